@@ -1,0 +1,35 @@
+import { GatewayError } from './errors.js';
+
+/**
+ * Settles like `work`, or rejects with `GW_ERR_DEADLINE` after `timeoutMs`.
+ *
+ * The SIP and media libraries leave promises pending for ever when a link drops, so every promise of theirs goes
+ * through here. `late` is called with a value that arrives after the deadline, so that what it stands for (a dialog,
+ * an endpoint) can still be released.
+ */
+export function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string, late?: (value: T) => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    let expired = false;
+    const timer = setTimeout(() => {
+      expired = true;
+      reject(new GatewayError('GW_ERR_DEADLINE', `${what} took longer than ${timeoutMs} ms`));
+    }, timeoutMs);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        if (expired) late?.(value);
+        else resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        if (!expired) reject(toError(error));
+      },
+    );
+  });
+}
+
+/** What was thrown as an Error, whatever it was: libraries here throw strings and plain objects too. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  return new Error(typeof thrown === 'string' ? thrown : JSON.stringify(thrown));
+}

@@ -1,0 +1,40 @@
+/**
+ * Every error the gateway raises by itself. `docs/errors.md` lists the same codes with what to do about them;
+ * a test holds the two against each other.
+ */
+export const ERROR_CODES = {
+  GW_ERR_CONFIG: { http: 500, retryable: false },
+  GW_ERR_DEADLINE: { http: 504, retryable: true },
+  GW_ERR_LINK_LOST: { http: 503, retryable: true },
+  GW_ERR_REDIS_AWAY: { http: 503, retryable: true },
+  GW_ERR_NO_MEDIA: { http: 503, retryable: true },
+  GW_ERR_MEDIA_COMMAND: { http: 502, retryable: true },
+  GW_ERR_SIP_TARGET: { http: 500, retryable: false },
+  GW_ERR_NOT_FOUND: { http: 404, retryable: false },
+  GW_ERR_BAD_REQUEST: { http: 400, retryable: false },
+  GW_ERR_UNAUTHORIZED: { http: 401, retryable: false },
+  GW_ERR_FORBIDDEN: { http: 403, retryable: false },
+} as const satisfies Record<string, { http: number; retryable: boolean }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  get httpStatus(): number {
+    return ERROR_CODES[this.code].http;
+  }
+
+  /** Whether the same request may succeed later without being changed. */
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
