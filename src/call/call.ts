@@ -1,0 +1,201 @@
+/**
+ * A call as everyone sees it: the same document stands in Redis, in every event (`data.call`) and in the API.
+ * Times are ISO 8601 in UTC, durations seconds; `null` means "did not happen" or "not known".
+ */
+
+export const LOSS_REASONS = [
+  'destination_capacity',
+  'trunk_capacity',
+  'lines_busy',
+  'no_answer',
+  'busy',
+  'declined',
+  'caller_hung_up',
+  'unreachable',
+  'not_registered',
+  'media_failure',
+  'gateway_lost',
+  'unknown_number',
+  'blocked',
+  'schedule',
+] as const;
+export type LossReason = (typeof LOSS_REASONS)[number];
+
+export const DISPOSITIONS = ['answered', 'missed', 'rejected'] as const;
+export type Disposition = (typeof DISPOSITIONS)[number];
+
+export const VERDICTS = ['exact', 'grace', 'ambiguous', 'static', 'returning', 'promo', 'none', 'deferred'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export const LEG_RESULTS = [
+  'answered',
+  'no_channel',
+  'capacity',
+  'busy',
+  'declined',
+  'no_answer',
+  'unreachable',
+  'unknown',
+  'not_registered',
+  'incompatible',
+  'redirected',
+  'cancelled',
+  'failed',
+] as const;
+/** `no_channel`: full by our own count, never dialled. `capacity`: the far end said that it is full. */
+export type LegResult = (typeof LEG_RESULTS)[number];
+
+export const END_REASONS = [
+  'normal',
+  'ack_timeout',
+  'media_timeout',
+  'max_duration',
+  'link_lost',
+  'media_failure',
+  'gateway_lost',
+  'shutdown',
+] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+/** Who the visitor is for the ad systems; every field but `id` may be absent. */
+export interface VisitorSession {
+  id: string;
+  visitorId: string | null;
+  landingPage: string | null;
+  referrer: string | null;
+  utm: {
+    source: string | null;
+    medium: string | null;
+    campaign: string | null;
+    content: string | null;
+    term: string | null;
+  };
+  keyword: string | null;
+  gclid: string | null;
+  yclid: string | null;
+  gaClientId: string | null;
+  ymClientId: string | null;
+}
+
+export interface AttributionCandidate {
+  leaseId: string;
+  sessionId: string;
+  weight: number;
+  leaseEndedSecondsAgo: number | null;
+}
+
+export interface Attribution {
+  verdict: Verdict;
+  /** 0 to 1, by the rule named in `rule`. */
+  confidence: number;
+  rule: string;
+  leaseId: string | null;
+  leaseAgeSeconds: number | null;
+  session: VisitorSession | null;
+  /** For static numbers: what the number was bound to (`utm_source`, `label` …). */
+  source: Record<string, string> | null;
+  candidates: AttributionCandidate[];
+}
+
+export interface Leg {
+  n: number;
+  kind: 'destination' | 'line';
+  target: string;
+  /** 1-based number of the route's step. */
+  step: number;
+  startedAt: string;
+  ringingAt: string | null;
+  answeredAt: string | null;
+  endedAt: string | null;
+  result: LegResult | null;
+  /** Final SIP status of this attempt; null where nothing was dialled or nobody answered the INVITE. */
+  sip: number | null;
+  q850: number | null;
+  channelsInUse: number | null;
+  channelLimit: number | null;
+}
+
+export interface Overflow {
+  from: string;
+  reason: 'no_free_channel' | 'far_end_capacity';
+}
+
+export type RecordingStatus = 'none' | 'recording' | 'ready' | 'absent' | 'failed';
+
+export interface RecordingInfo {
+  status: RecordingStatus;
+  /** Why there is none: set with `absent` and `failed`. */
+  reason: string | null;
+  file: string | null;
+  bytes: number | null;
+  sha256: string | null;
+  durationSeconds: number | null;
+  sampleRate: number | null;
+  /** What each channel holds, in the file's order. */
+  channels: string[] | null;
+  /** Channels on which nothing was heard for the whole call. */
+  silentChannels: string[] | null;
+}
+
+export interface Tag {
+  name: string;
+  by: string;
+  at: string;
+}
+
+export interface Call {
+  id: string;
+  sipCallId: string;
+  site: string | null;
+  gateway: string;
+  trunk: string;
+  route: string | null;
+  trackingNumber: string;
+  numberKind: 'dynamic' | 'static' | null;
+  caller: {
+    /** E.164, or null where it was withheld or not a number. */
+    number: string | null;
+    withheld: boolean;
+    name: string | null;
+    firstCall: boolean | null;
+    previousCalls: number | null;
+    lastCallAt: string | null;
+  };
+  startedAt: string;
+  ringingAt: string | null;
+  answeredAt: string | null;
+  endedAt: string | null;
+  durations: {
+    ringSeconds: number;
+    talkSeconds: number;
+    totalSeconds: number;
+    /** What the gateway itself added between the INVITE coming in and its first INVITE going out. */
+    addedSetupMs: number | null;
+  };
+  disposition: Disposition | null;
+  lossReason: LossReason | null;
+  ended: { by: 'caller' | 'business' | 'gateway'; reason: EndReason; sip: number | null } | null;
+  attribution: Attribution;
+  legs: Leg[];
+  overflow: Overflow | null;
+  recording: RecordingInfo;
+  tags: Tag[];
+}
+
+/**
+ * What a peer needs to end a call whose gateway died: kept beside the call in Redis, never published.
+ * Dialog ids are drachtio's (`callId;from-tag=tag`): any connected application may send BYE in them.
+ */
+export interface CallResources {
+  dialogs: { role: 'caller' | 'media-caller' | 'media-business' | 'business'; id: string }[];
+  mediaServer: string | null;
+  mediaChannels: string[];
+  channels: HeldChannel[];
+}
+
+/** One unit of a limit, held by a token that frees itself when nobody renews it. */
+export interface HeldChannel {
+  /** `trunk-in:carrier-a`, `trunk-out:carrier-a`, `destination:main-office`, `line:sales-1`. */
+  resource: string;
+  token: string;
+}

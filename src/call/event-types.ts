@@ -1,0 +1,30 @@
+/** Everything that can happen, as told to the outside (contract: names are fixed once released). */
+export const CALL_EVENT_TYPES = [
+  'call.received',
+  'call.ringing',
+  'call.overflowed',
+  'call.answered',
+  'call.completed',
+  'call.missed',
+  'call.rejected',
+  'recording.ready',
+  'recording.absent',
+  'recording.failed',
+  'call.attribution.corrected',
+  'call.tagged',
+  'call.handled',
+] as const;
+export type CallEventType = (typeof CALL_EVENT_TYPES)[number];
+
+export const OPERATIONAL_EVENT_TYPES = [
+  'trunk.down',
+  'trunk.up',
+  'capacity.high',
+  'capacity.exhausted',
+  'capacity.recovered',
+  'pool.low',
+  'pool.exhausted',
+] as const;
+export type OperationalEventType = (typeof OPERATIONAL_EVENT_TYPES)[number];
+
+export type EventType = CallEventType | OperationalEventType;
