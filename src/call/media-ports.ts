@@ -1,0 +1,42 @@
+import type { IncomingInvite } from './sip-ports.js';
+
+/** Media as the heart of the gateway sees it; `media/` implements it over FreeSWITCH. */
+
+export interface RecordingStop {
+  /** As FreeSWITCH sees it. */
+  path: string;
+  durationMs: number;
+  cause: string | null;
+}
+
+/** What FreeSWITCH reports about one call: the truth about bridge and recording, where replies only promise. */
+export type MediaEvent =
+  | { type: 'channel'; leg: 'caller' | 'business'; channelId: string }
+  | { type: 'bridged' }
+  | { type: 'recording-started' }
+  | { type: 'recording-stopped'; recording: RecordingStop }
+  | { type: 'hangup'; leg: 'caller' | 'business'; channelId: string; cause: string }
+  /** The media server died and this call's sound with it. */
+  | { type: 'lost' };
+
+export interface MediaServer {
+  readonly id: string;
+  /** `host:port` of its SIP profile. */
+  readonly sipAddress: string;
+  /** Whether events of calls arrive now; without them silence proves nothing. */
+  readonly eventsUp: boolean;
+  /** Events of one call until the returned function is called. */
+  watch(callId: string, listener: (event: MediaEvent) => void): () => void;
+  /** Ends channels by force. Idempotent, never rejects. */
+  kill(channelIds: string[]): Promise<void>;
+  /** Plays `sound` to a caller who was not answered (early media, unbilled), then returns. Never rejects. */
+  announce(invite: IncomingInvite, sound: string): Promise<void>;
+}
+
+export interface MediaPool {
+  /** The healthiest server that can take a call now; null when there is none. */
+  pick(): MediaServer | null;
+  find(id: string): MediaServer | null;
+  /** Whether this address is one that FreeSWITCH's dial-back may come from. */
+  owns(address: string): boolean;
+}

@@ -1,0 +1,96 @@
+/** SIP as the heart of the gateway sees it; `sip/` implements it over drachtio. */
+
+/** A SIP request to set up a session that came in and waits for our answer. */
+export interface IncomingInvite {
+  readonly sipCallId: string;
+  readonly source: { address: string; port: number; protocol: string };
+  /** ms since the epoch. */
+  readonly receivedAt: number;
+  readonly requestUri: string;
+  /** Empty for a late offer (an INVITE without SDP). */
+  readonly sdp: string;
+  header(name: string): string | undefined;
+  /** Calls back once when the caller gives up before a final answer; at once if he already has. */
+  onCancel(listener: () => void): void;
+  /** 180 or 183; ignored after a final answer or a CANCEL. */
+  progress(status: number, sdp?: string): void;
+  /** Final refusal. Idempotent; a no-op after CANCEL, which the stack answers by itself. */
+  refuse(status: number, headers?: Record<string, string>): void;
+  /** 200 with this SDP. Rejects when the caller cancelled first; then nothing is left behind. */
+  answer(sdp: string): Promise<DialogLeg>;
+}
+
+/** How the other side ended a dialog. */
+export interface DialogEnd {
+  /** `peer`: it sent BYE. `stack`: nobody acknowledged our 200. `link`: drachtio is gone. */
+  by: 'peer' | 'stack' | 'link';
+  /** Q.850 cause of the BYE's Reason header, where it has one. */
+  q850: number | null;
+}
+
+export type ReinviteAnswer = { sdp: string } | { status: number };
+
+/** An established SIP dialog. */
+export interface DialogLeg {
+  /** drachtio's id: any gateway on the same drachtio can send BYE in it. */
+  readonly id: string;
+  /** The peer's last SDP. */
+  readonly remoteSdp: string;
+  onEnd(listener: (end: DialogEnd) => void): void;
+  /** Called for each re-INVITE or UPDATE with an offer; `sdp` is empty when the peer asks us for the offer. */
+  onReinvite(handler: (sdp: string) => Promise<ReinviteAnswer>): void;
+  /** SDP answer in the ACK of a late offer; rejects after a deadline. */
+  answerInAck(): Promise<string>;
+  /** Re-INVITE with `sdp`; the peer's answer. Rejects with SipFailure when it refuses. */
+  reinvite(sdp: string): Promise<string>;
+  /** Passes on an INFO (DTMF of phones that do not send RFC 4733). */
+  onInfo(handler: (contentType: string, body: string) => void): void;
+  info(contentType: string, body: string): Promise<void>;
+  /** BYE. Idempotent, never rejects. */
+  bye(): Promise<void>;
+}
+
+/** A final answer that is not a success, or none at all. */
+export interface SipFailure {
+  /** null: no final answer (the far end or the link is silent). */
+  status: number | null;
+  reason: string;
+  /** Q.850 cause of the Reason header. */
+  q850: number | null;
+  retryAfterSeconds: number | null;
+}
+
+export type InviteOutcome =
+  | { kind: 'answered'; leg: DialogLeg; sdp: string }
+  /** Answered with an offer to our INVITE without SDP: `accept` sends the answer in the ACK. */
+  | { kind: 'offered'; sdp: string; accept: (sdp: string) => Promise<DialogLeg>; abandon: () => Promise<void> }
+  | { kind: 'failed'; failure: SipFailure }
+  | { kind: 'cancelled' };
+
+export interface OutgoingInvite {
+  onProgress(listener: (status: number, sdp: string) => void): void;
+  /** Always settles, with a deadline; an answer that comes after `cancel()` is hung up by itself. */
+  readonly outcome: Promise<InviteOutcome>;
+  /** Idempotent. */
+  cancel(reason?: string): void;
+}
+
+export interface InviteRequest {
+  uri: string;
+  /** Empty: late offer. */
+  sdp: string;
+  /** Shown to the called side. */
+  from: { user: string; displayName: string | null; host?: string };
+  headers: Record<string, string>;
+  auth?: { username: string; password: string };
+  /** ms until the attempt is given up as unanswered. */
+  timeoutMs: number;
+}
+
+export interface SipSide {
+  /** Whether the link to drachtio is up. */
+  readonly up: boolean;
+  invite(request: InviteRequest): OutgoingInvite;
+  /** BYE in a dialog that another gateway, now dead, had set up. Never rejects. */
+  endForeignDialog(dialogId: string): Promise<void>;
+}
