@@ -9,16 +9,18 @@ const id = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'letters, digits, ".
 const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74951230000"');
 const port = z.int().min(0).max(65535);
 
-/** `250ms`, `25s`, `10m`, `12h`, `180d` → milliseconds. */
+/** `250ms`, `25s`, `10m`, `12h`, `180d` → milliseconds; never zero. */
 export const duration = z
-  .string()
-  .regex(/^\d+(ms|s|m|h|d)$/, 'a duration like "250ms", "25s", "10m", "12h" or "180d"')
+  .string({ error: 'a duration like "250ms", "25s", "10m", "12h" or "180d"' })
+  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, 'a duration like "250ms", "25s", "10m", "12h" or "180d", not zero')
   .transform((text) => {
     const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
     const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
     return Number(amount) * units[unit as keyof typeof units];
   });
-const durationOf = (text: string) => duration.prefault(text);
+/** `maxMs` because timers overflow after 24 days and then fire at once. */
+const durationOf = (text: string, maxMs: number, maxText: string) =>
+  duration.pipe(z.number().max(maxMs, `at most ${maxText}`)).prefault(text);
 
 const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');
 const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'an address or CIDR range' });
@@ -56,8 +58,8 @@ const engines = z.strictObject({
         .default('udp+tcp://127.0.0.1:5060'),
     })
     .prefault({}),
-  /** How long each side of a talk may be silent on the wire before the call is ended. */
-  setupTimeout: durationOf('5s'),
+  /** How long an engine may take over one step of setting a call up before it counts as failed. */
+  setupTimeout: durationOf('5s', 60_000, '60s'),
   /** Calls in progress at which new ones get 503 with Retry-After. */
   maxCalls: z.int().min(1).default(500),
   /** New calls per second above which a new call gets 503 with Retry-After. */
@@ -70,7 +72,7 @@ const trunk = z.strictObject({
     .strictObject({
       from: z.array(cidr).min(1),
       channels,
-      numbers: z.strictObject({ country: z.string().length(2).toUpperCase() }).prefault({ country: 'RU' }),
+      numbers: z.strictObject({ country: z.string().regex(/^[a-z]{2}$/i, 'two letters of ISO 3166, like "RU"').toUpperCase() }).prefault({ country: 'RU' }),
       /** Believe P-Asserted-Identity from this source; from anyone else it is ignored. */
       trustAssertedIdentity: z.boolean().default(false),
     })
@@ -100,16 +102,35 @@ const step = z.strictObject({
   dial: z.array(id).min(1),
   /** When a later step is tried: why the steps before it failed. The first step is always tried. */
   when: z.union([condition.transform((one) => [one]), z.array(condition).min(1)]).prefault('always'),
-  for: durationOf('30s'),
+  for: durationOf('30s', 600_000, '10m'),
 });
+
+/** What a key of the HTTP interface may do: a resource of `/v1` and how. */
+export const SCOPES = [
+  'calls:read',
+  'calls:write',
+  'events:read',
+  'leases:read',
+  'leases:write',
+  'numbers:read',
+  'numbers:write',
+  'recordings:read',
+  'webhooks:read',
+  'webhooks:write',
+  'trunks:read',
+  'trunks:write',
+  'reports:read',
+] as const;
+export type Scope = (typeof SCOPES)[number];
 
 const route = z.strictObject({
   id,
   steps: z.array(step).min(1).max(20),
   recording: z.strictObject({ mode: z.enum(['always', 'never']).default('always') }).prefault({}),
   /** Sound file or tone_stream that a lost caller hears, unbilled, before the refusal. */
-  announcement: z.string().optional(),
-  maxDuration: durationOf('2h'),
+  announcement: z.string().min(1).optional(),
+  /** After this the call is ended, whoever still talks. */
+  maxDuration: durationOf('2h', 86_400_000, '24h'),
 });
 
 const site = z.strictObject({
@@ -144,7 +165,17 @@ export const configSchema = z.strictObject({
   gateway: z.strictObject({ id, publicUrl: z.url().default('http://127.0.0.1:8080') }).prefault({ id: 'gw-1' }),
   http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(8080) }).prefault({}),
   redis: z
-    .strictObject({ url: z.string().default('redis://127.0.0.1:6379/0'), keyPrefix: z.string().max(32).default('ct:') })
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^rediss?:\/\/\S+$/i, 'like "redis://127.0.0.1:6379/0" or "rediss://…" for TLS')
+        .default('redis://127.0.0.1:6379/0'),
+      /** Braces would move the hash tag, and with it the slot, of every key. */
+      keyPrefix: z
+        .string()
+        .regex(/^[\w:.-]{0,32}$/, 'letters, digits, "_", ":", "." and "-", at most 32')
+        .default('ct:'),
+    })
     .prefault({}),
   engines: engines.prefault({}),
   trunks: z.array(trunk).min(1),
@@ -169,7 +200,7 @@ export const configSchema = z.strictObject({
           z.strictObject({
             name: id,
             hash: z.string().regex(/^[0-9a-f]{64}$/, 'SHA-256 of the key in hex'),
-            scopes: z.array(z.string()).min(1),
+            scopes: z.array(z.enum(SCOPES)).min(1),
           }),
         )
         .default([]),
@@ -188,6 +219,8 @@ export type DestinationConfig = GatewayConfig['destinations'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
 export type SiteConfig = GatewayConfig['sites'][number];
 export type WebhookConfig = GatewayConfig['webhooks'][number];
+export type NumberConfig = GatewayConfig['numbers'][number];
+export type AccessKeyConfig = GatewayConfig['access']['keys'][number];
 
 function isTimeZone(name: string): boolean {
   try {
