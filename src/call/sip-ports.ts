@@ -22,8 +22,8 @@ export interface IncomingInvite {
 
 /** How the other side ended a dialog. */
 export interface DialogEnd {
-  /** `peer`: it sent BYE. `stack`: nobody acknowledged our 200. `link`: drachtio is gone. */
-  by: 'peer' | 'stack' | 'link';
+  /** `peer`: it sent BYE. `stack`: nobody acknowledged our 200. */
+  by: 'peer' | 'stack';
   /** Q.850 cause of the BYE's Reason header, where it has one. */
   q850: number | null;
 }

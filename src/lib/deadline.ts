@@ -7,7 +7,12 @@ import { GatewayError } from './errors.js';
  * through here. `late` is called with a value that arrives after the deadline, so that what it stands for (a dialog,
  * an endpoint) can still be released.
  */
-export function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string, late?: (value: T) => void): Promise<T> {
+export function withDeadline<T>(
+  work: Promise<T>,
+  timeoutMs: number,
+  what: string,
+  late?: (value: T) => void,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     let expired = false;
     const timer = setTimeout(() => {

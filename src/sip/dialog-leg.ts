@@ -1,0 +1,135 @@
+import type Srf from 'drachtio-srf';
+import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js';
+import { withDeadline } from '../lib/deadline.js';
+import { SipFailureError } from './failure.js';
+import { cleanSdp, q850Cause } from './sanitise.js';
+
+/** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
+const REQUEST_TIMEOUT_MS = 32_500;
+/** The caller's ACK to a late offer; the stack itself gives up at 64*T1. */
+const ACK_TIMEOUT_MS = 33_000;
+
+/** An established dialog over srf's. */
+export class SrfDialogLeg implements DialogLeg {
+  #end: DialogEnd | null = null;
+  #byeSent = false;
+  readonly #endListeners: ((end: DialogEnd) => void)[] = [];
+  #reinviting: Promise<unknown> = Promise.resolve();
+  readonly #ackSdp: Promise<string>;
+
+  constructor(
+    private readonly dialog: Srf.Dialog,
+    private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
+  ) {
+    dialog.on('destroy', (request, reason) => {
+      const unsolicited = reason !== undefined && reason !== 'normal release';
+      this.#ended({ by: unsolicited ? 'stack' : 'peer', q850: q850Cause(request.get('Reason')) });
+    });
+    this.#ackSdp = new Promise((resolve) => {
+      dialog.on('ack', (request) => resolve(cleanSdp(request.body)));
+    });
+  }
+
+  get id(): string {
+    return this.dialog.id;
+  }
+
+  get remoteSdp(): string {
+    return cleanSdp(this.dialog.remote.sdp);
+  }
+
+  onEnd(listener: (end: DialogEnd) => void): void {
+    if (this.#end) listener(this.#end);
+    else this.#endListeners.push(listener);
+  }
+
+  onReinvite(handler: (sdp: string) => Promise<ReinviteAnswer>): void {
+    const respond = (request: Srf.SrfRequest, response: Srf.SrfResponse) => {
+      handler(cleanSdp(request.body)).then(
+        (answer) => {
+          if ('status' in answer) response.send(answer.status);
+          else {
+            // srf answers later refreshes from here; it does not know what we sent in its place.
+            if (answer.sdp) this.dialog.local.sdp = answer.sdp;
+            response.send(200, { body: answer.sdp, headers: this.#contact() });
+          }
+        },
+        () => response.send(500),
+      );
+    };
+    this.dialog.on('modify', respond);
+    this.dialog.on('update', (request, response) => {
+      // RFC 3311: an UPDATE without an offer is a session refresh; it changes nothing.
+      if (request.body) respond(request, response);
+      else response.send(200, { headers: this.#contact() });
+    });
+  }
+
+  answerInAck(): Promise<string> {
+    return withDeadline(this.#ackSdp, ACK_TIMEOUT_MS, "the caller's ACK");
+  }
+
+  reinvite(sdp: string): Promise<string> {
+    // One at a time (RFC 3261 14.1). Not `dialog.modify()`: after one refusal its queue hangs for ever.
+    const answer = this.#reinviting.then(
+      () => this.#reinvite(sdp),
+      () => this.#reinvite(sdp),
+    );
+    this.#reinviting = answer.catch(() => undefined);
+    return answer;
+  }
+
+  #reinvite(sdp: string): Promise<string> {
+    const answered = new Promise<string>((resolve, reject) => {
+      this.dialog.request({ method: 'INVITE', body: sdp, headers: this.#contact() }, (error, response) => {
+        if (error) reject(error);
+        else if (response.status < 200) return;
+        else if (response.status < 300) resolve(cleanSdp(response.body));
+        else reject(new SipFailureError(response));
+      });
+    });
+    return withDeadline(answered, REQUEST_TIMEOUT_MS, 're-INVITE');
+  }
+
+  onInfo(handler: (contentType: string, body: string) => void): void {
+    this.dialog.on('info', (request, response) => {
+      response.send(200);
+      handler(request.get('Content-Type') ?? '', request.body);
+    });
+  }
+
+  info(contentType: string, body: string): Promise<void> {
+    const sent = new Promise<void>((resolve, reject) => {
+      this.dialog.request({ method: 'INFO', body, headers: { 'Content-Type': contentType } }, (error, response) => {
+        if (error) reject(error);
+        else if (response.status >= 200) resolve();
+      });
+    });
+    return withDeadline(sent, REQUEST_TIMEOUT_MS, 'INFO');
+  }
+
+  async bye(): Promise<void> {
+    if (this.#end || this.#byeSent) return;
+    this.#byeSent = true;
+    if (this.dialog.socket.destroyed) {
+      // drachtio outlived our connection to it; any connected application may send in any dialog by its id.
+      await this.byeOverNewLink(this.id);
+      return;
+    }
+    const sent = new Promise<void>((resolve) => {
+      // An error here means that the other side or the link has gone already: what BYE was to bring about.
+      this.dialog.destroy({}, () => resolve());
+    });
+    await withDeadline(sent, REQUEST_TIMEOUT_MS, 'BYE').catch(() => undefined);
+  }
+
+  #ended(end: DialogEnd): void {
+    if (this.#end) return;
+    this.#end = end;
+    for (const listener of this.#endListeners) listener(end);
+  }
+
+  #contact(): Record<string, string> {
+    return this.dialog.local.contact ? { Contact: this.dialog.local.contact } : {};
+  }
+}

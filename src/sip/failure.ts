@@ -1,0 +1,32 @@
+import Srf from 'drachtio-srf';
+import type { SipFailure } from '../call/sip-ports.js';
+import { cleanHeaderValue, q850Cause } from './sanitise.js';
+
+/** A refusal of a request inside a dialog. */
+export class SipFailureError extends Error {
+  readonly status: number;
+
+  constructor(response: Srf.SrfResponse) {
+    super(`refused with ${response.status} ${response.reason}`);
+    this.status = response.status;
+  }
+}
+
+/** What srf rejected with, in our words; anything that is not a SIP answer has no status. */
+export function toSipFailure(error: unknown): SipFailure {
+  if (error instanceof Srf.SipError) {
+    const retryAfter = Number.parseInt(error.res?.get('Retry-After') ?? '', 10);
+    return {
+      status: error.status,
+      reason: cleanHeaderValue(error.reason),
+      q850: q850Cause(error.res?.get('Reason')),
+      retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : null,
+    };
+  }
+  return {
+    status: null,
+    reason: String((error as Error | undefined)?.message ?? error),
+    q850: null,
+    retryAfterSeconds: null,
+  };
+}

@@ -1,0 +1,74 @@
+import type Srf from 'drachtio-srf';
+import type { DialogLeg, IncomingInvite } from '../call/sip-ports.js';
+import { inBackground } from '../lib/background.js';
+import { toError, withDeadline } from '../lib/deadline.js';
+import { SrfDialogLeg } from './dialog-leg.js';
+import { cleanSdp } from './sanitise.js';
+
+/** drachtio answers our command at once; only a dead link takes longer. */
+const ANSWER_TIMEOUT_MS = 5000;
+
+/** An INVITE that came in, over srf's request and response. */
+export class SrfIncomingInvite implements IncomingInvite {
+  readonly receivedAt = Date.now();
+  readonly sipCallId: string;
+  readonly source: { address: string; port: number; protocol: string };
+  readonly requestUri: string;
+  readonly sdp: string;
+  #cancelled = false;
+  #finished = false;
+  readonly #cancelListeners: (() => void)[] = [];
+
+  constructor(
+    private readonly srf: Srf,
+    private readonly request: Srf.SrfRequest,
+    private readonly response: Srf.SrfResponse,
+    private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
+  ) {
+    this.sipCallId = request.get('Call-ID') ?? '';
+    this.source = { address: request.source_address, port: request.source_port, protocol: request.protocol };
+    this.requestUri = request.uri;
+    this.sdp = cleanSdp(request.body);
+    // Before the first await of anybody: a CANCEL that nobody listens for leaves a ghost call ringing (srf #113).
+    request.on('cancel', () => {
+      this.#cancelled = true;
+      this.#finished = true;
+      for (const listener of this.#cancelListeners) listener();
+    });
+  }
+
+  header(name: string): string | undefined {
+    return this.request.get(name);
+  }
+
+  onCancel(listener: () => void): void {
+    if (this.#cancelled) listener();
+    else this.#cancelListeners.push(listener);
+  }
+
+  progress(status: number, sdp?: string): void {
+    if (this.#finished) return;
+    this.response.send(status, sdp ? { body: sdp, headers: { 'Content-Type': 'application/sdp' } } : {});
+  }
+
+  refuse(status: number, headers: Record<string, string> = {}): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.response.send(status, { headers });
+  }
+
+  answer(sdp: string): Promise<DialogLeg> {
+    this.#finished = true;
+    const answered = new Promise<DialogLeg>((resolve, reject) => {
+      this.srf.createUAS(this.request, this.response, { localSdp: sdp }, (error, dialog) => {
+        // Called twice when a CANCEL crosses our 200: first with the error, then with the dialog it made.
+        if (dialog) {
+          const leg = new SrfDialogLeg(dialog, this.byeOverNewLink);
+          if (this.#cancelled) inBackground(leg.bye());
+          resolve(leg);
+        } else reject(toError(error));
+      });
+    });
+    return withDeadline(answered, ANSWER_TIMEOUT_MS, 'answering an INVITE', (leg) => inBackground(leg.bye()));
+  }
+}

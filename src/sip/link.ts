@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import Srf from 'drachtio-srf';
+import { GatewayError } from '../lib/errors.js';
+
+/**
+ * The connection to drachtio-server: one srf object while the link is up, a fresh one after each loss.
+ *
+ * srf reconnects by itself, but what it knew stays behind: promises that never settle, dialogs bound to a dead socket,
+ * and after a wrong secret some four attempts a second. So a lost link retires the whole object, tells its owner at
+ * once (he ends what was being set up), and a new one is made after a back-off. srf sends pings but never looks whether
+ * they are answered; the watchdog here does.
+ */
+export interface LinkHandlers {
+  onInvite: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
+  onOptions: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
+  onUp: () => void;
+  onDown: () => void;
+}
+
+export interface LinkOptions {
+  host: string;
+  port: number;
+  secret: string;
+  logger: Logger;
+  /** ms between two pings; three without an answer end the link. */
+  pingIntervalMs?: number;
+}
+
+const PING_INTERVAL_MS = 5000;
+const PINGS_MISSED_MAX = 3;
+const RETRY_FIRST_MS = 200;
+const RETRY_MAX_MS = 2000;
+/** A wrong secret does not mend itself; asking more often only fills two logs. */
+const RETRY_REFUSED_MS = 5000;
+
+/** Parts of srf 5.0.29 that it does not export: the only way to ping over the very link that carries the calls. */
+interface AgentInternals {
+  mapServer: Map<Socket, { pendingRequests: Map<string, () => void> }>;
+  wp: { closing: boolean; send(socket: Socket, message: string): string };
+}
+
+export class DrachtioLink {
+  #srf: Srf | null = null;
+  #up = false;
+  #stopped = false;
+  #retryMs = RETRY_FIRST_MS;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
+  #missedPings = 0;
+  #sipAddresses: string[] = [];
+
+  constructor(
+    private readonly options: LinkOptions,
+    private readonly handlers: LinkHandlers,
+  ) {}
+
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** `udp/127.0.0.1:5060` … as drachtio told us. */
+  get sipAddresses(): readonly string[] {
+    return this.#sipAddresses;
+  }
+
+  /** The live srf object. Throws GW_ERR_LINK_LOST while there is none. */
+  get srf(): Srf {
+    if (!this.#srf || !this.#up) throw new GatewayError('GW_ERR_LINK_LOST', 'no connection to drachtio-server');
+    return this.#srf;
+  }
+
+  start(): void {
+    const srf = new Srf();
+    this.#srf = srf;
+    srf.invite((request, response) => {
+      this.handlers.onInvite(request, response);
+    });
+    srf.options((request, response) => {
+      this.handlers.onOptions(request, response);
+    });
+    srf.on('connect', (error, hostport) => {
+      if (srf !== this.#srf) return;
+      if (error) this.#lose(srf, 'drachtio-server refused our secret', RETRY_REFUSED_MS);
+      else this.#connected(srf, hostport ?? '');
+    });
+    srf.on('error', (error) => this.#lose(srf, error.message));
+    srf.on('close', () => this.#lose(srf, 'connection closed'));
+    srf.connect({ host: this.options.host, port: this.options.port, secret: this.options.secret });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retryTimer);
+    clearInterval(this.#pingTimer);
+    if (this.#srf) retire(this.#srf);
+    this.#srf = null;
+    this.#up = false;
+  }
+
+  #connected(srf: Srf, hostports: string): void {
+    this.#sipAddresses = hostports.split(',').filter(Boolean);
+    this.#retryMs = RETRY_FIRST_MS;
+    this.#missedPings = 0;
+    this.#up = true;
+    this.#pingTimer = setInterval(() => this.#ping(srf), this.options.pingIntervalMs ?? PING_INTERVAL_MS);
+    this.options.logger.info({ sip: this.#sipAddresses }, 'connected to drachtio-server');
+    this.handlers.onUp();
+  }
+
+  #lose(srf: Srf, why: string, retryMs?: number): void {
+    if (srf !== this.#srf || this.#stopped) return;
+    clearInterval(this.#pingTimer);
+    const wasUp = this.#up;
+    this.#up = false;
+    this.#srf = null;
+    retire(srf);
+    this.options.logger.warn({ why }, wasUp ? 'lost drachtio-server' : 'drachtio-server is not there yet');
+    this.#retryMs = retryMs ?? Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+    this.#retryTimer = setTimeout(() => this.start(), this.#retryMs);
+    if (wasUp) this.handlers.onDown();
+  }
+
+  #ping(srf: Srf): void {
+    const agent = agentOf(srf);
+    const [socket, server] = agent?.mapServer.entries().next().value ?? [];
+    if (!agent || !socket || !server) return;
+    if (++this.#missedPings > PINGS_MISSED_MAX) {
+      this.#lose(srf, 'pings are not answered');
+      return;
+    }
+    server.pendingRequests.set(agent.wp.send(socket, 'ping'), () => {
+      this.#missedPings = 0;
+    });
+  }
+}
+
+function agentOf(srf: Srf): AgentInternals | undefined {
+  return (srf as unknown as { app?: { client?: AgentInternals } }).app?.client;
+}
+
+/** Stops srf's own reconnecting and drops the socket; `srf.disconnect()` throws when there is none. */
+function retire(srf: Srf): void {
+  const agent = agentOf(srf);
+  if (agent) {
+    agent.wp.closing = true;
+    for (const socket of agent.mapServer.keys()) socket.destroy();
+  }
+  // A socket that dies later still reports to somebody.
+  srf.removeAllListeners();
+  srf.on('error', () => undefined);
+}

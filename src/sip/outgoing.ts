@@ -1,0 +1,135 @@
+import type Srf from 'drachtio-srf';
+import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../call/sip-ports.js';
+import { inBackground } from '../lib/background.js';
+import { SrfDialogLeg } from './dialog-leg.js';
+import { toSipFailure } from './failure.js';
+import { cleanHeaderValue, cleanSdp } from './sanitise.js';
+
+/**
+ * After CANCEL the far end owes a 487. drachtio waits 32 s for it and then drops the transaction without a word
+ * (invite-in-progress.cpp, MAX_CANCEL_DURATION), so we wait a little longer and let go by ourselves.
+ */
+const CANCEL_TIMEOUT_MS = 34_000;
+
+/** One INVITE that we send, from the request to its one outcome. */
+export class SrfOutgoingInvite implements OutgoingInvite {
+  readonly outcome: Promise<InviteOutcome>;
+  #settle: (outcome: InviteOutcome) => void = () => undefined;
+  #settled = false;
+  #cancelReason: string | undefined;
+  #cancelled = false;
+  #cancelSent = false;
+  #request: Srf.SrfRequest | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #progressListeners: ((status: number, sdp: string) => void)[] = [];
+
+  constructor(
+    private readonly srf: Srf,
+    private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
+    request: InviteRequest,
+  ) {
+    this.outcome = new Promise((resolve) => {
+      this.#settle = (outcome) => {
+        if (this.#settled) return;
+        this.#settled = true;
+        clearTimeout(this.#timer);
+        resolve(outcome);
+      };
+    });
+    this.#timer = setTimeout(() => this.#giveUp(), request.timeoutMs);
+    this.#send(request);
+  }
+
+  onProgress(listener: (status: number, sdp: string) => void): void {
+    this.#progressListeners.push(listener);
+  }
+
+  cancel(reason?: string): void {
+    if (this.#cancelled || this.#settled) return;
+    this.#cancelled = true;
+    this.#cancelReason = reason;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#settle({ kind: 'cancelled' }), CANCEL_TIMEOUT_MS);
+    this.#sendCancel();
+  }
+
+  /** The link went down: srf will never call back. */
+  linkLost(): void {
+    this.#settle({
+      kind: 'failed',
+      failure: { status: null, reason: 'link lost', q850: null, retryAfterSeconds: null },
+    });
+  }
+
+  #send(request: InviteRequest): void {
+    const { user, displayName, host = 'localhost' } = request.from;
+    const name = displayName ? `"${cleanHeaderValue(displayName)}" ` : '';
+    const options: Srf.UacOptions = {
+      headers: { From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`, ...request.headers },
+      ...(request.sdp ? { localSdp: request.sdp } : { noAck: true }),
+      ...(request.auth ? { auth: request.auth } : {}),
+    };
+    const callbacks: Srf.UacCallbacks = {
+      cbRequest: (_error, sent) => {
+        this.#request = sent ?? null;
+        if (this.#cancelled) this.#sendCancel();
+      },
+      cbProvisional: (response) => {
+        if (this.#cancelled || response.status === 100) return;
+        const sdp = cleanSdp(response.body);
+        for (const listener of this.#progressListeners) listener(response.status, sdp);
+      },
+    };
+    this.srf.createUAC(request.uri, options, callbacks, (error, dialog) => this.#finished(error, dialog));
+  }
+
+  #finished(error: unknown, dialog: Srf.Dialog | Srf.OfferedDialog | undefined): void {
+    if (!dialog) {
+      this.#settle(this.#cancelled ? { kind: 'cancelled' } : { kind: 'failed', failure: toSipFailure(error) });
+      return;
+    }
+    const late = this.#settled || this.#cancelled;
+    if ('ack' in dialog) this.#offered(dialog, late);
+    else {
+      const leg = new SrfDialogLeg(dialog, this.byeOverNewLink);
+      if (late) {
+        // RFC 3261 9.1: a 200 that crossed our CANCEL is an answered call that nobody wants: hang it up.
+        inBackground(leg.bye());
+        this.#settle({ kind: 'cancelled' });
+      } else this.#settle({ kind: 'answered', leg, sdp: leg.remoteSdp });
+    }
+  }
+
+  #offered(dialog: Srf.OfferedDialog, late: boolean): void {
+    if (late) {
+      inBackground(dialog.destroy());
+      this.#settle({ kind: 'cancelled' });
+      return;
+    }
+    this.#settle({
+      kind: 'offered',
+      sdp: cleanSdp(dialog.sdp),
+      accept: async (sdp) => new SrfDialogLeg(await dialog.ack(sdp), this.byeOverNewLink),
+      abandon: () => dialog.destroy(),
+    });
+  }
+
+  #giveUp(): void {
+    this.cancel();
+    this.#settle({
+      kind: 'failed',
+      failure: { status: 408, reason: 'no answer in time', q850: null, retryAfterSeconds: null },
+    });
+  }
+
+  #sendCancel(): void {
+    if (this.#cancelSent || !this.#request) return;
+    this.#cancelSent = true;
+    const headers: Record<string, string> = this.#cancelReason ? { Reason: this.#cancelReason } : {};
+    try {
+      this.#request.cancel({ headers }, () => undefined);
+    } catch {
+      // The socket died under us; `linkLost` or the timer settles the outcome.
+    }
+  }
+}

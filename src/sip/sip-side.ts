@@ -1,0 +1,90 @@
+import type { Logger } from 'pino';
+import type Srf from 'drachtio-srf';
+import type { IncomingInvite, InviteRequest, OutgoingInvite, SipSide } from '../call/sip-ports.js';
+import { inBackground } from '../lib/background.js';
+import { withDeadline } from '../lib/deadline.js';
+import { SrfIncomingInvite } from './incoming.js';
+import { DrachtioLink, type LinkOptions } from './link.js';
+import { SrfOutgoingInvite } from './outgoing.js';
+
+const FOREIGN_BYE_TIMEOUT_MS = 5000;
+
+export interface SipSideHandlers {
+  /** Every INVITE outside a dialog; must answer it, whatever happens. */
+  onInvite: (invite: IncomingInvite) => void;
+  /** What a carrier's OPTIONS is answered with: 200, or 503 while we cannot take calls. */
+  optionsStatus: () => number;
+  onUp: () => void;
+  onDown: () => void;
+}
+
+/** SIP through drachtio-server: the one place where its requests become ours. */
+export class DrachtioSipSide implements SipSide {
+  readonly #link: DrachtioLink;
+  readonly #pending = new Set<SrfOutgoingInvite>();
+  readonly #logger: Logger;
+  readonly #byeOverNewLink = (dialogId: string): Promise<void> => this.endForeignDialog(dialogId);
+
+  constructor(options: LinkOptions, handlers: SipSideHandlers) {
+    this.#logger = options.logger;
+    this.#link = new DrachtioLink(options, {
+      onInvite: (request, response) => this.#invited(request, response, handlers),
+      onOptions: (_request, response) => {
+        const status = handlers.optionsStatus();
+        response.send(status, { headers: status === 200 ? { Accept: 'application/sdp' } : { 'Retry-After': '10' } });
+      },
+      onUp: handlers.onUp,
+      onDown: () => {
+        for (const invite of this.#pending) invite.linkLost();
+        this.#pending.clear();
+        handlers.onDown();
+      },
+    });
+  }
+
+  get up(): boolean {
+    return this.#link.up;
+  }
+
+  /** For fsmrf, which sets up its endpoints through drachtio too: always the live srf object. */
+  get srf(): Srf {
+    return this.#link.srf;
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  stop(): void {
+    this.#link.stop();
+  }
+
+  invite(request: InviteRequest): OutgoingInvite {
+    const invite = new SrfOutgoingInvite(this.#link.srf, this.#byeOverNewLink, request);
+    this.#pending.add(invite);
+    inBackground(invite.outcome.then(() => this.#pending.delete(invite)));
+    return invite;
+  }
+
+  async endForeignDialog(dialogId: string): Promise<void> {
+    const sent = new Promise<void>((resolve, reject) => {
+      this.#link.srf.request({ uri: 'sip:placeholder', method: 'BYE', stackDialogId: dialogId }, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    // drachtio may have lost the dialog with a restart of its own: then there is nobody left to tell.
+    await withDeadline(sent, FOREIGN_BYE_TIMEOUT_MS, 'BYE').catch((error: unknown) => {
+      this.#logger.info({ err: error }, 'dialog of a dead gateway was gone already');
+    });
+  }
+
+  #invited(request: Srf.SrfRequest, response: Srf.SrfResponse, handlers: SipSideHandlers): void {
+    try {
+      handlers.onInvite(new SrfIncomingInvite(this.#link.srf, request, response, this.#byeOverNewLink));
+    } catch (error) {
+      this.#logger.error({ err: error, sipCallId: request.get('Call-ID') }, 'could not take an INVITE');
+      if (!response.finalResponseSent) response.send(500);
+    }
+  }
+}
