@@ -11,7 +11,10 @@ export interface AddressRange {
 /** The same bytes for the same source, however it is written; null where it is no address. */
 export function readAddress(text: string): { kind: 'ipv4' | 'ipv6'; bytes: number[] } | null {
   // Brackets as in SIP and URLs; a zone ("%eth0") only says by which interface it came.
-  const bare = text.trim().replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');
+  const bare = text
+    .trim()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/%.*$/, '');
   // ipaddr.js also reads "127.1" and octal parts as the C library does; sources are never written so.
   if (!bare.includes(':') && !ipaddr.IPv4.isValidFourPartDecimal(bare)) return null;
   if (!ipaddr.isValid(bare)) return null;

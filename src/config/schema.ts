@@ -72,7 +72,14 @@ const trunk = z.strictObject({
     .strictObject({
       from: z.array(cidr).min(1),
       channels,
-      numbers: z.strictObject({ country: z.string().regex(/^[a-z]{2}$/i, 'two letters of ISO 3166, like "RU"').toUpperCase() }).prefault({ country: 'RU' }),
+      numbers: z
+        .strictObject({
+          country: z
+            .string()
+            .regex(/^[a-z]{2}$/i, 'two letters of ISO 3166, like "RU"')
+            .toUpperCase(),
+        })
+        .prefault({ country: 'RU' }),
       /** Believe P-Asserted-Identity from this source; from anyone else it is ignored. */
       trustAssertedIdentity: z.boolean().default(false),
     })
