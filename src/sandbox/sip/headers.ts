@@ -52,6 +52,14 @@ export function canonicalName(name: string): string {
   return lower.replace(/(^|-)([a-z])/g, (_all, dash: string, letter: string) => dash + letter.toUpperCase());
 }
 
+interface KeyedField extends HeaderField {
+  /** The canonical name in lower case, so that a look-up compares strings and nothing more. */
+  readonly key: string;
+}
+
+/** A line break inside a value would smuggle in header fields of its own. */
+const oneLine = (value: string): string => (/[\r\n]/.test(value) ? value.replace(/\s*[\r\n]+\s*/g, ' ').trim() : value);
+
 const keyOf = (name: string): string => {
   const lower = name.toLowerCase();
   return lower.length === 1 ? (COMPACT[lower] ?? lower).toLowerCase() : lower;
@@ -59,10 +67,10 @@ const keyOf = (name: string): string => {
 
 /** The header fields of one message in the order of the wire; looked up without regard to case or compact form. */
 export class HeaderList implements Iterable<HeaderField> {
-  readonly #fields: HeaderField[] = [];
+  #fields: KeyedField[] = [];
 
   constructor(fields: Iterable<HeaderField> = []) {
-    for (const { name, value } of fields) this.#fields.push({ name, value });
+    for (const { name, value } of fields) this.append(name, value);
   }
 
   get size(): number {
@@ -80,13 +88,13 @@ export class HeaderList implements Iterable<HeaderField> {
   /** The first field's whole value. */
   get(name: string): string | undefined {
     const key = keyOf(name);
-    return this.#fields.find((field) => keyOf(field.name) === key)?.value;
+    return this.#fields.find((field) => field.key === key)?.value;
   }
 
   /** The whole value of every field of that name, in order. */
   getAll(name: string): string[] {
     const key = keyOf(name);
-    return this.#fields.filter((field) => keyOf(field.name) === key).map((field) => field.value);
+    return this.#fields.filter((field) => field.key === key).map((field) => field.value);
   }
 
   /** Every single value, comma-joined ones taken apart (RFC 3261 7.3.1): for Via, Route, Contact, Allow ... */
@@ -96,29 +104,27 @@ export class HeaderList implements Iterable<HeaderField> {
 
   /** Replaces every field of that name in the place of the first, or appends. */
   set(name: string, value: string | readonly string[]): this {
-    const at = this.#fields.findIndex((field) => keyOf(field.name) === keyOf(name));
+    const key = keyOf(name);
+    const at = this.#fields.findIndex((field) => field.key === key);
     this.remove(name);
-    const fields = (typeof value === 'string' ? [value] : value).map((one) => ({ name, value: one }));
+    const fields = (typeof value === 'string' ? [value] : value).map((one) => ({ name, key, value: oneLine(one) }));
     this.#fields.splice(at < 0 ? this.#fields.length : at, 0, ...fields);
     return this;
   }
 
   append(name: string, value: string): this {
-    this.#fields.push({ name, value });
+    this.#fields.push({ name, key: keyOf(name), value: oneLine(value) });
     return this;
   }
 
   prepend(name: string, value: string): this {
-    this.#fields.unshift({ name, value });
+    this.#fields.unshift({ name, key: keyOf(name), value: oneLine(value) });
     return this;
   }
 
   remove(name: string): this {
     const key = keyOf(name);
-    for (let i = this.#fields.length - 1; i >= 0; i--) {
-      const field = this.#fields[i];
-      if (field && keyOf(field.name) === key) this.#fields.splice(i, 1);
-    }
+    this.#fields = this.#fields.filter((field) => field.key !== key);
     return this;
   }
 

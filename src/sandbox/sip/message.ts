@@ -74,17 +74,21 @@ export interface RequestInit {
   uri: string;
   headers?: HeaderList | HeaderInit;
   body?: string;
+  /** Only of a received request that speaks another version. */
+  version?: string;
 }
 
 export class SipRequest extends MessageBase {
   readonly kind = 'request';
   readonly method: string;
+  readonly version: string;
   uri: string;
 
   constructor(init: RequestInit) {
     super(toHeaderList(init.headers), init.body ?? '');
     this.method = init.method;
     this.uri = init.uri;
+    this.version = init.version ?? '2.0';
   }
 
   override get startLine(): string {

@@ -1,7 +1,13 @@
-import { EventEmitter } from 'node:events';
+import { randomBytes } from 'node:crypto';
 import type { HeaderInit } from './headers.js';
-import type { SipRequest, SipResponse } from './message.js';
-import type { Arrival, Hop } from './transport.js';
+import type { SipRequest } from './message.js';
+import { SipResponse } from './message.js';
+import type { SipTimers } from './timers.js';
+import type { Arrival, Hop, SipTransport } from './transport.js';
+import { formatNameAddr } from './uri.js';
+
+export type TransactionState =
+  'calling' | 'trying' | 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 
 export interface ResponseOptions {
   reason?: string;
@@ -13,38 +19,56 @@ export interface ResponseOptions {
   toTag?: string;
 }
 
-export type TransactionState =
-  'calling' | 'trying' | 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
-
-/** RFC 3261 17.2. One received request and its responses; retransmissions are absorbed. */
-export interface ServerTransaction extends EventEmitter<{
-  /** CANCEL for this INVITE; the stack has already answered it 200. With no final response yet, answer 487. */
-  cancel: [SipRequest];
-  /** ACK to a non-2xx final response. */
-  ack: [SipRequest];
-  terminated: [];
-}> {
-  readonly request: SipRequest;
-  readonly arrival: Arrival;
-  readonly state: TransactionState;
-  /** Builds a response to the request and sends it. */
-  respond(status: number, options?: ResponseOptions): SipResponse;
-  /** Sends a response that is built already. */
-  send(response: SipResponse): void;
+/** What a transaction needs of its surroundings. */
+export interface TransactionContext {
+  readonly transport: SipTransport;
+  readonly timers: SipTimers;
+  /** Server header for responses. */
+  readonly userAgent: string | undefined;
 }
 
-/** RFC 3261 17.1. One sent request and what comes back. */
-export interface ClientTransaction extends EventEmitter<{
-  /**
-   * Every response, provisional and final; for an INVITE also each retransmitted 2xx (RFC 6026 7.2). A timeout comes as
-   * a local 408, a dead transport as a local 503, so exactly one final response always arrives.
-   */
-  response: [SipResponse, Arrival | undefined];
-  terminated: [];
-}> {
-  readonly request: SipRequest;
-  readonly hop: Hop;
-  readonly state: TransactionState;
-  /** INVITE only: CANCEL as soon as a provisional response is there (RFC 3261 9.1). */
-  cancel(headers?: HeaderInit): void;
+/** 8.1.1.7: the cookie tells that the branch alone identifies the transaction. */
+export const MAGIC_COOKIE = 'z9hG4bK';
+export const newBranch = (): string => `${MAGIC_COOKIE}${randomBytes(9).toString('hex')}`;
+export const newTag = (): string => randomBytes(6).toString('hex');
+
+/** RFC 3261 8.2.6. `toTag` is put on when the request's To has none. */
+export function buildResponse(
+  request: SipRequest,
+  status: number,
+  options: ResponseOptions,
+  toTag: string,
+): SipResponse {
+  const response = new SipResponse({ status, body: options.body ?? '', ...reasonOf(options) });
+  const { headers } = response;
+  for (const via of request.headers.getAll('Via')) headers.append('Via', via);
+  // 12.1.1: whatever makes a dialog says by which proxies it goes.
+  if (status > 100 && status < 300) {
+    for (const route of request.headers.getAll('Record-Route')) headers.append('Record-Route', route);
+  }
+  for (const name of ['From', 'To', 'Call-ID', 'CSeq']) headers.append(name, request.headers.get(name) ?? '');
+  const { to } = request;
+  if (to && status > 100 && !to.params.has('tag')) {
+    to.params.set('tag', options.toTag ?? toTag);
+    headers.set('To', formatNameAddr(to));
+  }
+  if (response.body !== '') headers.append('Content-Type', options.contentType ?? 'application/sdp');
+  return addHeaders(response, options.headers);
+}
+
+const reasonOf = ({ reason }: ResponseOptions): { reason?: string } => (reason === undefined ? {} : { reason });
+
+function addHeaders(response: SipResponse, headers: HeaderInit | undefined): SipResponse {
+  response.headers.merge(headers);
+  return response;
+}
+
+/**
+ * Where a response goes when it cannot go back by its connection (RFC 3261 18.2.2, RFC 3581 4): the address is the
+ * source's always, the port is the source's if the other side asked for `rport`.
+ */
+export function responseHop(request: SipRequest, arrival: Arrival): Hop {
+  const via = request.topVia;
+  const port = via?.params.has('rport') === true ? arrival.port : (via?.port ?? 5060);
+  return { protocol: arrival.protocol, address: arrival.address, port };
 }

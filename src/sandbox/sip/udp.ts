@@ -1,0 +1,138 @@
+import { createSocket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import type { Hop } from './transport.js';
+
+interface Peer {
+  socket: Socket;
+  lastUsedMs: number;
+}
+
+/** Watched peers at a time; more are served without notice of ICMP errors. */
+const MAX_PEERS = 64;
+const PEER_IDLE_MS = 30_000;
+const BUFFER_BYTES = 1 << 20;
+
+/**
+ * One UDP port. An unconnected socket never learns that a port is closed, so requests leave by a second socket bound to
+ * the same port and connected to the peer: there the kernel reports ICMP port unreachable, as IP_RECVERR does for others.
+ */
+export class UdpSockets {
+  onDatagram: (data: Buffer, from: { address: string; port: number }) => void = () => undefined;
+  onUnreachable: (hop: Hop, error: Error) => void = () => undefined;
+  readonly #peers = new Map<string, Peer>();
+  readonly #sweep: NodeJS.Timeout;
+  #closed = false;
+
+  private constructor(
+    readonly host: string,
+    private readonly main: Socket,
+  ) {
+    this.#listenOn(main);
+    main.on('error', () => undefined);
+    this.#sweep = setInterval(() => this.#closeIdlePeers(), PEER_IDLE_MS);
+    this.#sweep.unref();
+  }
+
+  static async bind(host: string, port: number): Promise<UdpSockets> {
+    const socket = newSocket(host);
+    const bound = once(socket, 'listening');
+    socket.bind({ address: host, port });
+    await bound;
+    enlargeBuffers(socket);
+    return new UdpSockets(host, socket);
+  }
+
+  get port(): number {
+    return this.main.address().port;
+  }
+
+  /** Sends and watches for the answer "nobody listens there". */
+  send(data: Buffer, hop: Hop): void {
+    const peer = this.#peers.get(peerKey(hop)) ?? this.#addPeer(hop);
+    if (!peer) {
+      this.sendUnwatched(data, hop);
+      return;
+    }
+    peer.lastUsedMs = Date.now();
+    const report = (error: Error | null): void => {
+      if (error) this.#report(hop, error);
+    };
+    if (isConnected(peer.socket)) peer.socket.send(data, report);
+    else peer.socket.once('connect', () => peer.socket.send(data, report));
+  }
+
+  sendUnwatched(data: Buffer, hop: Hop): void {
+    this.main.send(data, hop.port, hop.address, () => undefined);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    for (const { socket } of this.#peers.values()) closeSocket(socket);
+    this.#peers.clear();
+    const closed = once(this.main, 'close');
+    this.main.close();
+    await closed;
+  }
+
+  #addPeer(hop: Hop): Peer | undefined {
+    if (this.#peers.size >= MAX_PEERS) return undefined;
+    const socket = newSocket(this.host);
+    const peer: Peer = { socket, lastUsedMs: Date.now() };
+    this.#peers.set(peerKey(hop), peer);
+    this.#listenOn(socket);
+    socket.on('error', (error) => this.#report(hop, error));
+    socket.bind({ address: this.host, port: this.port }, () => {
+      if (!this.#closed) socket.connect(hop.port, hop.address);
+    });
+    return peer;
+  }
+
+  #report(hop: Hop, error: Error): void {
+    if (!this.#closed) this.onUnreachable(hop, error);
+  }
+
+  #listenOn(socket: Socket): void {
+    socket.on('message', (data, from) => this.onDatagram(data, from));
+  }
+
+  #closeIdlePeers(): void {
+    const oldest = Date.now() - PEER_IDLE_MS;
+    for (const [key, peer] of this.#peers) {
+      if (peer.lastUsedMs > oldest) continue;
+      this.#peers.delete(key);
+      closeSocket(peer.socket);
+    }
+  }
+}
+
+const peerKey = (hop: Hop): string => `${hop.address}:${hop.port}`;
+
+function newSocket(host: string): Socket {
+  return createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', reuseAddr: true });
+}
+
+function isConnected(socket: Socket): boolean {
+  try {
+    socket.remoteAddress();
+    return true;
+  } catch {
+    return false; // the only way that dgram has to say so
+  }
+}
+
+function closeSocket(socket: Socket): void {
+  try {
+    socket.close();
+  } catch {
+    // closed already, by an error of its own
+  }
+}
+
+function enlargeBuffers(socket: Socket): void {
+  socket.setRecvBufferSize(BUFFER_BYTES);
+  socket.setSendBufferSize(BUFFER_BYTES);
+}
