@@ -1,0 +1,80 @@
+import { FRAME_SAMPLES } from './packet.js';
+
+const PREFILL_SAMPLES = 2 * FRAME_SAMPLES;
+const CAPACITY = 4096;
+/** More than this waits only after a stall; keeping it would leave the talk late for the rest of the call. */
+const MAX_WAITING = 20 * FRAME_SAMPLES;
+/** A lost packet or two are filled with silence; a longer jump of the timestamp is a pause or another source. */
+const MAX_CONCEALED = 10 * FRAME_SAMPLES;
+
+/**
+ * Turns packets of any length into one 20 ms frame a tick. When nothing is there it gives silence, so what
+ * is recorded from it lasts as long as the clock ran, whatever was lost on the way.
+ */
+export class JitterBuffer {
+  readonly #ring = new Int16Array(CAPACITY);
+  #read = 0;
+  #waiting = 0;
+  #filling = true;
+  #expected: number | undefined;
+  #ssrc: number | undefined;
+  /** Silence given out since the last packet: that much of a timestamp gap has already been heard as a gap. */
+  #silentSamples = 0;
+
+  /** Where the samples of a packet go; undefined for one that comes too late. */
+  push(samples: Int16Array, count: number, timestamp: number, ssrc: number): void {
+    if (ssrc !== this.#ssrc) {
+      this.#ssrc = ssrc;
+      this.#expected = undefined;
+    }
+    if (this.#expected !== undefined) {
+      const gap = (timestamp - this.#expected) | 0;
+      if (gap < 0 && gap > -8000) return;
+      if (gap > 0 && gap <= MAX_CONCEALED) this.#appendSilence(Math.max(0, gap - this.#silentSamples));
+    }
+    this.#expected = (timestamp + count) >>> 0;
+    this.#silentSamples = 0;
+    for (let i = 0; i < count; i++) this.#append(samples[i] ?? 0);
+    this.#trim();
+  }
+
+  /** Fills one frame; false when it is silence because nothing had come. */
+  pull(frame: Int16Array): boolean {
+    if (this.#filling && this.#waiting >= PREFILL_SAMPLES) this.#filling = false;
+    if (this.#filling || this.#waiting < FRAME_SAMPLES) {
+      this.#filling = true;
+      this.#silentSamples += FRAME_SAMPLES;
+      frame.fill(0);
+      return false;
+    }
+    for (let i = 0; i < FRAME_SAMPLES; i++) {
+      frame[i] = this.#ring[this.#read] ?? 0;
+      this.#read = (this.#read + 1) % CAPACITY;
+    }
+    this.#waiting -= FRAME_SAMPLES;
+    return true;
+  }
+
+  clear(): void {
+    this.#waiting = 0;
+    this.#filling = true;
+    this.#expected = undefined;
+  }
+
+  #append(sample: number): void {
+    this.#ring[(this.#read + this.#waiting) % CAPACITY] = sample;
+    if (this.#waiting < CAPACITY) this.#waiting += 1;
+    else this.#read = (this.#read + 1) % CAPACITY;
+  }
+
+  #appendSilence(count: number): void {
+    for (let i = 0; i < count; i++) this.#append(0);
+  }
+
+  #trim(): void {
+    if (this.#waiting <= MAX_WAITING) return;
+    const surplus = this.#waiting - PREFILL_SAMPLES;
+    this.#read = (this.#read + surplus) % CAPACITY;
+    this.#waiting -= surplus;
+  }
+}

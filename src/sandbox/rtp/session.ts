@@ -1,0 +1,167 @@
+import { randomInt } from 'node:crypto';
+import { decodeG711, encodeG711, type G711Law } from './g711.js';
+import { JitterBuffer } from './jitter-buffer.js';
+import { emptyHeader, FRAME_SAMPLES, readRtpHeader, RTP_HEADER_BYTES, writeRtpHeader } from './packet.js';
+import type { RtpPort } from './port.js';
+import {
+  TELEPHONE_EVENT_BYTES,
+  TelephoneEventReceiver,
+  TelephoneEventSender,
+  type KeyPress,
+} from './telephone-event.js';
+
+/** What SDP negotiation settled for one audio stream. */
+export interface RtpParameters {
+  remoteAddress: string;
+  remotePort: number;
+  law: G711Law;
+  payloadType: number;
+  /** The payload type the peer wants telephone-events with; undefined when it offered none. */
+  telephoneEventPayloadType?: number | undefined;
+  /** The payload type we announced for telephone-events, when it differs. */
+  localTelephoneEventPayloadType?: number | undefined;
+  send: boolean;
+  receive: boolean;
+}
+
+const MAX_PACKET_SAMPLES = 1600;
+/** Buffers in turn: a datagram that the socket could not send at once may still be read some ticks later. */
+const SEND_BUFFERS = 8;
+
+/**
+ * One RTP stream in both directions over one port: `pull` takes the frame that was heard, `push` sends one.
+ * Both are called once a tick by whoever mixes; the session itself keeps no timer.
+ */
+export class RtpSession {
+  onKey: ((press: KeyPress) => void) | undefined;
+  /** Milliseconds of the wall clock of the last packet that was accepted, or of the start. */
+  lastReceivedAt = Date.now();
+  packetsReceived = 0;
+  packetsSent = 0;
+  #parameters: RtpParameters | undefined;
+  readonly #buffer = new JitterBuffer();
+  readonly #header = emptyHeader();
+  readonly #samples = new Int16Array(MAX_PACKET_SAMPLES);
+  readonly #eventsIn = new TelephoneEventReceiver();
+  readonly #eventsOut = new TelephoneEventSender();
+  readonly #out = Array.from({ length: SEND_BUFFERS }, () => Buffer.alloc(RTP_HEADER_BYTES + FRAME_SAMPLES));
+  readonly #outHeader = { payloadType: 0, marker: true, sequence: randomInt(65536), timestamp: 0, ssrc: 0 };
+  #outIndex = 0;
+  #clock = randomInt(2 ** 31);
+  #eventTimestamp = 0;
+
+  /** `acceptAnySource`: take RTP from elsewhere than the negotiated address too (phones behind NAT). */
+  constructor(
+    readonly port: RtpPort,
+    private readonly acceptAnySource = true,
+  ) {
+    this.#outHeader.ssrc = randomInt(2 ** 31);
+    port.onDatagram = (datagram, address) => this.#receive(datagram, address);
+  }
+
+  get parameters(): RtpParameters | undefined {
+    return this.#parameters;
+  }
+
+  /** Starts the stream, or moves it to a new address, codec or direction after a re-INVITE. */
+  configure(parameters: RtpParameters): void {
+    if (this.#parameters?.receive === true && !parameters.receive) this.#buffer.clear();
+    this.#parameters = parameters;
+    this.lastReceivedAt = Date.now();
+    this.#outHeader.marker = true;
+  }
+
+  /** Sends the keys of `digits` one after the other, in place of speech. */
+  sendKeys(digits: string, durationMs?: number): void {
+    for (const digit of digits) this.#eventsOut.press(digit, durationMs);
+  }
+
+  /** The frame heard in this tick; false when it is silence because nothing came. */
+  pull(frame: Int16Array): boolean {
+    if (this.#parameters?.receive !== true) {
+      frame.fill(0);
+      return false;
+    }
+    return this.#buffer.pull(frame);
+  }
+
+  /** Sends the frame of this tick; `undefined` lets the time go by without sending, as in silence suppression. */
+  push(frame: Int16Array | undefined): void {
+    const parameters = this.#parameters;
+    this.#clock = (this.#clock + FRAME_SAMPLES) >>> 0;
+    if (parameters === undefined || !parameters.send || parameters.remotePort === 0) return;
+    if (this.#eventsOut.busy && parameters.telephoneEventPayloadType !== undefined) {
+      this.#sendKey(parameters, parameters.telephoneEventPayloadType);
+      return;
+    }
+    if (frame === undefined) {
+      this.#outHeader.marker = true;
+      return;
+    }
+    const octets = this.#nextBuffer();
+    encodeG711(parameters.law, frame, octets, RTP_HEADER_BYTES, FRAME_SAMPLES);
+    this.#send(octets, RTP_HEADER_BYTES + FRAME_SAMPLES, parameters.payloadType, this.#clock);
+  }
+
+  async close(): Promise<void> {
+    this.onKey = undefined;
+    await this.port.close();
+  }
+
+  #sendKey(parameters: RtpParameters, payloadType: number): void {
+    if (this.#eventsOut.starting) this.#eventTimestamp = this.#clock;
+    const packet = this.#eventsOut.next();
+    if (packet === undefined) return;
+    const octets = this.#nextBuffer();
+    packet.octets.copy(octets, RTP_HEADER_BYTES);
+    this.#outHeader.marker = packet.marker;
+    this.#send(octets, RTP_HEADER_BYTES + TELEPHONE_EVENT_BYTES, payloadType, this.#eventTimestamp, parameters);
+    this.#outHeader.marker = !this.#eventsOut.busy;
+  }
+
+  #nextBuffer(): Buffer {
+    this.#outIndex = (this.#outIndex + 1) % SEND_BUFFERS;
+    return this.#out[this.#outIndex] ?? Buffer.alloc(RTP_HEADER_BYTES + FRAME_SAMPLES);
+  }
+
+  #send(octets: Buffer, length: number, payloadType: number, timestamp: number, parameters = this.#parameters): void {
+    if (parameters === undefined) return;
+    this.#outHeader.payloadType = payloadType;
+    this.#outHeader.timestamp = timestamp;
+    this.#outHeader.sequence = (this.#outHeader.sequence + 1) & 0xffff;
+    writeRtpHeader(octets, this.#outHeader);
+    this.#outHeader.marker = false;
+    this.packetsSent += 1;
+    this.port.send(octets, length, parameters.remotePort, parameters.remoteAddress);
+  }
+
+  #receive(datagram: Buffer, address: string): void {
+    const parameters = this.#parameters;
+    const header = this.#header;
+    const wanted =
+      parameters !== undefined &&
+      (this.acceptAnySource || address === parameters.remoteAddress) &&
+      readRtpHeader(datagram, header);
+    if (!wanted) {
+      this.port.stats.discarded += 1;
+      return;
+    }
+    this.lastReceivedAt = Date.now();
+    this.packetsReceived += 1;
+    if (header.payloadType === parameters.payloadType) this.#receiveAudio(datagram, parameters);
+    else if (
+      header.payloadType === (parameters.localTelephoneEventPayloadType ?? parameters.telephoneEventPayloadType)
+    ) {
+      const press = this.#eventsIn.receive(datagram, header.payloadStart, header.timestamp);
+      if (press !== undefined) this.onKey?.(press);
+    }
+  }
+
+  #receiveAudio(datagram: Buffer, parameters: RtpParameters): void {
+    if (!parameters.receive) return;
+    const { payloadStart, payloadEnd, timestamp, ssrc } = this.#header;
+    const count = Math.min(payloadEnd - payloadStart, MAX_PACKET_SAMPLES);
+    decodeG711(parameters.law, datagram, payloadStart, this.#samples, 0, count);
+    this.#buffer.push(this.#samples, count, timestamp, ssrc);
+  }
+}
