@@ -41,6 +41,8 @@ export interface DialogLeg {
   onReinvite(handler: (sdp: string) => Promise<ReinviteAnswer>): void;
   /** SDP answer in the ACK of a late offer; rejects after a deadline. */
   answerInAck(): Promise<string>;
+  /** Called with the SDP of each later ACK that carries one: the answer to an offer of ours in a 200 to a re-INVITE. */
+  onAckSdp(listener: (sdp: string) => void): void;
   /** Re-INVITE with `sdp`; the peer's answer. Rejects with SipFailure when it refuses. */
   reinvite(sdp: string): Promise<string>;
   /** Passes on an INFO (DTMF of phones that do not send RFC 4733). */
@@ -71,6 +73,8 @@ export interface OutgoingInvite {
   onProgress(listener: (status: number, sdp: string) => void): void;
   /** Always settles, with a deadline; an answer that comes after `cancel()` is hung up by itself. */
   readonly outcome: Promise<InviteOutcome>;
+  /** Settles when nothing of this attempt is on the wire any more: until then it still occupies the far end's channel. */
+  readonly gone: Promise<void>;
   /** Idempotent. */
   cancel(reason?: string): void;
 }

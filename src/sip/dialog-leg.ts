@@ -22,8 +22,9 @@ export class SrfDialogLeg implements DialogLeg {
     private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
   ) {
     dialog.on('destroy', (request, reason) => {
-      const unsolicited = reason !== undefined && reason !== 'normal release';
-      this.#ended({ by: unsolicited ? 'stack' : 'peer', q850: q850Cause(request.get('Reason')) });
+      // A CANCEL that crossed our 200 is the peer's doing, though drachtio sends the BYE in its place.
+      const byStack = reason !== undefined && reason !== 'normal release' && !/cancel/i.test(reason);
+      this.#ended({ by: byStack ? 'stack' : 'peer', q850: q850Cause(request.get('Reason')) });
     });
     this.#ackSdp = new Promise((resolve) => {
       dialog.on('ack', (request) => resolve(cleanSdp(request.body)));
@@ -84,11 +85,19 @@ export class SrfDialogLeg implements DialogLeg {
       this.dialog.request({ method: 'INVITE', body: sdp, headers: this.#contact() }, (error, response) => {
         if (error) reject(error);
         else if (response.status < 200) return;
-        else if (response.status < 300) resolve(cleanSdp(response.body));
-        else reject(new SipFailureError(response));
+        else if (response.status < 300) {
+          this.dialog.local.sdp = sdp;
+          resolve(cleanSdp(response.body));
+        } else reject(new SipFailureError(response));
       });
     });
     return withDeadline(answered, REQUEST_TIMEOUT_MS, 're-INVITE');
+  }
+
+  onAckSdp(listener: (sdp: string) => void): void {
+    this.dialog.on('ack', (request) => {
+      if (request.body) listener(cleanSdp(request.body));
+    });
   }
 
   onInfo(handler: (contentType: string, body: string) => void): void {

@@ -14,6 +14,8 @@ const CANCEL_TIMEOUT_MS = 34_000;
 /** One INVITE that we send, from the request to its one outcome. */
 export class SrfOutgoingInvite implements OutgoingInvite {
   readonly outcome: Promise<InviteOutcome>;
+  readonly gone: Promise<void>;
+  #markGone: () => void = () => undefined;
   #settle: (outcome: InviteOutcome) => void = () => undefined;
   #settled = false;
   #cancelReason: string | undefined;
@@ -21,6 +23,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   #cancelSent = false;
   #request: Srf.SrfRequest | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #cancelTimer: NodeJS.Timeout | undefined;
   readonly #progressListeners: ((status: number, sdp: string) => void)[] = [];
 
   constructor(
@@ -36,6 +39,9 @@ export class SrfOutgoingInvite implements OutgoingInvite {
         resolve(outcome);
       };
     });
+    this.gone = new Promise((resolve) => {
+      this.#markGone = resolve;
+    });
     this.#timer = setTimeout(() => this.#giveUp(), request.timeoutMs);
     this.#send(request);
   }
@@ -49,12 +55,17 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#cancelled = true;
     this.#cancelReason = reason;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#settle({ kind: 'cancelled' }), CANCEL_TIMEOUT_MS);
+    this.#cancelTimer = setTimeout(() => {
+      this.#settle({ kind: 'cancelled' });
+      this.#markGone();
+    }, CANCEL_TIMEOUT_MS);
     this.#sendCancel();
   }
 
   /** The link went down: srf will never call back. */
   linkLost(): void {
+    clearTimeout(this.#cancelTimer);
+    this.#markGone();
     this.#settle({
       kind: 'failed',
       failure: { status: null, reason: 'link lost', q850: null, retryAfterSeconds: null },
@@ -84,6 +95,8 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   }
 
   #finished(error: unknown, dialog: Srf.Dialog | Srf.OfferedDialog | undefined): void {
+    clearTimeout(this.#cancelTimer);
+    this.#markGone();
     if (!dialog) {
       this.#settle(this.#cancelled ? { kind: 'cancelled' } : { kind: 'failed', failure: toSipFailure(error) });
       return;

@@ -1,0 +1,39 @@
+import { inBackground } from '../lib/background.js';
+import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
+
+/**
+ * Passes on what one side of the talk changes about it. `near` is the caller or the business, `far` FreeSWITCH's leg
+ * for him: hold, resume and a new media address are a new offer to FreeSWITCH, whose answer goes back; a refresh that
+ * changes nothing is answered at once (RFC 4028 7.4). Nothing of it reaches the other party: FreeSWITCH stands between.
+ */
+export function bridgeSides({ near, far }: { near: DialogLeg; far: DialogLeg }): void {
+  let offered = near.remoteSdp;
+  let answer = far.remoteSdp;
+
+  const offer = async (sdp: string): Promise<string> => {
+    answer = await far.reinvite(sdp);
+    offered = sdp;
+    return answer;
+  };
+
+  near.onReinvite(async (sdp): Promise<ReinviteAnswer> => {
+    // Without SDP the peer asks for our offer: what FreeSWITCH last said stands; his answer comes in the ACK.
+    if (!sdp || sdp === offered) return { sdp: answer };
+    try {
+      return { sdp: await offer(sdp) };
+    } catch {
+      // RFC 3261 14.2: the session stays as it was.
+      return { status: 488 };
+    }
+  });
+  near.onAckSdp((sdp) => {
+    if (sdp !== offered) inBackground(offer(sdp).catch(() => answer));
+  });
+}
+
+/** DTMF of phones that send INFO in place of RFC 4733: FreeSWITCH keeps it to itself, so it goes around. */
+export function passInfo(from: DialogLeg, to: DialogLeg): void {
+  from.onInfo((contentType, body) => {
+    inBackground(to.info(contentType, body).catch(() => undefined));
+  });
+}

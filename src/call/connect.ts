@@ -1,0 +1,187 @@
+import { withDeadline } from '../lib/deadline.js';
+import type { RouteConfig } from '../config/schema.js';
+import { bridgeSides, passInfo } from './bridge-sides.js';
+import type { CallDeps } from './deps.js';
+import { iso } from './document.js';
+import { RouteWalk } from './route-walk.js';
+import type { CallSession } from './session.js';
+import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
+
+/** FreeSWITCH confirms a bridge within some 20 ms; without it nobody hears anybody. */
+const BRIDGE_TIMEOUT_MS = 3000;
+/** What FreeSWITCH's side may outlast the route's own ring times. */
+const SETUP_MARGIN_MS = 5000;
+
+/**
+ * FreeSWITCH in the middle: the caller's INVITE goes on to FreeSWITCH, whose dialplan dials back to us for the
+ * business's side; the route is walked on that second INVITE. Ringing, early media and the answer travel end to end,
+ * the caller is answered only when somebody answers, and no ESL command lies on the way.
+ */
+export async function connect(
+  session: CallSession,
+  invite: IncomingInvite,
+  route: RouteConfig,
+  deps: CallDeps,
+): Promise<void> {
+  const server = deps.media.pick();
+  if (!server) {
+    session.end({
+      by: 'gateway',
+      reason: 'media_failure',
+      loss: 'media_failure',
+      sip: 503,
+      headers: { 'Retry-After': '10' },
+    });
+    return;
+  }
+  session.useMedia(server);
+  session.signalState('connect');
+  const toMedia = session.own(deps.sip.invite(mediaInvite(session, invite, route, server.sipAddress)));
+  session.call.durations.addedSetupMs = Date.now() - invite.receivedAt;
+  deps.metrics.setup(session.call.durations.addedSetupMs);
+  const walk = new RouteWalk(session, route, deps);
+  walk.prepare();
+  toMedia.onProgress((status, sdp) => invite.progress(status, sdp));
+  const callerSide = prepareCallerSide(session, toMedia);
+
+  const dialBack = await untilDialBack(session, callerSide, deps.config().engines.setupTimeout);
+  if (!dialBack) {
+    await walk.discard();
+    return;
+  }
+  const result = await walk.run(dialBack);
+  if (result.kind === 'exhausted') {
+    session.end({
+      by: 'gateway',
+      reason: 'normal',
+      ...(route.announcement ? { announcement: route.announcement } : {}),
+    });
+  }
+  if (result.kind !== 'answered' || session.ended) return;
+  const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
+  const caller = await answerCaller(session, invite, await callerSide);
+  if (!caller) return;
+  bridgeSides({ near: caller.leg, far: caller.media });
+  bridgeSides({ near: result.leg, far: toBusiness });
+  passInfo(caller.leg, result.leg);
+  passInfo(result.leg, caller.leg);
+  talk(session, route, deps);
+}
+
+type CallerSide =
+  /** FreeSWITCH answered with what the caller is to get. */
+  | { kind: 'answer'; media: DialogLeg; sdp: string }
+  /** Late offer: FreeSWITCH's offer, its leg kept on hold until the caller's answer is here. */
+  | { kind: 'offer'; media: DialogLeg; sdp: string }
+  | { kind: 'failed'; outcome: InviteOutcome };
+
+/** Follows our INVITE to FreeSWITCH to its outcome; with a late offer the leg stands before anybody rings. */
+async function prepareCallerSide(session: CallSession, toMedia: OutgoingInvite): Promise<CallerSide> {
+  const outcome = await toMedia.outcome;
+  if (outcome.kind === 'answered') {
+    return { kind: 'answer', media: session.adopt('media-caller', outcome.leg), sdp: outcome.sdp };
+  }
+  if (outcome.kind === 'offered') {
+    const leg = await outcome.accept(heldAnswer(outcome.sdp));
+    return { kind: 'offer', media: session.adopt('media-caller', leg), sdp: outcome.sdp };
+  }
+  return { kind: 'failed', outcome };
+}
+
+/** FreeSWITCH's dial-back; null where the call has ended, by a refusal of FreeSWITCH's or by its silence too. */
+async function untilDialBack(
+  session: CallSession,
+  callerSide: Promise<CallerSide>,
+  timeoutMs: number,
+): Promise<IncomingInvite | null> {
+  const ended = new Promise<null>((resolve) => session.signal.addEventListener('abort', () => resolve(null)));
+  const refused = callerSide.then((side) => (side.kind === 'failed' ? mediaRefused(session, side.outcome) : ended));
+  try {
+    const dialBack = await withDeadline(
+      Promise.race([session.awaitDialBack(), refused, ended]),
+      timeoutMs,
+      'dial-back',
+    );
+    return session.ended ? null : dialBack;
+  } catch (error) {
+    session.logger.error({ err: error }, 'FreeSWITCH did not dial back');
+    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
+    return null;
+  }
+}
+
+/** 488: no codec of the caller's is ours. Anything else is FreeSWITCH's own trouble, worth another try elsewhere. */
+function mediaRefused(session: CallSession, outcome: InviteOutcome): null {
+  const status = outcome.kind === 'failed' ? outcome.failure.status : null;
+  session.logger.warn({ status }, 'FreeSWITCH refused the caller');
+  const sip = status === 488 || status === 415 ? 488 : 503;
+  session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip });
+  return null;
+}
+
+/** 200 to the caller with FreeSWITCH's SDP; from here on he pays. */
+async function answerCaller(
+  session: CallSession,
+  invite: IncomingInvite,
+  side: CallerSide,
+): Promise<{ leg: DialogLeg; media: DialogLeg } | null> {
+  if (session.ended) return null;
+  if (side.kind === 'failed') {
+    mediaRefused(session, side.outcome);
+    return null;
+  }
+  let leg: DialogLeg;
+  try {
+    leg = await invite.answer(side.sdp);
+  } catch (error) {
+    // The caller's CANCEL was faster; the session has ended by it already, or ends here.
+    session.logger.info({ err: error }, 'caller left while being answered');
+    session.end({ by: 'caller', reason: 'normal' });
+    return null;
+  }
+  session.call.answeredAt = iso(Date.now());
+  session.signalState('answer');
+  session.record('call.answered');
+  session.adopt('caller', leg);
+  if (side.kind === 'offer') {
+    // The caller's answer is in his ACK; only now does FreeSWITCH learn where his sound goes.
+    await side.media.reinvite(await leg.answerInAck());
+  }
+  return { leg, media: side.media };
+}
+
+/** From here on events speak: the bridge must come, the end may. */
+function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
+  const { call } = session;
+  deps.metrics.answered((Date.now() - Date.parse(call.startedAt)) / 1000);
+  session.after(route.maxDuration, () => session.end({ by: 'gateway', reason: 'max_duration' }));
+  session.after(BRIDGE_TIMEOUT_MS, () => {
+    if (session.bridged || !session.mediaServer?.eventsUp) return;
+    session.logger.error({}, 'FreeSWITCH never bridged the two sides');
+    session.end({ by: 'gateway', reason: 'media_failure' });
+  });
+}
+
+function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteConfig, sipAddress: string) {
+  const { caller } = session.call;
+  const ringMs = route.steps.reduce((sum, step) => sum + step.for * step.dial.length, 0);
+  return {
+    uri: `sip:${session.id}@${sipAddress}`,
+    sdp: invite.sdp,
+    from: { user: caller.number ?? 'anonymous', displayName: caller.name },
+    headers: {
+      'X-CT-Call-Key': session.mediaKey,
+      'X-CT-Call-Id': session.id,
+      'X-CT-Record': session.recordingWanted ? 'yes' : 'no',
+      'X-CT-Max-Seconds': String(Math.ceil(route.maxDuration / 1000)),
+      ...(invite.sdp ? {} : { 'X-CT-Late-Offer': 'yes' }),
+    },
+    timeoutMs: ringMs + SETUP_MARGIN_MS,
+  };
+}
+
+/** Our answer to FreeSWITCH's offer while the caller's is not known yet: its own codecs, and no sound either way. */
+function heldAnswer(offer: string): string {
+  const lines = offer.split(/\r?\n/).filter((line) => line && !/^a=(sendrecv|sendonly|recvonly|inactive)$/.test(line));
+  return `${lines.join('\r\n')}\r\na=inactive\r\n`;
+}

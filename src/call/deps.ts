@@ -1,0 +1,54 @@
+import type { Logger } from 'pino';
+import type { GatewayConfig, TrunkConfig } from '../config/schema.js';
+import type { Call, Overflow, RecordingInfo } from './call.js';
+import type { EventType } from './event-types.js';
+import type { MediaPool } from './media-ports.js';
+import type { Admissions, Channels, CallStore, TrackingNumber } from './ports.js';
+import type { CallRegistry } from './registry.js';
+import type { SipSide } from './sip-ports.js';
+
+/** What was counted about calls; `observability/` keeps it. */
+export interface CallMetrics {
+  ended(call: Call): void;
+  /** INVITE in → first INVITE out. */
+  setup(milliseconds: number): void;
+  answered(seconds: number): void;
+  overflowed(overflow: Overflow): void;
+  /** An INVITE that never became a call. */
+  refused(reason: 'unknown_source' | 'overload' | 'malformed' | 'draining'): void;
+  recording(status: RecordingInfo['status']): void;
+}
+
+/** Turns what FreeSWITCH left on disk into the recording's truth. */
+export interface Recordings {
+  /** How FreeSWITCH's file of this call is settled once it has stopped; `wanted` by the route. Never rejects. */
+  settle(call: Call, wanted: boolean): Promise<RecordingInfo>;
+}
+
+/** Numbers whose route is known to this process, for when Redis cannot be asked. */
+export interface LastKnownNumbers {
+  remember(number: TrackingNumber): void;
+  find(number: string): TrackingNumber | null;
+}
+
+/** Everything a call needs from the house. Built once, in app.ts. */
+export interface CallDeps {
+  config: () => GatewayConfig;
+  gate: (address: string) => TrunkConfig | null;
+  sip: SipSide;
+  media: MediaPool;
+  admissions: Admissions;
+  channels: Channels;
+  store: CallStore;
+  recordings: Recordings;
+  lastKnown: LastKnownNumbers;
+  registry: CallRegistry;
+  metrics: CallMetrics;
+  logger: Logger;
+  /** Endpoint ids that want this event of this site; with no site (unknown number) those of every site. */
+  endpointsFor: (site: string | null, type: EventType) => string[];
+  /** Events for these endpoints have been written: deliver now rather than at the next look. */
+  poke: (endpoints: string[]) => void;
+  /** Whether new calls are taken: not while draining. */
+  accepting: () => boolean;
+}

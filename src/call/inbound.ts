@@ -1,0 +1,200 @@
+import type { RouteConfig, TrunkConfig } from '../config/schema.js';
+import { inBackground } from '../lib/background.js';
+import { toError, withDeadline } from '../lib/deadline.js';
+import { attribute, DEFERRED } from '../numbers/verdict.js';
+import { readCaller, readNumber } from '../trunks/number-reading.js';
+import { connect } from './connect.js';
+import type { CallDeps } from './deps.js';
+import { iso } from './document.js';
+import type { LoadGate } from './load.js';
+import type { AdmissionAnswer, TrackingNumber } from './ports.js';
+import { CallSession } from './session.js';
+import type { IncomingInvite } from './sip-ports.js';
+
+/** Header by which FreeSWITCH's dial-back names the call it belongs to. */
+export const CALL_KEY_HEADER = 'X-CT-Call-Key';
+/** Redis answers in about a millisecond; longer than this the caller waits for it, and the call goes on without. */
+const ADMISSION_TIMEOUT_MS = 400;
+const RETRY_AFTER_SECONDS = '5';
+/** 40 codecs with all their parameters take 4 kB; more is not a phone. */
+const MAX_SDP_CHARACTERS = 16_384;
+
+/**
+ * The way of an inbound call, in reading order: gate, read, admit, attribute, connect. Talk and finish are the
+ * session's. Every INVITE outside a dialog comes in here, FreeSWITCH's dial-backs too.
+ */
+export function handleInvite(invite: IncomingInvite, load: LoadGate, deps: CallDeps): void {
+  const key = invite.header(CALL_KEY_HEADER);
+  if (key !== undefined && deps.media.owns(invite.source.address)) {
+    // 481: the call it belongs to has ended meanwhile; FreeSWITCH drops its side.
+    if (!deps.registry.dialBack(key, invite)) invite.refuse(481);
+    return;
+  }
+  const trunk = passGate(invite, load, deps);
+  if (!trunk?.inbound) return;
+
+  const session = new CallSession(invite, readInvite(invite, trunk, trunk.inbound, deps), deps);
+  deps.registry.add(session);
+  const story = admitAndConnect(session, invite, trunk, deps).catch((error: unknown) => {
+    session.logger.error({ err: toError(error) }, 'call failed by a fault of ours');
+    session.introduce();
+    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 500 });
+  });
+  inBackground(story);
+}
+
+/** 1. Who sends this, and can we take it: nothing here costs more than a look into memory. */
+function passGate(invite: IncomingInvite, load: LoadGate, deps: CallDeps): TrunkConfig | null {
+  const trunk = deps.gate(invite.source.address);
+  if (!trunk?.inbound) {
+    deps.metrics.refused('unknown_source');
+    deps.logger.debug({ source: invite.source.address }, 'INVITE from an unknown source');
+    invite.refuse(403);
+    return null;
+  }
+  const malformed = malformedStatus(invite);
+  if (malformed !== null) {
+    deps.metrics.refused('malformed');
+    deps.logger.warn({ sipCallId: invite.sipCallId, trunk: trunk.id, status: malformed }, 'INVITE that makes no call');
+    invite.refuse(malformed);
+    return null;
+  }
+  const accepting = deps.accepting();
+  if (!accepting || !load.admit(deps.registry.size, deps.config().engines, performance.now())) {
+    deps.metrics.refused(accepting ? 'overload' : 'draining');
+    invite.refuse(503, { 'Retry-After': RETRY_AFTER_SECONDS });
+    return null;
+  }
+  return trunk;
+}
+
+/** SIP that cannot become a call, and the status that says so (RFC 3261 8.1.1.8, 21.4.11, 21.4.26). */
+function malformedStatus(invite: IncomingInvite): number | null {
+  if (!invite.header('Contact')) return 400;
+  if (invite.sdp.length > MAX_SDP_CHARACTERS) return 413;
+  if (invite.sdp && !/^m=audio [1-9]\d* /m.test(invite.sdp)) return 488;
+  return null;
+}
+
+/** 2. Called and calling number, by this trunk's rules. */
+function readInvite(
+  invite: IncomingInvite,
+  trunk: TrunkConfig,
+  inbound: NonNullable<TrunkConfig['inbound']>,
+  deps: CallDeps,
+) {
+  const { country } = inbound.numbers;
+  return {
+    sipCallId: invite.sipCallId,
+    gateway: deps.config().gateway.id,
+    trunk: trunk.id,
+    receivedAt: invite.receivedAt,
+    trackingNumber: readNumber(invite.requestUri, country) ?? userPart(invite.requestUri),
+    caller: readCaller({
+      from: invite.header('From'),
+      pAssertedIdentity: invite.header('P-Asserted-Identity'),
+      privacy: invite.header('Privacy'),
+      trusted: inbound.trustAssertedIdentity,
+      country,
+    }),
+  };
+}
+
+/** What was dialled where that is no number: shown in `call.rejected`, so it is cleaned and short. */
+function userPart(uri: string): string {
+  const user = /^(?:sips?|tel):([^@;]*)/i.exec(uri)?.[1] ?? '';
+  return user.replace(/[^\w+.*#-]/g, '').slice(0, 32);
+}
+
+/** 3. to 5. Ask Redis once, name the visitor, find the route, connect. */
+async function admitAndConnect(
+  session: CallSession,
+  invite: IncomingInvite,
+  trunk: TrunkConfig,
+  deps: CallDeps,
+): Promise<void> {
+  const { number, channel } = await admit(session, invite, trunk, deps);
+  if (!number) {
+    session.introduce();
+    session.end({ by: 'gateway', reason: 'normal', loss: 'unknown_number', rejected: true });
+    return;
+  }
+  const route = findRoute(number, deps);
+  session.call.route = route.id;
+  session.recordingWanted = route.recording.mode === 'always';
+  session.introduce();
+  if (!channel) session.end({ by: 'gateway', reason: 'normal', loss: 'trunk_capacity' });
+  if (!session.ended) await connect(session, invite, route, deps);
+}
+
+interface Admitted {
+  /** null: no such tracking number, or switched off. */
+  number: TrackingNumber | null;
+  /** Whether the trunk had a channel for this call. */
+  channel: boolean;
+}
+
+/** 3. One round trip; without Redis in time, by what this process knows. */
+async function admit(
+  session: CallSession,
+  invite: IncomingInvite,
+  trunk: TrunkConfig,
+  deps: CallDeps,
+): Promise<Admitted> {
+  const { call } = session;
+  const inbound = { resource: `trunk-in:${trunk.id}`, token: session.id, limit: trunk.inbound?.channels ?? null };
+  const query = {
+    callId: session.id,
+    trackingNumber: call.trackingNumber,
+    callerNumber: call.caller.number,
+    at: invite.receivedAt,
+    inbound,
+  };
+  let admitted: Admitted;
+  try {
+    const answer = await withDeadline(deps.admissions.admit(query), ADMISSION_TIMEOUT_MS, 'admission');
+    admitted = { number: applyAnswer(session, answer, invite.receivedAt, deps), channel: answer.channel.granted };
+  } catch (error) {
+    session.logger.warn({ err: toError(error) }, 'admission without Redis, by the last known route');
+    const [grant] = await deps.channels.reserve([inbound]);
+    admitted = { number: deferAttribution(session, deps), channel: grant?.granted ?? false };
+  }
+  if (admitted.channel) session.hold([inbound]);
+  return admitted;
+}
+
+/** 4. The verdict, frozen into the call. */
+function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, deps: CallDeps): TrackingNumber | null {
+  const { call } = session;
+  const number = answer.number?.enabled ? answer.number : null;
+  call.attribution = attribute({ number, lease: answer.lease }, at);
+  if (answer.history) {
+    call.caller.firstCall = answer.history.previousCalls === 0;
+    call.caller.previousCalls = answer.history.previousCalls;
+    call.caller.lastCallAt = answer.history.lastCallAt === null ? null : iso(answer.history.lastCallAt);
+  }
+  if (!number) return null;
+  deps.lastKnown.remember(number);
+  call.site = number.site;
+  call.numberKind = number.kind;
+  return number;
+}
+
+/** Redis is away: the verdict follows when it is back. */
+function deferAttribution(session: CallSession, deps: CallDeps): TrackingNumber | null {
+  const { call } = session;
+  const number = deps.lastKnown.find(call.trackingNumber);
+  call.attribution = DEFERRED;
+  call.site = number?.site ?? null;
+  call.numberKind = number?.kind ?? null;
+  return number;
+}
+
+/** The number's own route, or its site's. The configuration check made sure that it exists; Redis may say otherwise. */
+function findRoute(number: TrackingNumber, deps: CallDeps): RouteConfig {
+  const { routes, sites } = deps.config();
+  const site = sites.find(({ id }) => id === number.site);
+  const named = routes.find(({ id }) => id === number.route) ?? routes.find(({ id }) => id === site?.defaultRoute);
+  if (!named) throw new Error(`number of site "${number.site}" has no route`);
+  return named;
+}

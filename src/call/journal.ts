@@ -1,0 +1,121 @@
+import type { Logger } from 'pino';
+import { toError } from '../lib/deadline.js';
+import { newEventId } from '../lib/ids.js';
+import type { Call, CallResources } from './call.js';
+import type { CallEventType, EventType } from './event-types.js';
+import type { CallEvent, CallStore } from './ports.js';
+
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 3000;
+
+export interface JournalDeps {
+  store: CallStore;
+  endpointsFor: (site: string | null, type: EventType) => string[];
+  poke: (endpoints: string[]) => void;
+  logger: Logger;
+}
+
+/**
+ * Writes one call's changes and events to Redis, in order, off the call's path.
+ *
+ * One commit is under way at a time; what happens meanwhile goes into the next one, so a fast call costs few round
+ * trips. While Redis is away the changes wait here and are repeated (the store drops what it already has), so an
+ * event is lost only with the process, and never told out of order.
+ */
+export class Journal {
+  #pending: CallEvent[] = [];
+  #dirty = false;
+  #closed = false;
+  #sequence = 0;
+  #writing: Promise<void> | null = null;
+  #stopped = false;
+  #wake: () => void = () => undefined;
+
+  constructor(
+    private readonly call: Call,
+    private readonly resources: CallResources,
+    private readonly deps: JournalDeps,
+  ) {}
+
+  /** Something happened: an event with the call as it is at this moment. */
+  record(type: CallEventType, extra: Record<string, unknown> = {}): void {
+    this.#pending.push({
+      id: newEventId(),
+      type,
+      timestamp: new Date().toISOString(),
+      sequence: ++this.#sequence,
+      data: { call: structuredClone(this.call), ...extra },
+    });
+    this.#write();
+  }
+
+  /** Dialogs, media channels or held channels changed: nothing to tell, but a peer may need it. */
+  resourcesChanged(): void {
+    this.#dirty = true;
+    this.#write();
+  }
+
+  /** Settles when what was recorded so far is in Redis. */
+  async written(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** Nothing of the call is alive any more; settles when Redis has everything. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#dirty = true;
+    this.#write();
+    await this.#writing;
+  }
+
+  /** Gives up on what Redis has not taken: only when the process ends. */
+  abandon(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  #write(): void {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = null;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    // The caller goes on first: what he records in the same turn goes out in the same commit.
+    await Promise.resolve();
+    let retryMs = RETRY_FIRST_MS;
+    while ((this.#pending.length > 0 || this.#dirty) && !this.#stopped) {
+      const events = this.#pending;
+      const endpoints = events.map((event) => this.deps.endpointsFor(this.call.site, event.type));
+      this.#pending = [];
+      this.#dirty = false;
+      try {
+        await this.deps.store.commit({
+          call: structuredClone(this.call),
+          resources: structuredClone(this.resources),
+          events,
+          endpoints,
+          closed: this.#closed,
+        });
+        retryMs = RETRY_FIRST_MS;
+        this.deps.poke([...new Set(endpoints.flat())]);
+      } catch (error) {
+        this.#pending = [...events, ...this.#pending];
+        this.#dirty = true;
+        this.deps.logger.warn({ err: toError(error), waiting: this.#pending.length }, 'call not written yet');
+        await this.#pause(retryMs);
+        retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

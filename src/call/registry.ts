@@ -1,0 +1,51 @@
+import type { IncomingInvite } from './sip-ports.js';
+import type { HeldChannel } from './call.js';
+import type { CallSession } from './session.js';
+
+/** The living calls of this gateway. */
+export class CallRegistry {
+  readonly #byId = new Map<string, CallSession>();
+  readonly #byMediaKey = new Map<string, CallSession>();
+  #emptied: (() => void)[] = [];
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  add(session: CallSession): void {
+    this.#byId.set(session.id, session);
+    this.#byMediaKey.set(session.mediaKey, session);
+  }
+
+  remove(session: CallSession): void {
+    this.#byId.delete(session.id);
+    this.#byMediaKey.delete(session.mediaKey);
+    if (this.#byId.size === 0) for (const listener of this.#emptied.splice(0)) listener();
+  }
+
+  all(): CallSession[] {
+    return [...this.#byId.values()];
+  }
+
+  find(id: string): CallSession | null {
+    return this.#byId.get(id) ?? null;
+  }
+
+  /** Hands FreeSWITCH's INVITE to the call whose key it carries; false where no call knows it. */
+  dialBack(mediaKey: string, invite: IncomingInvite): boolean {
+    return this.#byMediaKey.get(mediaKey)?.acceptDialBack(invite) ?? false;
+  }
+
+  /** Everything that living calls hold and somebody must renew. */
+  heldChannels(): HeldChannel[] {
+    return this.all().flatMap((session) => session.resources.channels);
+  }
+
+  /** Settles when the last call is gone; at once when there is none. */
+  empty(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#byId.size === 0) resolve();
+      else this.#emptied.push(resolve);
+    });
+  }
+}

@@ -1,0 +1,410 @@
+import { newCallId, newSecretKey } from '../lib/ids.js';
+import type { Logger } from 'pino';
+import { inBackground } from '../lib/background.js';
+import { attribute } from '../numbers/verdict.js';
+import { isCapacityLoss, lossReason, statusForLoss } from '../routing/loss.js';
+import type { Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
+import type { CallDeps } from './deps.js';
+import { addTag, durationsOf, iso, newCall, noResources, NO_RECORDING, type NewCall } from './document.js';
+import { Journal } from './journal.js';
+import type { MediaEvent, MediaServer } from './media-ports.js';
+import type { DialogLeg, IncomingInvite, OutgoingInvite } from './sip-ports.js';
+import { transition, type CallSignal, type CallState } from './state.js';
+
+/** Why a call is closed. `loss` is given where the legs do not tell it. */
+export interface CallEnd {
+  by: 'caller' | 'business' | 'gateway';
+  reason: EndReason;
+  loss?: LossReason;
+  /** Final SIP status for a caller who was not answered; otherwise it follows from the loss reason. */
+  sip?: number;
+  headers?: Record<string, string>;
+  /** The call never was one of ours to connect (unknown number, blocked). */
+  rejected?: boolean;
+  /** Played to the caller, unbilled, before the refusal. */
+  announcement?: string;
+}
+
+type DialogRole = CallResources['dialogs'][number]['role'];
+
+/** RECORD_STOP follows the hang-up within half a second on a healthy server; disks stall longer. */
+const RECORD_STOP_TIMEOUT_MS = 10_000;
+/** FreeSWITCH reports the end of both its channels well within this; what is left then is killed. */
+const MEDIA_GONE_TIMEOUT_MS = 5_000;
+
+/**
+ * The sole owner of one call: its document, its legs, its channels and its end.
+ *
+ * Everything that happens to the call comes here as a method; everything that leaves it goes out through the journal.
+ * However a call ends, it ends in `close()`, once; `docs/teardown.md` says in which order things are let go.
+ */
+export class CallSession {
+  readonly id = newCallId();
+  /** Known to FreeSWITCH and us alone: the INVITE that carries it may join this call's media. */
+  readonly mediaKey = newSecretKey();
+  readonly call: Call;
+  readonly resources: CallResources = noResources();
+  readonly logger: Logger;
+  /** Whether the route wants the talk recorded. */
+  recordingWanted = false;
+  readonly #journal: Journal;
+  readonly #abort = new AbortController();
+  #state: CallState = 'received';
+  /** Limits that legs ran into, by leg number: what the loss reason is named after. */
+  readonly #fullResources: (string | null)[] = [];
+  readonly #dialogs = new Map<DialogRole, DialogLeg>();
+  readonly #attempts = new Set<OutgoingInvite>();
+  readonly #dialBackWaiters: ((invite: IncomingInvite) => void)[] = [];
+  #dialBack: IncomingInvite | null = null;
+  #media: MediaServer | null = null;
+  #unwatchMedia: () => void = () => undefined;
+  readonly #liveMediaChannels = new Set<string>();
+  readonly #mediaListeners = new Set<(event: MediaEvent) => void>();
+  #recordingStopped = false;
+  #bridged = false;
+  #timers: NodeJS.Timeout[] = [];
+  #closing: Promise<void> | null = null;
+  #introduced = false;
+  #endBeforeIntroduction: CallEnd | null = null;
+
+  constructor(
+    private readonly invite: IncomingInvite,
+    from: Omit<NewCall, 'id'>,
+    private readonly deps: CallDeps,
+  ) {
+    this.call = newCall({ id: this.id, ...from });
+    this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
+    this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
+    invite.onCancel(() => this.end({ by: 'caller', reason: 'normal' }));
+  }
+
+  get state(): CallState {
+    return this.#state;
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  /** Aborted when the call ends: whoever waits for something on its behalf stops waiting. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Settles when nothing of the call is alive and Redis knows everything; null while it goes on. */
+  get closing(): Promise<void> | null {
+    return this.#closing;
+  }
+
+  get mediaServer(): MediaServer | null {
+    return this.#media;
+  }
+
+  /** An event with the call as it is now. */
+  record: Journal['record'] = (type, extra) => this.#journal.record(type, extra);
+
+  /**
+   * Tells the world of the call, once admission has said whose it is. A caller who gave up meanwhile ends here: his
+   * call belongs to a site like any other, and its first event comes before its last.
+   */
+  introduce(): void {
+    if (this.#introduced) return;
+    this.#introduced = true;
+    this.record('call.received');
+    if (this.call.attribution.verdict === 'deferred') this.#correctVerdictLater();
+    if (this.#endBeforeIntroduction) this.end(this.#endBeforeIntroduction);
+  }
+
+  abandonJournal(): void {
+    this.#journal.abandon();
+  }
+
+  /** Moves on if the state knows the signal; tells whether it did. */
+  signalState(signal: CallSignal): boolean {
+    const next = transition(this.#state, signal);
+    if (next === null) return false;
+    this.#state = next;
+    return true;
+  }
+
+  // --- Legs -----------------------------------------------------------------------------------------------------
+
+  /** An INVITE of ours: cancelled when the call ends first. */
+  own(attempt: OutgoingInvite): OutgoingInvite {
+    if (this.ended) attempt.cancel();
+    else {
+      this.#attempts.add(attempt);
+      inBackground(attempt.outcome.then(() => this.#attempts.delete(attempt)));
+    }
+    return attempt;
+  }
+
+  /** A dialog of ours: hung up when the call ends, and known to peers by its id. */
+  adopt(role: DialogRole, leg: DialogLeg): DialogLeg {
+    if (this.ended) {
+      inBackground(leg.bye());
+      return leg;
+    }
+    this.#dialogs.set(role, leg);
+    this.resources.dialogs.push({ role, id: leg.id });
+    this.#journal.resourcesChanged();
+    leg.onEnd((end) => this.end(endOfDialog(role, end.by, end.q850)));
+    return leg;
+  }
+
+  leg(role: DialogRole): DialogLeg | null {
+    return this.#dialogs.get(role) ?? null;
+  }
+
+  /** FreeSWITCH's INVITE for the business's side; rejects nothing, never settles after the end. */
+  awaitDialBack(): Promise<IncomingInvite> {
+    return new Promise((resolve) => {
+      if (this.#dialBack) resolve(this.#dialBack);
+      else this.#dialBackWaiters.push(resolve);
+    });
+  }
+
+  /** False where the call does not expect one (any more). */
+  acceptDialBack(invite: IncomingInvite): boolean {
+    if (this.ended || this.#dialBack) return false;
+    this.#dialBack = invite;
+    for (const waiter of this.#dialBackWaiters.splice(0)) waiter(invite);
+    return true;
+  }
+
+  hold(channels: HeldChannel[]): void {
+    this.resources.channels.push(...channels);
+    this.#journal.resourcesChanged();
+  }
+
+  async letGo(channels: HeldChannel[]): Promise<void> {
+    const tokens = new Set(channels.map(({ token }) => token));
+    this.resources.channels = this.resources.channels.filter(({ token }) => !tokens.has(token));
+    await this.deps.channels.release(channels);
+    this.#journal.resourcesChanged();
+  }
+
+  /** The limit that leg number `n` ran into. */
+  metLimit(n: number, resource: string): void {
+    this.#fullResources[n - 1] = resource;
+  }
+
+  // --- Media ----------------------------------------------------------------------------------------------------
+
+  useMedia(server: MediaServer): void {
+    this.#media = server;
+    this.resources.mediaServer = server.id;
+    this.#unwatchMedia = server.watch(this.id, (event) => this.#mediaEvent(event));
+  }
+
+  get bridged(): boolean {
+    return this.#bridged;
+  }
+
+  onMedia(listener: (event: MediaEvent) => void): () => void {
+    this.#mediaListeners.add(listener);
+    return () => this.#mediaListeners.delete(listener);
+  }
+
+  #mediaEvent(event: MediaEvent): void {
+    switch (event.type) {
+      case 'channel':
+        this.#liveMediaChannels.add(event.channelId);
+        this.resources.mediaChannels.push(event.channelId);
+        this.#journal.resourcesChanged();
+        break;
+      case 'recording-started':
+        this.call.recording = { ...NO_RECORDING, status: 'recording' };
+        break;
+      case 'recording-stopped':
+        this.#recordingStopped = true;
+        break;
+      case 'hangup':
+        this.#liveMediaChannels.delete(event.channelId);
+        this.end(endOfMedia(event.cause));
+        break;
+      case 'lost':
+        this.#liveMediaChannels.clear();
+        this.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
+        break;
+      case 'bridged':
+        this.#bridged = true;
+        break;
+    }
+    for (const listener of this.#mediaListeners) listener(event);
+  }
+
+  // --- Attribution ----------------------------------------------------------------------------------------------
+
+  /** The verdict could not be found at the time: find it as of then once Redis is back, and tell it as a correction. */
+  #correctVerdictLater(): void {
+    inBackground(
+      this.#journal.written().then(async () => {
+        const { number, lease } = await this.deps.admissions.lookUp(
+          this.call.trackingNumber,
+          Date.parse(this.call.startedAt),
+        );
+        const old = this.call.attribution;
+        const found = attribute({ number, lease }, Date.parse(this.call.startedAt));
+        this.call.attribution = found;
+        this.record('call.attribution.corrected', { old, new: found, reason: 'store was away when the call came' });
+      }),
+    );
+  }
+
+  // --- The end --------------------------------------------------------------------------------------------------
+
+  /** Runs `action` after `ms` unless the call has ended by then. */
+  after(ms: number, action: () => void): void {
+    this.#timers.push(setTimeout(action, ms));
+  }
+
+  /** The one door: idempotent, and whoever comes second finds it closed. */
+  end(end: CallEnd): void {
+    if (!this.#introduced) {
+      this.#endBeforeIntroduction ??= end;
+      return;
+    }
+    if (!this.signalState('end')) return;
+    this.#closing = this.#close(end).catch((error: unknown) => {
+      this.logger.error({ err: error }, 'closing a call failed half-way');
+    });
+  }
+
+  async #close(end: CallEnd): Promise<void> {
+    const { call } = this;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#abort.abort();
+    this.#settleDocument(end);
+    this.#recordEnd();
+    const announced = this.#releaseSignalling(end);
+    const held = this.resources.channels.splice(0);
+    await Promise.all([announced, this.deps.channels.release(held), this.#settleRecording(), this.#mediaGone()]);
+    this.#unwatchMedia();
+    await this.#journal.close();
+    this.deps.registry.remove(this);
+    this.logger.info(closingLine(call), 'call ended');
+  }
+
+  /** The document says how it ended before anything is let go: the events must not wait for the far ends. */
+  #settleDocument(end: CallEnd): void {
+    const { call } = this;
+    call.endedAt = iso(Date.now());
+    call.durations = durationsOf(call);
+    for (const leg of call.legs) {
+      leg.endedAt ??= call.endedAt;
+      leg.result ??= 'cancelled';
+    }
+    if (call.answeredAt !== null) {
+      call.disposition = 'answered';
+      call.ended = { by: end.by, reason: end.reason, sip: 200 };
+      return;
+    }
+    call.disposition = end.rejected ? 'rejected' : 'missed';
+    call.lossReason =
+      end.loss ??
+      lossReason({ legs: call.legs, fullResources: this.#fullResources, callerHungUp: end.by === 'caller' });
+    call.ended = { by: end.by, reason: end.reason, sip: end.sip ?? statusForLoss(call.lossReason) };
+    if (isCapacityLoss(call.lossReason)) addTag(call, { name: 'callback', by: 'gateway', at: call.endedAt });
+  }
+
+  #recordEnd(): void {
+    const { call } = this;
+    if (call.disposition === 'answered') this.record('call.completed');
+    else this.record(call.disposition === 'rejected' ? 'call.rejected' : 'call.missed');
+    this.deps.metrics.ended(call);
+  }
+
+  /** Both sides learn at once; nobody waits for the other's answer. */
+  async #releaseSignalling(end: CallEnd): Promise<void> {
+    const status = this.call.ended?.sip ?? 480;
+    this.#dialBack?.refuse(status);
+    for (const attempt of this.#attempts) attempt.cancel();
+    const legs = [...this.#dialogs.values()].map((leg) => leg.bye());
+    if (this.call.answeredAt === null) {
+      if (end.announcement && this.#media) await this.#media.announce(this.invite, end.announcement);
+      this.invite.refuse(status, end.headers);
+    }
+    await Promise.all(legs);
+  }
+
+  async #settleRecording(): Promise<void> {
+    const { call } = this;
+    if (call.answeredAt === null) return;
+    if (call.recording.status === 'recording') await this.#recordingHasStopped();
+    call.recording = await this.deps.recordings.settle(call, this.recordingWanted);
+    const { status } = call.recording;
+    this.deps.metrics.recording(status);
+    if (status === 'ready') this.record('recording.ready');
+    else this.record(status === 'absent' ? 'recording.absent' : 'recording.failed');
+  }
+
+  #recordingHasStopped(): Promise<void> {
+    return this.#until(() => this.#recordingStopped, RECORD_STOP_TIMEOUT_MS);
+  }
+
+  /** FreeSWITCH's own word that its channels are gone; what it does not say in time is done by force. */
+  async #mediaGone(): Promise<void> {
+    if (!this.#media) return;
+    await this.#until(() => this.#liveMediaChannels.size === 0, MEDIA_GONE_TIMEOUT_MS);
+    if (this.#liveMediaChannels.size === 0) return;
+    this.logger.warn({ channels: this.#liveMediaChannels.size }, 'media channels outlived their call, killing them');
+    await this.#media.kill([...this.#liveMediaChannels]);
+  }
+
+  /** Settles when a media event made `condition` true, or after `timeoutMs`. */
+  #until(condition: () => boolean, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (condition()) {
+        resolve();
+        return;
+      }
+      const done = () => {
+        clearTimeout(timer);
+        unlisten();
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      const unlisten = this.onMedia(() => {
+        if (condition()) done();
+      });
+    });
+  }
+}
+
+/** What a BYE on one of the four dialogs means for the call. */
+function endOfDialog(role: DialogRole, by: 'peer' | 'stack', q850: number | null): CallEnd {
+  if (by === 'stack') return { by: 'gateway', reason: 'ack_timeout' };
+  if (role === 'caller') return { by: 'caller', reason: 'normal' };
+  if (role === 'business') return { by: 'business', reason: 'normal' };
+  return q850 === null ? { by: 'gateway', reason: 'media_failure' } : endOfMedia(causeName(q850));
+}
+
+/** FreeSWITCH's own causes beside Q.850's (switch_types.h). */
+const FREESWITCH_CAUSES: Readonly<Record<number, string>> = { 602: 'ALLOTTED_TIMEOUT', 604: 'MEDIA_TIMEOUT' };
+
+function causeName(q850: number): string {
+  return FREESWITCH_CAUSES[q850] ?? 'NORMAL_CLEARING';
+}
+
+/** FreeSWITCH ended a channel by itself: the reason is in the cause. */
+function endOfMedia(cause: string): CallEnd {
+  if (cause === 'MEDIA_TIMEOUT') return { by: 'gateway', reason: 'media_timeout' };
+  if (cause === 'ALLOTTED_TIMEOUT') return { by: 'gateway', reason: 'max_duration' };
+  return { by: 'gateway', reason: 'media_failure', loss: 'media_failure' };
+}
+
+/** One line a call, with every interval; numbers stay out of it. */
+function closingLine(call: Call): Record<string, unknown> {
+  return {
+    site: call.site,
+    route: call.route,
+    disposition: call.disposition,
+    lossReason: call.lossReason,
+    ended: call.ended,
+    verdict: call.attribution.verdict,
+    durations: call.durations,
+    legs: call.legs.map(({ target, result, sip, q850 }) => ({ target, result, sip, q850 })),
+    recording: call.recording.status,
+  };
+}

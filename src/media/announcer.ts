@@ -1,0 +1,100 @@
+import { networkInterfaces } from 'node:os';
+import Mrf from 'drachtio-fsmrf';
+import type { Logger } from 'pino';
+import type { IncomingInvite } from '../call/sip-ports.js';
+import { withDeadline } from '../lib/deadline.js';
+
+export interface AnnouncerOptions {
+  host: string;
+  port: number;
+  secret: string;
+  /** Our address as FreeSWITCH can dial it. */
+  callbackAddress: string;
+  profile: string;
+  logger: Logger;
+  /** drachtio, for fsmrf's own INVITE: always the live one. */
+  createUac: (...args: unknown[]) => unknown;
+}
+
+const CONNECT_TIMEOUT_MS = 5000;
+/** fsmrf's INVITE has no deadline of its own, its outbound socket 4 s. */
+const ENDPOINT_TIMEOUT_MS = 8000;
+const ANNOUNCEMENT_TIMEOUT_MS = 60_000;
+const TEARDOWN_TIMEOUT_MS = 3000;
+
+/**
+ * Plays a short announcement to a caller whom nobody could take, through an fsmrf endpoint, as early media: he hears
+ * it unbilled, then gets his refusal. The media-server object is made when first needed and thrown away after a loss
+ * (fsmrf's own reconnect mixes up replies); FreeSWITCH's end of it hangs up by itself when the socket goes.
+ */
+export class Announcer {
+  #server: Promise<Mrf.MediaServer> | null = null;
+
+  constructor(private readonly options: AnnouncerOptions) {}
+
+  async play(invite: IncomingInvite, sound: string): Promise<void> {
+    const server = await this.#mediaServer();
+    const creating = server.createEndpoint({ remoteSdp: invite.sdp });
+    const endpoint = await withDeadline(creating, ENDPOINT_TIMEOUT_MS, 'announcement endpoint', (late) => {
+      this.#destroy(late).catch(() => undefined);
+    });
+    try {
+      endpoint.conn?.socket?.setNoDelay(true);
+      invite.progress(183, endpoint.local.sdp);
+      const callerLeft = new Promise<void>((resolve) => invite.onCancel(resolve));
+      await withDeadline(Promise.race([endpoint.play(sound), callerLeft]), ANNOUNCEMENT_TIMEOUT_MS, 'announcement');
+    } finally {
+      await this.#destroy(endpoint);
+    }
+  }
+
+  /** After a loss of FreeSWITCH, and at the end. */
+  reset(): void {
+    const server = this.#server;
+    this.#server = null;
+    server?.then((old) => old.disconnect()).catch(() => undefined);
+  }
+
+  #mediaServer(): Promise<Mrf.MediaServer> {
+    this.#server ??= this.#connect().catch((error: unknown) => {
+      this.#server = null;
+      throw error;
+    });
+    return this.#server;
+  }
+
+  async #connect(): Promise<Mrf.MediaServer> {
+    const { host, port, secret, callbackAddress, profile, logger } = this.options;
+    const mrf = new Mrf({ createUAC: this.options.createUac });
+    const local = Object.values(networkInterfaces()).some((list) =>
+      list?.some(({ address }) => address === callbackAddress),
+    );
+    const connecting = mrf.connect({
+      address: host,
+      port,
+      secret,
+      // Behind a NAT our public address is not one that we can listen on.
+      listenAddress: local ? callbackAddress : '0.0.0.0',
+      advertisedAddress: callbackAddress,
+      profile,
+    });
+    const server = await withDeadline(connecting, CONNECT_TIMEOUT_MS, 'fsmrf', (late) => late.disconnect());
+    server.conn.socket?.setNoDelay(true);
+    server.on('error', (error: unknown) => {
+      logger.warn({ err: error }, 'fsmrf');
+      this.reset();
+    });
+    server.on('end', () => this.reset());
+    return server;
+  }
+
+  /** fsmrf's destroy waits for a BYE that may never come. */
+  async #destroy(endpoint: Mrf.Endpoint): Promise<void> {
+    try {
+      await withDeadline(endpoint.destroy(), TEARDOWN_TIMEOUT_MS, 'announcement teardown');
+    } catch (error) {
+      this.options.logger.warn({ err: error }, 'announcement endpoint did not end, hanging up by SIP');
+      await endpoint.dialog?.destroy();
+    }
+  }
+}

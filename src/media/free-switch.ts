@@ -1,0 +1,167 @@
+import type { Logger } from 'pino';
+import type { MediaEvent, MediaServer } from '../call/media-ports.js';
+import type { IncomingInvite } from '../call/sip-ports.js';
+import { inBackground } from '../lib/background.js';
+import { toError } from '../lib/deadline.js';
+import { Announcer } from './announcer.js';
+import { callIdOf, SUBSCRIBED_EVENTS, toMediaEvents } from './events.js';
+import { EslLink, type FreeSwitchEvent } from './esl-link.js';
+
+export interface FreeSwitchOptions {
+  host: string;
+  port: number;
+  secret: string;
+  callbackAddress: string;
+  /** Where its dial-back INVITEs come from. */
+  sipAddress?: string | undefined;
+  profile: string;
+  logger: Logger;
+  createUac: (...args: unknown[]) => unknown;
+  onChange: () => void;
+}
+
+/** HEARTBEAT comes every 20 s. */
+const HEARTBEAT_MAX_AGE_MS = 65_000;
+/** A restart takes some 5 s; a FreeSWITCH that is away for longer has lost its calls. */
+const LOST_AFTER_MS = 15_000;
+
+/** One FreeSWITCH: its health, its events by call, and the few commands we give it. */
+export class FreeSwitch implements MediaServer {
+  readonly id: string;
+  readonly #link: EslLink;
+  readonly #announcer: Announcer;
+  readonly #logger: Logger;
+  readonly #watchers = new Map<string, (event: MediaEvent) => void>();
+  #sipAddress: string | null = null;
+  /** Changes when FreeSWITCH starts anew: then every call it had is gone. */
+  #coreUuid: string | null = null;
+  #lostTimer: NodeJS.Timeout | undefined;
+  #heartbeatAt = 0;
+  #sessions = 0;
+  #maxSessions = 0;
+
+  constructor(private readonly options: FreeSwitchOptions) {
+    this.id = `${options.host}:${options.port}`;
+    this.#logger = options.logger.child({ mediaServer: this.id });
+    this.#announcer = new Announcer({ ...options, logger: this.#logger });
+    this.#link = new EslLink(
+      { ...options, logger: this.#logger, events: SUBSCRIBED_EVENTS },
+      {
+        onEvent: (event) => this.#event(event),
+        onUp: () => inBackground(this.#connected()),
+        onDown: () => this.#disconnected(),
+      },
+    );
+  }
+
+  get sipAddress(): string {
+    return this.#sipAddress ?? '';
+  }
+
+  get eventsUp(): boolean {
+    return this.#link.up;
+  }
+
+  /** Whether it can take a call now. */
+  get healthy(): boolean {
+    const fresh = Date.now() - this.#heartbeatAt < HEARTBEAT_MAX_AGE_MS;
+    return this.#link.up && this.#sipAddress !== null && fresh && (this.#maxSessions === 0 || this.load < 1);
+  }
+
+  /** Share of its sessions in use, by its last heartbeat. */
+  get load(): number {
+    return this.#maxSessions === 0 ? 0 : this.#sessions / this.#maxSessions;
+  }
+
+  owns(address: string): boolean {
+    const host = this.options.sipAddress ?? this.#sipAddress?.replace(/:\d+$/, '') ?? this.options.host;
+    return address === host;
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  stop(): void {
+    clearTimeout(this.#lostTimer);
+    this.#announcer.reset();
+    this.#link.stop();
+  }
+
+  watch(callId: string, listener: (event: MediaEvent) => void): () => void {
+    this.#watchers.set(callId, listener);
+    return () => this.#watchers.delete(callId);
+  }
+
+  async kill(channelIds: string[]): Promise<void> {
+    await Promise.all(
+      channelIds.map((channelId) =>
+        this.#link.api(`uuid_kill ${channelId}`).catch((error: unknown) => {
+          // "No such channel" is what we wanted; anything else is for the operator to see.
+          this.#logger.info({ err: toError(error) }, 'channel not killed');
+        }),
+      ),
+    );
+  }
+
+  async announce(invite: IncomingInvite, sound: string): Promise<void> {
+    // A late offer has no place to send sound to before the answer.
+    if (!invite.sdp) return;
+    await this.#announcer.play(invite, sound).catch((error: unknown) => {
+      this.#logger.warn({ err: toError(error) }, 'announcement not played');
+    });
+  }
+
+  async #connected(): Promise<void> {
+    try {
+      const status = await this.#link.api('sofia status');
+      const core = (await this.#link.api('global_getvar core_uuid')).trim();
+      this.#sipAddress = sipAddressOf(status, this.options.profile);
+      if (!this.#sipAddress)
+        this.#logger.error({ profile: this.options.profile }, 'FreeSWITCH has no such SIP profile');
+      clearTimeout(this.#lostTimer);
+      if (this.#coreUuid !== null && this.#coreUuid !== core) this.#loseCalls('FreeSWITCH was restarted');
+      this.#coreUuid = core;
+      this.#heartbeatAt = Date.now();
+    } catch (error) {
+      this.#logger.warn({ err: toError(error) }, 'FreeSWITCH did not say who it is');
+    }
+    this.options.onChange();
+  }
+
+  /** Talks go on without us: sound and SIP do not need this connection. Only a FreeSWITCH that stays away is dead. */
+  #disconnected(): void {
+    this.#announcer.reset();
+    this.#lostTimer = setTimeout(() => this.#loseCalls('FreeSWITCH stayed away'), LOST_AFTER_MS);
+    this.options.onChange();
+  }
+
+  #loseCalls(why: string): void {
+    if (this.#watchers.size > 0) this.#logger.error({ why, calls: this.#watchers.size }, 'calls lost with FreeSWITCH');
+    for (const listener of [...this.#watchers.values()]) listener({ type: 'lost' });
+  }
+
+  #event(event: FreeSwitchEvent): void {
+    if (event['Event-Name'] === 'HEARTBEAT') {
+      this.#heartbeatAt = Date.now();
+      this.#sessions = Number(event['Session-Count'] ?? 0);
+      this.#maxSessions = Number(event['Max-Sessions'] ?? 0);
+      return;
+    }
+    const callId = callIdOf(event);
+    const listener = callId === null ? undefined : this.#watchers.get(callId);
+    if (!listener) return;
+    for (const mediaEvent of toMediaEvents(event)) listener(mediaEvent);
+  }
+}
+
+/** `calltrack  profile  sip:mod_sofia@10.0.0.6:5080  RUNNING (0)` → `10.0.0.6:5080`. */
+export function sipAddressOf(sofiaStatus: string, profile: string): string | null {
+  for (const line of sofiaStatus.split('\n')) {
+    const [name, type, data] = line.trim().split(/\s+/);
+    if (name !== profile || type !== 'profile') continue;
+    const address = /^sip:mod_sofia@(\[[^\]]+\]:\d+|[^;\s]+:\d+)/.exec(data ?? '')?.[1];
+    if (address) return address;
+  }
+  return null;
+}

@@ -1,0 +1,55 @@
+import type { ChannelRequest } from '../call/ports.js';
+import type { GatewayConfig } from '../config/schema.js';
+import { GatewayError } from '../lib/errors.js';
+
+/** Something a step may dial, with everything that dialling it needs. */
+export interface Target {
+  kind: 'destination' | 'line';
+  id: string;
+  uri: string;
+  auth: { username: string; password: string } | null;
+  /** Shown as the caller; null: the caller's own number. */
+  fixedCallerId: string | null;
+  capacityCodes: readonly string[];
+  /** Limits that one call to this target counts against, the narrowest first. */
+  limits: readonly Omit<ChannelRequest, 'token'>[];
+}
+
+/** What the id in a step's `dial` stands for. The configuration check has made sure that it stands for something. */
+export function resolveTarget(config: GatewayConfig, id: string): Target {
+  const line = config.lines.find((candidate) => candidate.id === id);
+  if (line) {
+    return {
+      kind: 'line',
+      id,
+      uri: line.uri,
+      auth: line.auth ?? null,
+      fixedCallerId: null,
+      capacityCodes: [],
+      limits: [{ resource: `line:${id}`, limit: line.channels }],
+    };
+  }
+  const destination = config.destinations.find((candidate) => candidate.id === id);
+  const trunk = config.trunks.find((candidate) => candidate.id === destination?.trunk);
+  if (!destination || !trunk?.outbound) {
+    throw new GatewayError('GW_ERR_SIP_TARGET', `"${id}" names no line and no destination with an outbound trunk`);
+  }
+  return {
+    kind: 'destination',
+    id,
+    uri: withUser(trunk.outbound.to, destination.number),
+    auth: trunk.outbound.auth ?? null,
+    fixedCallerId: trunk.outbound.callerId === 'passthrough' ? null : trunk.outbound.callerId,
+    capacityCodes: trunk.capacityCodes,
+    limits: [
+      { resource: `destination:${id}`, limit: destination.channels },
+      { resource: `trunk-out:${trunk.id}`, limit: trunk.outbound.channels },
+    ],
+  };
+}
+
+/** `sip:carrier.example:5060;transport=tcp` + number → `sip:+7495…@carrier.example:5060;transport=tcp`. */
+function withUser(uri: string, user: string): string {
+  const [, scheme = 'sip', rest = ''] = /^(sips?):(?:[^@]*@)?(.*)$/i.exec(uri) ?? [];
+  return `${scheme}:${user}@${rest}`;
+}
