@@ -28,3 +28,9 @@ export const OPERATIONAL_EVENT_TYPES = [
 export type OperationalEventType = (typeof OPERATIONAL_EVENT_TYPES)[number];
 
 export type EventType = CallEventType | OperationalEventType;
+
+/** The event that tells how a recording was settled. */
+export function recordingEvent(status: string): CallEventType {
+  if (status === 'ready') return 'recording.ready';
+  return status === 'absent' ? 'recording.absent' : 'recording.failed';
+}

@@ -26,7 +26,7 @@ export class Journal {
   #pending: CallEvent[] = [];
   #dirty = false;
   #closed = false;
-  #sequence = 0;
+  #sequence: number;
   #writing: Promise<void> | null = null;
   #stopped = false;
   #wake: () => void = () => undefined;
@@ -35,7 +35,11 @@ export class Journal {
     private readonly call: Call,
     private readonly resources: CallResources,
     private readonly deps: JournalDeps,
-  ) {}
+    /** Of the call's last event; not 0 for a call taken over. */
+    sequence = 0,
+  ) {
+    this.#sequence = sequence;
+  }
 
   /** Something happened: an event with the call as it is at this moment. */
   record(type: CallEventType, extra: Record<string, unknown> = {}): void {

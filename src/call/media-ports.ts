@@ -29,6 +29,8 @@ export interface MediaServer {
   watch(callId: string, listener: (event: MediaEvent) => void): () => void;
   /** Ends channels by force. Idempotent, never rejects. */
   kill(channelIds: string[]): Promise<void>;
+  /** Ends whatever channels a call has, for who does not know them. Idempotent, never rejects. */
+  killCall(callId: string): Promise<void>;
   /** Plays `sound` to a caller who was not answered (early media, unbilled), then returns. Never rejects. */
   announce(invite: IncomingInvite, sound: string): Promise<void>;
 }

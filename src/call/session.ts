@@ -6,6 +6,7 @@ import { isCapacityLoss, lossReason, statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
 import type { CallDeps } from './deps.js';
 import { addTag, durationsOf, iso, newCall, noResources, NO_RECORDING, type NewCall } from './document.js';
+import { recordingEvent } from './event-types.js';
 import { Journal } from './journal.js';
 import type { MediaEvent, MediaServer } from './media-ports.js';
 import type { DialogLeg, IncomingInvite, OutgoingInvite } from './sip-ports.js';
@@ -333,10 +334,8 @@ export class CallSession {
     if (call.answeredAt === null) return;
     if (call.recording.status === 'recording') await this.#recordingHasStopped();
     call.recording = await this.deps.recordings.settle(call, this.recordingWanted);
-    const { status } = call.recording;
-    this.deps.metrics.recording(status);
-    if (status === 'ready') this.record('recording.ready');
-    else this.record(status === 'absent' ? 'recording.absent' : 'recording.failed');
+    this.deps.metrics.recording(call.recording.status);
+    this.record(recordingEvent(call.recording.status));
   }
 
   #recordingHasStopped(): Promise<void> {

@@ -104,6 +104,15 @@ export class FreeSwitch implements MediaServer {
     );
   }
 
+  async killCall(callId: string): Promise<void> {
+    try {
+      // The call's id is the number dialled on both legs, so it stands in both channels' names.
+      await this.kill(channelsNamed(await this.#link.api('show channels as json'), callId));
+    } catch (error) {
+      this.#logger.warn({ err: toError(error), callId }, 'channels of a call not found');
+    }
+  }
+
   async announce(invite: IncomingInvite, sound: string): Promise<void> {
     // A late offer has no place to send sound to before the answer.
     if (!invite.sdp) return;
@@ -153,6 +162,12 @@ export class FreeSwitch implements MediaServer {
     if (!listener) return;
     for (const mediaEvent of toMediaEvents(event)) listener(mediaEvent);
   }
+}
+
+/** Ids of the channels whose name holds `part`, from `show channels as json`. */
+function channelsNamed(channelsJson: string, part: string): string[] {
+  const { rows = [] } = JSON.parse(channelsJson) as { rows?: { uuid: string; name: string }[] };
+  return rows.filter(({ name }) => name.includes(part)).map(({ uuid }) => uuid);
 }
 
 /** `calltrack  profile  sip:mod_sofia@10.0.0.6:5080  RUNNING (0)` → `10.0.0.6:5080`. */

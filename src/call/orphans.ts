@@ -1,0 +1,57 @@
+import type { Call, CallResources } from './call.js';
+import type { CallDeps } from './deps.js';
+import { durationsOf, iso } from './document.js';
+import { recordingEvent } from './event-types.js';
+import { Journal } from './journal.js';
+
+/** A call whose gateway died, ours to end: what Redis holds of it. */
+export interface OrphanedCall {
+  call: Call;
+  resources: CallResources;
+  /** Of its last event. */
+  sequence: number;
+}
+
+/**
+ * Ends a call whose gateway is dead: hangs up both sides (any application connected to the same drachtio may, by the
+ * dialogs' ids), frees its channels, settles its recording, and tells the end that its own gateway could not.
+ */
+export async function endOrphan(orphan: OrphanedCall, deps: CallDeps): Promise<void> {
+  const { call, resources } = orphan;
+  const logger = deps.logger.child({ callId: call.id, sipCallId: call.sipCallId });
+  logger.warn({ gateway: call.gateway, dialogs: resources.dialogs.length }, 'ending the call of a dead gateway');
+  const journal = new Journal(call, resources, { ...deps, logger }, orphan.sequence);
+  const ended = call.disposition !== null;
+  if (!ended) settleDocument(call);
+
+  await Promise.all([
+    ...resources.dialogs.map(({ id }) => deps.sip.endForeignDialog(id)),
+    deps.media.find(resources.mediaServer ?? '')?.killCall(call.id),
+    deps.channels.release(resources.channels),
+  ]);
+  resources.channels = [];
+  resources.dialogs = [];
+  if (!ended) {
+    journal.record(call.answeredAt === null ? 'call.missed' : 'call.completed');
+    deps.metrics.ended(call);
+  }
+  if (call.answeredAt !== null && (call.recording.status === 'none' || call.recording.status === 'recording')) {
+    const route = deps.config().routes.find(({ id }) => id === call.route);
+    call.recording = await deps.recordings.settle(call, route?.recording.mode !== 'never');
+    deps.metrics.recording(call.recording.status);
+    journal.record(recordingEvent(call.recording.status));
+  }
+  await journal.close();
+}
+
+function settleDocument(call: Call): void {
+  call.endedAt = iso(Date.now());
+  call.durations = durationsOf(call);
+  for (const leg of call.legs) {
+    leg.endedAt ??= call.endedAt;
+    leg.result ??= 'cancelled';
+  }
+  call.disposition = call.answeredAt === null ? 'missed' : 'answered';
+  if (call.answeredAt === null) call.lossReason = 'gateway_lost';
+  call.ended = { by: 'gateway', reason: 'gateway_lost', sip: null };
+}
