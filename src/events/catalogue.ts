@@ -1,0 +1,210 @@
+import { z } from 'zod';
+import { DISPOSITIONS, END_REASONS, LEG_RESULTS, LOSS_REASONS, VERDICTS, type Call } from '../call/call.js';
+import type { CallEvent } from '../call/ports.js';
+import type { CallEventType, EventType, OperationalEventType } from '../call/event-types.js';
+import { newEventId } from '../lib/ids.js';
+
+/**
+ * The event catalogue (contracts section 4): the shape of everything that webhooks and the feed carry. A test holds
+ * the schemas and the types of `call/call.ts` against each other.
+ */
+
+const time = z.iso.datetime();
+const count = z.int().min(0);
+const seconds = z.number().min(0);
+const words = z.string().nullable();
+
+const sessionSchema = z.object({
+  id: z.string(),
+  visitorId: words,
+  landingPage: words,
+  referrer: words,
+  utm: z.object({ source: words, medium: words, campaign: words, content: words, term: words }),
+  keyword: words,
+  gclid: words,
+  yclid: words,
+  gaClientId: words,
+  ymClientId: words,
+});
+
+const attributionSchema = z.object({
+  verdict: z.enum(VERDICTS),
+  confidence: z.number().min(0).max(1),
+  rule: z.string(),
+  leaseId: words,
+  leaseAgeSeconds: z.number().nullable(),
+  session: sessionSchema.nullable(),
+  source: z.record(z.string(), z.string()).nullable(),
+  candidates: z.array(
+    z.object({
+      leaseId: z.string(),
+      sessionId: z.string(),
+      weight: z.number(),
+      leaseEndedSecondsAgo: z.number().nullable(),
+    }),
+  ),
+});
+
+const legSchema = z.object({
+  n: z.int().min(1),
+  kind: z.enum(['destination', 'line']),
+  target: z.string(),
+  step: z.int().min(1),
+  startedAt: time,
+  ringingAt: time.nullable(),
+  answeredAt: time.nullable(),
+  endedAt: time.nullable(),
+  result: z.enum(LEG_RESULTS).nullable(),
+  sip: z.int().nullable(),
+  q850: z.int().nullable(),
+  channelsInUse: count.nullable(),
+  channelLimit: count.nullable(),
+});
+
+const recordingSchema = z.object({
+  status: z.enum(['none', 'recording', 'ready', 'absent', 'failed']),
+  reason: words,
+  file: words,
+  bytes: count.nullable(),
+  sha256: words,
+  durationSeconds: seconds.nullable(),
+  sampleRate: count.nullable(),
+  channels: z.array(z.string()).nullable(),
+  silentChannels: z.array(z.string()).nullable(),
+});
+
+export const callSchema = z.object({
+  id: z.string(),
+  sipCallId: z.string(),
+  site: words,
+  gateway: z.string(),
+  trunk: z.string(),
+  route: words,
+  trackingNumber: z.string(),
+  numberKind: z.enum(['dynamic', 'static']).nullable(),
+  caller: z.object({
+    number: words,
+    withheld: z.boolean(),
+    name: words,
+    firstCall: z.boolean().nullable(),
+    previousCalls: count.nullable(),
+    lastCallAt: time.nullable(),
+  }),
+  startedAt: time,
+  ringingAt: time.nullable(),
+  answeredAt: time.nullable(),
+  endedAt: time.nullable(),
+  durations: z.object({
+    ringSeconds: seconds,
+    talkSeconds: seconds,
+    totalSeconds: seconds,
+    addedSetupMs: z.number().nullable(),
+  }),
+  disposition: z.enum(DISPOSITIONS).nullable(),
+  lossReason: z.enum(LOSS_REASONS).nullable(),
+  ended: z
+    .object({
+      by: z.enum(['caller', 'business', 'gateway']),
+      reason: z.enum(END_REASONS),
+      sip: z.int().nullable(),
+    })
+    .nullable(),
+  attribution: attributionSchema,
+  legs: z.array(legSchema),
+  overflow: z.object({ from: z.string(), reason: z.enum(['no_free_channel', 'far_end_capacity']) }).nullable(),
+  recording: recordingSchema,
+  tags: z.array(z.object({ name: z.string(), by: z.string(), at: time })),
+});
+
+const envelope = { id: z.string().regex(/^evt_[0-9a-f]{32}$/), timestamp: time };
+
+/** What each type promises beyond the call document as such. */
+const ended = { endedAt: time, ended: callSchema.shape.ended.unwrap() };
+const recordingIs = <S extends 'ready' | 'absent' | 'failed'>(status: S) => ({
+  recording: recordingSchema.extend({ status: z.literal(status) }),
+});
+const callSchemas = {
+  'call.received': callSchema,
+  'call.ringing': callSchema.extend({ ringingAt: time }),
+  'call.overflowed': callSchema.extend({ overflow: callSchema.shape.overflow.unwrap() }),
+  'call.answered': callSchema.extend({ answeredAt: time }),
+  'call.completed': callSchema.extend({ ...ended, answeredAt: time, disposition: z.literal('answered') }),
+  'call.missed': callSchema.extend({ ...ended, disposition: z.literal('missed'), lossReason: z.enum(LOSS_REASONS) }),
+  'call.rejected': callSchema.extend({ endedAt: time, disposition: z.literal('rejected') }),
+  'recording.ready': callSchema.extend(recordingIs('ready')),
+  'recording.absent': callSchema.extend(recordingIs('absent')),
+  'recording.failed': callSchema.extend(recordingIs('failed')),
+  'call.attribution.corrected': callSchema,
+  'call.tagged': callSchema,
+  'call.handled': callSchema,
+} as const satisfies Record<CallEventType, z.ZodType<Call>>;
+
+const trunkState = z.object({ trunk: z.string(), reason: words });
+const capacity = z.object({
+  kind: z.enum(['trunk', 'destination', 'line']),
+  id: z.string(),
+  inUse: count,
+  limit: count,
+});
+const pool = z.object({ site: z.string(), free: count, total: count });
+const operationalData = {
+  'trunk.down': trunkState,
+  'trunk.up': trunkState,
+  'capacity.high': capacity,
+  'capacity.exhausted': capacity,
+  'capacity.recovered': capacity,
+  'pool.low': pool,
+  'pool.exhausted': pool,
+} as const satisfies Record<OperationalEventType, z.ZodType>;
+
+export type OperationalData = { [T in OperationalEventType]: z.output<(typeof operationalData)[T]> };
+
+/** An event that belongs to no call; it has no `sequence`. */
+export interface OperationalEvent<T extends OperationalEventType = OperationalEventType> {
+  id: string;
+  type: T;
+  timestamp: string;
+  data: OperationalData[T];
+}
+
+/** The schema of one type's body as sent. Unknown fields pass: receivers must expect additions. */
+export function eventSchema(type: EventType): z.ZodType {
+  if (type in callSchemas)
+    return z.looseObject({
+      ...envelope,
+      type: z.literal(type),
+      sequence: z.int().min(1),
+      data: z.looseObject({ call: callSchemas[type as CallEventType] }),
+    });
+  return z.looseObject({
+    ...envelope,
+    type: z.literal(type),
+    data: operationalData[type as OperationalEventType],
+  });
+}
+
+/**
+ * An event of a call, with the call as it is at this moment: later changes of `call` do not reach it.
+ * @param now ms since the epoch
+ * @param extra beside `call` in `data`
+ */
+export function buildCallEvent(
+  type: CallEventType,
+  call: Call,
+  sequence: number,
+  now: number,
+  extra: Record<string, unknown> = {},
+  id: string = newEventId(),
+): CallEvent {
+  const data = structuredClone({ ...extra, call });
+  return { id, type, timestamp: new Date(now).toISOString(), sequence, data };
+}
+
+export function buildOperationalEvent<T extends OperationalEventType>(
+  type: T,
+  data: OperationalData[T],
+  now: number,
+  id: string = newEventId(),
+): OperationalEvent<T> {
+  return { id, type, timestamp: new Date(now).toISOString(), data };
+}

@@ -1,0 +1,48 @@
+import { CALL_EVENT_TYPES, OPERATIONAL_EVENT_TYPES, type EventType } from '../call/event-types.js';
+
+const ALL_TYPES: readonly EventType[] = [...CALL_EVENT_TYPES, ...OPERATIONAL_EVENT_TYPES];
+
+/** Everything that may stand in `webhooks[].events`: `*`, `call.*` and the like, and every type by its name. */
+export const SUBSCRIPTION_PATTERNS: readonly string[] = [
+  '*',
+  ...new Set(ALL_TYPES.map((type) => `${type.slice(0, type.indexOf('.'))}.*`)),
+  ...ALL_TYPES,
+];
+
+/** The patterns that name no event: a configuration error, since the endpoint would wait for ever. */
+export const unknownPatterns = (patterns: readonly string[]): string[] =>
+  patterns.filter((pattern) => !SUBSCRIPTION_PATTERNS.includes(pattern));
+
+/** `call.*` means everything below, `call.attribution.corrected` too. */
+export function matches(patterns: readonly string[], type: EventType): boolean {
+  return patterns.some(
+    (pattern) =>
+      pattern === '*' || pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))),
+  );
+}
+
+export interface SubscribedEndpoint {
+  id: string;
+  events: readonly string[];
+}
+
+/**
+ * Ids of the endpoints that want an event of a call: those that its site names. A call whose site is unknown (an
+ * unknown number) goes to endpoints that no site names, for a site's callers are not told to another's systems; with
+ * one site only, to all.
+ */
+export function endpointsForCall(
+  type: EventType,
+  site: string | null,
+  endpoints: readonly SubscribedEndpoint[],
+  sites: readonly { id: string; webhooks: readonly string[] }[],
+): string[] {
+  const owners = site === null ? (sites.length > 1 ? sites : []) : sites.filter(({ id }) => id === site);
+  const named = new Set(owners.flatMap(({ webhooks }) => webhooks));
+  const entitled = (id: string): boolean => (site === null ? !named.has(id) : named.has(id));
+  return endpoints.filter(({ id, events }) => entitled(id) && matches(events, type)).map(({ id }) => id);
+}
+
+/** Ids of the endpoints that want an event of the gateway itself: whoever subscribed to it. */
+export const endpointsForOperational = (type: EventType, endpoints: readonly SubscribedEndpoint[]): string[] =>
+  endpoints.filter(({ events }) => matches(events, type)).map(({ id }) => id);

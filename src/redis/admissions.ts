@@ -1,0 +1,170 @@
+import type {
+  AdmissionAnswer,
+  AdmissionQuery,
+  Admissions,
+  CallerHistory,
+  Holder,
+  TrackingNumber,
+} from '../call/ports.js';
+import { reserveCall } from './channels.js';
+import type { RedisLink } from './connection.js';
+import type { HeldTokens } from './held-tokens.js';
+import { numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
+import type { Keys } from './keys.js';
+import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
+
+/** Enough for the "returning" and "ambiguous" verdicts; a busy number has one new holder a few minutes. */
+const MAX_HOLDERS = 20;
+/** Rubbish among the holders must not push out the good ones, so more are read than are kept. */
+const MAX_HOLDERS_READ = 40;
+/** A visitor session is one to two kB; what is longer was not written by a number pool. */
+const MAX_VALUE_BYTES = 32_768;
+/** How far "has called before" looks back, and how many calls of one caller are counted. */
+const HISTORY_AGE_MS = 400 * 86_400_000;
+const HISTORY_CALLS = 500;
+
+const numberScript = loadScript('admit-number');
+const historyScript = loadScript('caller-history');
+
+/** Which of the contract keys of a number held something unreadable, and how many pieces of it. */
+export interface Rubbish {
+  number: string;
+  kind: 'number' | 'lease' | 'holders' | 'oversized';
+  count: number;
+}
+
+export interface AdmissionsHooks {
+  /** Outsiders wrote what cannot be read; it was passed over. Called per admission: count it, log it once per number. */
+  onRubbish?: (rubbish: Rubbish) => void;
+}
+
+/** Everything about a number at one moment, before it is judged. */
+interface NumberReply {
+  number: { state: string; fields: Record<string, unknown> };
+  lease: { state: string; fields: Record<string, unknown> };
+  holders: { state: string; members: string[] };
+  oversized: number;
+}
+
+/**
+ * Admission (`Admissions` of call/ports.ts): one pipeline of three scripts, each in the hash tag of what it reads: the
+ * number, the trunk's channel, the caller.
+ */
+export class RedisAdmissions implements Admissions {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #held: HeldTokens;
+  readonly #hooks: AdmissionsHooks;
+
+  /** @param held of the `RedisChannels`: the channel taken by an admission is one of this process's like any other. */
+  constructor(link: RedisLink, keys: Keys, held: HeldTokens, hooks: AdmissionsHooks = {}) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#held = held;
+    this.#hooks = hooks;
+  }
+
+  async admit(query: AdmissionQuery): Promise<AdmissionAnswer> {
+    const number = this.#numberCall(query.trackingNumber, query.at);
+    const channel = reserveCall(this.#keys, query.inbound, this.#held.ttlMs);
+    const [reply, grant, history] =
+      query.callerNumber === null
+        ? ([...(await this.#link.runAll([number, channel] as const)), null] as const)
+        : await this.#link.runAll([number, channel, this.#historyCall(query, query.callerNumber)] as const);
+    if (grant.granted) this.#held.hold(query.inbound);
+    const { number: known, lease, holders } = this.#judge(query.trackingNumber, query.at, reply);
+    return { number: known, lease, holders: withLease(holders, lease), history, channel: grant };
+  }
+
+  async lookUp(trackingNumber: string, at: number): Promise<Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>> {
+    const reply = await this.#link.run(this.#numberCall(trackingNumber, at));
+    const { number, lease, holders } = this.#judge(trackingNumber, at, reply);
+    // The lease of that moment may have ended since; then it stands among the holders only.
+    const then = lease ?? holders.find((holder) => covers(holder, at)) ?? null;
+    return { number, lease: then, holders: withLease(holders, then) };
+  }
+
+  #numberCall(number: string, at: number): ScriptCall<NumberReply> {
+    return {
+      script: numberScript,
+      keys: [this.#keys.number(number), this.#keys.lease(number), this.#keys.holders(number)],
+      args: [at, MAX_HOLDERS_READ, MAX_VALUE_BYTES],
+      read: readNumberReply,
+    };
+  }
+
+  #historyCall(query: AdmissionQuery, caller: string): ScriptCall<CallerHistory> {
+    return {
+      script: historyScript,
+      keys: [this.#keys.caller(caller)],
+      args: [query.callId, query.at, HISTORY_AGE_MS, HISTORY_CALLS],
+      read: (reply) => {
+        const [previous, last] = asArray(reply);
+        return { previousCalls: asNumber(previous), lastCallAt: last === null ? null : asNumber(last) };
+      },
+    };
+  }
+
+  #judge(
+    name: string,
+    at: number,
+    reply: NumberReply,
+  ): { number: TrackingNumber | null; lease: Holder | null; holders: Holder[] } {
+    const number = reply.number.state === 'ok' ? parseNumber(name, reply.number.fields) : null;
+    const lease = reply.lease.state === 'ok' ? parseHolder(reply.lease.fields) : null;
+    const parsed = reply.holders.members.map(parseHolderJson);
+    const holders = parsed.filter((holder) => holder !== null);
+
+    const oddNumber = reply.number.state !== 'none' && (number === null || numberIsOdd(reply.number.fields));
+    const badHolders = parsed.length - holders.length + (reply.holders.state === 'rubbish' ? 1 : 0);
+    this.#tell(name, 'number', oddNumber ? 1 : 0);
+    this.#tell(name, 'lease', reply.lease.state !== 'none' && lease === null ? 1 : 0);
+    this.#tell(name, 'holders', badHolders);
+    this.#tell(name, 'oversized', reply.oversized);
+    return { number, lease: lease && covers(lease, at) ? lease : null, holders: distinct(holders) };
+  }
+
+  #tell(number: string, kind: Rubbish['kind'], count: number): void {
+    if (count > 0) this.#hooks.onRubbish?.({ number, kind, count });
+  }
+}
+
+const covers = (holder: Holder, at: number): boolean => holder.leasedAt <= at && at < holder.expiresAt;
+
+/** One entry a lease, with its latest end (an extended lease may stand there twice), most recent first. */
+function distinct(holders: Holder[]): Holder[] {
+  const byLease = new Map<string, Holder>();
+  for (const holder of holders) {
+    const known = byLease.get(holder.leaseId);
+    if (!known || known.expiresAt < holder.expiresAt) byLease.set(holder.leaseId, holder);
+  }
+  return [...byLease.values()].sort((a, b) => b.leasedAt - a.leasedAt).slice(0, MAX_HOLDERS);
+}
+
+/** A number pool that keeps no history still has its present holder. */
+function withLease(holders: Holder[], lease: Holder | null): Holder[] {
+  if (lease === null || holders.some(({ leaseId }) => leaseId === lease.leaseId)) return holders;
+  return [lease, ...holders].slice(0, MAX_HOLDERS);
+}
+
+const NUMBER_FIELDS = ['site', 'kind', 'route', 'source', 'enabled'];
+const LEASE_FIELDS = ['leaseId', 'sessionId', 'site', 'leasedAt', 'expiresAt', 'session'];
+
+function readNumberReply(reply: unknown): NumberReply {
+  const [number, lease, holders, oversized] = asArray(reply);
+  const [holdersState, ...members] = asStrings(holders);
+  return {
+    number: readHash(number, NUMBER_FIELDS),
+    lease: readHash(lease, LEASE_FIELDS),
+    holders: { state: holdersState ?? 'none', members: members.filter((member) => member !== null) },
+    oversized: asNumber(oversized),
+  };
+}
+
+function readHash(reply: unknown, names: string[]): { state: string; fields: Record<string, unknown> } {
+  const [state, ...values] = asStrings(reply);
+  const present = names.flatMap((name, i) =>
+    values[i] === undefined || values[i] === null ? [] : [[name, values[i]] as const],
+  );
+  return { state: state ?? 'none', fields: Object.fromEntries(present) };
+}

@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import type { Call, CallResources } from '../call/call.js';
+import type { CallChange, CallStore } from '../call/ports.js';
+import type { OperationalEvent } from '../events/catalogue.js';
+import { GatewayError } from '../lib/errors.js';
+import type { RedisLink } from './connection.js';
+import type { Keys } from './keys.js';
+import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
+
+/**
+ * A gateway that has not renewed its calls for this long is dead to its peers. Three renewals (one each 5 s) may be
+ * missed; until then the caller of a dead gateway hears silence, so it should not be longer.
+ */
+export const CALL_LEASE_MS = 15_000;
+/** Calls stay in Redis this long: support staff look for "that call last week", and reports span a month. */
+export const CALL_RETENTION_MS = 30 * 86_400_000;
+/** A repeat of an operational event after a lost reply comes within seconds. */
+const REPEAT_WINDOW_MS = 600_000;
+
+const commitScript = loadScript('commit-call');
+const appendScript = loadScript('append-event');
+const renewScript = loadScript('renew-live');
+const claimScript = loadScript('claim-orphans');
+const listScript = loadScript('list-calls');
+
+export interface CallStoreHooks {
+  /** Deliveries were queued for these endpoints: wake their workers at once. */
+  onQueued?: (endpoints: string[]) => void;
+  /** A commit was dropped because a peer has taken the call over; the call here should be let go. */
+  onForeign?: (callId: string) => void;
+}
+
+export interface CallStoreOptions {
+  /** Names this run of the gateway. Must differ from run to run: a restarted gateway does not know its former calls. */
+  owner?: string;
+  leaseMs?: number;
+}
+
+/** A call whose gateway died, now this gateway's to end. */
+export interface Orphan {
+  call: Call;
+  resources: CallResources;
+  /** Of the call's last event; the next one is `sequence + 1`. */
+  sequence: number;
+  formerOwner: string;
+}
+
+/** An entry of the feed of all events. */
+export interface FeedEntry {
+  /** Where to go on from: `events({ after })`. */
+  cursor: string;
+  /** The event as delivered: JSON text. */
+  body: string;
+}
+
+/** Calls and events in Redis (`CallStore` of call/ports.ts, and what reads it back). */
+export class RedisCallStore implements CallStore {
+  readonly owner: string;
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #hooks: CallStoreHooks;
+  readonly #leaseMs: number;
+
+  constructor(link: RedisLink, keys: Keys, options: CallStoreOptions = {}, hooks: CallStoreHooks = {}) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#hooks = hooks;
+    this.owner = options.owner ?? randomBytes(8).toString('hex');
+    this.#leaseMs = options.leaseMs ?? CALL_LEASE_MS;
+  }
+
+  /** As in the port. A change of a call that a peer has taken over is dropped, and told through `onForeign`. */
+  async commit(change: CallChange): Promise<void> {
+    const { call, events, endpoints } = change;
+    const perEvent = events.flatMap((event, i) => {
+      const interested = endpoints[i] ?? [];
+      const { id, type, timestamp, sequence } = event;
+      return [id, type, timestamp, sequence, JSON.stringify(event), interested.length, ...interested];
+    });
+    const outcome = await this.#link.run({
+      script: commitScript,
+      keys: [
+        this.#keys.call(call.id),
+        this.#keys.liveCalls(),
+        this.#keys.recentCalls(),
+        this.#keys.events(),
+        this.#keys.endpoints(),
+      ],
+      args: [
+        call.id,
+        this.owner,
+        JSON.stringify(call),
+        JSON.stringify(change.resources),
+        this.#leaseMs,
+        change.closed ? 1 : 0,
+        Date.parse(call.startedAt),
+        CALL_RETENTION_MS,
+        this.#keys.outboxPrefix(),
+        events.length,
+        ...perEvent,
+      ],
+      read: String,
+    });
+    if (outcome === 'foreign') this.#hooks.onForeign?.(call.id);
+    else this.#queued(endpoints.flat());
+  }
+
+  /**
+   * An event that belongs to no call. Events of the same `subject` (a trunk, a site) are delivered in order.
+   * Repeating it within ten minutes writes nothing twice. Rejects with GW_ERR_REDIS_AWAY.
+   */
+  async appendOperational(event: OperationalEvent, subject: string, endpoints: string[]): Promise<void> {
+    await this.#link.run({
+      script: appendScript,
+      keys: [this.#keys.events(), this.#keys.endpoints(), this.#keys.eventMark(event.id)],
+      args: [
+        event.id,
+        event.type,
+        event.timestamp,
+        JSON.stringify(event),
+        `about:${subject}`,
+        this.#keys.outboxPrefix(),
+        REPEAT_WINDOW_MS,
+        ...endpoints,
+      ],
+      read: String,
+    });
+    this.#queued(endpoints);
+  }
+
+  /** Several times per `CALL_LEASE_MS`. Returns the calls that are no longer ours. Rejects with GW_ERR_REDIS_AWAY. */
+  async renewLive(callIds: string[]): Promise<string[]> {
+    if (callIds.length === 0) return [];
+    return this.#link.run({
+      script: renewScript,
+      keys: [this.#keys.liveCalls()],
+      args: [this.owner, this.#leaseMs, this.#keys.callPrefix(), ...callIds],
+      read: (reply) => asStrings(reply).filter((id) => id !== null),
+    });
+  }
+
+  /**
+   * Takes over up to `most` calls whose gateway has stopped renewing them. None while the link is younger than a
+   * lease: after an outage of Redis all leases have passed, and living peers must have had the time to renew theirs.
+   */
+  async claimOrphans(most = 20): Promise<Orphan[]> {
+    if (this.#link.upForMs < this.#leaseMs) return [];
+    return this.#link.run({
+      script: claimScript,
+      keys: [this.#keys.liveCalls()],
+      args: [this.owner, this.#leaseMs, this.#keys.callPrefix(), most],
+      read: readOrphans,
+    });
+  }
+
+  /** A call of the last 30 days, living or ended; null when unknown. */
+  async get(callId: string): Promise<Call | null> {
+    const json = await this.#link.send((client) => client.hget(this.#keys.call(callId), 'doc'));
+    return json === null ? null : (JSON.parse(json) as Call);
+  }
+
+  /** Calls, the newest first; `after` is the id of the last call of the page before. Unknown cursors end the list. */
+  async list({ after = '', limit = 50 }: { after?: string; limit?: number } = {}): Promise<Call[]> {
+    return this.#link.run({
+      script: listScript,
+      keys: [this.#keys.recentCalls()],
+      args: [after, limit, this.#keys.callPrefix()],
+      read: (reply) => asArray(reply).map((json) => JSON.parse(String(json)) as Call),
+    });
+  }
+
+  /** Events in the order they happened, from after a cursor (or the oldest kept). GW_ERR_BAD_REQUEST for no cursor of ours. */
+  async events({ after = '0-0', limit = 100 }: { after?: string; limit?: number } = {}): Promise<FeedEntry[]> {
+    if (!/^\d{1,15}-\d{1,10}$/.test(after))
+      throw new GatewayError('GW_ERR_BAD_REQUEST', 'the cursor is not one that this feed gave out');
+    const entries = await this.#link.send((client) =>
+      client.xrange(this.#keys.events(), `(${after}`, '+', 'COUNT', limit),
+    );
+    return entries.map(([cursor, fields]) => ({ cursor, body: fields[fields.indexOf('body') + 1] ?? '' }));
+  }
+
+  #queued(endpoints: string[]): void {
+    if (endpoints.length > 0) this.#hooks.onQueued?.([...new Set(endpoints)]);
+  }
+}
+
+function readOrphans(reply: unknown): Orphan[] {
+  const flat = asStrings(reply);
+  const orphans: Orphan[] = [];
+  for (let i = 0; i < flat.length; i += 4) {
+    const [doc, resources, sequence, formerOwner] = flat.slice(i, i + 4);
+    orphans.push({
+      call: JSON.parse(doc ?? '') as Call,
+      resources: JSON.parse(resources ?? '') as CallResources,
+      sequence: asNumber(sequence),
+      formerOwner: formerOwner ?? '',
+    });
+  }
+  return orphans;
+}

@@ -1,0 +1,207 @@
+import { EventEmitter } from 'node:events';
+import { Redis, type ChainableCommander } from 'ioredis';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import { loadedScripts, type ScriptCall } from './scripts.js';
+
+export interface RedisLinkOptions {
+  url: string;
+  /** After this a command fails and the connection is taken for dead. */
+  commandTimeoutMs?: number;
+  /** Shown by `CLIENT LIST`. */
+  name?: string;
+}
+
+interface RedisLinkEvents {
+  /** Connected, scripts known to the server. What a listener sends goes out before anybody else's commands. */
+  up: [];
+  /** Lost or not to be had; once per outage. `reason` carries no credentials. */
+  down: [reason: string];
+}
+
+const COMMAND_TIMEOUT_MS = 1_000;
+const MAX_BACKOFF_MS = 1_000;
+
+/**
+ * The gateway's one connection to Redis. Nothing here waits for a server that is away: a command without connection
+ * fails at once, one without answer after `commandTimeoutMs`, both with GW_ERR_REDIS_AWAY; what was under way when the
+ * connection broke is never sent again by itself, since only the caller knows whether repeating is safe.
+ *
+ * No auto-pipelining: what is hot is one script or one explicit pipeline already, and the merging would hide how many
+ * exchanges a call costs.
+ */
+export class RedisLink extends EventEmitter<RedisLinkEvents> {
+  readonly #client: Redis;
+  #ready = false;
+  #told = false;
+  #exchanges = 0;
+  #upSince = 0;
+  #lastError = 'not connected yet';
+
+  constructor(options: RedisLinkOptions) {
+    super();
+    const timeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+    this.#client = new Redis(options.url, {
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: timeoutMs,
+      // A server that holds the connection open and answers nothing: drop the socket, so that later commands fail at once.
+      socketTimeout: timeoutMs,
+      connectTimeout: timeoutMs * 2,
+      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), MAX_BACKOFF_MS),
+      // After a failover the old master answers as a replica: look for the new one.
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+      disableClientInfo: true,
+      connectionName: options.name ?? 'calltrack-gateway',
+      noDelay: true,
+    });
+    this.#client.on('error', (error: Error) => (this.#lastError = error.message));
+    this.#client.on('close', () => this.#goDown());
+    this.#client.on('ready', () => this.#teachScripts());
+  }
+
+  /** Whether commands can be sent now. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** How long the link has been up without a break, ms; 0 while it is down. */
+  get upForMs(): number {
+    return this.#ready ? performance.now() - this.#upSince : 0;
+  }
+
+  /** Requests sent so far, a whole pipeline being one: what a call costs in round trips. */
+  get exchanges(): number {
+    return this.#exchanges;
+  }
+
+  /** Resolves when ready; rejects with GW_ERR_DEADLINE. */
+  waitUntilReady(timeoutMs: number): Promise<void> {
+    if (this.#ready) return Promise.resolve();
+    let listener = (): void => undefined;
+    const up = new Promise<void>((resolve) => {
+      listener = resolve;
+      this.once('up', listener);
+    });
+    return withDeadline(up, timeoutMs, 'connecting to Redis').finally(() => this.off('up', listener));
+  }
+
+  /** Runs one script: one exchange. */
+  async run<R>(call: ScriptCall<R>): Promise<R> {
+    const [result] = await this.runSettled([call]);
+    if (result instanceof GatewayError) throw result;
+    return result as R;
+  }
+
+  /** Runs scripts in one pipeline: one exchange, not one transaction. Rejects when any of them failed. */
+  async runAll<T extends readonly ScriptCall<unknown>[]>(calls: T): Promise<Replies<T>> {
+    const results = await this.runSettled(calls);
+    const failed = results.find((result) => result instanceof GatewayError);
+    if (failed) throw failed;
+    return results as Replies<T>;
+  }
+
+  /** As `runAll`, with an error in the place of each script that failed. */
+  async runSettled<R>(calls: readonly ScriptCall<R>[]): Promise<(R | GatewayError)[]> {
+    if (calls.length === 0) return [];
+    const replies = await this.pipeline((pipe) => {
+      for (const { script, keys, args } of calls) pipe.evalsha(script.sha, keys.length, ...keys, ...args);
+    });
+    const forgotten = [...replies.keys()].filter((i) => isNoScript(replies[i]));
+    if (forgotten.length > 0) {
+      const again = await this.pipeline((pipe) => {
+        for (const { script, keys, args } of forgotten.flatMap((i) => calls[i] ?? []))
+          pipe.eval(script.lua, keys.length, ...keys, ...args);
+      });
+      forgotten.forEach((i, n) => (replies[i] = again[n]));
+    }
+    return calls.map((call, i) => readReply(call, replies[i]));
+  }
+
+  /** Sends what `build` puts in, as one exchange; each reply stands where its command stood, an error in its place. */
+  async pipeline(build: (pipe: ChainableCommander) => void): Promise<unknown[]> {
+    if (!this.#ready) throw away(this.#lastError);
+    const pipe = this.#client.pipeline();
+    build(pipe);
+    if (pipe.length === 0) return [];
+    this.#exchanges += 1;
+    try {
+      const results = (await pipe.exec()) ?? [];
+      return results.map(([error, reply]) => (error ? away(error.message, error) : reply));
+    } catch (error) {
+      throw away('the pipeline failed', error);
+    }
+  }
+
+  /** Sends one plain command: one exchange. */
+  async send<R>(work: (client: Redis) => Promise<R>): Promise<R> {
+    if (!this.#ready) throw away(this.#lastError);
+    this.#exchanges += 1;
+    try {
+      return await work(this.#client);
+    } catch (error) {
+      throw away(error instanceof Error ? error.message : 'the command failed', error);
+    }
+  }
+
+  /** Ends the connection for good; commands under way are rejected. */
+  close(): void {
+    this.#ready = false;
+    this.#told = true; // who closes the link need not be told that it is down
+    this.#client.disconnect();
+  }
+
+  #goDown(): void {
+    this.#ready = false;
+    if (this.#told) return;
+    this.#told = true;
+    this.emit('down', this.#lastError);
+  }
+
+  #teachScripts(): void {
+    const pipe = this.#client.pipeline();
+    for (const script of loadedScripts()) pipe.script('LOAD', script.lua);
+    pipe.exec().then(
+      (results) => {
+        const failed = results?.find(([error]) => error)?.[0];
+        // A script that does not compile is refused by the server: its own calls will say so.
+        if (failed) this.#lastError = failed.message;
+        if (this.#client.status === 'ready') this.#goUp();
+      },
+      (error: unknown) => {
+        this.#lastError = error instanceof Error ? error.message : 'loading the scripts failed';
+        this.#client.disconnect(true);
+      },
+    );
+  }
+
+  #goUp(): void {
+    this.#ready = true;
+    this.#told = false;
+    this.#upSince = performance.now();
+    this.emit('up');
+  }
+}
+
+/** What each of a list of script calls resolves to. */
+type Replies<T extends readonly ScriptCall<unknown>[]> = {
+  [K in keyof T]: T[K] extends ScriptCall<infer R> ? R : never;
+};
+
+function away(reason: string, cause?: unknown): GatewayError {
+  return new GatewayError('GW_ERR_REDIS_AWAY', `Redis cannot be used now: ${reason}`, { cause });
+}
+
+function isNoScript(reply: unknown): boolean {
+  return reply instanceof GatewayError && reply.cause instanceof Error && reply.cause.message.startsWith('NOSCRIPT');
+}
+
+function readReply<R>(call: ScriptCall<R>, reply: unknown): R | GatewayError {
+  if (reply instanceof GatewayError) return reply;
+  try {
+    return call.read(reply);
+  } catch (error) {
+    return away(`script ${call.script.name} returned an unexpected reply`, error);
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Every key name of the gateway. `docs/redis-keys.md` tells what each holds.
+ *
+ * The three keys of contracts section 3 (`number`, `lease`, `holders`) are written by other services too and are
+ * fixed; everything else is private and carries the version of its layout. Keys that one script touches share one
+ * hash tag (`{…}`), so that Redis Cluster keeps them on one node.
+ */
+export class Keys {
+  readonly #p: string;
+  readonly #calls: string;
+
+  /** @param prefix from the configuration (`redis.keyPrefix`), before every key. */
+  constructor(prefix: string) {
+    this.#p = prefix;
+    this.#calls = `${prefix}v1:{calls}:`;
+  }
+
+  // Contract keys: `n` is the tracking number in E.164.
+  number = (n: string): string => `${this.#p}number:{${n}}`;
+  lease = (n: string): string => `${this.#p}lease:{${n}}`;
+  holders = (n: string): string => `${this.#p}holders:{${n}}`;
+
+  /** Set of the numbers that the configuration wrote. */
+  configuredNumbers = (): string => `${this.#p}v1:numbers:configured`;
+  /** `resource` as in `HeldChannel.resource`. */
+  channel = (resource: string): string => `${this.#p}v1:channel:{${resource}}`;
+  caller = (n: string): string => `${this.#p}v1:caller:{${n}}`;
+
+  /** Before the id of a call. */
+  callPrefix = (): string => `${this.#calls}call:`;
+  call = (callId: string): string => this.callPrefix() + callId;
+  liveCalls = (): string => `${this.#calls}live`;
+  recentCalls = (): string => `${this.#calls}recent`;
+  events = (): string => `${this.#calls}events`;
+
+  /** Marks an operational event as written. */
+  eventMark = (eventId: string): string => `${this.#calls}written:${eventId}`;
+
+  /** Before the keys of one endpoint's deliveries; scripts append the endpoint's id and a part's name. */
+  outboxPrefix = (): string => `${this.#calls}out:`;
+  endpoints = (): string => `${this.#calls}endpoints`;
+  due = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:due`;
+  flight = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:flight`;
+  tries = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:tries`;
+  health = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:health`;
+  backlog = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:backlog`;
+  dead = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:dead`;
+  /** Before the ordering key of a list of undelivered stream ids. */
+  todoPrefix = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:todo:`;
+}

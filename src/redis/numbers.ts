@@ -1,0 +1,69 @@
+import type { TrackingNumber } from '../call/ports.js';
+import type { GatewayConfig } from '../config/schema.js';
+import { GatewayError } from '../lib/errors.js';
+import type { RedisLink } from './connection.js';
+import { parseNumber } from './holders.js';
+import type { Keys } from './keys.js';
+import { asNumber, loadScript, type ScriptCall } from './scripts.js';
+
+type NumberConfig = GatewayConfig['numbers'][number];
+
+const writeScript = loadScript('write-number');
+const removeScript = loadScript('remove-number');
+
+/** Scripts in one pipeline: a file of ten thousand numbers must not be one request of megabytes. */
+const BATCH = 500;
+
+/** The configuration's tracking numbers in the contract keys, where the admission looks for all numbers alike. */
+export class RedisNumbers {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+
+  constructor(link: RedisLink, keys: Keys) {
+    this.#link = link;
+    this.#keys = keys;
+  }
+
+  /**
+   * Writes the numbers of the configuration and removes those that it wrote before and no longer has; repeating it
+   * changes nothing. What other services wrote stays. Rejects with GW_ERR_REDIS_AWAY, having written a part perhaps.
+   */
+  async write(numbers: NumberConfig[]): Promise<void> {
+    await this.#inBatches(numbers.map((number) => this.#writeCall(number)));
+    const listKey = this.#keys.configuredNumbers();
+    const before = await this.#link.send((client) => client.smembers(listKey));
+    const present = new Set(numbers.map(({ number }) => number));
+    const gone = before.filter((number) => !present.has(number));
+    await this.#inBatches(
+      gone.map((number) => ({ script: removeScript, keys: [this.#keys.number(number)], args: [], read: asNumber })),
+    );
+    const replies = await this.#link.pipeline((pipe) => {
+      if (gone.length > 0) pipe.srem(listKey, ...gone);
+      if (present.size > 0) pipe.sadd(listKey, ...present);
+    });
+    for (const reply of replies) if (reply instanceof GatewayError) throw reply;
+  }
+
+  /** One number as it stands in Redis, whoever wrote it; null where there is none or nothing readable. */
+  async read(number: string): Promise<TrackingNumber | null> {
+    const key = this.#keys.number(number);
+    const [type, fields] = await this.#link.pipeline((pipe) => pipe.type(key).hgetall(key));
+    if (type instanceof GatewayError) throw type;
+    if (type !== 'hash') return null;
+    if (fields instanceof GatewayError) throw fields;
+    return parseNumber(number, fields as Record<string, string>);
+  }
+
+  #writeCall({ number, site, kind, route, source }: NumberConfig): ScriptCall<number> {
+    return {
+      script: writeScript,
+      keys: [this.#keys.number(number)],
+      args: [site, kind, route ?? '', source ? JSON.stringify(source) : ''],
+      read: asNumber,
+    };
+  }
+
+  async #inBatches(calls: ScriptCall<number>[]): Promise<void> {
+    for (let from = 0; from < calls.length; from += BATCH) await this.#link.runAll(calls.slice(from, from + BATCH));
+  }
+}

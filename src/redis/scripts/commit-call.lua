@@ -1,0 +1,46 @@
+-- One change of a call: document, what a peer needs to end it, its events and their queueing, or nothing of it.
+-- KEYS: 1 call hash, 2 live calls, 3 recent calls, 4 events stream, 5 endpoints (all of hash tag {calls})
+-- ARGV: 1 call id, 2 owner, 3 document (JSON), 4 resources (JSON), 5 owner's lease (ms), 6 closed 1|0, 7 start of the call (ms),
+--       8 retention (ms), 9 outbox key prefix, 10 number of events,
+--       then per event: id, type, timestamp, sequence, body (JSON), number of endpoints, endpoint ids …
+-- Returns: "written" | "repeated" (every event is there already) | "foreign" (another gateway owns the call now)
+--- @include now
+--- @include enqueue
+local call, live, recent, events, registry = unpack(KEYS)
+local id, owner = ARGV[1], ARGV[2]
+local stored = redis.call('HMGET', call, 'owner', 'seq', 'closed')
+if stored[1] and stored[1] ~= owner then return 'foreign' end
+local seq = tonumber(stored[2] or 0)
+local closed = stored[3] == '1' or ARGV[6] == '1'
+local now = clock()
+
+local function readEvents()
+  local list, at, last = {}, 11, 0
+  for _ = 1, tonumber(ARGV[10]) do
+    local event = { id = ARGV[at], type = ARGV[at + 1], timestamp = ARGV[at + 2], seq = tonumber(ARGV[at + 3]), body = ARGV[at + 4], endpoints = {} }
+    local count = tonumber(ARGV[at + 5])
+    for i = 1, count do event.endpoints[i] = ARGV[at + 5 + i] end
+    at = at + 6 + count
+    last = math.max(last, event.seq)
+    if event.seq > seq then list[#list + 1] = event end
+  end
+  return list, last
+end
+
+local fresh, last = readEvents()
+if last > 0 and #fresh == 0 then return 'repeated' end
+seq = math.max(seq, last)
+redis.call('HSET', call, 'owner', owner, 'seq', seq, 'doc', ARGV[3], 'resources', ARGV[4], 'closed', closed and 1 or 0)
+redis.call('PEXPIRE', call, ARGV[8])
+redis.call('ZADD', recent, ARGV[7], id)
+if closed then
+  redis.call('ZREM', live, id)
+  redis.call('ZREMRANGEBYSCORE', recent, '-inf', now - tonumber(ARGV[8]))
+else
+  redis.call('ZADD', live, now + tonumber(ARGV[5]), id)
+end
+for _, event in ipairs(fresh) do
+  local at = redis.call('XADD', events, '*', 'id', event.id, 'type', event.type, 'at', event.timestamp, 'call', id, 'body', event.body)
+  for _, endpoint in ipairs(event.endpoints) do enqueue(ARGV[9], registry, endpoint, id, at, now) end
+end
+return 'written'

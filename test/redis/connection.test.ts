@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { RedisLink } from '../../src/redis/connection.js';
+import { loadedScripts, loadScript } from '../../src/redis/scripts.js';
+import { freePort } from '../support/redis-server.js';
+import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+import '../../src/redis/admissions.js';
+import '../../src/redis/call-store.js';
+import '../../src/redis/numbers.js';
+import '../../src/redis/outbox.js';
+
+const count = { script: loadScript('count-channels'), keys: ['any'], args: [], read: Number };
+
+describe('the link to Redis', () => {
+  it('knows every script that its modules use', async () => {
+    const { raw } = await openRedis();
+    const shas = loadedScripts().map(({ sha }) => sha);
+    expect(shas.length).toBeGreaterThan(10);
+    expect(await raw.script('EXISTS', ...shas)).toEqual(shas.map(() => 1));
+  });
+
+  it('sends a script again with its text when the server has forgotten it', async () => {
+    const { link, raw, prefix } = await openRedis();
+    await raw.script('FLUSH');
+    expect(await link.run({ ...count, keys: [`${prefix}a`] })).toBe(0);
+    await raw.script('FLUSH');
+    expect(
+      await link.runAll([
+        { ...count, keys: [`${prefix}a`] },
+        { ...count, keys: [`${prefix}b`] },
+      ]),
+    ).toEqual([0, 0]);
+  });
+
+  it('counts a pipeline as one exchange', async () => {
+    const { link } = await openRedis();
+    const before = link.exchanges;
+    await link.runAll([count, count, count]);
+    expect(link.exchanges - before).toBe(1);
+  });
+
+  it('fails at once while the server is away, and comes back by itself', async () => {
+    const { link, server } = await openOwnRedis();
+    const down = once(link, 'down');
+    await server.kill();
+    await down;
+    expect(link.ready).toBe(false);
+    await expect(link.run(count)).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    await expect(link.send((client) => client.get('x'))).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    const up = once(link, 'up');
+    await server.up();
+    await up;
+    expect(await link.run(count)).toBe(0);
+  });
+
+  it('gives up on a server that holds the connection and does not answer', async () => {
+    const { link, server } = await openOwnRedis({ commandTimeoutMs: 200 });
+    const down = once(link, 'down');
+    server.freeze();
+    await expect(link.run(count)).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    await down;
+    await expect(link.run(count)).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    server.thaw();
+    await eventually(async () => expect(await link.run(count)).toBe(0));
+  });
+
+  it('rejects what was under way when the connection broke', async () => {
+    const { link, server } = await openOwnRedis();
+    server.freeze();
+    const pending = link.run(count);
+    await Promise.all([expect(pending).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' }), server.kill()]);
+  });
+
+  it('says once that there is no server, and keeps trying', async () => {
+    const link = new RedisLink({ url: `redis://user:topsecret@127.0.0.1:${await freePort()}/0` });
+    const reasons: string[] = [];
+    link.on('down', (reason) => reasons.push(reason));
+    await expect(link.waitUntilReady(300)).rejects.toMatchObject({ code: 'GW_ERR_DEADLINE' });
+    link.close();
+    expect(reasons).toHaveLength(1);
+    expect(reasons[0]).toContain('ECONNREFUSED');
+    expect(reasons[0]).not.toContain('topsecret');
+  });
+
+  it('maps an error of a script, and reads what the others returned', async () => {
+    const { link, raw, prefix } = await openRedis();
+    await raw.set(`${prefix}text`, 'not a set');
+    const results = await link.runSettled([
+      { ...count, keys: [`${prefix}text`] },
+      { ...count, keys: [`${prefix}none`] },
+    ]);
+    expect(results[0]).toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    expect(results[1]).toBe(0);
+  });
+});

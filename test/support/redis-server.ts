@@ -1,0 +1,90 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** A free TCP port of loopback at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A redis-server of our own: nothing saved, data in a temporary folder, ended by its own pid. */
+export class OwnRedis {
+  readonly #port: number;
+  readonly #directory: string;
+  #process: ChildProcess | null = null;
+
+  private constructor(port: number, directory: string) {
+    this.#port = port;
+    this.#directory = directory;
+  }
+
+  static async start(): Promise<OwnRedis> {
+    const directory = await mkdtemp(join(tmpdir(), 'calltrack-redis-'));
+    for (let attempt = 1; ; attempt += 1) {
+      const own = new OwnRedis(await freePort(), directory);
+      try {
+        await own.up();
+        return own;
+      } catch (error) {
+        // Somebody else took the port between our look and our start.
+        if (attempt === 5) throw error;
+      }
+    }
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.#port}/0`;
+  }
+
+  /** Starts the server (again) on the same port; an earlier instance's data is gone. */
+  async up(): Promise<void> {
+    const args = ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.#directory];
+    args.push('--save', '', '--appendonly', 'no', '--daemonize', 'no', '--logfile', '');
+    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = child;
+    const lines: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => {
+        reject(new Error(`redis-server ended with ${code ?? 'a signal'} before it was ready:\n${lines.join('\n')}`));
+      });
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        lines.push(line);
+        if (line.includes('Ready to accept connections')) resolve();
+      });
+    });
+  }
+
+  /** Kills it as a crash would; clients see their connections reset. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  /** Stops it from answering while its connections stay open. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}

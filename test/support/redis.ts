@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { inject, onTestFinished, vi } from 'vitest';
+import { RedisLink, type RedisLinkOptions } from '../../src/redis/connection.js';
+import { Keys } from '../../src/redis/keys.js';
+import { OwnRedis } from './redis-server.js';
+
+export { OwnRedis } from './redis-server.js';
+
+/** Address of the run's redis-server. */
+export const redisUrl = (): string => inject('redisUrl');
+
+export const randomPrefix = (): string => `t${randomBytes(6).toString('hex')}:`;
+
+/** A link, a key prefix of the test's own and a plain client for looking and for writing rubbish; closed at its end. */
+export async function openRedis(options: Partial<RedisLinkOptions> = {}, prefix = randomPrefix()) {
+  const url = options.url ?? redisUrl();
+  const link = new RedisLink({ url, ...options });
+  const raw = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: 0 });
+  raw.on('error', () => undefined); // expected in the tests that take the server away
+  onTestFinished(() => {
+    link.close();
+    raw.disconnect();
+  });
+  await link.waitUntilReady(5_000);
+  return { link, raw, prefix, keys: new Keys(prefix) };
+}
+
+/** A redis-server of the test's own, which it may kill, freeze and start again. */
+export async function openOwnRedis(options: Partial<RedisLinkOptions> = {}) {
+  const server = await OwnRedis.start();
+  onTestFinished(() => server.remove());
+  return { server, ...(await openRedis({ ...options, url: server.url })) };
+}
+
+/** Retries until `check` stops throwing. */
+export const eventually = <T>(check: () => T | Promise<T>, timeout = 10_000): Promise<T> =>
+  vi.waitFor(check, { timeout, interval: 20 });
