@@ -1,0 +1,221 @@
+import { isSupportedCountry } from 'libphonenumber-js/min';
+import { CALL_EVENT_TYPES, OPERATIONAL_EVENT_TYPES } from '../call/event-types.js';
+import type { Finding } from './describe.js';
+import { type Draft, readDraft } from './draft.js';
+import type { KeyPath } from './errors.js';
+import { isPrivateHost, rangeKey, readRange } from './ranges.js';
+
+/**
+ * What a schema cannot see: names that name nothing, things given twice, parts that do not fit together.
+ * Pure; takes the configuration as written (variables replaced) or as parsed, and never throws.
+ */
+export function checkConfig(config: unknown): Finding[] {
+  const draft = readDraft(config);
+  return [
+    ...checkNames(draft),
+    ...checkEngines(draft),
+    ...checkTrunks(draft),
+    ...checkDestinations(draft),
+    ...checkRoutes(draft),
+    ...checkSites(draft),
+    ...checkNumbers(draft),
+    ...draft.webhooks.flatMap(checkWebhook),
+    ...checkDoubles(draft.access.keys?.map((key, at) => ({ value: key.hash, path: keyPath('hash', at) })) ?? [], 'key'),
+  ];
+}
+
+interface Named {
+  value: string | undefined;
+  path: KeyPath;
+}
+
+const keyPath = (key: string, at: number): KeyPath => ['access', 'keys', at, key];
+
+const ids = (section: keyof Draft, items: { id?: string | undefined }[]): Named[] =>
+  items.map((item, index) => ({ value: item.id, path: [section, index, 'id'] }));
+
+function checkNames(draft: Draft): Finding[] {
+  const { trunks, lines, destinations, routes, sites, webhooks, access } = draft;
+  return [
+    ...checkDoubles(ids('trunks', trunks), 'trunk'),
+    // A step names lines and destinations alike, so they share one set of names.
+    ...checkDoubles([...ids('lines', lines), ...ids('destinations', destinations)], 'line or destination'),
+    ...checkDoubles(ids('routes', routes), 'route'),
+    ...checkDoubles(ids('sites', sites), 'site'),
+    ...checkDoubles(ids('webhooks', webhooks), 'webhook'),
+    ...checkDoubles(access.keys?.map((key, at) => ({ value: key.name, path: keyPath('name', at) })) ?? [], 'key name'),
+  ];
+}
+
+/** Each value may stand once; the second and later ones are reported, with a pointer to the first. */
+function checkDoubles(values: Named[], what: string): Finding[] {
+  const first = new Map<string, KeyPath>();
+  return values.flatMap(({ value, path }) => {
+    if (value === undefined) return [];
+    const earlier = first.get(value);
+    if (!earlier) first.set(value, path);
+    return earlier ? [{ path, message: `the same ${what} is given already at ${written(earlier)}` }] : [];
+  });
+}
+
+function written(path: KeyPath): string {
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .slice(1);
+}
+
+function checkReference(name: string | undefined, path: KeyPath, known: Iterable<string>, what: string): Finding[] {
+  const names = [...known];
+  if (name === undefined || names.includes(name)) return [];
+  const shown = names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '');
+  return [{ path, message: `"${name}" names no ${what}; there ${names.length > 0 ? `are: ${shown}` : 'is none'}` }];
+}
+
+function namesOf(items: { id?: string | undefined }[]): string[] {
+  return [...new Set(items.flatMap((item) => item.id ?? []))];
+}
+
+function checkEngines({ engines }: Draft): Finding[] {
+  const findings: Finding[] = checkDoubles(
+    (engines.freeswitch ?? []).map((server, index) => ({
+      value: `${server.host ?? '127.0.0.1'}:${server.port ?? 8021}`,
+      path: ['engines', 'freeswitch', index],
+    })),
+    'event socket',
+  );
+  if ((engines.mode ?? 'real') !== 'real') return findings;
+  const hint = 'with "engines.mode: real", the default; or choose "engines.mode: sandbox"';
+  if (engines.drachtio === undefined || engines.drachtio === null)
+    findings.push({ path: ['engines', 'drachtio'], message: `is needed ${hint}` });
+  if (!engines.freeswitch?.length)
+    findings.push({ path: ['engines', 'freeswitch'], message: `needs at least one server ${hint}` });
+  return findings;
+}
+
+function checkTrunks({ trunks }: Draft): Finding[] {
+  const ranges: Named[] = [];
+  const findings = trunks.flatMap((trunk, at) => {
+    const found: Finding[] = [];
+    if (!trunk.inbound && !trunk.outbound) {
+      found.push({ path: ['trunks', at], message: 'does nothing; needs "inbound", "outbound" or both' });
+    }
+    const country = trunk.inbound?.numbers?.country?.toUpperCase();
+    if (country && /^[A-Z]{2}$/.test(country) && !isSupportedCountry(country)) {
+      const path = ['trunks', at, 'inbound', 'numbers', 'country'];
+      found.push({
+        path,
+        message: `"${country}" is no country with a numbering plan; must be like "RU", "UZ" or "DE"`,
+      });
+    }
+    trunk.inbound?.from?.forEach((source, index) => {
+      const path = ['trunks', at, 'inbound', 'from', index];
+      const range = source === undefined ? null : readRange(source);
+      if (range) ranges.push({ value: rangeKey(range), path });
+      else if (source !== undefined) found.push({ path, message: 'must be an address or CIDR range' });
+    });
+    return found;
+  });
+  // A range inside another one is fine: the longer prefix wins. The same one twice has no winner.
+  return [...findings, ...checkDoubles(ranges, 'source range')];
+}
+
+function checkDestinations({ destinations, trunks }: Draft): Finding[] {
+  return destinations.flatMap((destination, at) => {
+    const path = ['destinations', at, 'trunk'];
+    const unknown = checkReference(destination.trunk, path, namesOf(trunks), 'trunk');
+    if (unknown.length > 0) return unknown;
+    const trunk = trunks.find((one) => one.id !== undefined && one.id === destination.trunk);
+    if (!trunk || trunk.outbound) return [];
+    const message = `trunk "${trunk.id ?? ''}" has no "outbound"; nothing can be dialled through it`;
+    return [{ path, message }];
+  });
+}
+
+function checkRoutes({ routes, lines, destinations }: Draft): Finding[] {
+  const targets = namesOf([...destinations, ...lines]);
+  return routes.flatMap((route, at) => {
+    const dialled: Named[] = [];
+    const findings = (route.steps ?? []).flatMap((step, index) => {
+      const path = ['routes', at, 'steps', index];
+      const found: Finding[] = [];
+      const when: unknown[] = [step.when ?? 'always'].flat();
+      if (index === 0 && !when.includes('always')) {
+        found.push({ path: [...path, 'when'], message: 'the first step is always tried; leave "when" out' });
+      }
+      step.dial?.forEach((target, n) => {
+        const place = [...path, 'dial', n];
+        dialled.push({ value: target, path: place });
+        found.push(...checkReference(target, place, targets, 'destination or line'));
+      });
+      return found;
+    });
+    return [...findings, ...checkDoubles(dialled, 'target of this route')];
+  });
+}
+
+function checkSites({ sites, routes, webhooks }: Draft): Finding[] {
+  return sites.flatMap((site, at) => {
+    const hooks = (site.webhooks ?? []).map((value, n) => ({ value, path: ['sites', at, 'webhooks', n] }));
+    return [
+      ...checkReference(site.defaultRoute, ['sites', at, 'defaultRoute'], namesOf(routes), 'route'),
+      ...hooks.flatMap(({ value, path }) => checkReference(value, path, namesOf(webhooks), 'webhook')),
+      ...checkDoubles(hooks, 'webhook'),
+    ];
+  });
+}
+
+function checkNumbers({ numbers, sites, routes }: Draft): Finding[] {
+  const [siteNames, routeNames] = [namesOf(sites), namesOf(routes)];
+  return [
+    ...checkDoubles(
+      numbers.map(({ number }, at) => ({ value: number, path: ['numbers', at, 'number'] })),
+      'number',
+    ),
+    ...numbers.flatMap((number, at) => [
+      ...checkReference(number.site, ['numbers', at, 'site'], siteNames, 'site'),
+      ...checkReference(number.route, ['numbers', at, 'route'], routeNames, 'route'),
+    ]),
+  ];
+}
+
+const EVENT_TYPES: readonly string[] = [...CALL_EVENT_TYPES, ...OPERATIONAL_EVENT_TYPES];
+
+function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[] {
+  const findings: Finding[] = [];
+  webhook.events?.forEach((pattern, n) => {
+    if (pattern === undefined || matchesAnEvent(pattern)) return;
+    const message = `"${pattern}" names no event; allowed: *, call.*, ${EVENT_TYPES.join(', ')}`;
+    findings.push({ path: ['webhooks', at, 'events', n], message });
+  });
+  const host = webhook.url === undefined ? null : hostOf(webhook.url);
+  if (host && isPrivateHost(host) && webhook.allowPrivate !== true) {
+    const message = 'leads to a private or loopback address; where that is meant, add "allowPrivate: true"';
+    findings.push({ path: ['webhooks', at, 'url'], message });
+  }
+  if (webhook.secret?.startsWith('whsec_') && !isStandardSecret(webhook.secret)) {
+    const message = 'must be "whsec_" and the base64 of 24 to 64 bytes, or any other text of 24 characters and more';
+    findings.push({ path: ['webhooks', at, 'secret'], message });
+  }
+  return findings;
+}
+
+/** `*`, a type, or a group of types like `call.*`. */
+function matchesAnEvent(pattern: string): boolean {
+  if (pattern === '*' || EVENT_TYPES.includes(pattern)) return true;
+  return pattern.endsWith('.*') && EVENT_TYPES.some((type) => type.startsWith(pattern.slice(0, -1)));
+}
+
+function isStandardSecret(secret: string): boolean {
+  const encoded = secret.slice('whsec_'.length);
+  const bytes = Buffer.from(encoded, 'base64').length;
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(encoded) && bytes >= 24 && bytes <= 64;
+}
+
+function hostOf(url: string): string | null {
+  try {
+    return new URL(url).hostname;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/**
+ * The configuration as far as it can be understood: whatever has the wrong shape is simply absent. So that what does
+ * not fit together is found in the same run as what the schema refuses, with every list still counting as written.
+ */
+
+const text = z.string().optional().catch(undefined);
+const texts = z.array(text).catch([]);
+const group = <T extends z.core.$ZodLooseShape>(shape: T) =>
+  z
+    .object(shape)
+    .partial()
+    .catch(() => ({}) as never);
+const list = <T extends z.ZodType>(item: T) => z.array(item).catch([]);
+
+const draftSchema = z.object({
+  engines: group({
+    mode: text,
+    drachtio: z.unknown(),
+    freeswitch: list(group({ host: text, port: z.number().optional().catch(undefined) })),
+  }),
+  trunks: list(
+    group({
+      id: text,
+      inbound: group({ from: texts, numbers: group({ country: text }) }).optional(),
+      outbound: z.unknown(),
+    }),
+  ),
+  lines: list(group({ id: text })),
+  destinations: list(group({ id: text, trunk: text })),
+  routes: list(group({ id: text, steps: list(group({ dial: texts, when: z.unknown() })) })),
+  sites: list(group({ id: text, defaultRoute: text, webhooks: texts })),
+  numbers: list(group({ number: text, site: text, route: text })),
+  webhooks: list(group({ id: text, url: text, secret: text, events: texts, allowPrivate: z.unknown() })),
+  access: group({ keys: list(group({ name: text, hash: text })) }),
+});
+
+export type Draft = z.output<typeof draftSchema>;
+
+export function readDraft(value: unknown): Draft {
+  return draftSchema.parse(typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {});
+}

@@ -1,0 +1,230 @@
+import { describe, expect, it } from 'vitest';
+import { checkConfig } from '../../../src/config/check.js';
+import { formatPath } from '../../../src/config/errors.js';
+import { isPrivateHost, rangeKey, readRange } from '../../../src/config/ranges.js';
+
+type Change = (config: ReturnType<typeof base>) => unknown;
+
+function base() {
+  return {
+    engines: { mode: 'real', drachtio: { secret: 'x' } as unknown, freeswitch: [{ host: 'fs-1', port: 8021 }] },
+    trunks: [
+      { id: 'a', inbound: { from: ['203.0.113.0/29'] } as unknown, outbound: { to: 'sip:a.example' } as unknown },
+      { id: 'b', inbound: { from: ['203.0.113.8/29', '2001:db8::/32'] } as unknown },
+    ],
+    lines: [{ id: 'sales-1' }, { id: 'sales-2' }],
+    destinations: [{ id: 'office', trunk: 'a' }],
+    routes: [
+      { id: 'divan', steps: [{ dial: ['office'] }, { dial: ['sales-1', 'sales-2'], when: 'overflow' as unknown }] },
+    ],
+    sites: [{ id: 'divan', defaultRoute: 'divan', webhooks: ['crm'] }],
+    numbers: [
+      { number: '+74951111111', site: 'divan' },
+      { number: '+74952222222', site: 'divan', route: 'divan' },
+    ],
+    webhooks: [
+      {
+        id: 'crm',
+        url: 'https://crm.example.org/',
+        secret: 'x'.repeat(24),
+        events: ['*', 'call.*', 'call.attribution.*', 'trunk.down'],
+      },
+    ],
+    access: {
+      keys: [
+        { name: 'crm', hash: 'aa' },
+        { name: 'bi', hash: 'bb' },
+      ],
+    },
+  };
+}
+
+const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
+  [
+    'trunk twice',
+    (c) => (c.trunks[1] = { ...c.trunks[1], id: 'a', inbound: {} }),
+    'trunks[1].id',
+    /same trunk.*trunks\[0\]\.id/,
+  ],
+  [
+    'a line named like a destination',
+    (c) => (c.lines[1] = { id: 'office' }),
+    'destinations[0].id',
+    /given already at lines\[1\]/,
+  ],
+  ['route twice', (c) => c.routes.push(c.routes[0] as never), 'routes[1].id', /same route/],
+  ['site twice', (c) => c.sites.push(c.sites[0] as never), 'sites[1].id', /same site/],
+  ['webhook twice', (c) => c.webhooks.push(c.webhooks[0] as never), 'webhooks[1].id', /same webhook/],
+  ['key name twice', (c) => c.access.keys.push({ name: 'bi', hash: 'cc' }), 'access.keys[2].name', /same key name/],
+  ['key twice', (c) => c.access.keys.push({ name: 'x', hash: 'aa' }), 'access.keys[2].hash', /^the same key is given/],
+  [
+    'number twice',
+    (c) => c.numbers.push({ number: '+74951111111', site: 'divan' }),
+    'numbers[2].number',
+    /same number.*numbers\[0\]/,
+  ],
+  [
+    'unknown trunk',
+    (c) => (c.destinations[0] = { id: 'office', trunk: 'z' }),
+    'destinations[0].trunk',
+    /"z" names no trunk; there are: a, b/,
+  ],
+  [
+    'inbound-only trunk',
+    (c) => (c.destinations[0] = { id: 'office', trunk: 'b' }),
+    'destinations[0].trunk',
+    /has no "outbound"/,
+  ],
+  [
+    'unknown target',
+    (c) => c.routes[0]?.steps.push({ dial: ['nobody'] }),
+    'routes[0].steps[2].dial[0]',
+    /names no destination or line; there are: office, sales-1, sales-2/,
+  ],
+  [
+    'target twice in a route',
+    (c) => c.routes[0]?.steps.push({ dial: ['office'] }),
+    'routes[0].steps[2].dial[0]',
+    /given already at routes\[0\]\.steps\[0\]\.dial\[0\]/,
+  ],
+  [
+    'target twice in a step',
+    (c) => c.routes[0]?.steps[1]?.dial.push('sales-1'),
+    'routes[0].steps[1].dial[2]',
+    /same target/,
+  ],
+  [
+    'a condition on the first step',
+    (c) => ((c.routes[0] as { steps: unknown[] }).steps = [{ dial: ['office'], when: ['busy'] }]),
+    'routes[0].steps[0].when',
+    /always tried/,
+  ],
+  [
+    'unknown route',
+    (c) => (c.sites[0] = { id: 'divan', defaultRoute: 'x', webhooks: [] }),
+    'sites[0].defaultRoute',
+    /names no route/,
+  ],
+  ['unknown webhook', (c) => c.sites[0]?.webhooks.push('x'), 'sites[0].webhooks[1]', /names no webhook/],
+  ['site tells a webhook twice', (c) => c.sites[0]?.webhooks.push('crm'), 'sites[0].webhooks[1]', /same webhook/],
+  ["number's unknown site", (c) => c.numbers.push({ number: '+7', site: 'x' }), 'numbers[2].site', /names no site/],
+  [
+    "number's unknown route",
+    (c) => c.numbers.push({ number: '+7', site: 'divan', route: 'x' }),
+    'numbers[2].route',
+    /names no route/,
+  ],
+  [
+    'the same range',
+    (c) => (c.trunks[1] = { id: 'b', inbound: { from: ['203.0.113.3/29'] } }),
+    'trunks[1].inbound.from[0]',
+    /same source range.*trunks\[0\]/,
+  ],
+  [
+    'the same range, mapped',
+    (c) => (c.trunks[1] = { id: 'b', inbound: { from: ['::ffff:203.0.113.0/125'] } }),
+    'trunks[1].inbound.from[0]',
+    /same source range/,
+  ],
+  [
+    'a mapped range wider than IPv4',
+    (c) => (c.trunks[1] = { id: 'b', inbound: { from: ['::ffff:203.0.113.0/90'] } }),
+    'trunks[1].inbound.from[0]',
+    /must be an address/,
+  ],
+  ['a trunk for nothing', (c) => (c.trunks[1] = { id: 'b', inbound: undefined }), 'trunks[1]', /does nothing/],
+  [
+    'no such country',
+    (c) => (c.trunks[1] = { id: 'b', inbound: { numbers: { country: 'XX' } } }),
+    'trunks[1].inbound.numbers.country',
+    /no country/,
+  ],
+  [
+    'unknown event',
+    (c) => c.webhooks[0]?.events.push('call.lost'),
+    'webhooks[0].events[4]',
+    /names no event; allowed: \*, call\.\*, call\.received/,
+  ],
+  ['unknown group', (c) => c.webhooks[0]?.events.push('calls.*'), 'webhooks[0].events[4]', /names no event/],
+  ['half a group', (c) => c.webhooks[0]?.events.push('call*'), 'webhooks[0].events[4]', /names no event/],
+  [
+    'a private receiver',
+    (c) => ((c.webhooks[0] as { url: string }).url = 'http://10.1.2.3/x'),
+    'webhooks[0].url',
+    /allowPrivate/,
+  ],
+  [
+    'a bad whsec_',
+    (c) => ((c.webhooks[0] as { secret: string }).secret = 'whsec_AAAA'),
+    'webhooks[0].secret',
+    /24 to 64 bytes/,
+  ],
+  ['real without drachtio', (c) => (c.engines.drachtio = undefined), 'engines.drachtio', /is needed/],
+  ['real without FreeSWITCH', (c) => (c.engines.freeswitch = []), 'engines.freeswitch', /at least one/],
+  [
+    'FreeSWITCH twice',
+    (c) => c.engines.freeswitch.push({ host: 'fs-1', port: 8021 }),
+    'engines.freeswitch[1]',
+    /same event socket/,
+  ],
+];
+
+describe('checkConfig', () => {
+  it('finds nothing wrong with a good configuration', () => {
+    expect(checkConfig(base())).toEqual([]);
+  });
+
+  it.each(CASES)('%s', (_, change, path, message) => {
+    const config = base();
+    change(config);
+    const findings = checkConfig(config);
+    expect(findings.map((one) => formatPath(one.path))).toContain(path);
+    expect(findings.find((one) => formatPath(one.path) === path)?.message).toMatch(message);
+  });
+
+  it('wants no servers on the sandbox', () => {
+    expect(checkConfig({ ...base(), engines: { mode: 'sandbox' } })).toEqual([]);
+  });
+
+  it('lets a private receiver through where it is allowed by name', () => {
+    const hook = { id: 'crm', url: 'http://localhost:9/x', secret: 'x'.repeat(24), events: ['*'], allowPrivate: true };
+    expect(checkConfig({ ...base(), webhooks: [hook] })).toEqual([]);
+  });
+
+  it.each([null, 7, 'text', [], {}, { trunks: 'x', sites: [null, 1], routes: [{ steps: 'x' }], engines: 5 }])(
+    'does not throw on %j',
+    (config) => {
+      expect(Array.isArray(checkConfig(config))).toBe(true);
+    },
+  );
+});
+
+describe('ranges', () => {
+  it.each([
+    ['203.0.113.77/24', 'ipv4/24/203.0.113.0'],
+    ['203.0.113.77', 'ipv4/32/203.0.113.77'],
+    ['::ffff:203.0.113.77/120', 'ipv4/24/203.0.113.0'],
+    ['2001:db8::1/33', 'ipv6/33/32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.0'],
+  ])('%s', (text, key) => {
+    const range = readRange(text);
+    expect(range && rangeKey(range)).toBe(key);
+  });
+
+  it.each(['', 'x', '1.2.3.4/33', '1.2.3.4/-1', '1.2.3.4/1.5', '::/129', '1.2.3/8'])('refuses %j', (text) => {
+    expect(readRange(text)).toBeNull();
+  });
+
+  it.each([
+    ['localhost', true],
+    ['127.0.0.1', true],
+    ['[::1]', true],
+    ['192.168.1.1', true],
+    ['169.254.169.254', true],
+    ['::ffff:10.0.0.1', true],
+    ['db.internal', true],
+    ['crm.example.org', false],
+    ['8.8.8.8', false],
+  ])('%s is private: %s', (host, expected) => {
+    expect(isPrivateHost(host)).toBe(expected);
+  });
+});

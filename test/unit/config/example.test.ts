@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { allKeyPaths } from '../../../src/config/describe.js';
+import { loadConfig } from '../../../src/config/load.js';
+import { redact } from '../../../src/config/redact.js';
+import { OVERRIDES } from '../../../src/config/environment.js';
+import { parse } from 'yaml';
+
+const EXAMPLE = 'config/gateway.yaml';
+const SECRETS = {
+  DRACHTIO_SECRET: 'secret-1',
+  ESL_SECRET: 'secret-2',
+  CARRIER_A_PASSWORD: 'secret-3',
+  SALES_2_PASSWORD: 'secret-4',
+  CRM_HOOK_SECRET: 'secret-5-of-24-characters',
+  GW_REDIS_URL: 'redis://user:secret-6@redis.example:6379/0',
+};
+
+describe('config/gateway.yaml', () => {
+  it('is right, given its secrets', async () => {
+    const config = await loadConfig(EXAMPLE, SECRETS);
+    expect(config.trunks[0]?.outbound?.auth?.password).toBe('secret-3');
+  });
+
+  it('shows every key there is', () => {
+    const shown = new Set(keyPathsOf(parse(readFileSync(EXAMPLE, 'utf8'))));
+    for (const path of allKeyPaths()) expect(shown, path).toContain(path);
+  });
+
+  it('is explained key by key, and every variable with it', () => {
+    const text = readFileSync('docs/configuration.md', 'utf8');
+    for (const path of allKeyPaths()) expect(text, path).toContain(`\`${path}\``);
+    for (const name of Object.keys(OVERRIDES)) expect(text, name).toContain(`\`${name}\``);
+  });
+
+  it('goes to the log without its secrets, and otherwise whole', async () => {
+    const config = await loadConfig(EXAMPLE, SECRETS);
+    const shown = redact(config) as typeof config;
+    expect(JSON.stringify(shown)).not.toMatch(/secret-\d/);
+    expect(JSON.stringify(shown)).not.toContain('0'.repeat(64));
+    expect(shown.redis.url).toBe('redis://redacted:redacted@redis.example:6379/0');
+    expect(shown.routes).toEqual(config.routes);
+    expect(redact('https://x.example/hook?token=1')).toBe('https://x.example/hook?redacted');
+    expect(config.engines.drachtio?.secret).toBe('secret-1');
+  });
+});
+
+function keyPathsOf(value: unknown, prefix = ''): string[] {
+  if (Array.isArray(value)) return [prefix, ...value.flatMap((item) => keyPathsOf(item, `${prefix}[]`))];
+  if (typeof value !== 'object' || value === null) return [prefix];
+  const inner = Object.entries(value).flatMap(([key, item]) => keyPathsOf(item, prefix ? `${prefix}.${key}` : key));
+  return [prefix, ...inner];
+}

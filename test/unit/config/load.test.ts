@@ -1,0 +1,261 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError, formatIssue } from '../../../src/config/errors.js';
+import { loadConfig } from '../../../src/config/load.js';
+import type { GatewayConfig } from '../../../src/config/schema.js';
+
+let folder: string;
+let counter = 0;
+beforeAll(async () => (folder = await mkdtemp(join(tmpdir(), 'config-'))));
+afterAll(() => rm(folder, { recursive: true }));
+
+const SMALL = `
+engines: { mode: sandbox }
+trunks:
+  - { id: carrier-a, inbound: { from: [203.0.113.0/29] } }
+lines:
+  - { id: sales-1, uri: "sip:101@10.0.0.5" }
+routes:
+  - { id: divan, steps: [{ dial: [sales-1] }] }
+sites:
+  - { id: divan, defaultRoute: divan }
+`;
+
+async function write(text: string, name = `${(counter += 1)}.yaml`): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, text);
+  return file;
+}
+
+async function load(text: string, env: Record<string, string> = {}): Promise<GatewayConfig> {
+  return loadConfig(await write(text), env);
+}
+
+/** The errors as lines, with the folder's name taken off. */
+async function errorsOf(path: string, env: Record<string, string> = {}): Promise<string[]> {
+  try {
+    await loadConfig(path, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.issues.map((i) => formatIssue(i).replaceAll(`${folder}/`, ''));
+    throw error;
+  }
+  return [];
+}
+
+const errorsIn = async (text: string, env?: Record<string, string>) =>
+  (await errorsOf(await write(text, 'c.yaml'), env)).map((line) => line.replace(/^c\.yaml:?/, ''));
+
+describe('loadConfig', () => {
+  it('fills in defaults and turns durations into milliseconds', async () => {
+    const config = await load(SMALL);
+    expect(config.routes[0]?.steps[0]).toEqual({ dial: ['sales-1'], when: ['always'], for: 30_000 });
+    expect(config.routes[0]?.maxDuration).toBe(7_200_000);
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080 });
+  });
+
+  it('takes an empty section for one left out', async () => {
+    expect((await load(`${SMALL}webhooks:\n`)).webhooks).toEqual([]);
+  });
+
+  it('puts the files of a folder together', async () => {
+    const parts = join(folder, 'parts');
+    await mkdir(parts);
+    await writeFile(join(parts, '10-base.yaml'), SMALL);
+    await writeFile(
+      join(parts, '20-more.yml'),
+      'lines:\n  - { id: sales-2, uri: "sip:102@10.0.0.5" }\nhttp: { port: 1 }\n',
+    );
+    await writeFile(join(parts, '30-host.yaml'), 'http: { host: 0.0.0.0 }\n');
+    await writeFile(join(parts, '40-nothing.yaml'), '# only a comment\n');
+    await writeFile(join(parts, 'notes.txt'), ': not yaml');
+    const config = await loadConfig(parts, {});
+    expect(config.lines.map((line) => line.id)).toEqual(['sales-1', 'sales-2']);
+    expect(config.http).toEqual({ host: '0.0.0.0', port: 1 });
+    await writeFile(join(parts, '50-again.yaml'), '\nhttp: { port: 2 }\nlines: { id: x }\n');
+    expect(await errorsOf(parts)).toEqual([
+      expect.stringMatching(/^parts\/50-again.yaml:2:9 http.port: is given twice, first at \S+20-more.yml:3; keep one/),
+      expect.stringMatching(/^parts\/50-again.yaml:3:1 lines: is given twice/),
+    ]);
+  });
+
+  it('replaces variables, also within braces, from the environment or from files', async () => {
+    const file = await write('from a file: ${NOT_LOOKED_AT}\n', 'secret');
+    const text = `${SMALL}
+recordings: { directory: \${ROOT}/rec, spool: "$\${ROOT}/spool" }
+http: { port: \${PORT} }
+webhooks:
+  - { id: crm, url: "https://crm.example.org/", secret: \${HOOK}, allowPrivate: \${PRIVATE} }
+`;
+    const config = await load(text, { ROOT: '/srv', PORT: '9000', HOOK_FILE: file, PRIVATE: 'true' });
+    expect(config.recordings).toEqual({ directory: '/srv/rec', spool: '${ROOT}/spool' });
+    expect(config.http.port).toBe(9000);
+    expect(config.webhooks[0]).toMatchObject({ secret: 'from a file: ${NOT_LOOKED_AT}', allowPrivate: true });
+  });
+
+  it('keeps a secret made of digits a text', async () => {
+    const text = `${SMALL}webhooks: [{ id: a, url: "https://a.example", secret: \${S} }]`;
+    expect((await load(text, { S: '123456789012345678901234' })).webhooks[0]?.secret).toHaveLength(24);
+  });
+
+  it('says where a variable is missing, and nothing that only follows from it', async () => {
+    const text = `${SMALL}\nwebhooks:\n  - id: crm\n    url: https://crm.example.org/\n    secret: \${HOOK}\nhttp: { port: \${my port} }`;
+    expect(await errorsIn(text, {})).toEqual([
+      '15:13 webhooks[0].secret: the environment variable HOOK is not set (nor HOOK_FILE)',
+      '16:15 http.port: "my port" is no name of a variable (letters, digits, "_")',
+    ]);
+    expect(await errorsIn(`${SMALL}log: { level: \${L} }`, { L: 'info', L_FILE: '/x' })).toEqual([
+      expect.stringContaining('log.level: both L and L_FILE are set'),
+    ]);
+    expect(await errorsIn(`${SMALL}log: { level: \${L} }`, { L_FILE: '/does/not/exist' })).toEqual([
+      expect.stringContaining('log.level: the file named in L_FILE cannot be read (ENOENT)'),
+    ]);
+  });
+
+  it('lets the environment override the file', async () => {
+    const env = {
+      GW_HTTP_PORT: '81',
+      GW_HTTP_HOST: '::1',
+      GW_GATEWAY_ID: 'gw-7',
+      GW_LOG_LEVEL: 'debug',
+      GW_REDIS_URL: '',
+    };
+    const config = await load(SMALL, { ...env, GW_ENGINES_MODE: 'sandbox', GW_MAX_CALLS: '7' });
+    expect(config).toMatchObject({
+      http: { host: '::1', port: 81 },
+      gateway: { id: 'gw-7' },
+      log: { level: 'debug' },
+      redis: { url: 'redis://127.0.0.1:6379/0' },
+      engines: { mode: 'sandbox', maxCalls: 7 },
+    });
+    const file = await write('rediss://:secret@redis.example:6380/1', 'redis-url');
+    expect((await load(SMALL, { GW_REDIS_URL_FILE: file })).redis.url).toBe('rediss://:secret@redis.example:6380/1');
+  });
+
+  it('checks what the environment says', async () => {
+    expect(await errorsIn(SMALL, { GW_HTTP_PORT: 'eighty', GW_REDIS_URL: 'http://x' })).toEqual([
+      'environment GW_HTTP_PORT http.port: must be a number',
+      expect.stringMatching(/^environment GW_REDIS_URL redis.url: must be like "redis:/),
+    ]);
+    expect(await errorsIn(`${SMALL}http: 80`, { GW_HTTP_PORT: '80' })).toContain(
+      '11:1 http: must hold keys and values',
+    );
+  });
+
+  it('reports every error of the schema at once', async () => {
+    const text = `
+gateway: { id: "no spaces please" }
+http: { port: 70000, prot: 1 }
+engines: { mode: sandbox, setupTimeout: 25, maxCalls: 0 }
+trunks:
+  - id: carrier-a
+    inbound: { from: [nonsense], numbers: { country: Russia } }
+    outbound: { to: 12, callerId: hidden }
+    capacityCodes: ["abc"]
+destinations:
+  - { id: main, trunk: carrier-a, number: +74951230000 }
+routes:
+  - { id: divan, steps: [{ dial: [], when: never, for: 0s }], maxDuration: 99d }
+sites:
+  - { id: divan, timezone: Moscow, attribution: { graceSeconds: "1" } }
+webhooks:
+  - { id: crm, url: "ftp://x", secret: short }
+access: { keys: [{ name: crm, hash: abc, scopes: [all] }] }
+log: { level: loud }
+__proto__: 1
+`;
+    const errors = await errorsIn(text);
+    for (const start of [
+      '2:12 gateway.id: must be letters, digits',
+      '3:9 http.port: must be at most 65535',
+      '3:22 http.prot: unknown key; allowed: host, port',
+      '4:27 engines.setupTimeout: must be a duration like "250ms"',
+      '4:45 engines.maxCalls: must be at least 1',
+      '7:23 trunks[0].inbound.from[0]: must be an address or CIDR range',
+      '7:45 trunks[0].inbound.numbers.country: must be two letters of ISO 3166',
+      '8:17 trunks[0].outbound.to: must be a text; put it in quotes',
+      '8:25 trunks[0].outbound.callerId: must be a number in E.164',
+      '9:21 trunks[0].capacityCodes[0]: must be "503"',
+      '11:35 destinations[0].number: must be a text; put it in quotes',
+      '13:28 routes[0].steps[0].dial: must be a list of at least 1 entries',
+      '13:38 routes[0].steps[0].when: must be "always" or "overflow"',
+      '13:51 routes[0].steps[0].for: must be a duration like',
+      '13:63 routes[0].maxDuration: must be at most 24h',
+      '15:5 sites[0].defaultRoute: is missing; must be a text',
+      '15:18 sites[0].timezone: must be an IANA time zone',
+      '15:51 sites[0].attribution.graceSeconds: must be a number',
+      '17:16 webhooks[0].url: must be a URL with http:// or https://',
+      '17:32 webhooks[0].secret: must be at least 24 characters long',
+      '18:31 access.keys[0].hash: must be SHA-256 of the key in hex',
+      '18:51 access.keys[0].scopes[0]: must be "calls:read" or',
+      '19:8 log.level: must be "trace" or "debug"',
+      '20:1 __proto__: unknown key; allowed: gateway, http',
+    ]) {
+      expect(
+        errors.filter((line) => line.startsWith(start)),
+        `${start}\n${errors.join('\n')}`,
+      ).toHaveLength(1);
+    }
+  });
+
+  it('reports what does not fit together in the same run as what the schema refuses', async () => {
+    const errors = await errorsIn(
+      `${SMALL}http: { port: no }\nnumbers:\n  - { number: "+74951111111", site: sofa, kind: odd }`,
+    );
+    expect(errors).toEqual([
+      '11:9 http.port: must be a number',
+      '13:31 numbers[0].site: "sofa" names no site; there are: divan',
+      '13:43 numbers[0].kind: must be "dynamic" or "static"',
+    ]);
+  });
+
+  it('says what is missing where nothing is', async () => {
+    expect(await errorsIn('# empty')).toEqual([
+      ' trunks: is missing; must be a list',
+      ' routes: is missing; must be a list',
+      ' sites: is missing; must be a list',
+      ' engines.drachtio: is needed with "engines.mode: real", the default; or choose "engines.mode: sandbox"',
+      expect.stringMatching(/^ engines.freeswitch: needs at least one server/),
+    ]);
+  });
+
+  it.each([
+    ['a file that is not YAML', 'trunks: [\n  - a: {', /^\d+:\d+: not YAML: /],
+    ['a key twice', 'http: { port: 1 }\nhttp: { port: 2 }', /^2:1: not YAML: Map keys must be unique/],
+    ['an alias to nothing', 'redis: { url: *hidden }', /^1:15: not YAML: the alias \(\*\) names no anchor/],
+    ['a list at the top', '- a\n- b', /^1:1: must hold keys/],
+    ['two documents', 'a: 1\n---\nb: 2', /not YAML/],
+  ])('refuses %s', async (_, text, expected) => {
+    const errors = await errorsIn(text);
+    expect(errors.length).toBeGreaterThan(0);
+    expect(errors[0]).toMatch(expected);
+    expect(errors.join()).not.toContain('hidden');
+  });
+
+  it('does not unfold aliases without end', async () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, n) => `l${n + 1}: &l${n + 1} [${Array(10).fill(`*l${n}`).join(',')}]`,
+    );
+    expect(await errorsIn(`l0: &l0 [a]\n${levels.join('\n')}`)).toEqual([expect.stringContaining('holds more than')]);
+  });
+
+  it('resolves ordinary aliases and points at where they are used', async () => {
+    const text = SMALL.replace('[203.0.113.0/29]', '&net [203.0.113.0/29]') + 'numbers: [{ number: *net }]';
+    expect((await errorsIn(text)).join('\n')).toMatch(/11:13 numbers\[0\]\.number: must be a text/);
+  });
+
+  it('says when a file is away or a folder is empty', async () => {
+    expect(await errorsOf(join(folder, 'away.yaml'))).toEqual(['away.yaml: cannot be read (ENOENT)']);
+    await mkdir(join(folder, 'empty'));
+    expect(await errorsOf(join(folder, 'empty'))).toEqual(['empty: the folder holds no *.yaml file']);
+  });
+
+  it('never prints a secret', async () => {
+    const text = `${SMALL}webhooks: [{ id: crm, url: 5, secret: hunter2, evil: hunter2 }]\nredis: { url: "hunter2" }`;
+    const errors = await errorsIn(text);
+    expect(errors.length).toBeGreaterThan(2);
+    expect(errors.join('\n')).not.toContain('hunter2');
+  });
+});
