@@ -27,6 +27,7 @@ export class IncomingInvite extends EventEmitter<{
     super();
     this.#host = host;
     transaction.once('cancel', (cancel) => {
+      if (transaction.isFinal) return;
       transaction.respond(487);
       this.#dialog?.terminate();
       this.emit('cancelled', cancel);

@@ -36,6 +36,8 @@ export class SipStack extends EventEmitter<{
   request: [ServerTransaction];
   /** CANCEL of an INVITE that already has its final response; without a listener it is answered 200 (9.2). */
   lateCancel: [ServerTransaction, ServerTransaction];
+  /** A request with a To-tag that is none of our dialogs'; without a listener it is answered 481 (12.2.2). */
+  orphan: [ServerTransaction];
   /** An ACK that belongs to nothing we know. */
   strayAck: [SipRequest, Arrival];
 }> {
@@ -185,7 +187,7 @@ export class SipStack extends EventEmitter<{
     if (toTag !== undefined) {
       const dialog = this.findDialog(request.callId, toTag, request.fromTag ?? '');
       if (dialog) dialog.onRequest(transaction);
-      else transaction.respond(481); // 12.2.2
+      else if (!this.emit('orphan', transaction)) transaction.respond(481);
     } else if (transaction.isInvite) {
       this.#onInvite(transaction);
     } else if (!this.emit('request', transaction)) {

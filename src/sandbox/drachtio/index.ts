@@ -1,0 +1,2 @@
+export { DrachtioServer } from './server.js';
+export type { DrachtioCounts, DrachtioOptions } from './server.js';
