@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { enginesHere } from '../support/engines.js';
+import { expectLost, expectPlayed, lastCall } from '../support/expectations.js';
+import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
+import type { Scene } from '../support/scene.js';
+import { Stage } from '../support/stage.js';
+
+const stage = await Stage.open();
+
+const scenes = {
+  stranger: stage.scene(),
+  unknownNumber: stage.scene({ number: 'unknown' }),
+  withheld: stage.scene(),
+  asserted: stage.scene(),
+  notations: stage.scene(),
+  noAudio: stage.scene(),
+  longSdp: stage.scene(),
+  oneCodec: stage.scene(),
+  oddText: stage.scene(),
+  garbage: stage.scene(),
+};
+
+/** One INVITE exactly as written; gives the final answer and acknowledges it where it is a refusal. */
+async function invite(
+  scene: Scene,
+  change: (message: string) => string,
+  body = plainSdp(scene.carrierAddress),
+): Promise<string> {
+  const caller = await RawSip.open(scene.carrierAddress);
+  try {
+    const callId = `raw-${scene.n}-${Math.random().toString(36).slice(2)}`;
+    const parts = { called: scene.trackingNumber, caller: scene.callerNumber, callId, branch: callId };
+    caller.send(change(caller.request('INVITE', stage.sip, { ...parts, body })), stage.sip);
+    const final = await caller.received(/^SIP\/2\.0 [2-6]/);
+    const toTag = /;tag=(\S+)/.exec(headerValue(final, 'To') ?? '')?.[1] ?? '';
+    caller.send(caller.request('ACK', stage.sip, { ...parts, toTag }), stage.sip);
+    return final;
+  } finally {
+    caller.close();
+  }
+}
+
+const unchanged = (message: string): string => message;
+
+describe.skipIf(!enginesHere())('what comes in from outside', () => {
+  beforeAll(() => stage.start(), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test.concurrent('an unknown source is refused before Redis is touched, and is never an event', async () => {
+    const scene = scenes.stranger;
+    const monitor = await stage.client.monitor();
+    const commands: string[] = [];
+    monitor.on('monitor', (_time: string, words: string[]) => commands.push(words.join(' ')));
+    const caller = await RawSip.open(stage.addresses.stranger());
+    try {
+      const parts = {
+        called: scene.trackingNumber,
+        caller: scene.callerNumber,
+        callId: 'stranger',
+        branch: 'stranger',
+      };
+      caller.send(caller.request('INVITE', stage.sip, { ...parts, body: plainSdp(caller.address) }), stage.sip);
+      expect(await caller.received(/^SIP\/2\.0 [2-6]/)).toMatch(/^SIP\/2\.0 403 /);
+    } finally {
+      caller.close();
+      monitor.disconnect();
+    }
+    expect(commands.filter((command) => command.includes(scene.trackingNumber))).toEqual([]);
+    expect(stage.receiver.events.filter((event) => event.data.call.trackingNumber === scene.trackingNumber)).toEqual(
+      [],
+    );
+    const metrics = await (await fetch(`${stage.gateway.url}/metrics`)).text();
+    expect(metrics).toMatch(/reason="unknown_source"[^\n]*\} [1-9]/);
+  });
+
+  test.concurrent('an unknown tracking number is answered 404 and told', async () => {
+    const caller = await scenes.unknownNumber.caller('caller-is-refused', { values: { STATUS: 404 } });
+    expectPlayed(await caller.done);
+    await expectLost(scenes.unknownNumber, {
+      disposition: 'rejected',
+      lossReason: 'unknown_number',
+      legs: [],
+      types: ['call.received', 'call.rejected'],
+    });
+  });
+
+  test.concurrent('a caller who withholds his number stays unknown', async () => {
+    const scene = scenes.withheld;
+    const business = await scene.business('business-refuses');
+    const caller = await scene.caller('caller-is-refused', {
+      values: {
+        STATUS: 486,
+        FROM: '"Anonymous" <sip:anonymous@anonymous.invalid>',
+        HEADERS: `Privacy: id\nP-Asserted-Identity: <sip:${scene.callerNumber}@carrier.example>`,
+      },
+    });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    const call = await expectLost(scene, { lossReason: 'busy' });
+    expect(call.caller).toMatchObject({ number: null, withheld: true, previousCalls: null });
+    expect(there.trace.find('received', 'INVITE')?.text).not.toContain(scene.callerNumber.slice(1));
+  });
+
+  test.concurrent('a trusted carrier names the caller in P-Asserted-Identity', async () => {
+    const scene = scenes.asserted;
+    await scene.business('business-refuses');
+    const caller = await scene.caller('caller-is-refused', {
+      values: {
+        STATUS: 486,
+        FROM: '<sip:gateway@carrier.example>',
+        HEADERS: `P-Asserted-Identity: <tel:${scene.callerNumber}>`,
+      },
+    });
+    expectPlayed(await caller.done);
+    const call = await expectLost(scene, { lossReason: 'busy' });
+    expect(call.caller).toMatchObject({ number: scene.callerNumber, withheld: false });
+  });
+
+  test.concurrent('a number is the same number in every notation', async () => {
+    const scene = scenes.notations;
+    const national = scene.trackingNumber.slice(2);
+    const host = `${stage.sip.host}:${stage.sip.port}`;
+    const uris = [
+      `sip:+7${national}@${host}`,
+      `sip:7${national}@${host}`,
+      `sip:8${national}@${host}`,
+      `sip:007${national}@${host}`,
+      `sip:8107${national}@${host}`,
+      `sip:%2B7${national}@${host}`,
+      `sip:+7${national}@${host};user=phone`,
+      `sip:${national};phone-context=+7@${host};user=phone`,
+      `sip:+7-${national.slice(0, 3)}-${national.slice(3)}@${host}`,
+      `tel:+7${national}`,
+      `tel:${national};phone-context=+7`,
+    ];
+    await scene.business('business-refuses', { calls: uris.length });
+    const answers: string[] = [];
+    for (const uri of uris) {
+      const final = await invite(scene, (message) => message.replace(/^INVITE \S+/, `INVITE ${uri}`));
+      answers.push(`${uri} ${final.slice(8, 11)}`);
+    }
+    expect(answers).toEqual(uris.map((uri) => `${uri} 486`));
+    const events = await scene.events(uris.length);
+    expect(events.filter((event) => event.type === 'call.missed')).toHaveLength(uris.length);
+  });
+
+  test.concurrent('an SDP without audio', async () => {
+    const body = plainSdp(scenes.noAudio.carrierAddress).replace(/m=audio[^]*/, 'm=video 7000 RTP/AVP 96\r\n');
+    expect(await invite(scenes.noAudio, unchanged, body)).toMatch(/^SIP\/2\.0 488 /);
+  });
+
+  test.concurrent('an SDP of 60 kB', async () => {
+    const padding = Array.from({ length: 1200 }, (_, i) => `a=x-padding:${String(i).padStart(40, '0')}\r\n`).join('');
+    const body = plainSdp(scenes.longSdp.carrierAddress) + padding;
+    expect(body.length).toBeGreaterThan(60_000);
+    expect(await invite(scenes.longSdp, unchanged, body)).toMatch(/^SIP\/2\.0 (413|513) /);
+  });
+
+  test.concurrent('an offer without any codec of ours', async () => {
+    const scene = scenes.oneCodec;
+    const business = await scene.business('business-answers');
+    const body = plainSdp(scene.carrierAddress)
+      .replace('RTP/AVP 8 101', 'RTP/AVP 18')
+      .replace(/a=rtpmap:8[^]*?a=sendrecv/, 'a=rtpmap:18 G729/8000\r\na=sendrecv');
+    expect(await invite(scene, unchanged, body)).toMatch(/^SIP\/2\.0 488 /);
+    const call = lastCall(await scene.events());
+    expect(call).toMatchObject({ disposition: 'missed', lossReason: 'media_failure' });
+    await business.stop();
+  });
+
+  test.concurrent('%FF, line breaks and emoji where text goes', async () => {
+    const scene = scenes.oddText;
+    await scene.business('business-refuses');
+    const body = plainSdp(scene.carrierAddress).replace('s=-', 's=%FF \u{1F4DE} %0A%0Aapi shutdown');
+    const final = await invite(
+      scene,
+      (message) =>
+        message
+          .replace('From: <sip:', 'From: "%FF \u{1F6CB} %0D%0Aapi status" <sip:')
+          .replace('Max-Forwards: 70', 'Max-Forwards: 70\r\nUser-Agent: \u{1F4F1}%FF%\r\nX-Odd: %'),
+      body,
+    );
+    expect(final).toMatch(/^SIP\/2\.0 486 /);
+    await expectLost(scene, { lossReason: 'busy' });
+  });
+
+  test.concurrent('what is no SIP at all', async () => {
+    const scene = scenes.garbage;
+    const caller = await RawSip.open(scene.carrierAddress, 5070);
+    try {
+      const message = caller.request('INVITE', stage.sip, {
+        called: scene.trackingNumber,
+        caller: scene.callerNumber,
+        callId: 'garbage',
+        branch: 'garbage',
+        body: plainSdp(scene.carrierAddress),
+      });
+      const damaged = [
+        '',
+        '\r\n\r\n',
+        'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+        Buffer.from(Array.from({ length: 2000 }, (_, i) => (i * 97) % 256)),
+        'INVITE',
+        message.replace(/^Call-ID:.*\r\n/m, ''),
+        message.replace(/^CSeq:.*\r\n/m, 'CSeq: x INVITE\r\n'),
+        message.replace(/^Via:.*\r\n/m, ''),
+        message.replace(/^From:.*\r\n/m, 'From: <<<>>>\r\n'),
+        message.replace(/^Content-Length:.*\r\n/m, 'Content-Length: 99999\r\n'),
+        message.replace(/^Contact:.*\r\n/m, ''),
+        message.slice(0, 100),
+      ];
+      for (const datagram of damaged) caller.send(datagram, stage.sip);
+    } finally {
+      caller.close();
+    }
+    await scene.business('business-refuses');
+    const sane = await scene.caller('caller-is-refused', { values: { STATUS: 486 } });
+    expectPlayed(await sane.done);
+    await expectLost(scene, { lossReason: 'busy' });
+  });
+
+  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+});

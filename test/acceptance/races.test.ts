@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { enginesHere } from '../support/engines.js';
+import { lastCall } from '../support/expectations.js';
+import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
+import type { Scene } from '../support/scene.js';
+import { Stage } from '../support/stage.js';
+
+const stage = await Stage.open();
+const withAnswer = Array.from({ length: 5 }, () => stage.scene());
+const afterAnswer = Array.from({ length: 5 }, () => stage.scene());
+
+/** A call between two raw sockets; `onAnswer` and `onOk` run in the tick in which those messages arrive. */
+async function raceCall(
+  scene: Scene,
+  moments: {
+    /** The business is about to send its 200. */
+    answering?: (cancel: () => void) => void;
+    /** The caller has just got the 200. */
+    answered?: (cancel: () => void) => void;
+  },
+): Promise<{ caller: RawSip; business: RawSip }> {
+  const caller = await RawSip.open(scene.carrierAddress);
+  const business = await RawSip.open(scene.businessAddresses[0] ?? '');
+  const dialog = {
+    called: scene.trackingNumber,
+    caller: scene.callerNumber,
+    callId: `race-${scene.n}`,
+    branch: `r${scene.n}`,
+  };
+  const cancel = (): void => caller.send(caller.request('CANCEL', stage.sip, dialog), stage.sip);
+
+  business.onMessage((message) => {
+    const to = viaOf(message);
+    if (message.startsWith('INVITE ')) {
+      const ok = business.response('200 OK', message, { toTag: 'b', body: plainSdp(business.address) });
+      business.send(business.response('180 Ringing', message, { toTag: 'b' }), to);
+      setImmediate(() => {
+        moments.answering?.(cancel);
+        business.send(ok, to);
+      });
+    } else if (/^(BYE|CANCEL) /.test(message)) {
+      business.send(business.response('200 OK', message, { toTag: 'b' }), to);
+    }
+  });
+  caller.onMessage((message) => {
+    const final = /^SIP\/2\.0 [2-6]\d\d /.test(message) && / INVITE$/.test(headerValue(message, 'CSeq') ?? '');
+    if (message.startsWith('BYE ')) caller.send(caller.response('200 OK', message, { toTag: 'c' }), viaOf(message));
+    if (!final) return;
+    const toTag = /;tag=([^;\s]+)/.exec(headerValue(message, 'To') ?? '')?.[1] ?? '';
+    if (message.startsWith('SIP/2.0 200')) moments.answered?.(cancel);
+    caller.send(caller.request('ACK', stage.sip, { ...dialog, toTag }), stage.sip);
+  });
+  caller.send(caller.request('INVITE', stage.sip, { ...dialog, body: plainSdp(caller.address) }), stage.sip);
+  return { caller, business };
+}
+
+function viaOf(message: string): { host: string; port: number } {
+  const [, host = '', port = '5060'] = /^Via: SIP\/2\.0\/UDP ([\d.]+)(?::(\d+))?/im.exec(message) ?? [];
+  return { host, port: Number(port) };
+}
+
+describe.skipIf(!enginesHere())('a CANCEL and a 200 that cross', () => {
+  beforeAll(() => stage.start(), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test.concurrent.each(withAnswer)(
+    'the caller gives up in the millisecond in which the business answers ($n)',
+    async (scene) => {
+      const { caller, business } = await raceCall(scene, { answering: (cancel) => cancel() });
+      try {
+        expect(await caller.received(/^SIP\/2\.0 [2-6].*\r\n[^]*CSeq: 1 INVITE/i)).toMatch(/^SIP\/2\.0 487 /);
+        // Its 200 was on the way: it is acknowledged and hung up, or was never taken and is cancelled.
+        await business.received(/^(BYE|CANCEL) /);
+        const call = lastCall(await scene.events());
+        expect(call).toMatchObject({ disposition: 'missed', lossReason: 'caller_hung_up' });
+      } finally {
+        caller.close();
+        business.close();
+      }
+    },
+  );
+
+  test.concurrent.each(afterAnswer)('the CANCEL comes when the 200 is already out ($n)', async (scene) => {
+    const { caller, business } = await raceCall(scene, { answered: (cancel) => cancel() });
+    try {
+      await business.received(/^BYE /);
+      await caller.received(/^BYE /);
+      const events = await scene.events();
+      expect(events.filter((event) => /completed|missed|rejected/.test(event.type))).toHaveLength(1);
+      expect(lastCall(events).disposition).toBe('answered');
+    } finally {
+      caller.close();
+      business.close();
+    }
+  });
+
+  test('nothing is left of all of them', { timeout: 60_000 }, () => stage.expectNothingLeft());
+});

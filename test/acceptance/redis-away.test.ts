@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { enginesHere } from '../support/engines.js';
+import { expectPlayed, expectTalk } from '../support/expectations.js';
+import { Stage } from '../support/stage.js';
+
+const stage = await Stage.open();
+const during = stage.scene();
+const before = stage.scene();
+
+describe.skipIf(!enginesHere())('Redis does not answer', () => {
+  beforeAll(() => stage.start(), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test('during a call: the call goes on and is told afterwards', { timeout: 60_000 }, async () => {
+    const business = await during.business('business-answers');
+    const caller = await during.caller('caller-hangs-up', { values: { TALK: 4000 } });
+    await stage.receiver.next((event) => event.type === 'call.answered');
+    stage.redis.freeze();
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    stage.redis.thaw();
+    expectPlayed(heardBack, there);
+    await expectTalk(stage, during, { endedBy: 'caller' });
+  });
+
+  test('before a call: it connects by the last known route, and the verdict follows', { timeout: 60_000 }, async () => {
+    const known = await before.business('business-refuses');
+    const first = await before.caller('caller-is-refused', { values: { STATUS: 486 } });
+    expectPlayed(...(await Promise.all([first.done, known.done])));
+    await before.events();
+
+    stage.redis.freeze();
+    const business = await before.business('business-answers');
+    const caller = await before.caller('caller-hangs-up');
+    const results = await Promise.all([caller.done, business.done]);
+    stage.redis.thaw();
+    expectPlayed(...results);
+    const corrected = await stage.receiver.next((event) => event.type === 'call.attribution.corrected');
+    expect(corrected.data.call.attribution).toMatchObject({ verdict: 'exact', session: { id: before.sessionId } });
+    const received = (await before.events(2)).find(
+      (event) => event.type === 'call.received' && event.data.call.id === corrected.data.call.id,
+    );
+    expect(received?.data.call.attribution.verdict).toBe('deferred');
+  });
+
+  test('nothing is left', { timeout: 60_000 }, () => stage.expectNothingLeft());
+});

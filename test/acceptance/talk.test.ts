@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { enginesHere } from '../support/engines.js';
+import { expectPlayed, expectTalk, talkSeconds } from '../support/expectations.js';
+import { headerOf } from '../support/sipp-trace.js';
+import { Stage } from '../support/stage.js';
+import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
+
+const stage = await Stage.open();
+
+const scenes = {
+  callerHangsUp: stage.scene({ to: 'destination' }),
+  businessHangsUp: stage.scene(),
+  staticNumber: stage.scene({ number: 'static' }),
+  notLent: stage.scene({ lent: false }),
+  notRecorded: stage.scene({ recording: 'never' }),
+  tcp: stage.scene({ transport: 'tcp' }),
+  challenged: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  held: stage.scene(),
+  refreshed: stage.scene(),
+  lateOffer: stage.scene(),
+  earlySound: stage.scene(),
+  tooLong: stage.scene({ maxDuration: '3s' }),
+  swallowedBye: stage.scene(),
+  silent: stage.scene(),
+  noAck: stage.scene(),
+};
+
+/** Long enough for 2 % of it to be more than a few packets. */
+const TALK = 5000;
+
+describe.skipIf(!enginesHere())('calls that are answered', () => {
+  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test.concurrent('the caller hangs up', async () => {
+    const scene = scenes.callerHangsUp;
+    const business = await scene.business('business-answers');
+    const caller = await scene.caller('caller-hangs-up', { values: { TALK } });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    expect(heardBack.trace.received('INVITE')).toEqual([180, 200]);
+    const call = await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+    expect(call).toMatchObject({
+      caller: { number: scene.callerNumber, withheld: false, firstCall: true },
+      numberKind: 'dynamic',
+      attribution: { verdict: 'exact', confidence: 1, session: { id: scene.sessionId, keyword: 'купить диван' } },
+    });
+    expect(call.sipCallId).toBe(heardBack.trace.messages[0]?.callId);
+  });
+
+  test.concurrent('the business hangs up', async () => {
+    const scene = scenes.businessHangsUp;
+    const business = await scene.business('business-hangs-up', { values: { TALK } });
+    const caller = await scene.caller('caller-stays');
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    await expectTalk(stage, scene, { endedBy: 'business', seconds: talkSeconds(there) });
+  });
+
+  test.concurrent('a static number names its source', async () => {
+    const scene = scenes.staticNumber;
+    await scene.business('business-answers');
+    const caller = await scene.caller('caller-hangs-up');
+    expectPlayed(await caller.done);
+    const call = await expectTalk(stage, scene, { endedBy: 'caller' });
+    expect(call).toMatchObject({
+      numberKind: 'static',
+      attribution: { verdict: 'static', session: null, source: { label: 'billboard' } },
+    });
+  });
+
+  test.concurrent('a dynamic number that nobody holds connects all the same', async () => {
+    const scene = scenes.notLent;
+    await scene.business('business-answers');
+    const caller = await scene.caller('caller-hangs-up');
+    expectPlayed(await caller.done);
+    const call = await expectTalk(stage, scene, { endedBy: 'caller' });
+    expect(call.attribution).toMatchObject({ verdict: 'none', session: null });
+  });
+
+  test.concurrent('a route without recording leaves none', async () => {
+    const scene = scenes.notRecorded;
+    await scene.business('business-answers');
+    const caller = await scene.caller('caller-hangs-up');
+    expectPlayed(await caller.done);
+    const events = await scene.events();
+    expect(events.map((event) => event.type)).toEqual([
+      'call.received',
+      'call.ringing',
+      'call.answered',
+      'call.completed',
+    ]);
+    expect(events.at(-1)?.data.call.recording).toMatchObject({ status: 'none', file: null });
+  });
+
+  test.concurrent('both sides on TCP', async () => {
+    const scene = scenes.tcp;
+    const business = await scene.business('business-answers');
+    const caller = await scene.caller('caller-hangs-up', { transport: 'tcp', values: { TALK } });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+  });
+
+  test.concurrent('the carrier asks for a digest', async () => {
+    const scene = scenes.challenged;
+    const business = await scene.business('business-challenges', { values: { USERNAME: 'gw', PASSWORD: 's3cret' } });
+    const caller = await scene.caller('caller-hangs-up', { values: { TALK } });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    await expectTalk(stage, scene, {
+      endedBy: 'caller',
+      seconds: talkSeconds(heardBack),
+      types: ['call.received', 'call.answered', 'call.completed', 'recording.ready'],
+    });
+  });
+
+  test.concurrent('hold and resume', async () => {
+    const scene = scenes.held;
+    const business = await scene.business('business-answers-changes');
+    const caller = await scene.caller('caller-holds', { values: { TALK: 2000 } });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    const holdAnswer = heardBack.trace.messages.filter(
+      (message) => message.direction === 'received' && message.kind === '200' && message.method === 'INVITE',
+    )[1];
+    expect(holdAnswer?.text).toMatch(/^a=(recvonly|inactive)/m);
+    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+  });
+
+  test.concurrent('session refresh by re-INVITE and by UPDATE', async () => {
+    const scene = scenes.refreshed;
+    const business = await scene.business('business-answers-changes');
+    const caller = await scene.caller('caller-refreshes', { values: { TALK: 2000 } });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    expect(heardBack.trace.received('UPDATE')).toEqual([200]);
+    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+  });
+
+  test.concurrent('late offer: the caller gives his SDP in the ACK', async () => {
+    const scene = scenes.lateOffer;
+    const business = await scene.business('business-answers');
+    const caller = await scene.caller('caller-offers-late', { values: { TALK } });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    await expectTalk(stage, scene, { endedBy: 'caller' });
+  });
+
+  test.concurrent('the caller gets a 183 with SDP before the answer', async () => {
+    const scene = scenes.earlySound;
+    const business = await scene.business('business-sounds-early', { values: { RING: 1000 } });
+    const caller = await scene.caller('caller-hangs-up', { values: { TALK } });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    expect(heardBack.trace.received('INVITE')).toEqual([183, 200]);
+    const early = heardBack.trace.find('received', '183');
+    expect(early?.text).toMatch(/^m=audio [1-9]/m);
+    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+  });
+
+  test.concurrent('a talk ends at the longest that its route allows', async () => {
+    const scene = scenes.tooLong;
+    const business = await scene.business('business-answers');
+    const caller = await scene.caller('caller-stays');
+    expectPlayed(...(await Promise.all([caller.done, business.done])));
+    await expectTalk(stage, scene, { endedBy: 'gateway', reason: 'max_duration' });
+  });
+
+  test.concurrent('a BYE that the business never answers', async () => {
+    const scene = scenes.swallowedBye;
+    await scene.business('business-swallows-bye');
+    const caller = await scene.caller('caller-hangs-up', { values: { TALK } });
+    const heardBack = await caller.done;
+    expectPlayed(heardBack);
+    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+  });
+
+  test.concurrent('the sound of the caller stops', async () => {
+    const scene = scenes.silent;
+    const business = await scene.business('business-answers');
+    const caller = await scene.caller('caller-falls-silent', { values: { TALK: 2000 } });
+    expectPlayed(...(await Promise.all([caller.done, business.done])));
+    await expectTalk(stage, scene, {
+      endedBy: 'gateway',
+      reason: 'media_timeout',
+      tones: [expect.toSatisfy((hz) => hz === CALLER_HZ || hz === undefined) as number, BUSINESS_HZ],
+    });
+  });
+
+  test.concurrent('no ACK: the call ends after 32 s', { timeout: 60_000 }, async () => {
+    const scene = scenes.noAck;
+    const business = await scene.business('business-answers');
+    const caller = await scene.caller('caller-never-acks');
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    const bye = heardBack.trace.find('received', 'BYE');
+    expect(bye === undefined ? '' : headerOf(bye, 'Reason')).toMatch(/ACK timeout/i);
+    await expectTalk(stage, scene, { endedBy: 'gateway', reason: 'ack_timeout' });
+  });
+
+  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+});

@@ -1,0 +1,94 @@
+import { resolve } from 'node:path';
+import { expect } from 'vitest';
+import type { Call, LegResult, LossReason } from '../../src/call/call.js';
+import type { CallEvent } from '../../src/call/ports.js';
+import type { Scene } from './scene.js';
+import type { SippResult } from './sipp.js';
+import type { TracedMessage } from './sipp-trace.js';
+import type { Stage } from './stage.js';
+import { BUSINESS_HZ, CALLER_HZ, listen } from './wav.js';
+
+export interface ExpectedTalk {
+  endedBy: 'caller' | 'business' | 'gateway';
+  reason?: NonNullable<Call['ended']>['reason'];
+  /** Length of the talk as the phones saw it; not given where the two sides saw different lengths. */
+  seconds?: number;
+  types?: string[];
+  /** Heard on the left and on the right of the recording; undefined where it is not one tone. */
+  tones?: (number | undefined)[];
+}
+
+const TALK = ['call.received', 'call.ringing', 'call.answered', 'call.completed', 'recording.ready'];
+
+/** An answered call: what the webhook was told, and what is in the recording. Gives the call as last told. */
+export async function expectTalk(stage: Stage, scene: Scene, expected: ExpectedTalk): Promise<Call> {
+  const events = await scene.events();
+  expectNumbered(events);
+  expect(events.map((event) => event.type)).toEqual(expected.types ?? TALK);
+  const call = lastCall(events);
+  expect(call).toMatchObject({
+    disposition: 'answered',
+    lossReason: null,
+    trackingNumber: scene.trackingNumber,
+    ended: { by: expected.endedBy, reason: expected.reason ?? 'normal' },
+    recording: { status: 'ready', channels: ['caller', 'business'] },
+  });
+  expect(call.legs.at(-1)).toMatchObject({ result: 'answered', sip: 200 });
+  await expectRecording(stage, call, expected);
+  return call;
+}
+
+async function expectRecording(stage: Stage, call: Call, { seconds, tones }: ExpectedTalk): Promise<void> {
+  const heard = await listen(recordingFile(stage, call));
+  expect(heard.sampleRate).toBe(8000);
+  expect(heard.tones).toEqual(tones ?? [CALLER_HZ, BUSINESS_HZ]);
+  if (seconds === undefined) return;
+  expect(Math.abs(heard.seconds - seconds) / seconds, `recorded ${heard.seconds} s of ${seconds} s`).toBeLessThan(0.02);
+}
+
+export const recordingFile = (stage: Stage, call: Call): string =>
+  resolve(stage.recordings, call.recording.file ?? 'none');
+
+export interface ExpectedLoss {
+  lossReason: LossReason;
+  disposition?: 'missed' | 'rejected';
+  /** Results of the attempts, in order. */
+  legs?: LegResult[];
+  types?: string[];
+}
+
+/** A call that nobody answered. Gives the call as last told. */
+export async function expectLost(scene: Scene, expected: ExpectedLoss): Promise<Call> {
+  const events = await scene.events();
+  expectNumbered(events);
+  const { lossReason, disposition = 'missed', legs, types } = expected;
+  expect(events.map((event) => event.type)).toEqual(types ?? ['call.received', 'call.missed']);
+  const call = lastCall(events);
+  expect(call).toMatchObject({ disposition, lossReason, answeredAt: null, recording: { status: 'none' } });
+  if (legs !== undefined) expect(call.legs.map((leg) => leg.result)).toEqual(legs);
+  return call;
+}
+
+function expectNumbered(events: CallEvent[]): void {
+  expect(events.map((event) => event.sequence)).toEqual(events.map((_, i) => i + 1));
+}
+
+export function lastCall(events: CallEvent[]): Call {
+  const last = events.at(-1);
+  if (last === undefined) throw new Error('no event');
+  return last.data.call;
+}
+
+/** Every call of this SIPp went as its scenario says. */
+export function expectPlayed(...results: SippResult[]): void {
+  for (const result of results) expect(result.code, result.errors).toBe(0);
+}
+
+/** From the 200 for the first INVITE to the first BYE, as this phone saw them. */
+export function talkSeconds({ trace }: SippResult): number {
+  const first = (wanted: (message: TracedMessage) => boolean): number => trace.messages.find(wanted)?.at ?? Number.NaN;
+  return (
+    first((message) => message.kind === 'BYE') -
+    first((message) => message.kind === '200' && message.method === 'INVITE')
+  );
+}

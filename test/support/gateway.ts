@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { createApp } from '../../src/app.js';
+import { configSchema } from '../../src/config/schema.js';
+import { Program } from './processes.js';
+import { until } from './until.js';
+
+/** A running gateway, in this process or in one of its own. */
+export interface Gateway {
+  /** Base address of its HTTP. */
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** `config` as an operator would write it. Resolves once the gateway says that it is ready for calls. */
+export async function startGateway(config: Record<string, unknown>): Promise<Gateway> {
+  const parsed = configSchema.parse(config);
+  const app = createApp(parsed);
+  await app.start();
+  const url = `http://${parsed.http.host}:${parsed.http.port}`;
+  try {
+    await ready(url);
+  } catch (error) {
+    await app.stop();
+    throw error;
+  }
+  return { url, stop: () => app.stop() };
+}
+
+/** The gateway as a process, which a test may kill as a crash would. */
+export async function startGatewayProcess(
+  config: Record<string, unknown>,
+  configFile: string,
+): Promise<Gateway & { program: Program }> {
+  await writeFile(configFile, stringify(config));
+  const parsed = configSchema.parse(config);
+  const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const program = new Program(process.execPath, ['--import', 'tsx', entry, '--config', configFile]);
+  const url = `http://${parsed.http.host}:${parsed.http.port}`;
+  const died = program.exited.then((code) => {
+    throw new Error(`the gateway ended with ${code}:\n${program.output}`);
+  });
+  await Promise.race([ready(url), died]);
+  return { url, program, stop: () => program.stop(15_000) };
+}
+
+async function ready(url: string): Promise<void> {
+  await until('the gateway is ready', async () => (await fetch(`${url}/readyz`)).ok, 15_000);
+}

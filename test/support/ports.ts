@@ -1,0 +1,48 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { until } from './until.js';
+
+/** A port that is free for UDP and TCP on `address` at this moment. */
+export async function freePort(address = '127.0.0.1'): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const server = createServer();
+    server.listen(0, address);
+    await once(server, 'listening');
+    const bound = server.address();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const udpIsFree = await udpFree(address, port);
+    server.close();
+    await once(server, 'close');
+    if (udpIsFree) return port;
+  }
+  throw new Error('no free port');
+}
+
+async function udpFree(address: string, port: number): Promise<boolean> {
+  const socket = createSocket('udp4');
+  try {
+    socket.bind({ address, port, exclusive: true });
+    await once(socket, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.close();
+  }
+}
+
+/** Resolves when some process is bound to `address:port`: seen in the kernel's table, so nothing is sent to it. */
+export async function portBound(protocol: 'udp' | 'tcp', address: string, port: number): Promise<void> {
+  const hexAddress = address
+    .split('.')
+    .reverse()
+    .map((octet) => Number(octet).toString(16).padStart(2, '0'))
+    .join('');
+  const entry = `${hexAddress}:${port.toString(16).padStart(4, '0')}`.toUpperCase();
+  await until(`${protocol} ${address}:${port} in use`, async () => {
+    const table = await readFile(`/proc/net/${protocol}`, 'utf8');
+    return table.includes(` ${entry} `);
+  });
+}

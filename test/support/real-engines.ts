@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Engines, EngineOptions } from './engines.js';
+import { channelCount } from './esl.js';
+import { portBound } from './ports.js';
+import { Program } from './processes.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ADDRESSES = ['CALLTRACK_DRACHTIO', 'CALLTRACK_DRACHTIO_SIP', 'CALLTRACK_FREESWITCH', 'CALLTRACK_SPOOL'];
+
+/** Whether real engines can be reached or started here. */
+export function realEnginesHere(): boolean {
+  return givenByAddress() || (onPath('drachtio') && onPath('freeswitch'));
+}
+
+const givenByAddress = (): boolean => ADDRESSES.every((name) => process.env[name] !== undefined);
+
+const onPath = (name: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
+
+export async function startRealEngines(options: EngineOptions): Promise<Engines> {
+  return givenByAddress() ? engineByAddress() : await startBinaries(options);
+}
+
+/** Engines that somebody else runs: CALLTRACK_SPOOL is FreeSWITCH's recording folder as it is seen here. */
+function engineByAddress(): Engines {
+  const read = (name: string): string => process.env[name] ?? '';
+  const at = (name: string): { host: string; port: number } => {
+    const [host = '127.0.0.1', port = ''] = read(name).split(':');
+    return { host, port: Number(port) };
+  };
+  const freeswitch = { ...at('CALLTRACK_FREESWITCH'), secret: read('CALLTRACK_FREESWITCH_SECRET') };
+  return {
+    kind: 'real',
+    sip: at('CALLTRACK_DRACHTIO_SIP'),
+    drachtio: { ...at('CALLTRACK_DRACHTIO'), secret: read('CALLTRACK_DRACHTIO_SECRET') },
+    freeswitch: { ...freeswitch, callbackAddress: '127.0.0.1', profile: 'calltrack' },
+    spool: read('CALLTRACK_SPOOL'),
+    pids: {},
+    channels: () => channelCount(freeswitch),
+    stop: () => Promise.resolve(),
+  };
+}
+
+/** Both binaries with our own configuration, on an address of their own, in a folder that goes when they end. */
+async function startBinaries({ address, mediaTimeoutMs }: EngineOptions): Promise<Engines> {
+  const folder = await mkdtemp(join(tmpdir(), 'calltrack-engines-'));
+  const spool = join(folder, 'spool');
+  await mkdir(spool);
+  const secret = (): string => randomBytes(16).toString('hex');
+  const sip = { host: address, port: 5060 };
+  const drachtio = { host: address, port: 9022, secret: secret() };
+  const freeswitch = { host: address, port: 8021, secret: secret() };
+
+  const drachtioProgram = new Program(
+    'drachtio',
+    [
+      ...['-f', join(ROOT, 'docker/drachtio.conf.xml'), '--contact', `sip:${address}:5060;transport=udp,tcp`],
+      ...['--address', address, '--port', String(drachtio.port)],
+    ],
+    { cwd: folder, env: { ...process.env, DRACHTIO_SECRET: drachtio.secret } },
+  );
+  const places = ['log', 'db', 'run', 'temp', 'cache', 'storage'].flatMap((name) => [`-${name}`, folder]);
+  const freeswitchProgram = new Program(
+    'freeswitch',
+    ['-nf', '-nc', '-nonat', '-nonatmap', '-np', '-conf', join(ROOT, 'freeswitch'), ...places, '-recordings', spool],
+    {
+      cwd: folder,
+      env: { ...process.env, ...freeswitchEnvironment(address, freeswitch.secret, spool, mediaTimeoutMs) },
+    },
+  );
+  const stop = async (): Promise<void> => {
+    await Promise.all([drachtioProgram.stop(), freeswitchProgram.stop(10_000)]);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await Promise.race([
+      Promise.all([
+        ...(['udp', 'tcp'] as const).map((protocol) => portBound(protocol, address, 5060)),
+        portBound('tcp', address, drachtio.port),
+        portBound('tcp', address, freeswitch.port),
+        portBound('udp', address, 5080),
+      ]),
+      ...[drachtioProgram, freeswitchProgram].map((program) => diedEarly(program)),
+    ]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    kind: 'real',
+    sip,
+    drachtio,
+    freeswitch: { ...freeswitch, callbackAddress: '127.0.0.1', profile: 'calltrack' },
+    spool,
+    pids: { drachtio: drachtioProgram.pid, freeswitch: freeswitchProgram.pid },
+    channels: () => channelCount(freeswitch),
+    stop,
+  };
+}
+
+function freeswitchEnvironment(
+  address: string,
+  secret: string,
+  spool: string,
+  mediaTimeoutMs: number | undefined,
+): Record<string, string> {
+  return {
+    CALLTRACK_FS_SIP_IP: address,
+    CALLTRACK_FS_DRACHTIO_ALLOW: `${address}/32`,
+    CALLTRACK_FS_DRACHTIO: `${address}:5060`,
+    CALLTRACK_FS_ESL_IP: address,
+    CALLTRACK_FS_ESL_ALLOW: '127.0.0.0/8',
+    CALLTRACK_FS_ESL_PASSWORD: secret,
+    CALLTRACK_FS_SPOOL: spool,
+    ...(mediaTimeoutMs === undefined ? {} : { CALLTRACK_FS_MEDIA_TIMEOUT_MS: String(mediaTimeoutMs) }),
+  };
+}
+
+async function diedEarly(program: Program): Promise<never> {
+  const code = await program.exited;
+  throw new Error(`an engine ended with ${code} before it was ready:\n${program.output.slice(-4000)}`);
+}

@@ -1,0 +1,144 @@
+import type { CallEvent } from '../../src/call/ports.js';
+import type { Call } from '../../src/call/call.js';
+import { Sipp, type SippOptions } from './sipp.js';
+import type { Stage } from './stage.js';
+import { BUSINESS_HZ, CALLER_HZ } from './wav.js';
+
+export interface SceneOptions {
+  /** What the first step dials: lines of the business, or PSTN destinations behind an outbound trunk. */
+  to?: 'line' | 'destination';
+  /** How many of them. */
+  targets?: number;
+  channels?: number;
+  /** How long the first step is dialled. */
+  for?: string;
+  /** Adds a second step: one more line, dialled under this condition. */
+  next?: 'always' | 'overflow' | 'no-answer' | 'busy' | 'unreachable';
+  auth?: { username: string; password: string };
+  recording?: 'always' | 'never';
+  maxDuration?: string;
+  number?: 'dynamic' | 'static' | 'unknown';
+  lent?: boolean;
+  transport?: 'udp' | 'tcp';
+}
+
+export type SippRole = Partial<Omit<SippOptions, 'scenario'>>;
+
+type Raw = Record<string, unknown>;
+
+/**
+ * The cast of one test call: a tracking number, a visitor to whom it is lent, a caller, and the business's phones, each
+ * with numbers and addresses of its own, so that scenes of one stage may run at the same time.
+ */
+export class Scene {
+  readonly trackingNumber: string;
+  readonly callerNumber: string;
+  readonly carrierAddress: string;
+  readonly businessAddresses: string[];
+  readonly routeId: string;
+  readonly sessionId: string;
+
+  constructor(
+    private readonly stage: Stage,
+    readonly n: number,
+    readonly options: SceneOptions,
+  ) {
+    const digits = String(n).padStart(3, '0');
+    this.trackingNumber = `+7495210${digits}0`;
+    this.callerNumber = `+7916310${digits}0`;
+    this.routeId = `route-${n}`;
+    this.sessionId = `visit-${n}`;
+    this.carrierAddress = stage.addresses.carrier();
+    const phones = (options.targets ?? 1) + (options.next === undefined ? 0 : 1);
+    this.businessAddresses = Array.from({ length: phones }, () => stage.addresses.business());
+  }
+
+  /** Ids of what the steps dial, in the order of `businessAddresses`. */
+  get targetIds(): string[] {
+    return this.businessAddresses.map((_, i) => `target-${this.n}-${i}`);
+  }
+
+  /** This scene's share of the configuration. */
+  configuration(): { lines: Raw[]; destinations: Raw[]; trunks: Raw[]; routes: Raw[]; numbers: Raw[] } {
+    const { to = 'line', targets = 1, next, recording, maxDuration, number = 'dynamic' } = this.options;
+    const dialled = this.targetIds.map((id, i) => ({ id, uri: this.#uri(i), asLine: to === 'line' || i >= targets }));
+    const lines = dialled.filter(({ asLine }) => asLine);
+    const destinations = dialled.filter(({ asLine }) => !asLine);
+    const { channels = null, auth } = this.options;
+    const steps = [
+      { dial: this.targetIds.slice(0, targets), for: this.options.for ?? '20s' },
+      ...(next === undefined ? [] : [{ dial: this.targetIds.slice(targets), when: next, for: '20s' }]),
+    ];
+    return {
+      lines: lines.map(({ id, uri }) => ({ id, uri, channels, ...(auth === undefined ? {} : { auth }) })),
+      trunks: destinations.map(({ id, uri }) => ({
+        id: `trunk-${id}`,
+        outbound: { to: uri, ...(auth === undefined ? {} : { auth }) },
+      })),
+      destinations: destinations.map(({ id }) => ({
+        id,
+        trunk: `trunk-${id}`,
+        number: `+7495320${String(this.n).padStart(3, '0')}${id.at(-1) ?? '0'}`,
+        channels,
+      })),
+      routes: [
+        {
+          id: this.routeId,
+          steps,
+          recording: { mode: recording ?? 'always' },
+          ...(maxDuration === undefined ? {} : { maxDuration }),
+        },
+      ],
+      numbers:
+        number === 'static'
+          ? [
+              {
+                number: this.trackingNumber,
+                site: 'shop',
+                kind: 'static',
+                route: this.routeId,
+                source: { label: 'billboard' },
+              },
+            ]
+          : [],
+    };
+  }
+
+  /** Starts a caller of this scene; `values` and the like may be overridden. */
+  async caller(scenario: string, role: SippRole = {}): Promise<Sipp> {
+    return await Sipp.start({
+      address: this.carrierAddress,
+      remote: this.stage.sip,
+      toneHz: CALLER_HZ,
+      ...role,
+      scenario,
+      values: { CALLED: this.trackingNumber, CALLER: this.callerNumber, ...role.values },
+    });
+  }
+
+  /** Starts the business's `phone`-th phone; it listens when this resolves. */
+  async business(scenario: string, role: SippRole = {}, phone = 0): Promise<Sipp> {
+    const address = this.businessAddresses[phone];
+    if (address === undefined) throw new Error(`this scene has no phone ${phone}`);
+    const transport = this.options.transport ?? 'udp';
+    return await Sipp.start({ address, toneHz: BUSINESS_HZ, transport, ...role, scenario });
+  }
+
+  /** What the webhook received of this scene's calls, once the last of them has settled with all its events. */
+  async events(calls = 1): Promise<CallEvent[]> {
+    return await this.stage.settledEvents((call) => call.trackingNumber === this.trackingNumber, calls);
+  }
+
+  /** The call as its last event tells it. */
+  async call(): Promise<Call> {
+    const events = await this.events();
+    const last = events.at(-1);
+    if (last === undefined) throw new Error('no event');
+    return last.data.call;
+  }
+
+  #uri(i: number): string {
+    const transport = this.options.transport === 'tcp' ? ';transport=tcp' : '';
+    return `sip:10${i + 1}@${this.businessAddresses[i] ?? ''}:5060${transport}`;
+  }
+}

@@ -1,0 +1,182 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { expect } from 'vitest';
+import type { Call } from '../../src/call/call.js';
+import type { CallEvent } from '../../src/call/ports.js';
+import { AddressBlock } from './addresses.js';
+import { startEngines, type Engines } from './engines.js';
+import { startGateway, type Gateway } from './gateway.js';
+import { lend, visitor, writeNumber } from './lender.js';
+import { Receiver } from './receiver.js';
+import { OwnRedis } from './redis-server.js';
+import { Scene, type SceneOptions } from './scene.js';
+import { until } from './until.js';
+
+type Raw = Record<string, unknown>;
+
+const PREFIX = 'ct:';
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+/**
+ * Everything whole calls need: engines, a Redis, a webhook receiver and the gateway, on loopback addresses of their own.
+ * Scenes are cast first (the configuration follows from them), then the stage starts.
+ */
+export class Stage {
+  readonly #scenes: Scene[] = [];
+  readonly #folder: string;
+  #overrides: Raw = {};
+  #engines: Engines | undefined;
+  #redis: OwnRedis | undefined;
+  #client: Redis | undefined;
+  #receiver: Receiver | undefined;
+  #gateway: Gateway | undefined;
+
+  private constructor(
+    readonly addresses: AddressBlock,
+    folder: string,
+  ) {
+    this.#folder = folder;
+  }
+
+  static async open(): Promise<Stage> {
+    return new Stage(await AddressBlock.claim(), await mkdtemp(join(tmpdir(), 'calltrack-stage-')));
+  }
+
+  scene(options: SceneOptions = {}): Scene {
+    const scene = new Scene(this, this.#scenes.length + 1, options);
+    this.#scenes.push(scene);
+    return scene;
+  }
+
+  async start(options: { mediaTimeoutMs?: number; config?: Raw } = {}): Promise<void> {
+    this.#overrides = options.config ?? {};
+    const { mediaTimeoutMs } = options;
+    [this.#engines, this.#redis, this.#receiver] = await Promise.all([
+      startEngines({ address: this.addresses.engines, ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }) }),
+      OwnRedis.start(),
+      Receiver.start(SECRET),
+    ]);
+    this.#client = new Redis(this.#redis.url, { retryStrategy: () => 50 });
+    this.#client.on('error', () => undefined); // expected where a test takes Redis away
+    for (const scene of this.#scenes) await this.#lendTo(scene);
+    this.#gateway = await startGateway(this.configuration());
+  }
+
+  async stop(): Promise<void> {
+    await this.#gateway?.stop();
+    this.#client?.disconnect();
+    await Promise.all([this.#engines?.stop(), this.#redis?.remove(), this.#receiver?.close()]);
+    await rm(this.#folder, { recursive: true, force: true });
+    this.addresses.release();
+  }
+
+  get engines(): Engines {
+    return started(this.#engines);
+  }
+
+  get redis(): OwnRedis {
+    return started(this.#redis);
+  }
+
+  get client(): Redis {
+    return started(this.#client);
+  }
+
+  get receiver(): Receiver {
+    return started(this.#receiver);
+  }
+
+  get gateway(): Gateway {
+    return started(this.#gateway);
+  }
+
+  /** Where finished recordings are kept. */
+  get recordings(): string {
+    return join(this.#folder, 'recordings');
+  }
+
+  /** Where callers send their INVITEs. */
+  get sip(): { host: string; port: number } {
+    return this.engines.sip;
+  }
+
+  /** The gateway's configuration, as an operator would write it. */
+  configuration(): Raw {
+    const parts = this.#scenes.map((scene) => scene.configuration());
+    const { drachtio, freeswitch, spool } = this.engines;
+    return {
+      gateway: { id: 'gw-test' },
+      http: { host: this.addresses.engines, port: 8080 },
+      redis: { url: this.redis.url, keyPrefix: PREFIX },
+      engines: { mode: 'real', drachtio, freeswitch: [{ ...freeswitch, sipAddress: this.addresses.engines }] },
+      trunks: [
+        { id: 'carrier', inbound: { from: [this.addresses.carrierRange], trustAssertedIdentity: true } },
+        ...parts.flatMap((part) => part.trunks),
+      ],
+      lines: parts.flatMap((part) => part.lines),
+      destinations: parts.flatMap((part) => part.destinations),
+      routes: parts.flatMap((part) => part.routes),
+      sites: [{ id: 'shop', defaultRoute: this.#scenes[0]?.routeId, webhooks: ['crm'] }],
+      numbers: parts.flatMap((part) => part.numbers),
+      webhooks: [{ id: 'crm', url: this.receiver.url, secret: SECRET, allowPrivate: true }],
+      recordings: { directory: this.recordings, spool },
+      log: { level: process.env['CALLTRACK_TEST_LOG'] ?? 'silent' },
+      ...this.#overrides,
+    };
+  }
+
+  /**
+   * Events of the calls that `wanted` picks, in the order of their sequence, once `calls` of them have ended and their
+   * recordings have been settled.
+   */
+  async settledEvents(wanted: (call: Call) => boolean, calls: number): Promise<CallEvent[]> {
+    return await until('the events of the call', () => {
+      const events = this.receiver.events.filter((event) => wanted(event.data.call));
+      const ids = [...new Set(events.map((event) => event.data.call.id))];
+      const settled = ids.filter((id) => isSettled(events.filter((event) => event.data.call.id === id)));
+      if (settled.length < calls || settled.length < ids.length) return undefined;
+      return events.toSorted(
+        (a, b) => ids.indexOf(a.data.call.id) - ids.indexOf(b.data.call.id) || a.sequence - b.sequence,
+      );
+    });
+  }
+
+  /** Retries until no channel, no dialog's token and no file of a call is left anywhere. */
+  async expectNothingLeft(): Promise<void> {
+    await until('nothing of the calls is left', async () => {
+      expect(await this.engines.channels()).toBe(0);
+      const held = await this.client.keys(`${PREFIX}v1:channel:*`);
+      for (const key of held) expect(await this.client.zcard(key), key).toBe(0);
+      expect(await this.client.zcard(`${PREFIX}v1:{calls}:live`)).toBe(0);
+      expect(await readdir(this.engines.spool)).toEqual([]);
+      return true;
+    });
+  }
+
+  async #lendTo(scene: Scene): Promise<void> {
+    const { number = 'dynamic', lent = true } = scene.options;
+    if (number !== 'dynamic') return;
+    await writeNumber(this.client, PREFIX, scene.trackingNumber, {
+      site: 'shop',
+      kind: 'dynamic',
+      route: scene.routeId,
+    });
+    if (lent) await lend(this.client, PREFIX, scene.trackingNumber, 'shop', visitor(scene.sessionId));
+  }
+}
+
+function isSettled(events: CallEvent[]): boolean {
+  const end = events.find((event) => /^call\.(completed|missed|rejected)$/.test(event.type));
+  if (end === undefined) return false;
+  const { answeredAt, recording } = end.data.call;
+  return (
+    answeredAt === null || recording.status === 'none' || events.some((event) => event.type.startsWith('recording.'))
+  );
+}
+
+function started<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error('the stage has not started');
+  return part;
+}
