@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { createApp } from '../../src/app.js';
 import { configSchema } from '../../src/config/schema.js';
@@ -16,7 +17,7 @@ export interface Gateway {
 /** `config` as an operator would write it. Resolves once the gateway says that it is ready for calls. */
 export async function startGateway(config: Record<string, unknown>): Promise<Gateway> {
   const parsed = configSchema.parse(config);
-  const app = createApp(parsed);
+  const app = await createApp(parsed, pino({ level: parsed.log.level }));
   await app.start();
   const url = `http://${parsed.http.host}:${parsed.http.port}`;
   try {
