@@ -47,8 +47,6 @@ export interface CallDeps {
   logger: Logger;
   /** Endpoint ids that want this event of this site; with no site (unknown number) those of every site. */
   endpointsFor: (site: string | null, type: EventType) => string[];
-  /** Events for these endpoints have been written: deliver now rather than at the next look. */
-  poke: (endpoints: string[]) => void;
   /** Whether new calls are taken: not while draining. */
   accepting: () => boolean;
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { toError } from '../lib/deadline.js';
-import { newEventId } from '../lib/ids.js';
+import { buildCallEvent } from '../events/catalogue.js';
 import type { Call, CallResources } from './call.js';
 import type { CallEventType, EventType } from './event-types.js';
 import type { CallEvent, CallStore } from './ports.js';
@@ -11,7 +11,6 @@ const RETRY_MAX_MS = 3000;
 export interface JournalDeps {
   store: CallStore;
   endpointsFor: (site: string | null, type: EventType) => string[];
-  poke: (endpoints: string[]) => void;
   logger: Logger;
 }
 
@@ -43,13 +42,7 @@ export class Journal {
 
   /** Something happened: an event with the call as it is at this moment. */
   record(type: CallEventType, extra: Record<string, unknown> = {}): void {
-    this.#pending.push({
-      id: newEventId(),
-      type,
-      timestamp: new Date().toISOString(),
-      sequence: ++this.#sequence,
-      data: { call: structuredClone(this.call), ...extra },
-    });
+    this.#pending.push(buildCallEvent(type, this.call, ++this.#sequence, Date.now(), extra));
     this.#write();
   }
 
@@ -102,7 +95,6 @@ export class Journal {
           closed: this.#closed,
         });
         retryMs = RETRY_FIRST_MS;
-        this.deps.poke([...new Set(endpoints.flat())]);
       } catch (error) {
         this.#pending = [...events, ...this.#pending];
         this.#dirty = true;

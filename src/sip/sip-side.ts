@@ -46,9 +46,10 @@ export class DrachtioSipSide implements SipSide {
     return this.#link.up;
   }
 
-  /** For fsmrf, which sets up its endpoints through drachtio too: always the live srf object. */
-  get srf(): Srf {
-    return this.#link.srf;
+  /** srf's own `createUAC`, for fsmrf, which sets up its endpoints through drachtio too: always on the live link. */
+  createUac(...args: unknown[]): unknown {
+    const { srf } = this.#link;
+    return (srf.createUAC as (...args: unknown[]) => unknown).apply(srf, args);
   }
 
   start(): void {

@@ -27,7 +27,7 @@ function base() {
         id: 'crm',
         url: 'https://crm.example.org/',
         secret: 'x'.repeat(24),
-        events: ['*', 'call.*', 'call.attribution.*', 'trunk.down'],
+        events: ['*', 'call.*', 'call.missed', 'trunk.down'],
       },
     ],
     access: {

@@ -1,0 +1,244 @@
+import type { Logger } from 'pino';
+import type { CallDeps } from './call/deps.js';
+import { handleInvite } from './call/inbound.js';
+import { LoadGate } from './call/load.js';
+import { CallRegistry } from './call/registry.js';
+import { Upkeep } from './call/upkeep.js';
+import type { GatewayConfig } from './config/schema.js';
+import { endpointsForCall } from './events/subscriptions.js';
+import { createHttpServer, type HttpServer } from './http/server.js';
+import type { Readiness } from './http/ports.js';
+import { inBackground } from './lib/background.js';
+import { toError } from './lib/deadline.js';
+import { FreeSwitchPool } from './media/pool.js';
+import { RememberedNumbers } from './numbers/last-known.js';
+import { GatewayMetrics } from './observability/metrics.js';
+import { DiskRecordings } from './recordings/recordings.js';
+import { RedisAdmissions } from './redis/admissions.js';
+import { RedisCallStore } from './redis/call-store.js';
+import { RedisChannels } from './redis/channels.js';
+import { RedisLink } from './redis/connection.js';
+import { Keys } from './redis/keys.js';
+import { RedisNumbers } from './redis/numbers.js';
+import { RedisOutbox } from './redis/outbox.js';
+import { startSandbox, type SandboxProcess } from './sandbox/process.js';
+import { DrachtioSipSide } from './sip/sip-side.js';
+import { TrunkGate } from './trunks/gate.js';
+import { Dispatcher } from './webhooks/dispatcher.js';
+
+/** How long a stop that does not drain waits for the far ends to answer our BYEs. */
+const HANG_UP_TIMEOUT_MS = 5000;
+const DISPATCH_STOP_MS = 5000;
+const DRAIN_REPORT_MS = 5000;
+const COUNT_CHANNELS_MS = 5000;
+
+/** A gateway: every part is built and joined here, and nowhere else. */
+export async function createApp(config: GatewayConfig, logger: Logger): Promise<App> {
+  const sandbox = config.engines.mode === 'sandbox' ? await sandboxFor(config) : null;
+  return new App(sandbox ? withEngines(config, sandbox) : config, logger, sandbox);
+}
+
+export class App {
+  readonly registry = new CallRegistry();
+  readonly metrics: GatewayMetrics;
+  readonly #config: GatewayConfig;
+  readonly #link: RedisLink;
+  readonly #numbers: RedisNumbers;
+  readonly #channels: RedisChannels;
+  readonly #store: RedisCallStore;
+  readonly #dispatcher: Dispatcher;
+  readonly #sip: DrachtioSipSide;
+  readonly #media: FreeSwitchPool;
+  readonly #recordings: DiskRecordings;
+  readonly #upkeep: Upkeep;
+  readonly #http: HttpServer;
+  #countTimer: NodeJS.Timeout | undefined;
+  #draining = false;
+
+  constructor(
+    config: GatewayConfig,
+    private readonly logger: Logger,
+    private readonly sandbox: SandboxProcess | null,
+  ) {
+    this.#config = config;
+    this.metrics = new GatewayMetrics();
+    this.#link = new RedisLink({ url: config.redis.url, name: `calltrack-${config.gateway.id}` });
+    const keys = new Keys(config.redis.keyPrefix);
+    this.#numbers = new RedisNumbers(this.#link, keys);
+    this.#channels = new RedisChannels(this.#link, keys, {
+      onFallback: (alone) => logger.warn({ alone }, 'channel limits hold for this gateway alone while Redis is away'),
+    });
+    this.#store = new RedisCallStore(
+      this.#link,
+      keys,
+      {},
+      {
+        onQueued: (endpoints) => this.#dispatcher.poke(endpoints),
+        onForeign: (callId) => this.#upkeep.callTaken(callId),
+      },
+    );
+    this.#dispatcher = new Dispatcher(new RedisOutbox(this.#link, keys), logger, this.metrics.deliveryHooks());
+    this.#recordings = new DiskRecordings({ ...config.recordings, logger });
+    this.#sip = this.#buildSip();
+    this.#media = this.#buildMedia();
+    this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
+    this.#http = this.#buildHttp();
+    this.#link.on('up', () => inBackground(this.#publishNumbers()));
+    this.#link.on('down', (reason) => logger.warn({ reason }, 'Redis is away'));
+  }
+
+  /** Port of the HTTP interface, once started. */
+  get httpPort(): number {
+    return this.#http.port;
+  }
+
+  /** `host:port` where the stand-in takes SIP; null with real engines. */
+  get sandboxSip(): string | null {
+    return this.sandbox?.sipAddress ?? null;
+  }
+
+  /** Requests sent to Redis so far; what a call costs in round trips. */
+  get redisExchanges(): number {
+    return this.#link.exchanges;
+  }
+
+  async start(): Promise<void> {
+    await this.#recordings.prepare();
+    await this.#http.start();
+    this.#media.start();
+    this.#sip.start();
+    this.#dispatcher.start(this.#config.webhooks);
+    this.#upkeep.start();
+    this.#countTimer = setInterval(() => inBackground(this.#countChannels()), COUNT_CHANNELS_MS);
+    this.logger.info({ http: this.#http.port, engines: this.#config.engines.mode }, 'gateway started');
+  }
+
+  /** Takes no new calls, waits for the last one to end, then stops. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const report = setInterval(() => {
+      const calls = this.registry.all();
+      this.logger.info({ calls: calls.length, sample: calls.slice(0, 3).map(({ id }) => id) }, 'draining');
+    }, DRAIN_REPORT_MS);
+    await this.registry.empty();
+    clearInterval(report);
+    await this.stop();
+  }
+
+  /** Ends every call and stops. */
+  async stop(): Promise<void> {
+    this.#draining = true;
+    const calls = this.registry.all();
+    for (const call of calls) call.end({ by: 'gateway', reason: 'shutdown', loss: 'gateway_lost', sip: 503 });
+    const timeout = setTimeout(() => {
+      for (const call of this.registry.all()) call.abandonJournal();
+    }, HANG_UP_TIMEOUT_MS);
+    await Promise.all(calls.map(({ closing }) => closing));
+    clearTimeout(timeout);
+    clearInterval(this.#countTimer);
+    await this.#upkeep.stop();
+    await this.#dispatcher.stop(DISPATCH_STOP_MS);
+    this.#sip.stop();
+    this.#media.stop();
+    await this.#http.stop();
+    await this.#link.close();
+    await this.sandbox?.stop();
+  }
+
+  readiness(): Readiness {
+    const media = Object.entries(this.#media.health());
+    const checks = {
+      redis: { ok: this.#link.ready },
+      drachtio: { ok: this.#sip.up },
+      media: {
+        ok: media.some(([, healthy]) => healthy),
+        detail: media.map(([id, healthy]) => `${id} ${healthy ? 'up' : 'down'}`).join(', '),
+      },
+      accepting: { ok: !this.#draining },
+    };
+    return { ready: Object.values(checks).every(({ ok }) => ok), checks };
+  }
+
+  #deps(keys: Keys): CallDeps {
+    const { logger } = this;
+    const config = () => this.#config;
+    const gate = new TrunkGate(this.#config.trunks);
+    const load = new LoadGate();
+    const deps: CallDeps = {
+      config,
+      gate: (address) => gate.find(address),
+      sip: this.#sip,
+      media: this.#media,
+      admissions: new RedisAdmissions(this.#link, keys, this.#channels.held, {
+        onRubbish: (rubbish) =>
+          logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
+      }),
+      channels: this.#channels,
+      store: this.#store,
+      recordings: this.#recordings,
+      lastKnown: new RememberedNumbers(config),
+      registry: this.registry,
+      metrics: this.metrics,
+      logger,
+      endpointsFor: (site, type) => endpointsForCall(type, site, this.#config.webhooks, this.#config.sites),
+      accepting: () => !this.#draining,
+    };
+    this.#onInvite = (invite) => handleInvite(invite, load, deps);
+    return deps;
+  }
+
+  #onInvite: (invite: Parameters<typeof handleInvite>[0]) => void = (invite) => invite.refuse(503);
+
+  #buildSip(): DrachtioSipSide {
+    const { drachtio } = this.#config.engines;
+    if (!drachtio) throw new Error('engines.drachtio is missing'); // The configuration check refuses this.
+    return new DrachtioSipSide(
+      { ...drachtio, logger: this.logger },
+      {
+        onInvite: (invite) => this.#onInvite(invite),
+        optionsStatus: () => (this.readiness().ready ? 200 : 503),
+        onUp: () => this.#tellEngines(),
+        onDown: () => this.#tellEngines(),
+      },
+    );
+  }
+
+  #buildMedia(): FreeSwitchPool {
+    return new FreeSwitchPool(
+      this.#config.engines.freeswitch.map((server) => ({
+        ...server,
+        logger: this.logger,
+        createUac: (...args: unknown[]) => this.#sip.createUac(...args),
+        onChange: () => this.#tellEngines(),
+      })),
+    );
+  }
+
+  #buildHttp(): HttpServer {
+    const store = this.#store;
+    return createHttpServer({
+      config: this.#config,
+      logger: this.logger,
+      metrics: this.metrics,
+      readiness: () => this.readiness(),
+      calls: store,
+      events: store,
+    });
+  }
+
+  #tellEngines(): void {
+    this.metrics.engine('drachtio', this.#sip.up);
+    for (const [id, healthy] of Object.entries(this.#media.health())) this.metrics.engine(`freeswitch ${id}`, healthy);
+  }
+
+  async #publishNumbers(): Promise<void> {
+    this.logger.info({}, 'connected to Redis');
+    await this.#numbers.write(this.#config.numbers).catch((error: unknown) => {
+      this.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
+    });
+  }
+
+  async #countChannels(): Promise<void> {
+    this.#tellEngines();
+  }
+}

@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { createApp } from './app.js';
+import { ConfigError, formatIssue } from './config/errors.js';
+import { loadConfig } from './config/load.js';
+import { redact } from './config/redact.js';
+import { createLogger, logLibraryChatter } from './observability/logger.js';
+
+/** Entry: configuration, the app, signals. SIGTERM drains, SIGINT (or a second signal) stops at once. */
+const EXIT_BAD_CONFIG = 2;
+
+const { values } = parseArgs({ options: { config: { type: 'string', default: 'config/gateway.yaml' } } });
+
+const config = await loadConfig(values.config).catch((error: unknown) => {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.issues.map(formatIssue).join('\n')}\n`);
+  process.exit(EXIT_BAD_CONFIG);
+});
+const logger = createLogger(config.log);
+logLibraryChatter(logger);
+logger.info({ config: redact(config) }, 'configuration');
+const app = await createApp(config, logger);
+await app.start();
+
+let stopping = false;
+const end = async (work: () => Promise<void>): Promise<void> => {
+  stopping = true;
+  await work();
+  logger.info({}, 'stopped');
+  process.exit(0);
+};
+process.on('SIGTERM', () => {
+  logger.info({}, 'SIGTERM: draining');
+  void end(() => (stopping ? app.stop() : app.drain()));
+});
+process.on('SIGINT', () => {
+  logger.info({}, 'SIGINT: stopping');
+  void end(() => app.stop());
+});
