@@ -6,6 +6,8 @@ export default defineConfig({
     // One private redis-server for the whole run; each test works under a key prefix of its own.
     globalSetup: ['test/support/redis-setup.ts'],
     pool: 'forks',
+    // Whole calls of one stage run side by side: most of a call is waiting.
+    maxConcurrency: 16,
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

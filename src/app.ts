@@ -12,7 +12,7 @@ import { inBackground } from './lib/background.js';
 import { toError } from './lib/deadline.js';
 import { FreeSwitchPool } from './media/pool.js';
 import { RememberedNumbers } from './numbers/last-known.js';
-import { GatewayMetrics } from './observability/metrics.js';
+import { GatewayMetrics, type ChannelKind } from './observability/metrics.js';
 import { DiskRecordings } from './recordings/recordings.js';
 import { RedisAdmissions } from './redis/admissions.js';
 import { RedisCallStore } from './redis/call-store.js';
@@ -21,7 +21,7 @@ import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
 import { RedisNumbers } from './redis/numbers.js';
 import { RedisOutbox } from './redis/outbox.js';
-import { startSandbox, type SandboxProcess } from './sandbox/process.js';
+import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
 import { TrunkGate } from './trunks/gate.js';
 import { Dispatcher } from './webhooks/dispatcher.js';
@@ -30,7 +30,6 @@ import { Dispatcher } from './webhooks/dispatcher.js';
 const HANG_UP_TIMEOUT_MS = 5000;
 const DISPATCH_STOP_MS = 5000;
 const DRAIN_REPORT_MS = 5000;
-const COUNT_CHANNELS_MS = 5000;
 
 /** A gateway: every part is built and joined here, and nowhere else. */
 export async function createApp(config: GatewayConfig, logger: Logger): Promise<App> {
@@ -52,7 +51,7 @@ export class App {
   readonly #recordings: DiskRecordings;
   readonly #upkeep: Upkeep;
   readonly #http: HttpServer;
-  #countTimer: NodeJS.Timeout | undefined;
+  #httpPort = 0;
   #draining = false;
 
   constructor(
@@ -77,19 +76,23 @@ export class App {
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
-    this.#dispatcher = new Dispatcher(new RedisOutbox(this.#link, keys), logger, this.metrics.deliveryHooks());
+    this.#dispatcher = new Dispatcher(new RedisOutbox(this.#link, keys), logger, {
+      onDelivered: (_endpoint, seconds) => this.metrics.eventDelivered(seconds),
+      onBacklog: (endpoint, backlog) => this.metrics.webhookBacklog(endpoint, backlog.events),
+    });
     this.#recordings = new DiskRecordings({ ...config.recordings, logger });
     this.#sip = this.#buildSip();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
     this.#http = this.#buildHttp();
+    this.metrics.beforeScrape(() => this.#fillGauges());
     this.#link.on('up', () => inBackground(this.#publishNumbers()));
     this.#link.on('down', (reason) => logger.warn({ reason }, 'Redis is away'));
   }
 
   /** Port of the HTTP interface, once started. */
   get httpPort(): number {
-    return this.#http.port;
+    return this.#httpPort;
   }
 
   /** `host:port` where the stand-in takes SIP; null with real engines. */
@@ -104,13 +107,12 @@ export class App {
 
   async start(): Promise<void> {
     await this.#recordings.prepare();
-    await this.#http.start();
+    this.#httpPort = (await this.#http.start()).port;
     this.#media.start();
     this.#sip.start();
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
-    this.#countTimer = setInterval(() => inBackground(this.#countChannels()), COUNT_CHANNELS_MS);
-    this.logger.info({ http: this.#http.port, engines: this.#config.engines.mode }, 'gateway started');
+    this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
   }
 
   /** Takes no new calls, waits for the last one to end, then stops. */
@@ -135,13 +137,12 @@ export class App {
     }, HANG_UP_TIMEOUT_MS);
     await Promise.all(calls.map(({ closing }) => closing));
     clearTimeout(timeout);
-    clearInterval(this.#countTimer);
     await this.#upkeep.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
     this.#sip.stop();
     this.#media.stop();
     await this.#http.stop();
-    await this.#link.close();
+    this.#link.close();
     await this.sandbox?.stop();
   }
 
@@ -197,8 +198,6 @@ export class App {
       {
         onInvite: (invite) => this.#onInvite(invite),
         optionsStatus: () => (this.readiness().ready ? 200 : 503),
-        onUp: () => this.#tellEngines(),
-        onDown: () => this.#tellEngines(),
       },
     );
   }
@@ -209,7 +208,6 @@ export class App {
         ...server,
         logger: this.logger,
         createUac: (...args: unknown[]) => this.#sip.createUac(...args),
-        onChange: () => this.#tellEngines(),
       })),
     );
   }
@@ -217,18 +215,36 @@ export class App {
   #buildHttp(): HttpServer {
     const store = this.#store;
     return createHttpServer({
-      config: this.#config,
-      logger: this.logger,
-      metrics: this.metrics,
+      ...this.#config.http,
+      keys: () => this.#config.access.keys,
+      calls: {
+        get: (id) => store.get(id),
+        list: async (cursor, limit) => {
+          const calls = await store.list({ after: cursor ?? '', limit });
+          return { calls, next: calls.length === limit ? (calls.at(-1)?.id ?? null) : null };
+        },
+      },
+      events: {
+        after: async (cursor, limit) => ({
+          events: await store.events({ ...(cursor ? { after: cursor } : {}), limit }),
+        }),
+      },
       readiness: () => this.readiness(),
-      calls: store,
-      events: store,
+      metrics: this.metrics,
+      logger: this.logger,
     });
   }
 
-  #tellEngines(): void {
-    this.metrics.engine('drachtio', this.#sip.up);
-    for (const [id, healthy] of Object.entries(this.#media.health())) this.metrics.engine(`freeswitch ${id}`, healthy);
+  /** Gauges are read when somebody looks, not kept up to date for nobody. */
+  async #fillGauges(): Promise<void> {
+    this.metrics.callsInProgress(this.registry.size);
+    this.metrics.engineUp('redis', this.#link.ready);
+    this.metrics.engineUp('drachtio', this.#sip.up);
+    for (const [id, healthy] of Object.entries(this.#media.health()))
+      this.metrics.engineUp(`freeswitch ${id}`, healthy);
+    const limits = channelLimits(this.#config);
+    const inUse = await this.#channels.inUse(limits.map(({ kind, id }) => `${kind}:${id}`));
+    for (const { kind, id, limit } of limits) this.metrics.channels(kind, id, inUse.get(`${kind}:${id}`) ?? 0, limit);
   }
 
   async #publishNumbers(): Promise<void> {
@@ -237,8 +253,29 @@ export class App {
       this.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
     });
   }
+}
 
-  async #countChannels(): Promise<void> {
-    this.#tellEngines();
-  }
+interface ChannelLimit {
+  kind: ChannelKind;
+  id: string;
+  limit: number | null;
+}
+
+/** Every limit of the configuration, by the name under which its channels are held. */
+function channelLimits({ trunks, destinations, lines }: GatewayConfig): ChannelLimit[] {
+  return [
+    ...trunks.flatMap(({ id, inbound, outbound }): ChannelLimit[] => [
+      ...(inbound ? [{ kind: 'trunk-in' as const, id, limit: inbound.channels }] : []),
+      ...(outbound ? [{ kind: 'trunk-out' as const, id, limit: outbound.channels }] : []),
+    ]),
+    ...destinations.map(({ id, channels }): ChannelLimit => ({ kind: 'destination', id, limit: channels })),
+    ...lines.map(({ id, channels }): ChannelLimit => ({ kind: 'line', id, limit: channels })),
+  ];
+}
+
+/** The stand-ins, as a process of their own; told apart from the real ones by nothing but their addresses. */
+async function sandboxFor(config: GatewayConfig): Promise<SandboxProcess> {
+  const { startSandbox } = await import('./sandbox/process.js');
+  const { hostname, port } = new URL(config.engines.sandbox.sip.replace('udp+tcp:', 'http:'));
+  return startSandbox({ host: hostname, sipPort: Number(port || 80), spool: config.recordings.spool });
 }

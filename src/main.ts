@@ -3,7 +3,8 @@ import { createApp } from './app.js';
 import { ConfigError, formatIssue } from './config/errors.js';
 import { loadConfig } from './config/load.js';
 import { redact } from './config/redact.js';
-import { createLogger, logLibraryChatter } from './observability/logger.js';
+import { logLibraryChatter } from './observability/library-chatter.js';
+import { createLogger } from './observability/logger.js';
 
 /** Entry: configuration, the app, signals. SIGTERM drains, SIGINT (or a second signal) stops at once. */
 const EXIT_BAD_CONFIG = 2;
@@ -15,7 +16,7 @@ const config = await loadConfig(values.config).catch((error: unknown) => {
   process.stderr.write(`${error.issues.map(formatIssue).join('\n')}\n`);
   process.exit(EXIT_BAD_CONFIG);
 });
-const logger = createLogger(config.log);
+const logger = createLogger({ ...config.log, gateway: config.gateway.id });
 logLibraryChatter(logger);
 logger.info({ config: redact(config) }, 'configuration');
 const app = await createApp(config, logger);

@@ -17,7 +17,6 @@ export interface FreeSwitchOptions {
   profile: string;
   logger: Logger;
   createUac: (...args: unknown[]) => unknown;
-  onChange: () => void;
 }
 
 /** HEARTBEAT comes every 20 s. */
@@ -135,14 +134,12 @@ export class FreeSwitch implements MediaServer {
     } catch (error) {
       this.#logger.warn({ err: toError(error) }, 'FreeSWITCH did not say who it is');
     }
-    this.options.onChange();
   }
 
   /** Talks go on without us: sound and SIP do not need this connection. Only a FreeSWITCH that stays away is dead. */
   #disconnected(): void {
     this.#announcer.reset();
     this.#lostTimer = setTimeout(() => this.#loseCalls('FreeSWITCH stayed away'), LOST_AFTER_MS);
-    this.options.onChange();
   }
 
   #loseCalls(why: string): void {

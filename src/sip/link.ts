@@ -14,7 +14,6 @@ import { GatewayError } from '../lib/errors.js';
 export interface LinkHandlers {
   onInvite: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onOptions: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
-  onUp: () => void;
   onDown: () => void;
 }
 
@@ -105,7 +104,6 @@ export class DrachtioLink {
     this.#up = true;
     this.#pingTimer = setInterval(() => this.#ping(srf), this.options.pingIntervalMs ?? PING_INTERVAL_MS);
     this.options.logger.info({ sip: this.#sipAddresses }, 'connected to drachtio-server');
-    this.handlers.onUp();
   }
 
   #lose(srf: Srf, why: string, retryMs?: number): void {

@@ -102,7 +102,8 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       return;
     }
     const late = this.#settled || this.#cancelled;
-    if ('ack' in dialog) this.#offered(dialog, late);
+    // Not by `ack`: srf gives every dialog a method of that name.
+    if ('sdp' in dialog) this.#offered(dialog, late);
     else {
       const leg = new SrfDialogLeg(dialog, this.byeOverNewLink);
       if (late) {

@@ -14,8 +14,6 @@ export interface SipSideHandlers {
   onInvite: (invite: IncomingInvite) => void;
   /** What a carrier's OPTIONS is answered with: 200, or 503 while we cannot take calls. */
   optionsStatus: () => number;
-  onUp: () => void;
-  onDown: () => void;
 }
 
 /** SIP through drachtio-server: the one place where its requests become ours. */
@@ -33,11 +31,9 @@ export class DrachtioSipSide implements SipSide {
         const status = handlers.optionsStatus();
         response.send(status, { headers: status === 200 ? { Accept: 'application/sdp' } : { 'Retry-After': '10' } });
       },
-      onUp: handlers.onUp,
       onDown: () => {
         for (const invite of this.#pending) invite.linkLost();
         this.#pending.clear();
-        handlers.onDown();
       },
     });
   }

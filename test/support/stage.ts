@@ -67,7 +67,7 @@ export class Stage {
   async stop(): Promise<void> {
     await this.#gateway?.stop();
     this.#client?.disconnect();
-    await Promise.all([this.#engines?.stop(), this.#redis?.remove(), this.#receiver?.close()]);
+    await Promise.all([this.#engines?.stop(), this.#redis?.remove(), this.#receiver?.stop()]);
     await rm(this.#folder, { recursive: true, force: true });
     this.addresses.release();
   }

@@ -1,0 +1,24 @@
+import type { Logger } from 'pino';
+
+const MAX_CHARACTERS = 200;
+
+/**
+ * drachtio-srf and drachtio-fsmrf write to the console, sometimes a whole SIP message with everybody's numbers in it.
+ * What they say goes into our log, short and with digits masked; warnings of the process go there too.
+ */
+export function logLibraryChatter(logger: Logger): void {
+  const say = (...words: unknown[]): void => {
+    const text = words
+      .map(String)
+      .join(' ')
+      .replaceAll(/\d{6,}/g, '***');
+    logger.warn({ text: text.slice(0, MAX_CHARACTERS) }, 'said by a library');
+  };
+  console.log = say;
+  console.info = say;
+  console.warn = say;
+  console.error = say;
+  process.on('warning', ({ name, message, stack }) => {
+    logger.warn({ warning: name, message, stack }, 'process warning');
+  });
+}

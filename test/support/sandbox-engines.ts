@@ -1,0 +1,5 @@
+import type { Engines, EngineOptions } from './engines.js';
+
+export function startSandboxEngines(_options: EngineOptions): Promise<Engines> {
+  return Promise.reject(new Error('not built yet'));
+}
