@@ -37,6 +37,7 @@ const VERSION = 'v0.9.10';
 
 /** A stand-in for drachtio-server: the applications' wire protocol on one side, a SIP stack on the other. */
 export class DrachtioServer {
+  readonly adminPort: number;
   readonly #apps = new AppRegistry();
   readonly #dialogs = new DialogBook();
   readonly #uas: Uas;
@@ -47,6 +48,8 @@ export class DrachtioServer {
     private readonly stack: SipStack,
     private readonly admin: Server,
   ) {
+    const address = admin.address();
+    this.adminPort = typeof address === 'object' && address !== null ? address.port : options.adminPort;
     this.#uas = new Uas(stack, this.#apps, this.#dialogs, hangUp);
     this.#uac = new Uac(stack, this.#dialogs, hangUp, (record) => this.#uas.watch(record));
     admin.on('connection', (socket) => this.#accept(new AppConnection(socket)));
@@ -72,11 +75,6 @@ export class DrachtioServer {
       throw error;
     }
     return new DrachtioServer(options, stack, admin);
-  }
-
-  get adminPort(): number {
-    const address = this.admin.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
   get sipPort(): number {

@@ -21,6 +21,8 @@ const BUFFER_BYTES = 1 << 20;
 export class UdpSockets {
   onDatagram: (data: Buffer, from: { address: string; port: number }) => void = () => undefined;
   onUnreachable: (hop: Hop, error: Error) => void = () => undefined;
+  /** Stays known after `close`. */
+  readonly port: number;
   readonly #peers = new Map<string, Peer>();
   readonly #sweep: NodeJS.Timeout;
   #closed = false;
@@ -29,6 +31,7 @@ export class UdpSockets {
     readonly host: string,
     private readonly main: Socket,
   ) {
+    this.port = main.address().port;
     this.#listenOn(main);
     main.on('error', () => undefined);
     this.#sweep = setInterval(() => this.#closeIdlePeers(), PEER_IDLE_MS);
@@ -42,10 +45,6 @@ export class UdpSockets {
     await bound;
     enlargeBuffers(socket);
     return new UdpSockets(host, socket);
-  }
-
-  get port(): number {
-    return this.main.address().port;
   }
 
   /** Sends and watches for the answer "nobody listens there". */
