@@ -1,5 +1,5 @@
 import { isSupportedCountry } from 'libphonenumber-js/min';
-import { CALL_EVENT_TYPES, OPERATIONAL_EVENT_TYPES } from '../call/event-types.js';
+import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.js';
 import type { Finding } from './describe.js';
 import { type Draft, readDraft } from './draft.js';
 import type { KeyPath } from './errors.js';
@@ -179,13 +179,11 @@ function checkNumbers({ numbers, sites, routes }: Draft): Finding[] {
   ];
 }
 
-const EVENT_TYPES: readonly string[] = [...CALL_EVENT_TYPES, ...OPERATIONAL_EVENT_TYPES];
-
 function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[] {
   const findings: Finding[] = [];
   webhook.events?.forEach((pattern, n) => {
-    if (pattern === undefined || matchesAnEvent(pattern)) return;
-    const message = `"${pattern}" names no event; allowed: *, call.*, ${EVENT_TYPES.join(', ')}`;
+    if (pattern === undefined || unknownPatterns([pattern]).length === 0) return;
+    const message = `"${pattern}" names no event; allowed: ${SUBSCRIPTION_PATTERNS.join(', ')}`;
     findings.push({ path: ['webhooks', at, 'events', n], message });
   });
   const host = webhook.url === undefined ? null : hostOf(webhook.url);
@@ -198,12 +196,6 @@ function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[]
     findings.push({ path: ['webhooks', at, 'secret'], message });
   }
   return findings;
-}
-
-/** `*`, a type, or a group of types like `call.*`. */
-function matchesAnEvent(pattern: string): boolean {
-  if (pattern === '*' || EVENT_TYPES.includes(pattern)) return true;
-  return pattern.endsWith('.*') && EVENT_TYPES.some((type) => type.startsWith(pattern.slice(0, -1)));
 }
 
 function isStandardSecret(secret: string): boolean {

@@ -14,6 +14,14 @@ export const ERROR_CODES = {
   GW_ERR_BAD_REQUEST: { http: 400, retryable: false },
   GW_ERR_UNAUTHORIZED: { http: 401, retryable: false },
   GW_ERR_FORBIDDEN: { http: 403, retryable: false },
+  GW_ERR_METHOD_NOT_ALLOWED: { http: 405, retryable: false },
+  GW_ERR_PAYLOAD_TOO_LARGE: { http: 413, retryable: false },
+  GW_ERR_URI_TOO_LONG: { http: 414, retryable: false },
+  GW_ERR_UNSUPPORTED_MEDIA_TYPE: { http: 415, retryable: false },
+  GW_ERR_HEADERS_TOO_LARGE: { http: 431, retryable: false },
+  GW_ERR_REQUEST_TIMEOUT: { http: 408, retryable: true },
+  GW_ERR_NOT_READY: { http: 503, retryable: true },
+  GW_ERR_INTERNAL: { http: 500, retryable: false },
 } as const satisfies Record<string, { http: number; retryable: boolean }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

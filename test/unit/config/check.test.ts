@@ -143,7 +143,7 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     'unknown event',
     (c) => c.webhooks[0]?.events.push('call.lost'),
     'webhooks[0].events[4]',
-    /names no event; allowed: \*, call\.\*, call\.received/,
+    /names no event; allowed: \*, call\.\*, recording\.\*/,
   ],
   ['unknown group', (c) => c.webhooks[0]?.events.push('calls.*'), 'webhooks[0].events[4]', /names no event/],
   ['half a group', (c) => c.webhooks[0]?.events.push('call*'), 'webhooks[0].events[4]', /names no event/],

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { Logger } from 'pino';
+import type { AccessKeyConfig } from '../config/schema.js';
+import type { ErrorCode } from '../lib/errors.js';
+import { authenticate, keyOf } from './auth.js';
+import { callsRouter } from './calls.js';
+import { eventsRouter } from './events.js';
+import { healthRouter } from './health.js';
+import type { CallReader, EventReader, MetricsPage, Readiness } from './ports.js';
+import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
+
+export interface HttpServerOptions {
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  /** `access.keys`, asked at each request. */
+  keys: () => readonly AccessKeyConfig[];
+  calls: CallReader;
+  events: EventReader;
+  readiness: () => Readiness;
+  metrics: MetricsPage;
+  logger: Logger;
+  /** How long `stop` waits for answers in progress; 5 s when left out. */
+  stopTimeoutMs?: number;
+}
+
+export interface HttpServer {
+  /** Rejects where the address is taken or not ours. */
+  start(): Promise<{ host: string; port: number }>;
+  /** Takes no new requests, lets those in progress end, then closes what is left. Idempotent; never rejects. */
+  stop(): Promise<void>;
+}
+
+const MAX_URL = 2048;
+const MAX_BODY = '64kb';
+const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
+const MAX_CONNECTIONS = 1000;
+
+/** The HTTP interface: health, metrics and `/v1`. Everything it knows comes through `options`. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const server = createServer({ ...LIMITS, connectionsCheckingInterval: 5_000 }, buildApp(options));
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('clientError', refuseUnreadable);
+  server.on('request', (_req, res) => {
+    // A connection kept alive would hold up the stop until its client loses interest.
+    res.once('close', () => !server.listening && setImmediate(() => server.closeIdleConnections()));
+  });
+  return {
+    start: () => listen(server, options),
+    stop: () => close(server, options.stopTimeoutMs ?? 5_000),
+  };
+}
+
+function buildApp(options: HttpServerOptions): Express {
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('case sensitive routing', true);
+  app.use(securityHeaders(), tagRequest(options.logger), refuseLongUrls);
+  app.use(healthRouter(options.readiness, options.metrics));
+  // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
+  app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
+  app.use('/v1/calls', callsRouter(options.calls));
+  app.use('/v1/events', eventsRouter(options.events));
+  app.use(notFound);
+  app.use(problems(options.logger));
+  return app;
+}
+
+/** HSTS is left to the proxy that ends TLS: it alone knows whether there is any. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    strictTransportSecurity: false,
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+}
+
+/** An id that the answer and the log share, and one log line for each request. */
+function tagRequest(logger: Logger): RequestHandler {
+  return (req, res, next) => {
+    res.setHeader('X-Request-Id', randomUUID());
+    const startedAt = performance.now();
+    res.once('close', () => {
+      const fields = {
+        method: req.method,
+        // The path may hold anything; the route says the same without.
+        route: `${req.baseUrl}${routeOf(req)}`,
+        status: res.statusCode,
+        durationMs: Math.round(performance.now() - startedAt),
+        key: keyOf(res)?.name,
+        requestId: requestIdOf(res),
+      };
+      logger.debug(fields, 'HTTP request');
+    });
+    next();
+  };
+}
+
+function routeOf(req: express.Request): string {
+  const route: unknown = req.route;
+  return typeof route === 'object' && route !== null && 'path' in route ? String(route.path) : '*';
+}
+
+const refuseLongUrls: RequestHandler = (req, res, next) => {
+  if (req.originalUrl.length <= MAX_URL) next();
+  else sendProblem(res, problemOf('GW_ERR_URI_TOO_LONG', `at most ${MAX_URL} characters`));
+};
+
+const noStore: RequestHandler = (_req, res, next) => {
+  res.setHeader('Cache-Control', 'no-store');
+  next();
+};
+
+const UNREADABLE: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'GW_ERR_HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'GW_ERR_REQUEST_TIMEOUT',
+};
+
+/** What is not HTTP never reaches Express; Node would answer it without a body. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = problemOf(UNREADABLE[error.code ?? ''] ?? 'GW_ERR_BAD_REQUEST');
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function listen(server: Server, { host, port }: HttpServerOptions): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off('error', reject);
+      const address = server.address() as AddressInfo;
+      resolve({ host: address.address, port: address.port });
+    });
+  });
+}
+
+function close(server: Server, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    // Called with an error where it was not running: then there is nothing left to do either.
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { describe, it } from 'vitest';
+
+const SECRETS = {
+  DRACHTIO_SECRET: 'a',
+  ESL_SECRET: 'b',
+  CARRIER_A_PASSWORD: 'c',
+  SALES_2_PASSWORD: 'd',
+  CRM_HOOK_SECRET: 'e'.repeat(24),
+};
+
+async function calltrack(args: string[], env: Record<string, string> = {}) {
+  const path = process.env['PATH'] ?? '';
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/calltrack.ts', ...args], {
+    env: { PATH: path, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { out, err, status: child.exitCode };
+}
+
+describe.concurrent('calltrack config check', () => {
+  it('ends with 0 where all is right', async ({ expect }) => {
+    const { out, err, status } = await calltrack(['config', 'check'], SECRETS);
+    expect({ err, status }).toEqual({ err: '', status: 0 });
+    expect(out).toMatch(/^config\/gateway\.yaml: right \(trunks 1, lines 2/);
+  });
+
+  it('ends with 2 and every error', async ({ expect }) => {
+    const { err, status } = await calltrack(['config', 'check', '--config', 'config/gateway.yaml']);
+    expect(status).toBe(2);
+    expect(err.trim().split('\n')).toHaveLength(Object.keys(SECRETS).length + 1);
+  });
+
+  it('says the same to programs', async ({ expect }) => {
+    const { out, status } = await calltrack(['config', 'check', '--json', '-c', 'away.yaml']);
+    expect(status).toBe(2);
+    expect(JSON.parse(out)).toEqual({
+      ok: false,
+      file: 'away.yaml',
+      errors: [{ file: 'away.yaml', line: null, column: null, key: '', message: 'cannot be read (ENOENT)' }],
+    });
+  });
+
+  it('explains itself where it is called wrongly', async ({ expect }) => {
+    const { err, status } = await calltrack(['config', 'check', '--wrong']);
+    expect(status).toBe(2);
+    expect(err).toContain('calltrack config check [--config FILE]');
+    expect(err).not.toContain('    at ');
+  });
+});

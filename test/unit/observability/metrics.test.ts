@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import type { Call } from '../../../src/call/call.js';
+import { LabelBound } from '../../../src/observability/label-bound.js';
+import { GatewayMetrics } from '../../../src/observability/metrics.js';
+
+const ended = (trunk: string): Call =>
+  ({ trunk, disposition: 'missed', lossReason: 'no_answer', attribution: { verdict: 'exact' } }) as unknown as Call;
+
+describe('GatewayMetrics', () => {
+  it('has every metric of the contract', async () => {
+    const metrics = new GatewayMetrics();
+    metrics.ended(ended('carrier-a'));
+    metrics.setup(11);
+    metrics.answered(4);
+    metrics.overflowed({ from: 'main-office', reason: 'no_free_channel' });
+    metrics.refused('unknown_source');
+    metrics.recording('ready');
+    metrics.channels('trunk-in', 'carrier-a', 3, 30);
+    metrics.channels('line', 'sales-1', 1, null);
+    metrics.callsInProgress(2);
+    metrics.eventDelivered(0.2);
+    metrics.webhookBacklog('crm', 7);
+    metrics.engineUp('drachtio', true);
+    metrics.trunkUp('carrier-a', false);
+    const page = await metrics.render();
+    for (const line of [
+      'calltrack_calls_total{trunk="carrier-a",disposition="missed",loss_reason="no_answer"} 1',
+      'calltrack_attribution_total{verdict="exact"} 1',
+      'calltrack_channels_in_use{kind="trunk-in",id="carrier-a"} 3',
+      'calltrack_channel_limit{kind="trunk-in",id="carrier-a"} 30',
+      'calltrack_overflow_total{from="main-office",reason="no_free_channel"} 1',
+      'calltrack_setup_seconds_bucket{le="0.01"} 0',
+      'calltrack_setup_seconds_bucket{le="0.02"} 1',
+      'calltrack_answer_seconds_count 1',
+      'calltrack_event_delivery_seconds_count 1',
+      'calltrack_webhook_backlog{endpoint="crm"} 7',
+      'calltrack_recordings_total{status="ready"} 1',
+      'calltrack_engine_up{engine="drachtio"} 1',
+      'calltrack_trunk_up{trunk="carrier-a"} 0',
+      'calltrack_invites_refused_total{reason="unknown_source"} 1',
+      'calltrack_calls_in_progress 2',
+    ]) {
+      expect(page.split('\n')).toContain(line);
+    }
+    expect(page).not.toContain('calltrack_channel_limit{kind="line"');
+    expect(page).toContain('process_cpu_seconds_total');
+  });
+
+  it('makes no label of a number, of a call id, or without end', async () => {
+    const metrics = new GatewayMetrics({ nodeDefaults: false });
+    metrics.ended(ended('+79160000001'));
+    metrics.ended(ended('0193a0b0-7b1e-7000-8000-000000000000'));
+    metrics.ended(ended('"} evil'));
+    for (let n = 0; n < 2000; n += 1) metrics.webhookBacklog(`hook-${n}`, n);
+    const page = await metrics.render();
+    expect(page).toContain('calltrack_calls_total{trunk="other",disposition="missed",loss_reason="no_answer"} 3');
+    expect(page.match(/calltrack_webhook_backlog\{/g)).toHaveLength(501);
+  });
+
+  it('asks before each scrape, and answers where that fails', async () => {
+    const metrics = new GatewayMetrics({ nodeDefaults: false });
+    let scrapes = 0;
+    metrics.beforeScrape(() => metrics.callsInProgress((scrapes += 1)));
+    metrics.beforeScrape(() => Promise.reject(new Error('Redis is away')));
+    metrics.beforeScrape(() => {
+      throw new Error('at once');
+    });
+    await metrics.render();
+    const page = await metrics.render();
+    expect(page).toContain('calltrack_calls_in_progress 2');
+    expect(page).toContain('calltrack_metrics_collect_errors_total 4');
+  });
+
+  it('forgets gauges after a reload, and keeps counters', async () => {
+    const metrics = new GatewayMetrics({ nodeDefaults: false });
+    metrics.trunkUp('gone', true);
+    metrics.ended(ended('gone'));
+    metrics.forgetGauges();
+    const page = await metrics.render();
+    expect(page).not.toContain('calltrack_trunk_up{');
+    expect(page).toContain('calltrack_calls_total{trunk="gone"');
+  });
+});
+
+describe('LabelBound', () => {
+  it('keeps those it knows when it is full', () => {
+    const bound = new LabelBound(2);
+    expect(['a', 'b', 'c', 'a'].map((id) => bound.id('x', id))).toEqual(['a', 'b', 'other', 'a']);
+    expect(bound.id('y', 'c')).toBe('c');
+  });
+});
