@@ -1,0 +1,221 @@
+import { readVariables, scheduleHangup, type Applications } from './applications.js';
+import { parseCause } from './causes.js';
+import type { Channel } from './channel.js';
+import { FREESWITCH_VERSION } from './event-bus.js';
+import { openSource } from './frame-source.js';
+import { channelDump, showCalls, showChannels } from './show.js';
+import type { Switch } from './switch.js';
+
+type Command = (words: string[], rest: string) => string | Promise<string>;
+
+const NO_CHANNEL = '-ERR No such channel!\n';
+const RECORD_USAGE = '-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n';
+
+export interface ApiOptions {
+  sipHost: string;
+  sipPort: number;
+}
+
+/** What `api` and `bgapi` can run, with the answers of FreeSWITCH 1.10.12. */
+export class ApiCommands {
+  readonly #table: Readonly<Record<string, Command>>;
+
+  constructor(
+    private readonly fs: Switch,
+    private readonly applications: Applications,
+    private readonly options: ApiOptions,
+  ) {
+    this.#table = { ...this.#serverCommands(), ...this.#channelCommands() };
+  }
+
+  async run(line: string): Promise<string> {
+    const text = line.trim();
+    const at = text.search(/\s/);
+    const name = at < 0 ? text : text.slice(0, at);
+    const rest = at < 0 ? '' : text.slice(at).trim();
+    const command = this.#table[name];
+    if (command === undefined) return `-ERR ${name} Command not found!\n`;
+    return command(rest === '' ? [] : rest.split(/\s+/), rest);
+  }
+
+  #serverCommands(): Record<string, Command> {
+    const { fs } = this;
+    return {
+      status: () => this.#status(),
+      version: () => `FreeSWITCH Version ${FREESWITCH_VERSION} ( 64bit)\n`,
+      sofia: (words) => (words[0] === 'status' ? this.#sofiaStatus() : '-ERR Unknown command\n'),
+      show: (words) => this.#show(words),
+      global_getvar: (words) => fs.globals.get(words[0] ?? '') ?? '-ERR no reply\n',
+      global_setvar: (_words, rest) => {
+        const [name = '', value = ''] = rest.split('=', 2);
+        fs.globals.set(name, value);
+        return '+OK';
+      },
+      hupall: (words) => {
+        const cause = parseCause(words[0] ?? '') ?? 'MANAGER_REQUEST';
+        fs.hangupAll(cause);
+        return `+OK hangup all channels with cause ${cause}\n`;
+      },
+      fsctl: (words) => this.#fsctl(words),
+      reloadxml: () => '+OK [Success]\n',
+      reloadacl: () => '+OK acl reloaded\n',
+      echo: (_words, rest) => rest,
+    };
+  }
+
+  #channelCommands(): Record<string, Command> {
+    const { fs } = this;
+    const on =
+      (run: (channel: Channel, words: string[]) => string | Promise<string>, missing = NO_CHANNEL): Command =>
+      (words) => {
+        const channel = this.#find(words[0]);
+        return channel === undefined ? missing : run(channel, words.slice(1));
+      };
+    return {
+      uuid_exists: (words) => String(this.#find(words[0]) !== undefined),
+      uuid_kill: on((channel, [cause]) => {
+        fs.hangup(channel, parseCause(cause ?? '') ?? 'NORMAL_CLEARING');
+        return '+OK\n';
+      }),
+      uuid_dump: on((channel) => channelDump(fs, channel)),
+      uuid_getvar: on((channel, [name]) => channel.get(name ?? '') ?? '_undef_'),
+      uuid_setvar: on((channel, [name, ...value]) => {
+        channel.set(name ?? '', value.join(' '));
+        return '+OK\n';
+      }),
+      uuid_set_media_stats: (words) =>
+        this.#find(words[0]) === undefined ? `-ERR No such channel ${words[0] ?? ''}!\n` : '+OK:\n',
+      sched_hangup: (words) => {
+        const channel = this.#find(words[1]);
+        if (channel === undefined) return NO_CHANNEL;
+        scheduleHangup(fs, channel, words[0] ?? '+0', words[2] ?? '');
+        return '+OK\n';
+      },
+      uuid_bridge: (words) => this.#bridge(words),
+      uuid_transfer: on((channel, words) => this.#transfer(channel, words)),
+      uuid_park: on((channel) => this.#transfer(channel, ['park', 'inline'])),
+      uuid_record: (words) => this.#record(words),
+      uuid_broadcast: (words) => this.#broadcast(words),
+      uuid_break: on((channel) => {
+        channel.media.source?.stop();
+        return '+OK\n';
+      }),
+      uuid_send_dtmf: on((channel, [digits]) => {
+        channel.media.sendKeys((digits ?? '').split('@')[0] ?? '');
+        return '+OK\n';
+      }),
+      uuid_answer: on(async (channel) => {
+        await this.applications.execute(channel, 'answer', '');
+        return '+OK\n';
+      }),
+    };
+  }
+
+  #find(uuid: string | undefined): Channel | undefined {
+    const channel = this.fs.channels.get(uuid ?? '');
+    return channel?.isUp() === true ? channel : undefined;
+  }
+
+  #status(): string {
+    const seconds = Math.floor((Date.now() - this.fs.startedAt) / 1000);
+    const { size } = this.fs.channels;
+    return (
+      `UP 0 years, 0 days, ${Math.floor(seconds / 3600)} hours, ${Math.floor(seconds / 60) % 60} minutes, ` +
+      `${seconds % 60} seconds, 0 milliseconds, 0 microseconds\n` +
+      `FreeSWITCH (Version 1.10.12-release  64bit) is ready\n${this.fs.sessionsSinceStart} session(s) since startup\n` +
+      `${size} session(s) - peak ${this.fs.sessionPeak}, last 5min ${this.fs.sessionPeak} \n` +
+      `0 session(s) per Sec out of max 100, peak 0, last 5min 0 \n` +
+      `${this.fs.options.maxSessions} session(s) max\nmin idle cpu 0.00/90.00\nCurrent Stack Size/Max 240K/8192K\n`
+    );
+  }
+
+  #sofiaStatus(): string {
+    const line = '='.repeat(97);
+    const url = `sip:mod_sofia@${this.options.sipHost}:${this.options.sipPort}`;
+    const profile = `${'calltrack'.padStart(25)}\tprofile\t${url.padStart(42)}\tRUNNING (${this.fs.channels.size})`;
+    const head = `${'Name'.padStart(25)}\t   Type\t${'Data'.padStart(42)}\tState`;
+    return `${head}\n${line}\n${profile}\n${line}\n1 profile 0 aliases\n`;
+  }
+
+  #show(words: string[]): string {
+    const json = words.slice(-2).join(' ').toLowerCase() === 'as json';
+    if (words[0] === 'channels') return json ? showChannels(this.fs) : `\n${this.fs.channels.size} total.\n`;
+    if (words[0] === 'calls') return json ? showCalls(this.fs) : `\n${this.fs.channels.size} total.\n`;
+    return '-USAGE: channels|calls [as json]\n';
+  }
+
+  #fsctl(words: string[]): string {
+    if (words[0] === 'pause') this.fs.paused = true;
+    else if (words[0] === 'resume') this.fs.paused = false;
+    else return '-USAGE: [pause|resume]\n';
+    return '+OK\n';
+  }
+
+  /** Answers before the legs are joined: the joining itself is told by CHANNEL_BRIDGE. */
+  #bridge(words: string[]): string {
+    const [first, second] = words;
+    if (first === undefined || second === undefined) return '-USAGE: <uuid> <other_uuid>\n';
+    const a = this.#find(first);
+    const b = this.#find(second);
+    if (a === undefined || b === undefined) return '-ERR Invalid uuid\n';
+    setImmediate(() => {
+      for (const leg of [a, b]) this.fs.unbridge(leg);
+      if (a.isUp() && b.isUp()) this.fs.bridge(a, b);
+    });
+    return `+OK ${second}\n`;
+  }
+
+  #transfer(channel: Channel, words: string[]): string {
+    const both = words[0] === '-both';
+    const destination = both ? words[1] : words[0];
+    if (destination === undefined) return '-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n';
+    const legs = [channel, ...(both && channel.bridge ? [channel.bridge] : [])];
+    const peer = this.fs.unbridge(channel);
+    if (!destination.startsWith('park')) this.fs.hangup(channel, 'NO_ROUTE_DESTINATION');
+    for (const leg of legs) if (leg.isUp()) leg.fire('CHANNEL_PARK');
+    // hangup_after_bridge: a leg that is left alone does not stay.
+    if (!both && peer !== undefined) this.fs.hangup(peer, 'NORMAL_CLEARING');
+    return '+OK\n';
+  }
+
+  async #record(words: string[]): Promise<string> {
+    const [uuid, action = '', path = '', limit = '0', variables] = words;
+    if (uuid === undefined || !/^(start|stop|mask|unmask|pause|resume)$/.test(action) || path === '') {
+      return uuid !== undefined && this.#find(uuid) === undefined ? '-ERR Cannot locate session!\n' : RECORD_USAGE;
+    }
+    const channel = this.#find(uuid);
+    if (channel === undefined) return '-ERR Cannot locate session!\n';
+    if (action === 'start') {
+      const started = await this.fs.startRecording(channel, path, Number(limit), readVariables(variables));
+      return started ? '+OK Success\n' : '-ERR Cannot record session!\n';
+    }
+    if (action === 'stop') return this.#stopRecording(channel, path);
+    const recording = channel.media.recordings.get(path);
+    if (recording === undefined) return `-ERR Cannot ${action} recording session!\n`;
+    if (action === 'mask' || action === 'unmask') recording.masked = action === 'mask';
+    else recording.paused = action === 'pause';
+    return '+OK Success\n';
+  }
+
+  async #stopRecording(channel: Channel, path: string): Promise<string> {
+    const paths = path === 'all' ? [...channel.media.recordings.keys()] : [path];
+    let stopped = path === 'all';
+    for (const one of paths) stopped = (await this.fs.stopRecording(channel, one)) || stopped;
+    return stopped ? '+OK Success\n' : '-ERR Cannot stop record session!\n';
+  }
+
+  async #broadcast(words: string[]): Promise<string> {
+    const [uuid, path, legs = 'aleg'] = words;
+    if (uuid === undefined || path === undefined) return '-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n';
+    const channel = this.#find(uuid);
+    if (channel === undefined) return '-ERR invalid uuid\n';
+    const targets = legs === 'bleg' ? [channel.bridge] : legs === 'both' ? [channel, channel.bridge] : [channel];
+    for (const target of targets) {
+      const source = await openSource(path, this.fs.options.soundsDir);
+      if (target === undefined || source === undefined) continue;
+      target.media.source?.stop();
+      target.media.source = source;
+    }
+    return '+OK Message sent\n';
+  }
+}

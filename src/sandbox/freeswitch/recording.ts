@@ -1,0 +1,88 @@
+import { unlink, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FRAME_SAMPLES, SAMPLE_RATE } from '../rtp/packet.js';
+import { WavWriter } from '../rtp/wav-writer.js';
+
+export interface RecordingOptions {
+  stereo: boolean;
+  /** Not a frame before the leg is joined with another. */
+  bridgeRequired: boolean;
+  minSeconds: number;
+  /** 0 = no limit. */
+  limitSeconds: number;
+  isBridged: () => boolean;
+  onLimit: () => void;
+}
+
+export interface RecordingResult {
+  cause: string;
+  samples: number;
+  bytes: number;
+  /** The file was too short or empty and is gone. */
+  discarded: boolean;
+}
+
+const SILENCE = new Int16Array(FRAME_SAMPLES);
+
+/** A recording of one leg: left what its far end says, right what it hears; or both mixed on one channel. */
+export class Recording {
+  masked = false;
+  paused = false;
+  readonly #mixed = new Int16Array(FRAME_SAMPLES);
+  #ticks = 0;
+  #finished: Promise<RecordingResult> | undefined;
+
+  private constructor(
+    readonly path: string,
+    private readonly writer: WavWriter,
+    private readonly options: RecordingOptions,
+  ) {}
+
+  /** Makes missing directories, as FreeSWITCH does; rejects when the file cannot be made. */
+  static async start(path: string, options: RecordingOptions): Promise<Recording> {
+    await mkdir(dirname(path), { recursive: true });
+    return new Recording(path, await WavWriter.create(path, options.stereo ? 2 : 1), options);
+  }
+
+  /** One tick. A leg that holds is not recorded meanwhile: FreeSWITCH's record bug gets no frames from it. */
+  write(heard: Int16Array, said: Int16Array, holding: boolean): void {
+    if (this.#finished !== undefined || this.paused || holding) return;
+    if (this.options.bridgeRequired && !this.options.isBridged()) return;
+    if (this.masked) this.writer.write(SILENCE, SILENCE);
+    else if (this.options.stereo) this.writer.write(heard, said);
+    else this.writer.write(this.#mix(heard, said), SILENCE);
+    this.#ticks += 1;
+    const { limitSeconds } = this.options;
+    if (limitSeconds > 0 && this.#ticks * FRAME_SAMPLES >= limitSeconds * SAMPLE_RATE) this.options.onLimit();
+  }
+
+  /** Closes the file; every call gets the one result. Never rejects. */
+  stop(cause: string): Promise<RecordingResult> {
+    this.#finished ??= this.#finish(cause);
+    return this.#finished;
+  }
+
+  async #finish(cause: string): Promise<RecordingResult> {
+    const { frames } = this.writer;
+    let outcome = cause;
+    try {
+      await this.writer.close();
+    } catch {
+      outcome = 'uri-failure';
+    }
+    const tooShort = frames < this.options.minSeconds * SAMPLE_RATE;
+    const discarded = frames === 0 || tooShort;
+    if (discarded) {
+      outcome = frames === 0 ? 'empty-file' : 'input-too-short';
+      await unlink(this.path).catch(() => undefined);
+    }
+    return { cause: outcome, samples: frames, bytes: this.writer.bytes, discarded };
+  }
+
+  #mix(heard: Int16Array, said: Int16Array): Int16Array {
+    for (let i = 0; i < FRAME_SAMPLES; i++) {
+      this.#mixed[i] = Math.max(-32768, Math.min(32767, (heard[i] ?? 0) + (said[i] ?? 0)));
+    }
+    return this.#mixed;
+  }
+}

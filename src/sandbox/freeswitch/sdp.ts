@@ -1,0 +1,119 @@
+/** SDP offer and answer (RFC 3264) for one G.711 audio stream with telephone-events. */
+import { parse } from 'sdp-transform';
+import type { G711Law } from '../rtp/g711.js';
+
+export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
+export const DEFAULT_TELEPHONE_EVENT = 101;
+
+const LAW_OF: Readonly<Record<string, G711Law>> = { 'PCMA/8000': 'alaw', 'PCMU/8000': 'ulaw' };
+const STATIC: Readonly<Record<number, string>> = { 0: 'PCMU/8000', 8: 'PCMA/8000' };
+export const PAYLOAD_TYPE: Readonly<Record<G711Law, number>> = { alaw: 8, ulaw: 0 };
+export const CODEC_NAME: Readonly<Record<G711Law, string>> = { alaw: 'PCMA', ulaw: 'PCMU' };
+
+/** What a session description says that we can work with. */
+export interface RemoteAudio {
+  address: string;
+  port: number;
+  law: G711Law;
+  payloadType: number;
+  telephoneEvent: number | undefined;
+  /** As the peer sees it. */
+  direction: Direction;
+  /** The peer holds: sendonly, inactive, or the old 0.0.0.0. */
+  holding: boolean;
+}
+
+/** The peer's audio with the codec that we like best (A-law first); undefined when there is none in common. */
+export function readSdp(sdp: string): RemoteAudio | undefined {
+  const session = parse(sdp);
+  const media = session.media.find((candidate) => candidate.type === 'audio' && candidate.protocol === 'RTP/AVP');
+  if (media === undefined || media.port === 0) return undefined;
+  const names = codecNames(media.payloads ?? '', media.rtp);
+  const chosen = pickCodec(names);
+  if (chosen === undefined) return undefined;
+  const direction = directionOf(media.direction ?? session.direction);
+  const address = media.connection?.ip ?? session.connection?.ip ?? session.origin.address;
+  return {
+    address,
+    port: media.port,
+    ...chosen,
+    telephoneEvent: [...names].find(([, name]) => name === 'TELEPHONE-EVENT/8000')?.[0],
+    direction,
+    holding: direction === 'sendonly' || direction === 'inactive' || address === '0.0.0.0',
+  };
+}
+
+/** Payload type → `PCMA/8000`, in the peer's order. */
+function codecNames(payloads: string, rtp: { payload: number; codec: string; rate?: number }[]): Map<number, string> {
+  const mapped = new Map(rtp.map((entry) => [entry.payload, `${entry.codec.toUpperCase()}/${entry.rate ?? 8000}`]));
+  const names = new Map<number, string>();
+  for (const text of payloads.split(/\s+/)) {
+    const payload = Number(text);
+    const name = mapped.get(payload) ?? STATIC[payload];
+    if (name !== undefined) names.set(payload, name);
+  }
+  return names;
+}
+
+/** Greedy: our order of preference counts, not the peer's. */
+function pickCodec(names: ReadonlyMap<number, string>): { law: G711Law; payloadType: number } | undefined {
+  for (const wanted of ['PCMA/8000', 'PCMU/8000']) {
+    const found = [...names].find(([, name]) => name === wanted);
+    const law = LAW_OF[wanted];
+    if (found !== undefined && law !== undefined) return { law, payloadType: found[0] };
+  }
+  return undefined;
+}
+
+const directionOf = (text: string | undefined): Direction =>
+  text === 'sendonly' || text === 'recvonly' || text === 'inactive' ? text : 'sendrecv';
+
+/** Our direction in answer to the peer's. */
+export function answerDirection(remote: Direction): Direction {
+  if (remote === 'sendonly') return 'recvonly';
+  if (remote === 'recvonly') return 'sendonly';
+  return remote;
+}
+
+let nextSessionId = Math.floor(Date.now() / 1000);
+
+/** Writes the descriptions of one leg; every new one has a higher version (RFC 3264 section 8). */
+export class SdpWriter {
+  readonly #sessionId = nextSessionId++;
+  #version = this.#sessionId;
+
+  constructor(private readonly address: string) {}
+
+  offer(port: number): string {
+    return this.#write(port, [8, 0], DEFAULT_TELEPHONE_EVENT, 'sendrecv');
+  }
+
+  answer(port: number, remote: RemoteAudio): string {
+    return this.#write(
+      port,
+      [remote.payloadType],
+      remote.telephoneEvent,
+      answerDirection(remote.direction),
+      remote.law,
+    );
+  }
+
+  #write(port: number, payloads: number[], event: number | undefined, direction: Direction, law?: G711Law): string {
+    this.#version += 1;
+    const all = event === undefined ? payloads : [...payloads, event];
+    const lines = [
+      'v=0',
+      `o=FreeSWITCH ${this.#sessionId} ${this.#version} IN IP4 ${this.address}`,
+      's=FreeSWITCH',
+      `c=IN IP4 ${this.address}`,
+      't=0 0',
+      `m=audio ${port} RTP/AVP ${all.join(' ')}`,
+      ...payloads.map((payload) => `a=rtpmap:${payload} ${law ? `${CODEC_NAME[law]}/8000` : (STATIC[payload] ?? '')}`),
+      ...(event === undefined ? [] : [`a=rtpmap:${event} telephone-event/8000`, `a=fmtp:${event} 0-15`]),
+      ...(direction === 'sendrecv' ? [] : [`a=${direction}`]),
+      'a=ptime:20',
+    ];
+    return `${lines.join('\r\n')}\r\n`;
+  }
+}
