@@ -9,6 +9,8 @@ import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from '.
 
 /** FreeSWITCH confirms a bridge within some 20 ms; without it nobody hears anybody. */
 const BRIDGE_TIMEOUT_MS = 3000;
+/** FreeSWITCH ends a talk that is too long only where we did not. */
+const MEDIA_LIMIT_MARGIN_SECONDS = 15;
 /** What FreeSWITCH's side may outlast the route's own ring times. */
 const SETUP_MARGIN_MS = 5000;
 
@@ -23,6 +25,11 @@ export async function connect(
   route: RouteConfig,
   deps: CallDeps,
 ): Promise<void> {
+  if (invite.sdp && !offersOurCodecs(invite.sdp)) {
+    // Asked here, since FreeSWITCH negotiates only when somebody has answered, and then hangs up on him.
+    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 488 });
+    return;
+  }
   const server = deps.media.pick();
   if (!server) {
     session.end({
@@ -173,11 +180,17 @@ function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteC
       'X-CT-Call-Key': session.mediaKey,
       'X-CT-Call-Id': session.id,
       'X-CT-Record': session.recordingWanted ? 'yes' : 'no',
-      'X-CT-Max-Seconds': String(Math.ceil(route.maxDuration / 1000)),
+      'X-CT-Max-Seconds': String(Math.ceil(route.maxDuration / 1000) + MEDIA_LIMIT_MARGIN_SECONDS),
       ...(invite.sdp ? {} : { 'X-CT-Late-Offer': 'yes' }),
     },
     timeoutMs: ringMs + SETUP_MARGIN_MS,
   };
+}
+
+/** G.711, by its static payload types (RFC 3551 6) or by name: what our FreeSWITCH profile speaks. */
+function offersOurCodecs(sdp: string): boolean {
+  const payloads = /^m=audio \d+ \S+ (.*)$/m.exec(sdp)?.[1]?.trim().split(/\s+/) ?? [];
+  return payloads.includes('0') || payloads.includes('8') || /^a=rtpmap:\d+ PCM[AU]\/8000/im.test(sdp);
 }
 
 /** Our answer to FreeSWITCH's offer while the caller's is not known yet: its own codecs, and no sound either way. */

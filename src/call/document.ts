@@ -1,5 +1,6 @@
 import { DEFERRED } from '../numbers/verdict.js';
-import type { Call, CallResources, RecordingInfo, Tag } from './call.js';
+import { isCapacityLoss } from '../routing/loss.js';
+import type { Call, CallResources, LossReason, RecordingInfo, Tag } from './call.js';
 
 export interface NewCall {
   id: string;
@@ -66,16 +67,29 @@ export function secondsBetween(from: string | null, to: string | null): number {
   return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
 }
 
-/** Ring, talk and total time of a call that has ended. */
-export function durationsOf(call: Call): Call['durations'] {
-  return {
+/** The call is over: its end, its durations, and no leg left open. */
+export function closeDocument(call: Call, at: number, ended: NonNullable<Call['ended']>): void {
+  call.endedAt = iso(at);
+  call.ended = ended;
+  call.durations = {
     ...call.durations,
     ringSeconds: secondsBetween(call.ringingAt, call.answeredAt ?? call.endedAt),
     talkSeconds: secondsBetween(call.answeredAt, call.endedAt),
     totalSeconds: secondsBetween(call.startedAt, call.endedAt),
   };
+  for (const leg of call.legs) {
+    leg.endedAt ??= call.endedAt;
+    leg.result ??= 'cancelled';
+  }
 }
 
-export function addTag(call: Call, tag: Tag): void {
+/** Nobody answered: `missed`, or `rejected` where it never was ours to connect. Capacity losses are to be called back. */
+export function loseDocument(call: Call, disposition: 'missed' | 'rejected', reason: LossReason, at: number): void {
+  call.disposition = disposition;
+  call.lossReason = reason;
+  if (isCapacityLoss(reason)) addTag(call, { name: 'callback', by: 'gateway', at: iso(at) });
+}
+
+function addTag(call: Call, tag: Tag): void {
   if (!call.tags.some(({ name }) => name === tag.name)) call.tags.push(tag);
 }

@@ -1,6 +1,6 @@
 import type { Call, CallResources } from './call.js';
 import type { CallDeps } from './deps.js';
-import { durationsOf, iso } from './document.js';
+import { closeDocument, loseDocument } from './document.js';
 import { recordingEvent } from './event-types.js';
 import { Journal } from './journal.js';
 
@@ -45,13 +45,8 @@ export async function endOrphan(orphan: OrphanedCall, deps: CallDeps): Promise<v
 }
 
 function settleDocument(call: Call): void {
-  call.endedAt = iso(Date.now());
-  call.durations = durationsOf(call);
-  for (const leg of call.legs) {
-    leg.endedAt ??= call.endedAt;
-    leg.result ??= 'cancelled';
-  }
-  call.disposition = call.answeredAt === null ? 'missed' : 'answered';
-  if (call.answeredAt === null) call.lossReason = 'gateway_lost';
-  call.ended = { by: 'gateway', reason: 'gateway_lost', sip: null };
+  const now = Date.now();
+  closeDocument(call, now, { by: 'gateway', reason: 'gateway_lost', sip: null });
+  if (call.answeredAt === null) loseDocument(call, 'missed', 'gateway_lost', now);
+  else call.disposition = 'answered';
 }

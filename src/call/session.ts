@@ -2,10 +2,10 @@ import { newCallId, newSecretKey } from '../lib/ids.js';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { attribute } from '../numbers/verdict.js';
-import { isCapacityLoss, lossReason, statusForLoss } from '../routing/loss.js';
+import { lossReason, statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
 import type { CallDeps } from './deps.js';
-import { addTag, durationsOf, iso, newCall, noResources, NO_RECORDING, type NewCall } from './document.js';
+import { closeDocument, loseDocument, newCall, noResources, NO_RECORDING, type NewCall } from './document.js';
 import { recordingEvent } from './event-types.js';
 import { Journal } from './journal.js';
 import type { MediaEvent, MediaServer } from './media-ports.js';
@@ -30,6 +30,7 @@ type DialogRole = CallResources['dialogs'][number]['role'];
 
 /** RECORD_STOP follows the hang-up within half a second on a healthy server; disks stall longer. */
 const RECORD_STOP_TIMEOUT_MS = 10_000;
+const MEDIA_CAUSE_TIMEOUT_MS = 500;
 /** FreeSWITCH reports the end of both its channels well within this; what is left then is killed. */
 const MEDIA_GONE_TIMEOUT_MS = 5_000;
 
@@ -149,7 +150,7 @@ export class CallSession {
     this.#dialogs.set(role, leg);
     this.resources.dialogs.push({ role, id: leg.id });
     this.#journal.resourcesChanged();
-    leg.onEnd((end) => this.end(endOfDialog(role, end.by, end.q850)));
+    leg.onEnd(({ by, cause }) => this.#dialogEnded(role, by, cause));
     return leg;
   }
 
@@ -171,6 +172,13 @@ export class CallSession {
     this.#dialBack = invite;
     for (const waiter of this.#dialBackWaiters.splice(0)) waiter(invite);
     return true;
+  }
+
+  #dialogEnded(role: DialogRole, by: 'peer' | 'stack', cause: string | null): void {
+    if (by === 'stack') this.end({ by: 'gateway', reason: 'ack_timeout' });
+    else if (role === 'caller') this.end({ by: 'caller', reason: 'normal' });
+    else if (role === 'business') this.end({ by: 'business', reason: 'normal' });
+    else this.#mediaHungUp(cause);
   }
 
   hold(channels: HeldChannel[]): void {
@@ -222,7 +230,7 @@ export class CallSession {
         break;
       case 'hangup':
         this.#liveMediaChannels.delete(event.channelId);
-        this.end(endOfMedia(event.cause));
+        this.#mediaHungUp(event.cause);
         break;
       case 'lost':
         this.#liveMediaChannels.clear();
@@ -233,6 +241,20 @@ export class CallSession {
         break;
     }
     for (const listener of this.#mediaListeners) listener(event);
+  }
+
+  /**
+   * FreeSWITCH hung up without being asked. The first word of it is often that of the other channel ("normal
+   * clearing", because its peer went); the one that knows why follows within milliseconds.
+   */
+  #mediaHungUp(cause: string | null): void {
+    const known = endOfMedia(cause);
+    if (known) this.end(known);
+    else {
+      this.after(MEDIA_CAUSE_TIMEOUT_MS, () =>
+        this.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure' }),
+      );
+    }
   }
 
   // --- Attribution ----------------------------------------------------------------------------------------------
@@ -290,23 +312,18 @@ export class CallSession {
   /** The document says how it ended before anything is let go: the events must not wait for the far ends. */
   #settleDocument(end: CallEnd): void {
     const { call } = this;
-    call.endedAt = iso(Date.now());
-    call.durations = durationsOf(call);
-    for (const leg of call.legs) {
-      leg.endedAt ??= call.endedAt;
-      leg.result ??= 'cancelled';
-    }
+    const now = Date.now();
     if (call.answeredAt !== null) {
+      closeDocument(call, now, { by: end.by, reason: end.reason, sip: 200 });
       call.disposition = 'answered';
-      call.ended = { by: end.by, reason: end.reason, sip: 200 };
       return;
     }
-    call.disposition = end.rejected ? 'rejected' : 'missed';
-    call.lossReason =
+    closeDocument(call, now, { by: end.by, reason: end.reason, sip: null });
+    const loss =
       end.loss ??
       lossReason({ legs: call.legs, fullResources: this.#fullResources, callerHungUp: end.by === 'caller' });
-    call.ended = { by: end.by, reason: end.reason, sip: end.sip ?? statusForLoss(call.lossReason) };
-    if (isCapacityLoss(call.lossReason)) addTag(call, { name: 'callback', by: 'gateway', at: call.endedAt });
+    loseDocument(call, end.rejected ? 'rejected' : 'missed', loss, now);
+    call.ended = { by: end.by, reason: end.reason, sip: end.sip ?? statusForLoss(loss) };
   }
 
   #recordEnd(): void {
@@ -371,26 +388,11 @@ export class CallSession {
   }
 }
 
-/** What a BYE on one of the four dialogs means for the call. */
-function endOfDialog(role: DialogRole, by: 'peer' | 'stack', q850: number | null): CallEnd {
-  if (by === 'stack') return { by: 'gateway', reason: 'ack_timeout' };
-  if (role === 'caller') return { by: 'caller', reason: 'normal' };
-  if (role === 'business') return { by: 'business', reason: 'normal' };
-  return q850 === null ? { by: 'gateway', reason: 'media_failure' } : endOfMedia(causeName(q850));
-}
-
-/** FreeSWITCH's own causes beside Q.850's (switch_types.h). */
-const FREESWITCH_CAUSES: Readonly<Record<number, string>> = { 602: 'ALLOTTED_TIMEOUT', 604: 'MEDIA_TIMEOUT' };
-
-function causeName(q850: number): string {
-  return FREESWITCH_CAUSES[q850] ?? 'NORMAL_CLEARING';
-}
-
-/** FreeSWITCH ended a channel by itself: the reason is in the cause. */
-function endOfMedia(cause: string): CallEnd {
+/** FreeSWITCH ended a channel by itself: the cause says why; null where it says nothing of its own. */
+function endOfMedia(cause: string | null): CallEnd | null {
   if (cause === 'MEDIA_TIMEOUT') return { by: 'gateway', reason: 'media_timeout' };
   if (cause === 'ALLOTTED_TIMEOUT') return { by: 'gateway', reason: 'max_duration' };
-  return { by: 'gateway', reason: 'media_failure', loss: 'media_failure' };
+  return null;
 }
 
 /** One line a call, with every interval; numbers stay out of it. */

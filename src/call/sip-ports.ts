@@ -24,8 +24,8 @@ export interface IncomingInvite {
 export interface DialogEnd {
   /** `peer`: it sent BYE. `stack`: nobody acknowledged our 200. */
   by: 'peer' | 'stack';
-  /** Q.850 cause of the BYE's Reason header, where it has one. */
-  q850: number | null;
+  /** Text of the BYE's Reason header, where it has one: FreeSWITCH puts the name of its hangup cause there. */
+  cause: string | null;
 }
 
 export type ReinviteAnswer = { sdp: string } | { status: number };

@@ -2,7 +2,7 @@ import type Srf from 'drachtio-srf';
 import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js';
 import { withDeadline } from '../lib/deadline.js';
 import { SipFailureError } from './failure.js';
-import { cleanSdp, q850Cause } from './sanitise.js';
+import { cleanSdp, reasonText } from './sanitise.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
 const REQUEST_TIMEOUT_MS = 32_500;
@@ -24,7 +24,7 @@ export class SrfDialogLeg implements DialogLeg {
     dialog.on('destroy', (request, reason) => {
       // A CANCEL that crossed our 200 is the peer's doing, though drachtio sends the BYE in its place.
       const byStack = reason !== undefined && reason !== 'normal release' && !/cancel/i.test(reason);
-      this.#ended({ by: byStack ? 'stack' : 'peer', q850: q850Cause(request.get('Reason')) });
+      this.#ended({ by: byStack ? 'stack' : 'peer', cause: reasonText(request.get('Reason')) });
     });
     this.#ackSdp = new Promise((resolve) => {
       dialog.on('ack', (request) => resolve(cleanSdp(request.body)));

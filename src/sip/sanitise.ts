@@ -30,3 +30,9 @@ export function q850Cause(reason: string | undefined): number | null {
   const cause = /Q\.850\s*;.*?cause\s*=\s*(\d{1,3})/i.exec(reason ?? '')?.[1];
   return cause === undefined ? null : Number(cause);
 }
+
+/** `text` of a Reason header, null where it has none. */
+export function reasonText(reason: string | undefined): string | null {
+  const text = /;\s*text\s*=\s*"([^"]*)"/i.exec(reason ?? '')?.[1];
+  return text === undefined ? null : cleanHeaderValue(text);
+}
