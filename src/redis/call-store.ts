@@ -60,6 +60,8 @@ export class RedisCallStore implements CallStore {
   readonly #keys: Keys;
   readonly #hooks: CallStoreHooks;
   readonly #leaseMs: number;
+  /** Of the last commit: Redis ignores one that a later one has overtaken. */
+  #revision = 0;
 
   constructor(link: RedisLink, keys: Keys, options: CallStoreOptions = {}, hooks: CallStoreHooks = {}) {
     this.#link = link;
@@ -96,6 +98,7 @@ export class RedisCallStore implements CallStore {
         Date.parse(call.startedAt),
         CALL_RETENTION_MS,
         this.#keys.outboxPrefix(),
+        (this.#revision += 1),
         events.length,
         ...perEvent,
       ],

@@ -9,7 +9,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0
   local key = ARGV[3] .. id
   local stored = redis.call('HMGET', key, 'doc', 'resources', 'seq', 'owner')
   if stored[1] then
-    redis.call('HSET', key, 'owner', ARGV[1])
+    redis.call('HSET', key, 'owner', ARGV[1], 'revision', 0)
     redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), id)
     for i = 1, 4 do out[#out + 1] = stored[i] end
   else

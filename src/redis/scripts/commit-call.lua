@@ -1,22 +1,23 @@
 -- One change of a call: document, what a peer needs to end it, its events and their queueing, or nothing of it.
 -- KEYS: 1 call hash, 2 live calls, 3 recent calls, 4 events stream, 5 endpoints (all of hash tag {calls})
 -- ARGV: 1 call id, 2 owner, 3 document (JSON), 4 resources (JSON), 5 owner's lease (ms), 6 closed 1|0, 7 start of the call (ms),
---       8 retention (ms), 9 outbox key prefix, 10 number of events,
+--       8 retention (ms), 9 outbox key prefix, 10 revision (rises with every
+--       commit of an owner), 11 number of events,
 --       then per event: id, type, timestamp, sequence, body (JSON), number of endpoints, endpoint ids …
--- Returns: "written" | "repeated" (every event is there already) | "foreign" (another gateway owns the call now)
+-- Returns: "written" | "repeated" (something later is there already) | "foreign" (another gateway owns the call now)
 --- @include now
 --- @include enqueue
 local call, live, recent, events, registry = unpack(KEYS)
 local id, owner = ARGV[1], ARGV[2]
-local stored = redis.call('HMGET', call, 'owner', 'seq', 'closed')
+local stored = redis.call('HMGET', call, 'owner', 'seq', 'closed', 'revision')
 if stored[1] and stored[1] ~= owner then return 'foreign' end
 local seq = tonumber(stored[2] or 0)
 local closed = stored[3] == '1' or ARGV[6] == '1'
 local now = clock()
 
 local function readEvents()
-  local list, at, last = {}, 11, 0
-  for _ = 1, tonumber(ARGV[10]) do
+  local list, at, last = {}, 12, 0
+  for _ = 1, tonumber(ARGV[11]) do
     local event = { id = ARGV[at], type = ARGV[at + 1], timestamp = ARGV[at + 2], seq = tonumber(ARGV[at + 3]), body = ARGV[at + 4], endpoints = {} }
     local count = tonumber(ARGV[at + 5])
     for i = 1, count do event.endpoints[i] = ARGV[at + 5 + i] end
@@ -28,9 +29,12 @@ local function readEvents()
 end
 
 local fresh, last = readEvents()
-if last > 0 and #fresh == 0 then return 'repeated' end
+-- Late duplicates: of a change whose events others have followed, or of a request that was overtaken on its way.
+-- What repeats the last event may be the owner's second try with a newer document, and is written.
+if last > 0 and last < seq or tonumber(ARGV[10]) <= tonumber(stored[4] or 0) then return 'repeated' end
 seq = math.max(seq, last)
-redis.call('HSET', call, 'owner', owner, 'seq', seq, 'doc', ARGV[3], 'resources', ARGV[4], 'closed', closed and 1 or 0)
+redis.call('HSET', call, 'owner', owner, 'seq', seq, 'doc', ARGV[3], 'resources', ARGV[4], 'closed', closed and 1 or 0,
+  'revision', ARGV[10])
 redis.call('PEXPIRE', call, ARGV[8])
 redis.call('ZADD', recent, ARGV[7], id)
 if closed then

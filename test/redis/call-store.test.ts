@@ -1,0 +1,183 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { CallResources } from '../../src/call/call.js';
+import { buildOperationalEvent } from '../../src/events/catalogue.js';
+import { RedisCallStore, type CallStoreHooks, type CallStoreOptions } from '../../src/redis/call-store.js';
+import { RedisOutbox } from '../../src/redis/outbox.js';
+import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+import { exampleCall, exampleChange } from './examples.js';
+
+async function open(options: CallStoreOptions = {}, hooks: CallStoreHooks = {}) {
+  const redis = await openRedis();
+  const store = new RedisCallStore(redis.link, redis.keys, options, hooks);
+  const peer = new RedisCallStore(redis.link, redis.keys, options);
+  const types = async () => (await store.events()).map(({ body }) => (JSON.parse(body) as { type: string }).type);
+  return { ...redis, store, peer, types };
+}
+
+describe('committing a call', () => {
+  it('writes document, events and deliveries in one round trip', async () => {
+    const queued: string[][] = [];
+    const { store, link, keys, raw, types } = await open({}, { onQueued: (endpoints) => queued.push(endpoints) });
+    const call = exampleCall();
+    const before = link.exchanges;
+    await store.commit(exampleChange(call, ['call.received', 'call.ringing'], { endpoints: ['crm', 'bi'] }));
+    expect(link.exchanges - before).toBe(1);
+    expect(await store.get(call.id)).toEqual(call);
+    expect(await types()).toEqual(['call.received', 'call.ringing']);
+    expect(queued).toEqual([['crm', 'bi']]);
+    const outbox = new RedisOutbox(link, keys);
+    expect((await outbox.backlog(['crm', 'bi'])).get('bi')?.events).toBe(2);
+    expect(await raw.zscore(keys.liveCalls(), call.id)).not.toBeNull();
+  });
+
+  it('writes nothing twice when repeated, and the new part only of what was merged', async () => {
+    const { store, types } = await open();
+    const call = exampleCall();
+    const first = exampleChange(call, ['call.received']);
+    await store.commit(first);
+    await store.commit(first);
+    const later = { ...call, ringingAt: '2026-11-21T10:12:01.000Z' };
+    await store.commit(exampleChange(later, ['call.received', 'call.ringing']));
+    await store.commit(first);
+    expect(await types()).toEqual(['call.received', 'call.ringing']);
+    expect(await store.get(call.id)).toEqual(later);
+  });
+
+  it('takes the newer document when the last event comes again with it', async () => {
+    const { store, types, raw, keys } = await open();
+    const call = exampleCall();
+    await store.commit(exampleChange(call, ['call.received', 'call.missed']));
+    const closed = { ...call, tags: [{ name: 'callback', by: 'gateway', at: call.startedAt }] };
+    await store.commit(exampleChange(closed, ['call.missed'], { first: 2, closed: true }));
+    expect(await types()).toEqual(['call.received', 'call.missed']);
+    expect(await store.get(call.id)).toEqual(closed);
+    expect(await raw.zcard(keys.liveCalls())).toBe(0);
+  });
+
+  it('ignores a request that a later one has overtaken', async () => {
+    const { store, link, keys } = await open();
+    const call = exampleCall();
+    const stale = new RedisCallStore(link, keys, { owner: store.owner }); // counts from 1 as the first request did
+    await store.commit(exampleChange(call, ['call.received']));
+    await store.commit(exampleChange({ ...call, site: 'newer' }, []));
+    await stale.commit(exampleChange({ ...call, site: 'older' }, []));
+    expect((await store.get(call.id))?.site).toBe('newer');
+  });
+
+  it('keeps a closed call for a month and out of the living ones for good', async () => {
+    const { store, raw, keys, peer } = await open({ leaseMs: 1 });
+    const call = exampleCall();
+    await store.commit(exampleChange(call, ['call.received', 'call.missed'], { closed: true }));
+    await store.commit(exampleChange(call, [])); // one that was late
+    await store.commit(exampleChange(call, ['recording.absent'], { first: 3, closed: true }));
+    expect(await raw.zcard(keys.liveCalls())).toBe(0);
+    expect(await raw.pttl(keys.call(call.id))).toBeGreaterThan(29 * 86_400_000);
+    expect(await peer.claimOrphans()).toEqual([]);
+    expect(await store.renewLive([call.id])).toEqual([call.id]);
+  });
+
+  it('rejects while Redis is away and succeeds when repeated', async () => {
+    const { link, keys, server } = await openOwnRedis();
+    const store = new RedisCallStore(link, keys);
+    const change = exampleChange(exampleCall(), ['call.received']);
+    await server.kill();
+    await expect(store.commit(change)).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    const up = once(link, 'up');
+    await server.up();
+    await up;
+    await store.commit(change);
+    expect(await store.events()).toHaveLength(1);
+  });
+});
+
+describe('calls of a dead gateway', () => {
+  const resources: CallResources = {
+    dialogs: [{ role: 'caller', id: 'a@b;from-tag=1' }],
+    mediaServer: 'fs-1',
+    mediaChannels: ['f0'],
+    channels: [{ resource: 'trunk-in:carrier-a', token: 't' }],
+  };
+
+  it('are taken over once, with what is needed to end them', async () => {
+    const foreign: string[] = [];
+    const { store, peer, types } = await open({ leaseMs: 50 }, { onForeign: (id) => foreign.push(id) });
+    const call = exampleCall();
+    await store.commit({ ...exampleChange(call, ['call.received']), resources });
+    const [orphan] = await eventually(async () => {
+      const orphans = await peer.claimOrphans();
+      expect(orphans).toHaveLength(1);
+      return orphans;
+    });
+    expect(orphan).toEqual({ call, resources, sequence: 1, formerOwner: store.owner });
+    expect(await store.renewLive([call.id])).toEqual([call.id]);
+    await peer.commit(exampleChange(call, ['call.missed'], { first: 2, closed: true }));
+    await store.commit(exampleChange(call, ['call.answered', 'call.completed'], { first: 2, closed: true }));
+    expect(foreign).toEqual([call.id]);
+    expect(await types()).toEqual(['call.received', 'call.missed']);
+  });
+
+  it('are left to their owner while it renews', async () => {
+    const { store, peer } = await open({ leaseMs: 60_000 });
+    const call = exampleCall();
+    await store.commit(exampleChange(call, ['call.received']));
+    expect(await store.renewLive([call.id])).toEqual([]);
+    expect(await peer.claimOrphans()).toEqual([]);
+  });
+
+  it('are not taken before living peers could renew after an outage', async () => {
+    const { link, keys, raw } = await openRedis();
+    const store = new RedisCallStore(link, keys, { leaseMs: 60_000 });
+    const call = exampleCall();
+    await store.commit(exampleChange(call, ['call.received']));
+    await raw.zadd(keys.liveCalls(), 1, call.id);
+    expect(await store.claimOrphans()).toEqual([]);
+  });
+
+  it('are taken a bounded number at a time', async () => {
+    const { store, peer } = await open({ leaseMs: 1 });
+    for (let i = 0; i < 5; i += 1) await store.commit(exampleChange(exampleCall(), ['call.received']));
+    await eventually(async () => expect(await peer.claimOrphans(2)).toHaveLength(2));
+  });
+});
+
+describe('reading back', () => {
+  it('lists calls page by page, the newest first', async () => {
+    const { store } = await open();
+    const calls = Array.from({ length: 5 }, (_, i) => exampleCall({ startedAt: new Date(1e12 + i).toISOString() }));
+    for (const call of calls) await store.commit(exampleChange(call, ['call.received']));
+    const newest = calls.map(({ id }) => id).reverse();
+    const first = await store.list({ limit: 2 });
+    const second = await store.list({ limit: 10, after: first[1]?.id ?? '' });
+    expect([...first, ...second].map(({ id }) => id)).toEqual(newest);
+    expect(await store.list({ after: 'nobody' })).toEqual([]);
+  });
+
+  it('gives events after a cursor, and refuses one that is none', async () => {
+    const { store } = await open();
+    await store.commit(exampleChange(exampleCall(), ['call.received', 'call.ringing', 'call.answered']));
+    const all = await store.events();
+    expect(await store.events({ after: all[0]?.cursor ?? '', limit: 1 })).toEqual([all[1]]);
+    expect(await store.events({ after: all[2]?.cursor ?? '' })).toEqual([]);
+    await expect(store.events({ after: '(0' })).rejects.toMatchObject({ code: 'GW_ERR_BAD_REQUEST' });
+  });
+
+  it('knows no call that never was', async () => {
+    const { store } = await open();
+    expect(await store.get('nobody')).toBeNull();
+  });
+});
+
+describe('events without a call', () => {
+  it('are in the feed and queued, in order per subject, once each', async () => {
+    const { store, link, keys } = await open();
+    const down = buildOperationalEvent('trunk.down', { trunk: 'carrier-a', reason: null }, Date.now());
+    const up = buildOperationalEvent('trunk.up', { trunk: 'carrier-a', reason: null }, Date.now());
+    await store.appendOperational(down, 'trunk:carrier-a', ['ops']);
+    await store.appendOperational(down, 'trunk:carrier-a', ['ops']);
+    await store.appendOperational(up, 'trunk:carrier-a', ['ops']);
+    const { deliveries } = await new RedisOutbox(link, keys).claim('ops', 10, 1_000);
+    expect(deliveries.map(({ eventId }) => eventId)).toEqual([down.id]);
+    expect((await store.events()).map(({ body }) => JSON.parse(body) as unknown)).toEqual([down, up]);
+  });
+});

@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
+import type { Delivery } from '../../src/webhooks/queue.js';
+import { eventually, openRedis } from '../support/redis.js';
+import { exampleCall, exampleChange } from './examples.js';
+
+const LEASE = 30_000;
+
+async function open(limits: OutboxLimits = {}) {
+  const redis = await openRedis();
+  const store = new RedisCallStore(redis.link, redis.keys);
+  const outbox = new RedisOutbox(redis.link, redis.keys, limits);
+  const write = async (types: Parameters<typeof exampleChange>[1], endpoints = ['crm']) => {
+    const call = exampleCall();
+    await store.commit(exampleChange(call, types, { endpoints }));
+    return call.id;
+  };
+  const claim = async (most = 10, leaseMs = LEASE) => (await outbox.claim('crm', most, leaseMs)).deliveries;
+  const claimOne = async () => {
+    const [delivery] = await claim(1);
+    if (!delivery) throw new Error('nothing is due');
+    return delivery;
+  };
+  const fail = (delivery: Delivery, delayMs = 60_000) => outbox.settle(delivery, { outcome: 'retry', delayMs });
+  const backlog = async () => (await outbox.backlog(['crm'])).get('crm');
+  return { ...redis, store, outbox, write, claim, claimOne, fail, backlog };
+}
+
+const typeOf = ({ body }: Delivery): string => (JSON.parse(body) as { type: string }).type;
+
+describe('the outbox', () => {
+  it('delivers the events of a call one after the other, of different calls side by side', async () => {
+    const { outbox, write, claim } = await open();
+    const a = await write(['call.received', 'call.ringing']);
+    const b = await write(['call.received']);
+    const first = await claim();
+    expect(first.map(({ orderingKey, attempt }) => [orderingKey, attempt])).toEqual([
+      [a, 1],
+      [b, 1],
+    ]);
+    expect(await claim()).toEqual([]);
+    for (const delivery of first) await outbox.settle(delivery, { outcome: 'delivered' });
+    const second = await claim();
+    expect(second.map(typeOf)).toEqual(['call.ringing']);
+    const settled = await outbox.settle(second[0] as Delivery, { outcome: 'delivered' });
+    expect(settled).toEqual({ applied: true, more: false, turned: null });
+  });
+
+  it('leaves no key of a delivered call behind', async () => {
+    const { outbox, write, claim, raw, prefix, backlog } = await open();
+    await write(['call.received']);
+    for (const delivery of await claim()) await outbox.settle(delivery, { outcome: 'delivered' });
+    expect(await backlog()).toEqual({ events: 0, oldestAt: null, dead: 0 });
+    expect(await raw.keys(`${prefix}v1:{calls}:out:*`)).toEqual([]);
+  });
+
+  it('a failing head blocks its own call only', async () => {
+    const { write, claim, claimOne, fail } = await open();
+    const a = await write(['call.received', 'call.ringing']);
+    await fail(await claimOne());
+    const b = await write(['call.received']);
+    expect((await claim()).map(({ orderingKey }) => orderingKey)).toEqual([b]);
+    expect(a).not.toBe(b);
+  });
+
+  it('gives back what a dead worker held, and ignores it when it comes back late', async () => {
+    const { outbox, write, claim, fail } = await open();
+    await write(['call.received', 'call.ringing']);
+    const [held] = await claim(1, 20);
+    const again = await eventually(async () => {
+      const [delivery] = await claim();
+      expect(delivery).toBeDefined();
+      return delivery as Delivery;
+    });
+    expect(again).toMatchObject({ cursor: held?.cursor, attempt: 2 });
+    expect(await fail(held as Delivery)).toMatchObject({ applied: false });
+    expect(await outbox.settle(again, { outcome: 'delivered' })).toMatchObject({ applied: true });
+    expect(await outbox.settle(held as Delivery, { outcome: 'delivered' })).toMatchObject({ applied: false });
+    expect((await claim()).map(typeOf)).toEqual(['call.ringing']);
+  });
+
+  it('gives back what was abandoned, at once and uncounted', async () => {
+    const { outbox, write, claimOne } = await open();
+    await write(['call.received']);
+    const delivery = await claimOne();
+    await outbox.settle(delivery, { outcome: 'abandoned' });
+    expect(await claimOne()).toMatchObject({ attempt: 1, eventId: delivery.eventId });
+  });
+
+  it('keeps dead letters with their text and goes on with the call', async () => {
+    const { outbox, write, claimOne, backlog, raw, keys } = await open();
+    await write(['call.received', 'call.ringing']);
+    const delivery = await claimOne();
+    await outbox.settle(delivery, { outcome: 'dead', reason: 'HTTP 500' });
+    expect(await backlog()).toMatchObject({ events: 1, dead: 1 });
+    const [[, fields]] = (await raw.xrange(keys.dead('crm'), '-', '+')) as [[string, string[]]];
+    expect(fields).toEqual(expect.arrayContaining(['HTTP 500', delivery.body, delivery.eventId]));
+    expect(typeOf(await claimOne())).toBe('call.ringing');
+  });
+
+  it('tells of events whose text is gone, and goes on', async () => {
+    const { outbox, write, store, keys, raw } = await open();
+    await write(['call.received', 'call.ringing']);
+    const [first] = await store.events();
+    await raw.xdel(keys.events(), first?.cursor ?? '');
+    const { deliveries, lost } = await outbox.claim('crm', 10, LEASE);
+    expect(lost).toBe(1);
+    expect(deliveries.map(typeOf)).toEqual(['call.ringing']);
+  });
+});
+
+describe('a failing endpoint', () => {
+  it('is probed one request at a time, and gets everything when it answers again', async () => {
+    const { outbox, write, claim, fail } = await open({ probeFirstMs: 20 });
+    for (let i = 0; i < 6; i += 1) await write(['call.received']);
+    const [a, b, c] = (await claim(3)) as [Delivery, Delivery, Delivery];
+    expect((await fail(a)).turned).toBeNull();
+    expect((await fail(b)).turned).toBeNull();
+    expect((await fail(c)).turned).toBe('failing');
+    const probe = await eventually(async () => {
+      const probes = await claim();
+      expect(probes).toHaveLength(1);
+      return probes[0] as Delivery;
+    });
+    expect(await claim()).toEqual([]);
+    expect(await outbox.settle(probe, { outcome: 'delivered' })).toMatchObject({ turned: 'recovered', more: true });
+    expect(await claim()).toHaveLength(5);
+  });
+
+  it('is not what one indigestible event makes of it', async () => {
+    const { write, claimOne, fail, claim } = await open();
+    await write(['call.received']);
+    for (let i = 0; i < 6; i += 1) expect((await fail(await claimOne(), 0)).turned).toBeNull();
+    await write(['call.received']);
+    expect(await claim()).toHaveLength(2);
+  });
+
+  it('that asks for quiet gets it', async () => {
+    const { outbox, write, claim, claimOne } = await open();
+    await write(['call.received']);
+    await write(['call.received']);
+    const delivery = await claimOne();
+    const settled = await outbox.settle(delivery, { outcome: 'retry', delayMs: 60_000, pauseMs: 60_000 });
+    expect(settled.turned).toBe('failing');
+    expect(await claim()).toEqual([]);
+  });
+
+  it('does not delay another', async () => {
+    const { outbox, write, claim, fail } = await open();
+    for (let i = 0; i < 4; i += 1) await write(['call.received'], ['crm', 'bi']);
+    for (const delivery of await claim()) await fail(delivery);
+    expect((await outbox.claim('bi', 10, LEASE)).deliveries).toHaveLength(4);
+  });
+});
+
+describe('retention', () => {
+  // Trimming is by whole milliseconds: what is to be kept must not share one with what is to go.
+  const nextMillisecond = async (store: RedisCallStore) => {
+    const [entry] = (await store.events({ limit: 100 })).slice(-1);
+    await eventually(() => expect(Date.now()).toBeGreaterThan(Number(entry?.cursor.split('-')[0])));
+    return entry;
+  };
+
+  it('trims by age and by count, but not what is undelivered', async () => {
+    const { outbox, write, store, claim } = await open({ eventRetentionMs: 0 });
+    await write(['call.received'], []);
+    await nextMillisecond(store);
+    await write(['call.ringing'], ['crm']);
+    await write(['call.answered'], []);
+    await eventually(async () => {
+      await outbox.trim(['crm']);
+      expect((await store.events()).map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual([
+        'call.ringing',
+        'call.answered',
+      ]);
+    });
+    for (const delivery of await claim()) await outbox.settle(delivery, { outcome: 'delivered' });
+    await eventually(async () => {
+      await outbox.trim(['crm']);
+      expect(await store.events()).toEqual([]);
+    });
+  });
+
+  it('keeps the newest of too many', async () => {
+    const { outbox, write, store } = await open({ eventRetentionCount: 3 });
+    const written = [];
+    for (let i = 0; i < 10; i += 1) {
+      await write(['call.received'], []);
+      written.push(await nextMillisecond(store));
+    }
+    await outbox.trim([]);
+    expect(await store.events()).toEqual(written.slice(-3));
+  });
+
+  it('drops what was queued for an endpoint that nobody serves any more', async () => {
+    const { outbox, write, claimOne, raw, keys, prefix } = await open({ unservedMs: 1_000 });
+    await write(['call.received', 'call.ringing']);
+    await write(['call.received']);
+    await claimOne();
+    expect(await outbox.trim(['crm'])).toMatchObject({ dropped: 0 });
+    await raw.zadd(keys.endpoints(), 1, 'crm');
+    expect(await outbox.trim([])).toMatchObject({ dropped: 3 });
+    expect(await raw.keys(`${prefix}v1:{calls}:out:*`)).toEqual([]);
+    expect(await raw.zcard(keys.endpoints())).toBe(0);
+  });
+});

@@ -1,0 +1,130 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { z } from 'zod';
+import type { Call } from '../../src/call/call.js';
+import {
+  CALL_EVENT_TYPES,
+  OPERATIONAL_EVENT_TYPES,
+  type CallEventType,
+  type OperationalEventType,
+} from '../../src/call/event-types.js';
+import type { callSchema } from '../../src/events/catalogue.js';
+import {
+  buildCallEvent,
+  buildOperationalEvent,
+  eventSchema,
+  type OperationalData,
+} from '../../src/events/catalogue.js';
+import {
+  endpointsForCall,
+  endpointsForOperational,
+  matches,
+  SUBSCRIPTION_PATTERNS,
+  unknownPatterns,
+} from '../../src/events/subscriptions.js';
+import { exampleCall } from '../redis/examples.js';
+
+const NOW = Date.parse('2026-11-21T10:12:07.412Z');
+const at = '2026-11-21T10:12:07.000Z';
+const ended = { endedAt: at, ended: { by: 'caller', reason: 'normal', sip: 200 } } as const;
+const recording = (status: 'ready' | 'absent' | 'failed') => ({
+  recording: { ...exampleCall().recording, status, channels: ['caller', 'business'], bytes: 1, durationSeconds: 2.5 },
+});
+
+const examples: Record<CallEventType, Partial<Call>> = {
+  'call.received': {},
+  'call.ringing': { ringingAt: at },
+  'call.overflowed': { overflow: { from: 'main-office', reason: 'no_free_channel' } },
+  'call.answered': { ringingAt: at, answeredAt: at },
+  'call.completed': { ...ended, answeredAt: at, disposition: 'answered' },
+  'call.missed': { ...ended, disposition: 'missed', lossReason: 'destination_capacity' },
+  'call.rejected': { ...ended, disposition: 'rejected', lossReason: 'unknown_number', site: null },
+  'recording.ready': recording('ready'),
+  'recording.absent': recording('absent'),
+  'recording.failed': recording('failed'),
+  'call.attribution.corrected': {},
+  'call.tagged': { tags: [{ name: 'callback', by: 'gateway', at }] },
+  'call.handled': {},
+};
+
+const operational: OperationalData = {
+  'trunk.down': { trunk: 'carrier-a', reason: 'OPTIONS not answered' },
+  'trunk.up': { trunk: 'carrier-a', reason: null },
+  'capacity.high': { kind: 'trunk', id: 'carrier-a', inUse: 27, limit: 30 },
+  'capacity.exhausted': { kind: 'destination', id: 'main-office', inUse: 4, limit: 4 },
+  'capacity.recovered': { kind: 'line', id: 'sales-1', inUse: 0, limit: 1 },
+  'pool.low': { site: 'divan', free: 2, total: 40 },
+  'pool.exhausted': { site: 'divan', free: 0, total: 40 },
+};
+
+describe('the catalogue', () => {
+  it('has the shape of the call document', () => {
+    expectTypeOf<z.output<typeof callSchema>>().toEqualTypeOf<Call>();
+  });
+
+  it.each(CALL_EVENT_TYPES)('%s: its example is as the schema says, with nothing left out', (type) => {
+    const event = buildCallEvent(type, exampleCall(examples[type]), 5, NOW);
+    expect(eventSchema(type).parse(event)).toEqual(event);
+    expect(event).toMatchObject({ type, sequence: 5, timestamp: '2026-11-21T10:12:07.412Z' });
+  });
+
+  it.each(OPERATIONAL_EVENT_TYPES)('%s: its example is as the schema says', (type) => {
+    const event = buildOperationalEvent<OperationalEventType>(type, operational[type], NOW);
+    expect(eventSchema(type).parse(event)).toEqual(event);
+  });
+
+  it.each<[CallEventType, Partial<Call>]>([
+    ['call.missed', { ...ended, disposition: 'missed' }],
+    ['call.missed', { ...ended, disposition: 'answered', lossReason: 'busy' }],
+    ['call.completed', { ...ended, disposition: 'answered' }],
+    ['recording.ready', {}],
+    ['call.overflowed', {}],
+    ['call.received', { startedAt: 'yesterday' }],
+  ])('%s does not take %j', (type, fields) => {
+    expect(eventSchema(type).safeParse(buildCallEvent(type, exampleCall(fields), 1, NOW)).success).toBe(false);
+  });
+
+  it('an event keeps the call as it was', () => {
+    const call = exampleCall();
+    const event = buildCallEvent('call.received', call, 1, NOW, { note: 1 });
+    call.legs.push({} as Call['legs'][0]);
+    expect(event.data.call.legs).toEqual([]);
+    expect(event.data['note']).toBe(1);
+  });
+});
+
+describe('subscriptions', () => {
+  it.each([
+    [['*'], 'trunk.down', true],
+    [['call.*'], 'call.missed', true],
+    [['call.*'], 'call.attribution.corrected', true],
+    [['call.*'], 'recording.ready', false],
+    [['call.missed', 'recording.*'], 'recording.ready', true],
+    [['call.missed'], 'call.completed', false],
+    [[], 'call.completed', false],
+  ] as const)('%j and %s: %s', (patterns, type, expected) => {
+    expect(matches(patterns, type)).toBe(expected);
+  });
+
+  it('name what no event is called', () => {
+    expect(unknownPatterns(['*', 'call.*', 'call.missed', 'pool.*'])).toEqual([]);
+    expect(unknownPatterns(['call', 'call.lost', 'calls.*', '', 'call.attribution.*'])).toHaveLength(5);
+    expect(SUBSCRIPTION_PATTERNS).toContain('capacity.*');
+  });
+
+  it('go by the site of the call', () => {
+    const endpoints = [
+      { id: 'crm', events: ['*'] },
+      { id: 'bi', events: ['call.missed'] },
+      { id: 'ops', events: ['*'] },
+    ];
+    const sites = [
+      { id: 'divan', webhooks: ['crm', 'bi'] },
+      { id: 'kitchen', webhooks: ['bi'] },
+    ];
+    expect(endpointsForCall('call.missed', 'divan', endpoints, sites)).toEqual(['crm', 'bi']);
+    expect(endpointsForCall('call.answered', 'kitchen', endpoints, sites)).toEqual([]);
+    expect(endpointsForCall('call.rejected', null, endpoints, sites)).toEqual(['ops']);
+    expect(endpointsForCall('call.rejected', null, endpoints, sites.slice(0, 1))).toEqual(['crm', 'ops']);
+    expect(endpointsForOperational('trunk.down', endpoints)).toEqual(['crm', 'ops']);
+  });
+});

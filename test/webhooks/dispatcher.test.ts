@@ -1,0 +1,340 @@
+import { once } from 'node:events';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Call } from '../../src/call/call.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
+import { Dispatcher, type DispatcherHooks, type DispatcherOptions } from '../../src/webhooks/dispatcher.js';
+import type { Attempt, EndpointConfig } from '../../src/webhooks/sender.js';
+import { exampleCall, exampleChange } from '../redis/examples.js';
+import { answer, OK, openReceiver, type Received, type Receiver } from '../support/receiver.js';
+import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+/** So that what waits for a retry in a test waits 16 % less than the schedule's 2 s, not more. */
+const QUICK: DispatcherOptions = { pollMs: 20, random: () => 0, timeouts: { connectMs: 500, totalMs: 700 } };
+
+type Opened = Awaited<ReturnType<typeof openRedis>>;
+
+interface Settings {
+  limits?: OutboxLimits;
+  options?: DispatcherOptions;
+  hooks?: DispatcherHooks;
+}
+
+function open(redis: Opened, { limits, options = QUICK, hooks }: Settings = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino(
+    { level: 'trace' },
+    { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  );
+  const attempts: Attempt[] = [];
+  const delivered: number[] = [];
+  const outbox = new RedisOutbox(redis.link, redis.keys, { probeFirstMs: 20, ...limits });
+  const dispatcher = new Dispatcher(
+    outbox,
+    log,
+    {
+      onAttempt: (_delivery, attempt) => attempts.push(attempt),
+      onDelivered: (_endpoint, seconds) => delivered.push(seconds),
+      ...hooks,
+    },
+    options,
+  );
+  const store = new RedisCallStore(redis.link, redis.keys, {}, { onQueued: (ids) => dispatcher.poke(ids) });
+  const write = (call: Call, types: Parameters<typeof exampleChange>[1], endpoints = ['crm'], first = 1) =>
+    store.commit(exampleChange(call, types, { endpoints, first }));
+  onTestFinished(() => dispatcher.stop(0));
+  const messages = () => lines.map(({ msg }) => msg);
+  return { dispatcher, outbox, store, write, attempts, delivered, lines, messages };
+}
+
+const endpoint = (receiver: Receiver, fields: Partial<EndpointConfig> = {}): EndpointConfig => ({
+  id: 'crm',
+  url: receiver.url,
+  secret: SECRET,
+  allowPrivate: true,
+  ...fields,
+});
+
+const types = (received: Received[]) => received.map(({ body }) => body.type);
+
+describe('delivery', () => {
+  it('posts the event as written, signed, at once and over one connection', async () => {
+    const receiver = await openReceiver(SECRET);
+    // Polling this rarely, only the poke can bring it in time.
+    const { dispatcher, store, write, delivered } = open(await openRedis(), { options: { ...QUICK, pollMs: 60_000 } });
+    dispatcher.start([endpoint(receiver)]);
+    const call = exampleCall();
+    await write(call, ['call.received', 'call.ringing', 'call.answered']);
+    const received = await receiver.wait(3);
+    expect(types(received)).toEqual(['call.received', 'call.ringing', 'call.answered']);
+    expect(received.map(({ raw }) => raw)).toEqual((await store.events()).map(({ body }) => body));
+    expect(received.every(({ verified }) => verified)).toBe(true);
+    expect(received[0]?.headers).toMatchObject({
+      'content-type': 'application/json',
+      'webhook-id': received[0]?.body.id,
+      'webhook-attempt': '1',
+    });
+    expect(receiver.connections).toBe(1);
+    await eventually(() => expect(delivered).toHaveLength(3));
+  });
+
+  it('signs with both secrets while one replaces the other', async () => {
+    const old = 'an older secret of some length';
+    const receiver = await openReceiver(old);
+    const { dispatcher, write } = open(await openRedis());
+    dispatcher.start([endpoint(receiver, { secret: [SECRET, old] })]);
+    await write(exampleCall(), ['call.received']);
+    expect((await receiver.wait(1))[0]?.verified).toBe(true);
+  });
+
+  it('finds what another gateway wrote, without being woken', async () => {
+    const receiver = await openReceiver(SECRET);
+    const redis = await openRedis();
+    const { dispatcher } = open(redis);
+    dispatcher.start([endpoint(receiver)]);
+    const peer = new RedisCallStore(redis.link, redis.keys);
+    await peer.commit(exampleChange(exampleCall(), ['call.received'], { endpoints: ['crm'] }));
+    await receiver.wait(1);
+  });
+
+  it('two gateways share the work, each event once and each call in order', async () => {
+    const receiver = await openReceiver(SECRET);
+    const redis = await openRedis();
+    const [even, odd] = [open(redis), open(await openRedis({}, redis.prefix))];
+    for (const { dispatcher } of [even, odd]) dispatcher.start([endpoint(receiver)]);
+    const calls = Array.from({ length: 60 }, () => exampleCall());
+    const types = ['call.received', 'call.ringing', 'call.answered'] as const;
+    await Promise.all(calls.map((call, i) => (i % 2 ? odd : even).write(call, [...types])));
+    const received = await receiver.wait(180);
+    expect(received).toHaveLength(180);
+    for (const { id } of calls) {
+      const mine = received.filter(({ body }) => (body.data['call'] as Call).id === id);
+      expect(mine.map(({ body }) => body.sequence)).toEqual([1, 2, 3]);
+    }
+  });
+
+  it('has at most eight requests under way to one endpoint', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => ({ kind: 'hang' });
+    const { dispatcher, write } = open(await openRedis(), { options: { ...QUICK, timeouts: undefined } });
+    dispatcher.start([endpoint(receiver)]);
+    for (let i = 0; i < 12; i += 1) await write(exampleCall(), ['call.received']);
+    await receiver.wait(8);
+    // A round trip through Redis after the last of them: a ninth would have been taken with it.
+    await write(exampleCall(), ['call.received']);
+    expect(receiver.mostOpen).toBe(8);
+  });
+
+  it('sends user and password of the URL as a header, and prints neither', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => answer(500);
+    const { dispatcher, write, lines } = open(await openRedis());
+    const url = receiver.url.replace('//', '//crm:s%40cret@');
+    dispatcher.start([endpoint(receiver, { url })]);
+    await write(exampleCall(), ['call.received']);
+    const [received] = await receiver.wait(1);
+    expect(received?.headers['authorization']).toBe(`Basic ${Buffer.from('crm:s@cret').toString('base64')}`);
+    await eventually(() => expect(lines).toHaveLength(1));
+    expect(JSON.stringify(lines)).not.toMatch(/cret|MfKQ|79160000001/);
+  });
+});
+
+describe('receivers that fail', () => {
+  it('get the same event again, with its id and the next attempt number', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => (receiver.received.length === 1 ? answer(500) : OK);
+    const { dispatcher, write, messages } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received', 'call.ringing']);
+    const received = await receiver.wait(3);
+    expect(types(received)).toEqual(['call.received', 'call.received', 'call.ringing']);
+    expect(received[1]?.body.id).toBe(received[0]?.body.id);
+    expect(received.map(({ headers }) => headers['webhook-attempt'])).toEqual(['1', '2', '1']);
+    expect(messages()).toContain('a delivery failed');
+  });
+
+  it.each([
+    ['hang', { kind: 'hang' }, null],
+    ['close the connection', { kind: 'close' }, null],
+    ['redirect', answer(302, { location: 'http://127.0.0.1:1/' }), 302],
+    ['refuse', answer(404), 404],
+  ] as const)('that %s are retried', async (_what, behaviour, status) => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => (receiver.received.length === 1 ? behaviour : OK);
+    const { dispatcher, write, attempts } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received']);
+    expect(await receiver.wait(2)).toHaveLength(2);
+    await eventually(() => expect(attempts).toHaveLength(2));
+    expect(attempts[0]).toMatchObject({ delivered: false, status });
+    expect(attempts[1]).toMatchObject({ delivered: true, status: 200 });
+  });
+
+  it.each([
+    ['breaks off in the body', { kind: 'break', status: 200 }],
+    ['sends a body without end', { kind: 'flood', status: 200 }],
+  ] as const)('one that says 200 and %s has got it', async (_what, behaviour) => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => behaviour;
+    const { dispatcher, write, attempts, outbox } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received']);
+    await eventually(() => expect(attempts).toHaveLength(1));
+    expect(attempts[0]).toMatchObject({ delivered: true, status: 200 });
+    expect(attempts[0]?.response.length).toBeLessThanOrEqual(4_096);
+    await eventually(async () => expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(0));
+  });
+
+  it('are left alone for as long as they ask', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => answer(429, { 'retry-after': '3000' });
+    const redis = await openRedis();
+    const { dispatcher, write, messages } = open(redis);
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received']);
+    await eventually(() => expect(messages()).toContain('the endpoint is failing, it is probed one request at a time'));
+    const probeAt = Number(await redis.raw.hget(redis.keys.health('crm'), 'probeAt'));
+    expect(probeAt - Date.now()).toBeGreaterThan(2_900_000);
+    await write(exampleCall(), ['call.received']);
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  it('that are gone (410) get nothing more in this run', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => answer(410);
+    const { dispatcher, write, messages, outbox } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received']);
+    const gone = 'the receiver is gone (410), nothing more is sent to it in this run';
+    await eventually(() => expect(messages()).toContain(gone));
+    await write(exampleCall(), ['call.received']);
+    expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(2);
+    expect(receiver.received).toHaveLength(1);
+    // A changed configuration gives it another chance.
+    receiver.behave = () => OK;
+    dispatcher.update([endpoint(receiver, { url: `${receiver.url}/new` })]);
+    expect((await receiver.wait(2))[1]?.path).toBe('/hooks/calls/new');
+  });
+
+  it('that were away get everything, each call in order', async () => {
+    const receiver = await openReceiver(SECRET);
+    const { port, url } = receiver;
+    await receiver.stop();
+    const { dispatcher, write, attempts } = open(await openRedis());
+    dispatcher.start([{ id: 'crm', url, secret: SECRET, allowPrivate: true }]);
+    const calls = Array.from({ length: 20 }, () => exampleCall());
+    for (const call of calls) await write(call, ['call.received', 'call.ringing']);
+    await eventually(() => expect(attempts.length).toBeGreaterThan(4));
+    expect(attempts[0]?.error?.code).toBe('ECONNREFUSED');
+    await receiver.listen(port);
+    const received = await receiver.wait(40);
+    expect(received).toHaveLength(40);
+    for (const { id } of calls) {
+      const mine = received.filter(({ body }) => (body.data['call'] as Call).id === id);
+      expect(mine.map(({ body }) => body.sequence)).toEqual([1, 2]);
+    }
+  });
+
+  it('do not delay another', async () => {
+    const slow = await openReceiver(SECRET);
+    slow.behave = () => ({ kind: 'hang' });
+    const fast = await openReceiver(SECRET);
+    const { dispatcher, write } = open(await openRedis(), { options: { ...QUICK, timeouts: undefined } });
+    dispatcher.start([endpoint(slow), endpoint(fast, { id: 'bi' })]);
+    for (let i = 0; i < 40; i += 1) await write(exampleCall(), ['call.received', 'call.ringing'], ['crm', 'bi']);
+    await fast.wait(80);
+    expect(slow.received).toHaveLength(8);
+  });
+
+  it('on a private address are not called unless the configuration allows it', async () => {
+    const receiver = await openReceiver(SECRET);
+    const { dispatcher, write, attempts } = open(await openRedis());
+    const named = receiver.url.replace('127.0.0.1', 'localhost');
+    dispatcher.start([
+      endpoint(receiver, { allowPrivate: false }),
+      endpoint(receiver, { id: 'bi', url: named, allowPrivate: false }),
+    ]);
+    await write(exampleCall(), ['call.received'], ['crm', 'bi']);
+    await eventually(() => expect(attempts).toHaveLength(2));
+    for (const { error } of attempts) expect(error?.code).toBe('ERR_FORBIDDEN_ADDRESS');
+    expect(receiver.received).toEqual([]);
+  });
+
+  it('for three days and more, lose the event to the dead letters', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => answer(500);
+    const redis = await openRedis();
+    const dead: string[] = [];
+    const { dispatcher, outbox } = open(redis, {
+      hooks: { onDead: ({ eventId }, reason) => dead.push(eventId, reason) },
+    });
+    const old = `${Date.now() - 80 * 3_600_000}-0`;
+    const body = JSON.stringify({ id: 'evt_old' });
+    await redis.raw.xadd(redis.keys.events(), old, 'id', 'evt_old', 'type', 't', 'at', '', 'call', 'c', 'body', body);
+    await redis.raw.rpush(`${redis.keys.todoPrefix('crm')}c`, old);
+    await redis.raw.zadd(redis.keys.due('crm'), 1, 'c');
+    dispatcher.start([endpoint(receiver)]);
+    await eventually(() => expect(dead).toEqual(['evt_old', 'HTTP 500']));
+    expect((await outbox.backlog(['crm'])).get('crm')?.dead).toBe(1);
+  });
+});
+
+describe('stopping', () => {
+  it('lets what is being sent finish', async () => {
+    const receiver = await openReceiver(SECRET);
+    const { dispatcher, write, outbox } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received']);
+    await receiver.wait(1);
+    await dispatcher.stop(5_000);
+    expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(0);
+  });
+
+  it('gives back what takes too long, for another gateway to take at once', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => ({ kind: 'hang' });
+    const redis = await openRedis();
+    const first = open(redis, { options: { ...QUICK, timeouts: undefined } });
+    first.dispatcher.start([endpoint(receiver)]);
+    await first.write(exampleCall(), ['call.received']);
+    await receiver.wait(1);
+    await first.dispatcher.stop(50);
+    receiver.behave = () => OK;
+    open(redis).dispatcher.start([endpoint(receiver)]);
+    const received = await receiver.wait(2);
+    expect(received[1]?.headers['webhook-attempt']).toBe('1');
+  });
+
+  it('an endpoint that left the configuration is served no more, the others go on', async () => {
+    const receiver = await openReceiver(SECRET);
+    const { dispatcher, write, outbox } = open(await openRedis());
+    dispatcher.start([endpoint(receiver), endpoint(receiver, { id: 'bi' })]);
+    dispatcher.update([endpoint(receiver, { id: 'bi' })]);
+    await write(exampleCall(), ['call.received'], ['crm', 'bi']);
+    await eventually(async () => expect((await outbox.backlog(['bi'])).get('bi')?.events).toBe(0));
+    expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(1);
+    expect(receiver.received).toHaveLength(1);
+  });
+});
+
+describe('Redis away', () => {
+  it('delivery goes on by itself when it is back', async () => {
+    const receiver = await openReceiver(SECRET);
+    const redis = await openOwnRedis();
+    const { dispatcher, write, lines } = open(redis);
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received']);
+    await receiver.wait(1);
+    const down = once(redis.link, 'down');
+    await redis.server.kill();
+    await down;
+    const up = once(redis.link, 'up');
+    await redis.server.up();
+    await up;
+    await write(exampleCall(), ['call.received']);
+    await receiver.wait(2);
+    expect(lines.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+  });
+});

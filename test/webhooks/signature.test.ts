@@ -1,0 +1,36 @@
+import fc from 'fast-check';
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it } from 'vitest';
+import { signingKey, webhookHeaders } from '../../src/webhooks/signature.js';
+
+const ENCODED = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const RAW = 'any text of more than 24 characters';
+const now = (): number => Math.floor(Date.now() / 1000);
+
+describe('signatures', () => {
+  it('are what the official library computes and accepts', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        const body = JSON.stringify({ text });
+        const headers = webhookHeaders({ id: 'evt_1', timestamp: now(), body }, 3, [signingKey(ENCODED)]);
+        expect(new Webhook(ENCODED).verify(body, headers)).toEqual({ text });
+        expect(headers['webhook-attempt']).toBe('3');
+      }),
+    );
+  });
+
+  it('are accepted with a secret that is plain text', () => {
+    const headers = webhookHeaders({ id: 'evt_1', timestamp: now(), body: '{}' }, 1, [signingKey(RAW)]);
+    expect(new Webhook(RAW, { format: 'raw' }).verify('{}', headers)).toEqual({});
+  });
+
+  it('are accepted by either secret while one replaces the other, and by no third', () => {
+    const keys = [signingKey(ENCODED), signingKey(RAW)];
+    const headers = webhookHeaders({ id: 'evt_1', timestamp: now(), body: '{}' }, 1, keys);
+    expect(headers['webhook-signature']?.split(' ')).toHaveLength(2);
+    new Webhook(ENCODED).verify('{}', headers);
+    new Webhook(RAW, { format: 'raw' }).verify('{}', headers);
+    expect(() => new Webhook(`${RAW}!`, { format: 'raw' }).verify('{}', headers)).toThrow('No matching signature');
+    expect(() => new Webhook(ENCODED).verify('{ }', headers)).toThrow('No matching signature');
+  });
+});
