@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Logger } from 'pino';
 import type { CallDeps } from './call/deps.js';
 import { handleInvite } from './call/inbound.js';
@@ -33,7 +34,7 @@ const DRAIN_REPORT_MS = 5000;
 
 /** A gateway: every part is built and joined here, and nowhere else. */
 export async function createApp(config: GatewayConfig, logger: Logger): Promise<App> {
-  const sandbox = config.engines.mode === 'sandbox' ? await sandboxFor(config) : null;
+  const sandbox = config.engines.mode === 'sandbox' ? await sandboxFor(config, logger) : null;
   return new App(sandbox ? withEngines(config, sandbox) : config, logger, sandbox);
 }
 
@@ -95,9 +96,10 @@ export class App {
     return this.#httpPort;
   }
 
-  /** `host:port` where the stand-in takes SIP; null with real engines. */
-  get sandboxSip(): string | null {
-    return this.sandbox?.sipAddress ?? null;
+  /** Where the stand-in takes SIP; null with real engines. */
+  get sandboxSip(): { host: string; port: number } | null {
+    const sip = this.sandbox?.drachtio;
+    return sip ? { host: sip.host, port: sip.sipPort } : null;
   }
 
   /** Requests sent to Redis so far; what a call costs in round trips. */
@@ -130,12 +132,12 @@ export class App {
   /** Ends every call and stops. */
   async stop(): Promise<void> {
     this.#draining = true;
-    const calls = this.registry.all();
-    for (const call of calls) call.end({ by: 'gateway', reason: 'shutdown', loss: 'gateway_lost', sip: 503 });
+    for (const call of this.registry.all())
+      call.end({ by: 'gateway', reason: 'shutdown', loss: 'gateway_lost', sip: 503 });
     const timeout = setTimeout(() => {
       for (const call of this.registry.all()) call.abandonJournal();
     }, HANG_UP_TIMEOUT_MS);
-    await Promise.all(calls.map(({ closing }) => closing));
+    await this.registry.empty();
     clearTimeout(timeout);
     await this.#upkeep.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
@@ -274,8 +276,32 @@ function channelLimits({ trunks, destinations, lines }: GatewayConfig): ChannelL
 }
 
 /** The stand-ins, as a process of their own; told apart from the real ones by nothing but their addresses. */
-async function sandboxFor(config: GatewayConfig): Promise<SandboxProcess> {
+async function sandboxFor(config: GatewayConfig, logger: Logger): Promise<SandboxProcess> {
   const { startSandbox } = await import('./sandbox/process.js');
   const { hostname, port } = new URL(config.engines.sandbox.sip.replace('udp+tcp:', 'http:'));
-  return startSandbox({ host: hostname, sipPort: Number(port || 80), spool: config.recordings.spool });
+  return startSandbox({
+    host: hostname,
+    drachtio: { sipPort: Number(port) },
+    spoolDir: path.resolve(config.recordings.spool),
+    onLine: (line) => logger.info({ line }, 'sandbox engines'),
+  });
+}
+
+function withEngines(config: GatewayConfig, { drachtio, freeswitch }: SandboxProcess): GatewayConfig {
+  return {
+    ...config,
+    engines: {
+      ...config.engines,
+      drachtio: { host: drachtio.host, port: drachtio.adminPort, secret: drachtio.secret },
+      freeswitch: [
+        {
+          host: freeswitch.host,
+          port: freeswitch.eslPort,
+          secret: freeswitch.password,
+          callbackAddress: freeswitch.host,
+          profile: 'calltrack',
+        },
+      ],
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { createApp } from './app.js';
 import { ConfigError, formatIssue } from './config/errors.js';
 import { loadConfig } from './config/load.js';
 import { redact } from './config/redact.js';
+import { inBackground } from './lib/background.js';
 import { logLibraryChatter } from './observability/library-chatter.js';
 import { createLogger } from './observability/logger.js';
 
@@ -22,18 +23,21 @@ logger.info({ config: redact(config) }, 'configuration');
 const app = await createApp(config, logger);
 await app.start();
 
-let stopping = false;
-const end = async (work: () => Promise<void>): Promise<void> => {
-  stopping = true;
-  await work();
-  logger.info({}, 'stopped');
-  process.exit(0);
-};
+let draining = false;
+function end(work: Promise<void>): void {
+  inBackground(
+    work.finally(() => {
+      logger.info({}, 'stopped');
+      process.exit();
+    }),
+  );
+}
 process.on('SIGTERM', () => {
-  logger.info({}, 'SIGTERM: draining');
-  void end(() => (stopping ? app.stop() : app.drain()));
+  logger.info({}, draining ? 'SIGTERM again: stopping' : 'SIGTERM: draining');
+  end(draining ? app.stop() : app.drain());
+  draining = true;
 });
 process.on('SIGINT', () => {
   logger.info({}, 'SIGINT: stopping');
-  void end(() => app.stop());
+  end(app.stop());
 });

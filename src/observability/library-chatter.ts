@@ -14,10 +14,7 @@ export function logLibraryChatter(logger: Logger): void {
       .replaceAll(/\d{6,}/g, '***');
     logger.warn({ text: text.slice(0, MAX_CHARACTERS) }, 'said by a library');
   };
-  console.log = say;
-  console.info = say;
-  console.warn = say;
-  console.error = say;
+  Object.assign(console, { log: say, info: say, warn: say, error: say });
   process.on('warning', ({ name, message, stack }) => {
     logger.warn({ warning: name, message, stack }, 'process warning');
   });

@@ -1,6 +1,6 @@
 import { type DestinationStream, type Level, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
 
-export interface LoggerOptions {
+interface LoggerOptions {
   level: Level | 'silent';
   /** `gateway.id`; stands in every line. */
   gateway: string;
