@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { AppMessage } from './wire.js';
-import { frame, parseAppMessage, reply, WireFramer } from './wire.js';
+import { frame, parseAppMessage, reply, WireError, WireFramer } from './wire.js';
 
 /** One application that is connected to the admin port. */
 export class AppConnection {
@@ -44,8 +44,8 @@ export class AppConnection {
     try {
       for (const message of framer.push(chunk)) if (this.#open) this.onMessage(parseAppMessage(message));
     } catch (error) {
-      // The real server drops a client that it cannot read.
-      process.emitWarning(error instanceof Error ? error : String(error));
+      // The real server drops a client that it cannot read. Anything else is a defect of ours, and must not go unseen.
+      if (!(error instanceof WireError)) process.emitWarning(error instanceof Error ? error : String(error));
       this.destroy();
     }
   }
