@@ -75,7 +75,7 @@ interface JsonSchema {
 let whole: JsonSchema | undefined;
 
 /** JSON Schema of what an operator writes (before defaults and conversions). */
-export function inputSchema(): JsonSchema {
+function inputSchema(): JsonSchema {
   whole ??= z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   return whole;
 }

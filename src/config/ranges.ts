@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 
 /** An address range in its one canonical form: host bits cleared, IPv4-mapped IPv6 turned into IPv4. */
-export interface AddressRange {
+interface AddressRange {
   kind: 'ipv4' | 'ipv6';
   prefix: number;
   /** The network's bytes, in order. */

@@ -1,14 +1,20 @@
 const SECRET_KEYS = /secret|password|passphrase|token|hash|credential|api_?key/i;
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
+
+/** A start-up line with ten thousand numbers in it helps nobody. */
+const MAX_ITEMS = 50;
 
 /**
- * A copy fit for logs: every secret by its key, passwords in URLs, and query strings of URLs (receivers take tokens
- * there). Works on the parsed configuration and on any part of it.
+ * A copy fit for logs: without secrets (by their keys), passwords in URLs and query strings of URLs (receivers take
+ * tokens there), with telephone numbers masked and long lists cut. Works on the configuration and on any part of it.
  */
 export function redact(value: unknown, key = ''): unknown {
   if (SECRET_KEYS.test(key) && (typeof value === 'string' || typeof value === 'number')) return REDACTED;
-  if (typeof value === 'string') return redactUrl(value);
-  if (Array.isArray(value)) return value.map((item) => redact(item, key));
+  if (typeof value === 'string') return redactUrl(value.replace(/^(\+\d{4})\d+(\d{4})$/, '$1***$2'));
+  if (Array.isArray(value)) {
+    const shown: unknown[] = value.slice(0, MAX_ITEMS).map((item) => redact(item, key));
+    return value.length > MAX_ITEMS ? [...shown, `and ${value.length - MAX_ITEMS} more`] : shown;
+  }
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, redact(inner, name)]));
 }

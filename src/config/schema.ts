@@ -10,7 +10,7 @@ const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74
 const port = z.int().min(0).max(65535);
 
 /** `250ms`, `25s`, `10m`, `12h`, `180d` → milliseconds; never zero. */
-export const duration = z
+const duration = z
   .string({ error: 'a duration like "250ms", "25s", "10m", "12h" or "180d"' })
   .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, 'a duration like "250ms", "25s", "10m", "12h" or "180d", not zero')
   .transform((text) => {
@@ -103,7 +103,7 @@ const line = z.strictObject({ id, uri: sipUri, channels, auth: credentials.optio
 
 const destination = z.strictObject({ id, trunk: id, number: e164, channels });
 
-export const STEP_CONDITIONS = ['always', 'overflow', 'no-answer', 'busy', 'unreachable'] as const;
+const STEP_CONDITIONS = ['always', 'overflow', 'no-answer', 'busy', 'unreachable'] as const;
 const condition = z.enum(STEP_CONDITIONS);
 const step = z.strictObject({
   dial: z.array(id).min(1),
@@ -226,7 +226,6 @@ export type DestinationConfig = GatewayConfig['destinations'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
 export type SiteConfig = GatewayConfig['sites'][number];
 export type WebhookConfig = GatewayConfig['webhooks'][number];
-export type NumberConfig = GatewayConfig['numbers'][number];
 export type AccessKeyConfig = GatewayConfig['access']['keys'][number];
 
 function isTimeZone(name: string): boolean {

@@ -26,7 +26,7 @@ export interface ScalarNode {
   /** An error was reported already; what else seems wrong with it only follows from that. */
   failed: boolean;
 }
-export interface ListNode {
+interface ListNode {
   kind: 'list';
   place: Place;
   items: SourceNode[];

@@ -5,7 +5,7 @@ import { toError } from '../lib/deadline.js';
 import { ERROR_CODES, type ErrorCode, GatewayError } from '../lib/errors.js';
 
 /** An error as RFC 9457 has it. `code` is ours and stable; people read `title` and `detail`. */
-export interface Problem {
+interface Problem {
   type: string;
   title: string;
   status: number;

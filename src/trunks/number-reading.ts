@@ -35,7 +35,7 @@ export interface CallerHeaders {
   country: string;
 }
 
-export interface Caller {
+interface Caller {
   /** E.164; null where withheld or not a number of the public network. */
   number: string | null;
   withheld: boolean;

@@ -33,13 +33,17 @@ describe('config/gateway.yaml', () => {
     for (const name of Object.keys(OVERRIDES)) expect(text, name).toContain(`\`${name}\``);
   });
 
-  it('goes to the log without its secrets, and otherwise whole', async () => {
+  it('goes to the log without secrets and numbers, and otherwise whole', async () => {
     const config = await loadConfig(EXAMPLE, SECRETS);
     const shown = redact(config) as typeof config;
     expect(JSON.stringify(shown)).not.toMatch(/secret-\d/);
     expect(JSON.stringify(shown)).not.toContain('0'.repeat(64));
     expect(shown.redis.url).toBe('redis://redacted:redacted@redis.example:6379/0');
     expect(shown.routes).toEqual(config.routes);
+    expect(shown.numbers[0]).toEqual({ number: '+7495***1111', site: 'divan', kind: 'dynamic' });
+    expect(redact({ numbers: Array(60).fill('+74951111111') })).toMatchObject({
+      numbers: { length: 51, 50: 'and 10 more' },
+    });
     expect(redact('https://x.example/hook?token=1')).toBe('https://x.example/hook?redacted');
     expect(config.engines.drachtio?.secret).toBe('secret-1');
   });
