@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { Connection } from 'modesl';
+import modesl, { type Connection } from 'modesl';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 
@@ -53,7 +53,7 @@ export class EslLink {
 
   start(): void {
     const { host, port, secret } = this.options;
-    const connection = new Connection(host, port, secret, () => this.#ready(connection));
+    const connection = new modesl.Connection(host, port, secret, () => this.#ready(connection));
     this.#connection = connection;
     this.#connectTimer = setTimeout(() => this.#lose(connection, 'no greeting in time'), CONNECT_TIMEOUT_MS);
     connection.socket?.setNoDelay(true);

@@ -11,8 +11,7 @@ declare module 'modesl' {
     _parseHeaderText: (text: string) => Record<string, string | number>;
     _parseEvent: (this: EslParser, headers: Record<string, string | number>, body?: string) => void;
   }
-  export class Connection extends EventEmitter {
-    constructor(host: string, port: number, password: string, ready: () => void);
+  export interface Connection extends EventEmitter {
     /** null once the other side has closed. */
     readonly socket: Socket | null;
     /** Made when the socket is connected. */
@@ -21,6 +20,11 @@ declare module 'modesl' {
     sendRecv(command: string, callback: (reply: EslEvent) => void): void;
     disconnect(): void;
   }
+  // CommonJS: only the default import exists at run time.
+  const modesl: {
+    Connection: new (host: string, port: number, password: string, ready: () => void) => Connection;
+  };
+  export default modesl;
 }
 
 declare module 'modesl/lib/esl/Parser.js' {

@@ -10,9 +10,10 @@ const NOTICE =
   'sandbox engines: stand-ins for drachtio-server and FreeSWITCH; G.711, tens of calls, not for production';
 const CLOSE_DEADLINE_MS = 5000;
 
+/** To the parent, or to whoever reads our output where there is none: the addresses come with their passwords. */
 const report = (message: Record<string, unknown>): void => {
-  process.send?.(message);
-  process.stdout.write(`${JSON.stringify(message)}\n`);
+  if (process.send) process.send(message);
+  else process.stdout.write(`${JSON.stringify(message)}\n`);
 };
 
 function readOptions(): SandboxOptions {
@@ -48,5 +49,5 @@ try {
   const message = error instanceof Error ? error.message : String(error);
   report({ type: 'failed', message });
   process.exitCode = 1;
-  process.disconnect?.();
+  if (process.connected) process.disconnect();
 }

@@ -74,7 +74,10 @@ export class FreeSwitchServer {
         maxSessions: options.maxSessions ?? DEFAULTS.maxSessions,
         soundsDir: options.soundsDir,
       });
-      fs.globals.set('calltrack_spool', options.spoolDir).set('calltrack_drachtio', options.drachtioTarget);
+      fs.globals
+        .set('core_uuid', fs.bus.coreUuid)
+        .set('calltrack_spool', options.spoolDir)
+        .set('calltrack_drachtio', options.drachtioTarget);
       const applications = new Applications(fs);
       const api = new ApiCommands(fs, applications, { sipHost: options.sipHost, sipPort: stack.port });
       const services = { fs, api, applications };
