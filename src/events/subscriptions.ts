@@ -21,7 +21,7 @@ export function matches(patterns: readonly string[], type: EventType): boolean {
   );
 }
 
-export interface SubscribedEndpoint {
+interface SubscribedEndpoint {
   id: string;
   events: readonly string[];
 }

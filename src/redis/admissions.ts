@@ -33,7 +33,7 @@ export interface Rubbish {
   count: number;
 }
 
-export interface AdmissionsHooks {
+interface AdmissionsHooks {
   /** Outsiders wrote what cannot be read; it was passed over. Called per admission: count it, log it once per number. */
   onRubbish?: (rubbish: Rubbish) => void;
 }

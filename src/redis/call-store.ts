@@ -11,9 +11,9 @@ import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
  * A gateway that has not renewed its calls for this long is dead to its peers. Three renewals (one each 5 s) may be
  * missed; until then the caller of a dead gateway hears silence, so it should not be longer.
  */
-export const CALL_LEASE_MS = 15_000;
+const CALL_LEASE_MS = 15_000;
 /** Calls stay in Redis this long: support staff look for "that call last week", and reports span a month. */
-export const CALL_RETENTION_MS = 30 * 86_400_000;
+const CALL_RETENTION_MS = 30 * 86_400_000;
 /** A repeat of an operational event after a lost reply comes within seconds. */
 const REPEAT_WINDOW_MS = 600_000;
 
@@ -37,7 +37,7 @@ export interface CallStoreOptions {
 }
 
 /** A call whose gateway died, now this gateway's to end. */
-export interface Orphan {
+interface Orphan {
   call: Call;
   resources: CallResources;
   /** Of the call's last event; the next one is `sequence + 1`. */
@@ -46,7 +46,7 @@ export interface Orphan {
 }
 
 /** An entry of the feed of all events. */
-export interface FeedEntry {
+interface FeedEntry {
   /** Where to go on from: `events({ after })`. */
   cursor: string;
   /** The event as delivered: JSON text. */
@@ -131,7 +131,7 @@ export class RedisCallStore implements CallStore {
     this.#queued(endpoints);
   }
 
-  /** Several times per `CALL_LEASE_MS`. Returns the calls that are no longer ours. Rejects with GW_ERR_REDIS_AWAY. */
+  /** Several times per `CALL_LEASE_MS`. Returns the calls that a peer has taken over. Rejects with GW_ERR_REDIS_AWAY. */
   async renewLive(callIds: string[]): Promise<string[]> {
     if (callIds.length === 0) return [];
     return this.#link.run({

@@ -7,13 +7,13 @@ import type { Keys } from './keys.js';
 import { asArray, asNumber, loadScript, type ScriptCall } from './scripts.js';
 
 /** A channel frees itself this long after its last renewal; three renewals (one each 4 s) may be missed. */
-export const CHANNEL_TTL_MS = 12_000;
+const CHANNEL_TTL_MS = 12_000;
 
 const reserveScript = loadScript('reserve-channel');
 const renewScript = loadScript('renew-channels');
 const countScript = loadScript('count-channels');
 
-export interface ChannelsHooks {
+interface ChannelsHooks {
   /** Redis went away (true) or came back (false): limits now hold for this process alone, or for all again. Once each. */
   onFallback?: (fallback: boolean) => void;
 }

@@ -24,9 +24,9 @@ import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
  */
 
 /** The pull side (`events` of the call store) reaches back this far. */
-export const EVENT_RETENTION_MS = 7 * 86_400_000;
+const EVENT_RETENTION_MS = 7 * 86_400_000;
 /** About 2 kB each: a bound on memory, not a promise. */
-export const EVENT_RETENTION_COUNT = 500_000;
+const EVENT_RETENTION_COUNT = 500_000;
 const UNSERVED_MS = 7 * 86_400_000;
 const DEAD_RETENTION_MS = 30 * 86_400_000;
 const TRIM_STEPS = 1_000;

@@ -28,7 +28,7 @@ function rangeOf(address: ipaddr.IPv4 | ipaddr.IPv6): string {
   return range;
 }
 
-export class ForbiddenAddressError extends Error {
+class ForbiddenAddressError extends Error {
   override readonly name = 'ForbiddenAddressError';
   readonly code = 'ERR_FORBIDDEN_ADDRESS';
 

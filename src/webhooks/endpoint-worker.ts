@@ -18,7 +18,7 @@ export interface DeliveryHooks {
   onDead?: (delivery: Delivery, reason: string) => void;
 }
 
-export interface WorkerParts {
+interface WorkerParts {
   endpoint: string;
   queue: DeliveryQueue;
   sender: Sender;

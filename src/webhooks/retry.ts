@@ -16,7 +16,7 @@ export const GIVE_UP_AFTER_MS = 76 * HOUR;
 const JITTER = 0.2;
 const RETRY_AFTER_MOST_MS = HOUR;
 
-export interface FailedAttempt {
+interface FailedAttempt {
   /** From 1. */
   attempt: number;
   /** Since the event was written, ms. */

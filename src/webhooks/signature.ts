@@ -12,7 +12,7 @@ export function signingKey(secret: string): Buffer {
   return secret.startsWith(PREFIX) ? Buffer.from(secret.slice(PREFIX.length), 'base64') : Buffer.from(secret, 'utf8');
 }
 
-export interface SignedParts {
+interface SignedParts {
   /** `webhook-id`: the event's id, the same for every attempt. */
   id: string;
   /** When this attempt is made, s since the epoch: receivers refuse what is older than five minutes. */
@@ -22,7 +22,7 @@ export interface SignedParts {
 }
 
 /** Value of `webhook-signature`: `v1,<base64>` per key, separated by spaces. */
-export function signatureHeader({ id, timestamp, body }: SignedParts, keys: readonly Buffer[]): string {
+function signatureHeader({ id, timestamp, body }: SignedParts, keys: readonly Buffer[]): string {
   const content = `${id}.${timestamp}.${body}`;
   return keys.map((key) => `v1,${createHmac('sha256', key).update(content).digest('base64')}`).join(' ');
 }

@@ -4,7 +4,7 @@ import type { CallEventType } from '../../src/call/event-types.js';
 import type { CallChange, Holder } from '../../src/call/ports.js';
 import { buildCallEvent } from '../../src/events/catalogue.js';
 
-export const NO_RESOURCES: CallResources = { dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
+const NO_RESOURCES: CallResources = { dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
 
 export function exampleCall(fields: Partial<Call> = {}): Call {
   return {

@@ -20,7 +20,7 @@ export interface Received {
 }
 
 /** How the receiver treats a request. */
-export type Behaviour =
+type Behaviour =
   | { kind: 'answer'; status: number; headers?: Record<string, string>; body?: string }
   /** Reads the request and never answers. */
   | { kind: 'hang' }

@@ -5,12 +5,10 @@ import { RedisLink, type RedisLinkOptions } from '../../src/redis/connection.js'
 import { Keys } from '../../src/redis/keys.js';
 import { OwnRedis } from './redis-server.js';
 
-export { OwnRedis } from './redis-server.js';
-
 /** Address of the run's redis-server. */
-export const redisUrl = (): string => inject('redisUrl');
+const redisUrl = (): string => inject('redisUrl');
 
-export const randomPrefix = (): string => `t${randomBytes(6).toString('hex')}:`;
+const randomPrefix = (): string => `t${randomBytes(6).toString('hex')}:`;
 
 /** A link, a key prefix of the test's own and a plain client for looking and for writing rubbish; closed at its end. */
 export async function openRedis(options: Partial<RedisLinkOptions> = {}, prefix = randomPrefix()) {
