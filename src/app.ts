@@ -41,7 +41,8 @@ export async function createApp(config: GatewayConfig, logger: Logger): Promise<
 export class App {
   readonly registry = new CallRegistry();
   readonly metrics: GatewayMetrics;
-  readonly #config: GatewayConfig;
+  #config: GatewayConfig;
+  #gate: TrunkGate;
   readonly #link: RedisLink;
   readonly #numbers: RedisNumbers;
   readonly #channels: RedisChannels;
@@ -61,6 +62,7 @@ export class App {
     private readonly sandbox: SandboxProcess | null,
   ) {
     this.#config = config;
+    this.#gate = new TrunkGate(config.trunks);
     this.metrics = new GatewayMetrics();
     this.#link = new RedisLink({ url: config.redis.url, name: `calltrack-${config.gateway.id}` });
     const keys = new Keys(config.redis.keyPrefix);
@@ -87,7 +89,10 @@ export class App {
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
     this.#http = this.#buildHttp();
     this.metrics.beforeScrape(() => this.#fillGauges());
-    this.#link.on('up', () => inBackground(this.#publishNumbers()));
+    this.#link.on('up', () => {
+      logger.info({}, 'connected to Redis');
+      inBackground(this.#publishNumbers());
+    });
     this.#link.on('down', (reason) => logger.warn({ reason }, 'Redis is away'));
   }
 
@@ -115,6 +120,28 @@ export class App {
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
+  }
+
+  /**
+   * A checked configuration in the place of the present one. Calls in progress keep their route; the next call goes by
+   * the new one. Addresses of Redis, engines, HTTP and folders are those of the start.
+   */
+  reload(config: GatewayConfig): void {
+    const { gateway, http, redis, engines, recordings } = this.#config;
+    const { maxCalls, maxCallsPerSecond, setupTimeout } = config.engines;
+    this.#config = {
+      ...config,
+      gateway,
+      http,
+      redis,
+      recordings,
+      engines: { ...engines, maxCalls, maxCallsPerSecond, setupTimeout },
+    };
+    this.#gate = new TrunkGate(config.trunks);
+    this.#dispatcher.update(config.webhooks);
+    this.metrics.forgetGauges();
+    inBackground(this.#publishNumbers());
+    this.logger.info({}, 'configuration reloaded');
   }
 
   /** Takes no new calls, waits for the last one to end, then stops. */
@@ -165,11 +192,10 @@ export class App {
   #deps(keys: Keys): CallDeps {
     const { logger } = this;
     const config = () => this.#config;
-    const gate = new TrunkGate(this.#config.trunks);
     const load = new LoadGate();
     const deps: CallDeps = {
       config,
-      gate: (address) => gate.find(address),
+      gate: (address) => this.#gate.find(address),
       sip: this.#sip,
       media: this.#media,
       admissions: new RedisAdmissions(this.#link, keys, this.#channels.held, {
@@ -250,7 +276,6 @@ export class App {
   }
 
   async #publishNumbers(): Promise<void> {
-    this.logger.info({}, 'connected to Redis');
     await this.#numbers.write(this.#config.numbers).catch((error: unknown) => {
       this.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
     });

@@ -23,6 +23,19 @@ logger.info({ config: redact(config) }, 'configuration');
 const app = await createApp(config, logger);
 await app.start();
 
+// Checked as a whole first: a wrong file changes nothing and says why.
+process.on('SIGHUP', () => {
+  inBackground(
+    loadConfig(values.config).then(
+      (reloaded) => app.reload(reloaded),
+      (error: unknown) => {
+        const issues = error instanceof ConfigError ? error.issues.map(formatIssue) : [String(error)];
+        logger.error({ issues }, 'configuration not reloaded');
+      },
+    ),
+  );
+});
+
 let draining = false;
 function end(work: Promise<void>): void {
   inBackground(
