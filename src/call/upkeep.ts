@@ -46,7 +46,9 @@ export class Upkeep {
       for (const id of lost) this.callTaken(id);
       // Without SIP nobody can be hung up: another gateway does it, or we do later.
       if (!this.deps.sip.up) return;
-      for (const orphan of await this.leases.claimOrphans()) await endOrphan(orphan, this.deps);
+      // Side by side: a far end that does not answer must not hold up the others until their claim runs out.
+      const orphans = await this.leases.claimOrphans();
+      await Promise.all(orphans.map((orphan) => endOrphan(orphan, this.deps)));
     } catch (error) {
       this.logger.debug({ err: toError(error) }, 'upkeep waits for Redis');
     }
