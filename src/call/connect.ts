@@ -171,7 +171,7 @@ function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
 
 function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteConfig, sipAddress: string) {
   const { caller } = session.call;
-  const ringMs = route.steps.reduce((sum, step) => sum + step.for * step.dial.length, 0);
+  const ringMs = route.steps.reduce((sum, step) => sum + step.for * (step.dial?.length ?? 0), 0);
   return {
     uri: `sip:${session.id}@${sipAddress}`,
     sdp: invite.sdp,

@@ -44,7 +44,7 @@ export class RouteWalk {
 
   /** Reserves the first target's channel while FreeSWITCH still sets up its side. */
   prepare(): void {
-    const first = this.route.steps[0]?.dial[0];
+    const first = this.route.steps[0]?.dial?.[0];
     if (first === undefined) return;
     this.#first = this.#reserve(first);
     // Looked at when the dial-back is there; until then a rejection is nobody's.
@@ -105,7 +105,7 @@ export class RouteWalk {
     const { call } = this.session;
     const attempt = this.session.own(
       this.deps.sip.invite({
-        uri: target.uri,
+        uri: target.gateways[0]?.uri ?? '',
         sdp: dialBack.sdp,
         from: {
           user: target.fixedCallerId ?? call.caller.number ?? 'anonymous',

@@ -15,7 +15,9 @@ export function checkConfig(config: unknown): Finding[] {
     ...checkNames(draft),
     ...checkEngines(draft),
     ...checkTrunks(draft),
+    ...checkLines(draft),
     ...checkDestinations(draft),
+    ...checkSchedules(draft),
     ...checkRoutes(draft),
     ...checkSites(draft),
     ...checkNumbers(draft),
@@ -40,6 +42,7 @@ function checkNames(draft: Draft): Finding[] {
     ...checkDoubles(ids('trunks', trunks), 'trunk'),
     // A step names lines and destinations alike, so they share one set of names.
     ...checkDoubles([...ids('lines', lines), ...ids('destinations', destinations)], 'line or destination'),
+    ...checkDoubles(ids('schedules', draft.schedules), 'schedule'),
     ...checkDoubles(ids('routes', routes), 'route'),
     ...checkDoubles(ids('sites', sites), 'site'),
     ...checkDoubles(ids('webhooks', webhooks), 'webhook'),
@@ -120,6 +123,31 @@ function checkTrunks({ trunks }: Draft): Finding[] {
   return [...findings, ...checkDoubles(ranges, 'source range')];
 }
 
+function checkLines({ lines }: Draft): Finding[] {
+  const findings = lines.flatMap((line, at): Finding[] => {
+    if ((line.uri === undefined) !== (line.register === undefined)) return [];
+    return [
+      { path: ['lines', at], message: 'needs either "uri" (a fixed address) or "register" (it registers with us)' },
+    ];
+  });
+  const users = lines.map((line, at) => ({
+    value: line.register?.username,
+    path: ['lines', at, 'register', 'username'],
+  }));
+  return [...findings, ...checkDoubles(users, 'user name')];
+}
+
+/** A schedule that never opens is a route that never answers: nobody means that. */
+function checkSchedules({ schedules }: Draft): Finding[] {
+  return schedules.flatMap((schedule, at): Finding[] => {
+    const hours = [schedule.weekly, schedule.exceptions].flatMap(
+      (days) => Object.values(days ?? {}).flat() as unknown[],
+    );
+    if (hours.length > 0) return [];
+    return [{ path: ['schedules', at, 'weekly'], message: 'never opens; give at least one day its hours' }];
+  });
+}
+
 function checkDestinations({ destinations, trunks }: Draft): Finding[] {
   return destinations.flatMap((destination, at) => {
     const path = ['destinations', at, 'trunk'];
@@ -132,8 +160,9 @@ function checkDestinations({ destinations, trunks }: Draft): Finding[] {
   });
 }
 
-function checkRoutes({ routes, lines, destinations }: Draft): Finding[] {
+function checkRoutes({ routes, lines, destinations, schedules }: Draft): Finding[] {
   const targets = namesOf([...destinations, ...lines]);
+  const scheduleNames = namesOf(schedules);
   return routes.flatMap((route, at) => {
     const dialled: Named[] = [];
     const findings = (route.steps ?? []).flatMap((step, index) => {
@@ -143,6 +172,13 @@ function checkRoutes({ routes, lines, destinations }: Draft): Finding[] {
       if (index === 0 && !when.includes('always')) {
         found.push({ path: [...path, 'when'], message: 'the first step is always tried; leave "when" out' });
       }
+      if ((step.dial === undefined) === (step.announce === undefined)) {
+        found.push({ path, message: 'needs either "dial" or "announce"' });
+      }
+      if (step.announce !== undefined && index < (route.steps?.length ?? 0) - 1) {
+        found.push({ path: [...path, 'announce'], message: 'ends the route; steps after it are never reached' });
+      }
+      found.push(...checkReference(step.during, [...path, 'during'], scheduleNames, 'schedule'));
       step.dial?.forEach((target, n) => {
         const place = [...path, 'dial', n];
         dialled.push({ value: target, path: place });

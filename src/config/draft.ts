@@ -27,9 +27,15 @@ const draftSchema = z.object({
       outbound: z.unknown(),
     }),
   ),
-  lines: list(group({ id: text })),
+  lines: list(group({ id: text, uri: text, register: group({ username: text }).optional() })),
   destinations: list(group({ id: text, trunk: text })),
-  routes: list(group({ id: text, steps: list(group({ dial: texts, when: z.unknown() })) })),
+  schedules: list(group({ id: text, weekly: z.unknown(), exceptions: z.unknown() })),
+  routes: list(
+    group({
+      id: text,
+      steps: list(group({ dial: texts.optional(), announce: text, during: text, when: z.unknown() })),
+    }),
+  ),
   sites: list(group({ id: text, defaultRoute: text, webhooks: texts })),
   numbers: list(group({ number: text, site: text, route: text })),
   webhooks: list(group({ id: text, url: text, secret: text, events: texts, allowPrivate: z.unknown() })),

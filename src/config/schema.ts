@@ -66,8 +66,17 @@ const engines = z.strictObject({
   maxCallsPerSecond: z.int().min(1).default(30),
 });
 
+/** One of a carrier's gateways: the lowest priority first; within one priority calls are shared by weight (RFC 2782). */
+const carrierGateway = z.strictObject({
+  uri: sipUri,
+  priority: z.int().min(0).max(65_535).default(1),
+  weight: z.int().min(1).max(65_535).default(1),
+});
+
 const trunk = z.strictObject({
   id,
+  /** Limit of inbound and outbound calls together, beside the limits of each. */
+  channels,
   inbound: z
     .strictObject({
       from: z.array(cidr).min(1),
@@ -82,15 +91,59 @@ const trunk = z.strictObject({
         .prefault({ country: 'RU' }),
       /** Believe P-Asserted-Identity from this source; from anyone else it is ignored. */
       trustAssertedIdentity: z.boolean().default(false),
+      /** No call for so long means that something is wrong: `trunk.down` with the reason `silence`. */
+      silence: durationOf('1h', 7 * 86_400_000, '7d').optional(),
     })
     .optional(),
   outbound: z
     .strictObject({
-      to: sipUri,
+      /** One gateway of the carrier's, or several. A name without a port is looked up by SRV (RFC 3263). */
+      to: z.union([sipUri.transform((uri) => [carrierGateway.parse({ uri })]), z.array(carrierGateway).min(1).max(20)]),
       channels,
       /** `passthrough`: the caller's number; otherwise a fixed number. */
       callerId: z.union([z.literal('passthrough'), e164]).default('passthrough'),
+      /** Say the caller's number in P-Asserted-Identity too (RFC 3325). */
+      assertedIdentity: z.boolean().default(false),
+      /** Say the tracking number in Diversion (RFC 5806), so that the carrier accepts a caller's number that is not ours. */
+      diversion: z.boolean().default(false),
+      /** How the carrier wants numbers: `+7495…`, `7495…`, `8495…` (the country's own way) or `007495…`. */
+      numbers: z
+        .strictObject({
+          format: z.enum(['e164', 'plain', 'national', 'international']).default('e164'),
+          prefix: z
+            .string()
+            .regex(/^[\d*#]{0,12}$/, 'digits, "*" and "#", at most 12')
+            .default(''),
+        })
+        .prefault({}),
+      /** Offered to the carrier, in this order. */
+      codecs: z
+        .array(z.enum(['PCMA', 'PCMU']))
+        .min(1)
+        .default(['PCMA', 'PCMU']),
+      /** New calls a second that the carrier takes; one above it waits for `queue` at most, then the step goes on. */
+      callsPerSecond: z.number().positive().max(1000).nullable().default(null),
+      queue: durationOf('500ms', 10_000, '10s'),
       auth: credentials.optional(),
+    })
+    .optional(),
+  /** For carriers that send calls only to who has registered. */
+  register: z
+    .strictObject({
+      registrar: sipUri,
+      username: z.string().min(1),
+      password: z.string().min(1),
+      expires: durationOf('5m', 86_400_000, '24h'),
+    })
+    .optional(),
+  /** Asks each gateway of the carrier by OPTIONS: after `down` silences it is not dialled, after `up` answers it is again. */
+  health: z
+    .strictObject({
+      options: durationOf('30s', 3_600_000, '1h'),
+      down: z.int().min(1).max(100).default(3),
+      up: z.int().min(1).max(100).default(2),
+      /** After its return a gateway gets a growing share of its calls for so long. */
+      ramp: durationOf('60s', 3_600_000, '1h'),
     })
     .optional(),
   /** What this carrier answers when it is full: `status`, `status/Q.850 cause` or `status/text`. */
@@ -99,14 +152,47 @@ const trunk = z.strictObject({
     .default(['503']),
 });
 
-const line = z.strictObject({ id, uri: sipUri, channels, auth: credentials.optional() });
+/** What a header of ours may tell the agent's phone or PBX. */
+export const HEADER_FIELDS = [
+  'call.id',
+  'session.id',
+  'visitor.id',
+  'source',
+  'campaign',
+  'keyword',
+  'landingPage',
+  'trackingNumber',
+  'site',
+] as const;
+
+const line = z.strictObject({
+  id,
+  /** A fixed address; or `register`, for a phone that registers with us. */
+  uri: sipUri.optional(),
+  register: credentials.optional(),
+  channels,
+  auth: credentials.optional(),
+  /** What the phone shows beside the number: the caller's own name, or where he comes from ("yandex / sofas"). */
+  display: z.enum(['name', 'source']).default('name'),
+  /** Headers for pop-ups: name → what it says. */
+  headers: z
+    .record(z.string().regex(/^X-[A-Za-z0-9-]{1,40}$/, 'a header name that begins with "X-"'), z.enum(HEADER_FIELDS))
+    .default({}),
+});
 
 const destination = z.strictObject({ id, trunk: id, number: e164, channels });
 
 const STEP_CONDITIONS = ['always', 'overflow', 'no-answer', 'busy', 'unreachable'] as const;
 const condition = z.enum(STEP_CONDITIONS);
+export const STRATEGIES = ['in-order', 'all-at-once', 'round-robin', 'least-recent'] as const;
 const step = z.strictObject({
-  dial: z.array(id).min(1),
+  /** Lines and destinations; or `announce`, which ends the route. */
+  dial: z.array(id).min(1).optional(),
+  /** Sound file or tone_stream for who has come this far, unbilled; then he is refused. */
+  announce: z.string().min(1).optional(),
+  strategy: z.enum(STRATEGIES).default('in-order'),
+  /** Only while this schedule is open. */
+  during: id.optional(),
   /** When a later step is tried: why the steps before it failed. The first step is always tried. */
   when: z.union([condition.transform((one) => [one]), z.array(condition).min(1)]).prefault('always'),
   for: durationOf('30s', 600_000, '10m'),
@@ -133,11 +219,39 @@ export type Scope = (typeof SCOPES)[number];
 const route = z.strictObject({
   id,
   steps: z.array(step).min(1).max(20),
+  /** How long the caller may hear ringing over all steps. */
+  for: durationOf('3m', 1_800_000, '30m'),
+  /** Ring again in a later step what answered busy, declined or unknown. */
+  retryRefused: z.boolean().default(false),
   recording: z.strictObject({ mode: z.enum(['always', 'never']).default('always') }).prefault({}),
   /** Sound file or tone_stream that a lost caller hears, unbilled, before the refusal. */
   announcement: z.string().min(1).optional(),
   /** After this the call is ended, whoever still talks. */
   maxDuration: durationOf('2h', 86_400_000, '24h'),
+});
+
+const dayTime = z
+  .string()
+  .regex(
+    /^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/,
+    'like "09:00-18:00"; past midnight as two ranges',
+  );
+const isoDay = z.iso.date('a day like "2027-01-01"');
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+/** Opening hours in the site's time zone. */
+const schedule = z.strictObject({
+  id,
+  weekly: z.strictObject(
+    Object.fromEntries(WEEKDAYS.map((day) => [day, z.array(dayTime).default([])])) as Record<
+      (typeof WEEKDAYS)[number],
+      z.ZodDefault<z.ZodArray<typeof dayTime>>
+    >,
+  ),
+  /** Days that are closed whatever the week says. */
+  holidays: z.array(isoDay).default([]),
+  /** Days with hours of their own. */
+  exceptions: z.record(isoDay, z.array(dayTime)).default({}),
 });
 
 const site = z.strictObject({
@@ -188,10 +302,22 @@ export const configSchema = z.strictObject({
   trunks: z.array(trunk).min(1),
   lines: z.array(line).default([]),
   destinations: z.array(destination).default([]),
+  schedules: z.array(schedule).default([]),
   routes: z.array(route).min(1),
   sites: z.array(site).min(1),
   numbers: z.array(number).default([]),
   webhooks: z.array(webhook).default([]),
+  /** Share of a limit in use at which `capacity.high` is told; it is told again only after falling well below. */
+  capacity: z.strictObject({ high: z.number().min(0.1).max(1).default(0.8) }).prefault({}),
+  /** For the lines that register with us. */
+  registrar: z
+    .strictObject({
+      realm: z.string().min(1).max(64).default('calltrack'),
+      minExpires: durationOf('60s', 3_600_000, '1h'),
+      maxExpires: durationOf('1h', 86_400_000, '24h'),
+      maxContacts: z.int().min(1).max(20).default(3),
+    })
+    .prefault({}),
   recordings: z
     .strictObject({
       /** Where finished recordings are kept. */
@@ -221,10 +347,12 @@ export const configSchema = z.strictObject({
 /** The configuration after defaults; durations are milliseconds. */
 export type GatewayConfig = z.output<typeof configSchema>;
 export type TrunkConfig = GatewayConfig['trunks'][number];
+export type CarrierGateway = z.output<typeof carrierGateway>;
 export type LineConfig = GatewayConfig['lines'][number];
 export type DestinationConfig = GatewayConfig['destinations'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
 export type SiteConfig = GatewayConfig['sites'][number];
+export type ScheduleConfig = GatewayConfig['schedules'][number];
 export type WebhookConfig = GatewayConfig['webhooks'][number];
 export type AccessKeyConfig = GatewayConfig['access']['keys'][number];
 

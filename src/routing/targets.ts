@@ -1,12 +1,13 @@
 import type { ChannelRequest } from '../call/ports.js';
-import type { GatewayConfig } from '../config/schema.js';
+import type { CarrierGateway, GatewayConfig } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
 
 /** Something a step may dial, with everything that dialling it needs. */
 export interface Target {
   kind: 'destination' | 'line';
   id: string;
-  uri: string;
+  /** Where to send the INVITE: a line has one address, a trunk may have several gateways. */
+  gateways: readonly CarrierGateway[];
   auth: { username: string; password: string } | null;
   /** Shown as the caller; null: the caller's own number. */
   fixedCallerId: string | null;
@@ -22,7 +23,7 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
     return {
       kind: 'line',
       id,
-      uri: line.uri,
+      gateways: line.uri ? [{ uri: line.uri, priority: 1, weight: 1 }] : [],
       auth: line.auth ?? null,
       fixedCallerId: null,
       capacityCodes: [],
@@ -37,7 +38,7 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
   return {
     kind: 'destination',
     id,
-    uri: withUser(trunk.outbound.to, destination.number),
+    gateways: trunk.outbound.to.map((gateway) => ({ ...gateway, uri: withUser(gateway.uri, destination.number) })),
     auth: trunk.outbound.auth ?? null,
     fixedCallerId: trunk.outbound.callerId === 'passthrough' ? null : trunk.outbound.callerId,
     capacityCodes: trunk.capacityCodes,

@@ -5,7 +5,9 @@ import { isFinalForTarget, nextStepIndex } from '../../src/routing/plan.js';
 function route(...conditions: RouteConfig['steps'][number]['when'][]): RouteConfig {
   return {
     id: 'r',
-    steps: conditions.map((when, index) => ({ dial: [`t${index}`], when, for: 1000 })),
+    steps: conditions.map((when, index) => ({ dial: [`t${index}`], strategy: 'in-order', when, for: 1000 })),
+    for: 1000,
+    retryRefused: false,
     recording: { mode: 'always' },
     maxDuration: 1000,
   };

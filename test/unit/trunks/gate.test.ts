@@ -4,7 +4,7 @@ import { TrunkGate } from '../../../src/trunks/gate.js';
 
 function trunk(id: string, ...from: string[]): TrunkConfig {
   const inbound = { from, channels: null, numbers: { country: 'RU' }, trustAssertedIdentity: false };
-  return { id, capacityCodes: [], inbound };
+  return { id, channels: null, capacityCodes: [], inbound };
 }
 
 const gate = new TrunkGate([
@@ -13,7 +13,7 @@ const gate = new TrunkGate([
   trunk('host', '203.0.113.9', '2001:db8::7'),
   trunk('sloppy', '198.51.100.77/24'),
   trunk('mapped', '::ffff:192.0.2.0/120'),
-  { id: 'outbound-only', capacityCodes: [] },
+  { id: 'outbound-only', channels: null, capacityCodes: [] },
 ]);
 
 describe('TrunkGate', () => {

@@ -1,0 +1,53 @@
+import type { CarrierGateway, STRATEGIES } from '../config/schema.js';
+
+export type Strategy = (typeof STRATEGIES)[number];
+
+/** What the strategies look at beside the order in which the targets are written. */
+export interface Rotation {
+  /** How often this step has been walked before, over all gateways. */
+  turn: number;
+  /** When each target last had a call, ms since the epoch; absent: never. */
+  lastUsed: ReadonlyMap<string, number>;
+}
+
+/** The order in which a step's targets are tried (or, with `all-at-once`, recorded). */
+export function orderTargets(targets: readonly string[], strategy: Strategy, rotation: Rotation): string[] {
+  switch (strategy) {
+    case 'in-order':
+    case 'all-at-once':
+      return [...targets];
+    case 'round-robin': {
+      const first = targets.length === 0 ? 0 : rotation.turn % targets.length;
+      return [...targets.slice(first), ...targets.slice(0, first)];
+    }
+    case 'least-recent':
+      // Sorting is stable: those that never had a call keep the order in which they are written.
+      return [...targets].sort((a, b) => (rotation.lastUsed.get(a) ?? 0) - (rotation.lastUsed.get(b) ?? 0));
+  }
+}
+
+/**
+ * The order in which a carrier's gateways are tried (RFC 2782): the lowest priority first; within one priority each
+ * comes next with a chance by its weight. `share` (0 to 1) lessens the weight of a gateway that has just come back.
+ */
+export function orderGateways(
+  gateways: readonly CarrierGateway[],
+  random: () => number,
+  share: (uri: string) => number = () => 1,
+): CarrierGateway[] {
+  const priorities = [...new Set(gateways.map(({ priority }) => priority))].sort((a, b) => a - b);
+  return priorities.flatMap((priority) => {
+    const left = gateways.filter((gateway) => gateway.priority === priority);
+    const ordered: CarrierGateway[] = [];
+    while (left.length > 0) ordered.push(...left.splice(draw(left, random, share), 1));
+    return ordered;
+  });
+}
+
+function draw(gateways: CarrierGateway[], random: () => number, share: (uri: string) => number): number {
+  const weights = gateways.map(({ uri, weight }) => weight * share(uri));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let at = random() * total;
+  const index = weights.findIndex((weight) => (at -= weight) < 0);
+  return index < 0 ? 0 : index;
+}
