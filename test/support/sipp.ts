@@ -11,7 +11,7 @@ export interface SippOptions {
   /** A file of test/fixtures/sipp, without `.xml`. */
   scenario: string;
   values?: ScenarioValues;
-  /** Loopback address of its own: SIP on 5060 unless `port` says otherwise, RTP from 6000 up. */
+  /** Loopback address of its own: SIP on 5060 and RTP from 6000 up, unless `port` says otherwise. */
   address: string;
   port?: number;
   /** Where calls go; a business has none. */
@@ -98,7 +98,7 @@ function sippArguments(options: SippOptions): string[] {
   return [
     ...(remote === undefined ? [] : [`${remote.host}:${remote.port}`]),
     ...['-sf', 'scenario.xml', '-i', address, '-p', String(options.port ?? 5060), '-bind_local'],
-    ...['-mi', address, '-mp', '6000', '-ci', address, '-t', tcp ? 't1' : 'u1'],
+    ...['-mi', address, '-mp', String(mediaPort(options)), '-ci', address, '-t', tcp ? 't1' : 'u1'],
     ...['-m', String(calls), '-r', String(options.callsPerSecond ?? 10), '-l', String(options.atOnce ?? calls)],
     ...['-timeout', `${options.timeoutSeconds ?? 60}s`, '-timeout_error', '-nostdin', '-buff_size', '1000000'],
     ...['-trace_err', '-error_file', 'errors.log', '-trace_msg', '-message_file', 'messages.log'],
@@ -106,6 +106,9 @@ function sippArguments(options: SippOptions): string[] {
     ...(options.extra ?? []),
   ];
 }
+
+/** Two at one address, told apart by their SIP port, do not meet at their RTP ports either. */
+const mediaPort = ({ port = 5060 }: SippOptions): number => 6000 + 100 * (port - 5060);
 
 async function readIfThere(file: string): Promise<string> {
   try {

@@ -68,7 +68,9 @@ export class Stage {
     await this.#gateway?.stop();
     this.#client?.disconnect();
     await Promise.all([this.#engines?.stop(), this.#redis?.remove(), this.#receiver?.stop()]);
-    await rm(this.#folder, { recursive: true, force: true });
+    // Recordings may be listened to after a failure.
+    if (process.env['CALLTRACK_TEST_KEEP'] === undefined) await rm(this.#folder, { recursive: true, force: true });
+    else process.stderr.write(`kept ${this.#folder}\n`);
     this.addresses.release();
   }
 

@@ -12,6 +12,11 @@ export interface Heard {
   tones: (number | undefined)[];
 }
 
+/** A tenth of a second: a packet that came late shifts the phase of a tone, and a longer window would not find it then. */
+const WINDOW_SAMPLES = 800;
+/** Share of the windows in which a channel's tone must be heard. */
+const CONSTANT = 0.75;
+
 /** What is in a recording. The first and last fifth are left out of the tones: there one side may not yet speak. */
 export async function listen(file: string, frequenciesHz: number[] = [CALLER_HZ, BUSINESS_HZ]): Promise<Heard> {
   const wav = await readWav(file);
@@ -19,6 +24,14 @@ export async function listen(file: string, frequenciesHz: number[] = [CALLER_HZ,
   return {
     seconds: wav.frames / wav.sampleRate,
     sampleRate: wav.sampleRate,
-    tones: wav.channels.map((samples) => dominantTone(samples.subarray(from, wav.frames - from), frequenciesHz)),
+    tones: wav.channels.map((samples) => constantTone(samples.subarray(from, wav.frames - from), frequenciesHz)),
   };
+}
+
+function constantTone(samples: Int16Array, frequenciesHz: number[]): number | undefined {
+  const windows = Math.floor(samples.length / WINDOW_SAMPLES);
+  const heard = Array.from({ length: windows }, (_, i) =>
+    dominantTone(samples.subarray(i * WINDOW_SAMPLES, (i + 1) * WINDOW_SAMPLES), frequenciesHz),
+  );
+  return frequenciesHz.find((hz) => heard.filter((tone) => tone === hz).length > windows * CONSTANT);
 }

@@ -235,14 +235,15 @@ export class Uac {
     connection.reply(id, 'OK', `${sent}|${transactionId}|Msg sent:|\r\n${request.toString()}`);
   }
 
-  #nextHop(uri: string): Hop {
-    const parsed = parseUri(parseNameAddr(uri)?.uri ?? uri);
-    if (!parsed) throw new Refusal(`invalid request-uri: ${uri}`);
+  #nextHop(target: string): Hop {
+    const uri = target.replace(/^.*<([^>]*)>.*$/, '$1');
+    const parsed = parseUri(uri);
+    if (!parsed) throw new Refusal(`invalid request-uri: ${target}`);
     const transport = parsed.params.get('transport')?.toLowerCase() ?? 'udp';
     if (parsed.scheme !== 'sip' || (transport !== 'udp' && transport !== 'tcp')) {
       throw new Refusal('requested protocol/transport not available');
     }
-    return this.stack.resolve(parseNameAddr(uri)?.uri ?? uri);
+    return this.stack.resolve(uri);
   }
 
   #isSelf(uri: string): boolean {

@@ -43,13 +43,22 @@ export class Dialplan {
     fs.add(channel);
     channel.setCallState('RINGING');
     channel.setState('CS_EXECUTE');
+    try {
+      await this.#run(channel, leg);
+    } catch {
+      // No RTP port is left, or the like.
+      fs.hangup(channel, 'NORMAL_TEMPORARY_FAILURE');
+    }
+  }
+
+  async #run(channel: Channel, leg: InboundLeg): Promise<void> {
     const esl = ESL_ADDRESS.exec(leg.header('X-esl-outbound'));
     if (/^drachtio-fsmrf:/.test(channel.get('sip_user_agent') ?? '') && esl !== null) {
       await this.#runEndpoint(channel, esl[1] ?? '', Number(esl[2]));
     } else if (CALL_KEY.test(leg.header('X-CT-Call-Key')) && CALL_ID.test(leg.header('X-CT-Call-Id'))) {
       await this.#runCall(channel, leg);
     } else {
-      fs.hangup(channel, 'CALL_REJECTED');
+      this.services.fs.hangup(channel, 'CALL_REJECTED');
     }
   }
 
@@ -95,7 +104,8 @@ export class Dialplan {
     }
     const b = this.#dial(a, leg, callId);
     a.gone.signal.addEventListener('abort', () => {
-      if (b.channel.bridge === undefined) fs.hangup(b.channel, 'ORIGINATOR_CANCEL');
+      if (b.channel.bridge !== undefined) return;
+      fs.hangup(b.channel, b.channel.answered ? 'INCOMPATIBLE_DESTINATION' : 'ORIGINATOR_CANCEL');
     });
     const timer = setTimeout(() => fs.hangup(b.channel, 'NO_ANSWER'), this.options.ringSeconds * 1000);
     const outcome = await b.outcome;

@@ -56,6 +56,8 @@ export class OutboundLeg extends DialogLeg implements SipSide {
     invite.on('provisional', (response) => this.#onProvisional(response));
     invite.once('answered', (response, dialog) => {
       this.#final = true;
+      // A dialog made by the 200 itself has not seen that 200, and would refuse re-INVITEs as glare for ever.
+      dialog.localInvite = undefined;
       this.adopt(dialog);
       this.#onAnswered(response);
     });

@@ -10,6 +10,8 @@ export interface RecordingOptions {
   minSeconds: number;
   /** 0 = no limit. */
   limitSeconds: number;
+  /** Variables given for this recording alone; its events name them. */
+  variables?: ReadonlyMap<string, string>;
   isBridged: () => boolean;
   onLimit: () => void;
 }
@@ -42,6 +44,13 @@ export class Recording {
   static async start(path: string, options: RecordingOptions): Promise<Recording> {
     await mkdir(dirname(path), { recursive: true });
     return new Recording(path, await WavWriter.create(path, options.stereo ? 2 : 1), options);
+  }
+
+  get eventHeaders(): Record<string, string> {
+    const own = [...(this.options.variables ?? [])].map(
+      ([name, value]) => [`Recording-Variable-${name}`, value] as const,
+    );
+    return { 'Record-File-Path': this.path, ...Object.fromEntries(own) };
   }
 
   /** One tick. A leg that holds is not recorded meanwhile: FreeSWITCH's record bug gets no frames from it. */

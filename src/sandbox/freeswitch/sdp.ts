@@ -24,12 +24,21 @@ export interface RemoteAudio {
   holding: boolean;
 }
 
-/** The peer's audio with the codec that we like best (A-law first); undefined when there is none in common. */
+/** The peer's audio with the codec that we like best (A-law first); undefined when there is none in common, or no sense. */
 export function readSdp(sdp: string): RemoteAudio | undefined {
+  try {
+    return readAudio(sdp);
+  } catch {
+    // The parser leaves out what it did not find, whatever its types say.
+    return undefined;
+  }
+}
+
+function readAudio(sdp: string): RemoteAudio | undefined {
   const session = parse(sdp);
   const media = session.media.find((candidate) => candidate.type === 'audio' && candidate.protocol === 'RTP/AVP');
   if (media === undefined || media.port === 0) return undefined;
-  const names = codecNames(media.payloads ?? '', media.rtp);
+  const names = codecNames(media.payloads, media.rtp);
   const chosen = pickCodec(names);
   if (chosen === undefined) return undefined;
   const direction = directionOf(media.direction ?? session.direction);
@@ -45,10 +54,14 @@ export function readSdp(sdp: string): RemoteAudio | undefined {
 }
 
 /** Payload type → `PCMA/8000`, in the peer's order. */
-function codecNames(payloads: string, rtp: { payload: number; codec: string; rate?: number }[]): Map<number, string> {
+function codecNames(
+  payloads: string | number | undefined,
+  rtp: { payload: number; codec: string; rate?: number }[],
+): Map<number, string> {
   const mapped = new Map(rtp.map((entry) => [entry.payload, `${entry.codec.toUpperCase()}/${entry.rate ?? 8000}`]));
   const names = new Map<number, string>();
-  for (const text of payloads.split(/\s+/)) {
+  // A single payload type comes from the parser as a number.
+  for (const text of String(payloads ?? '').split(/\s+/)) {
     const payload = Number(text);
     const name = mapped.get(payload) ?? STATIC[payload];
     if (name !== undefined) names.set(payload, name);

@@ -116,6 +116,7 @@ export class Switch {
       bridgeRequired: flag('RECORD_BRIDGE_REQ'),
       minSeconds: Number(own.get('RECORD_MIN_SEC') ?? channel.get('RECORD_MIN_SEC') ?? 0),
       limitSeconds,
+      variables: own,
       isBridged: () => channel.bridge !== undefined,
       onLimit: () => this.#track(this.stopRecording(channel, path)),
     };
@@ -126,8 +127,7 @@ export class Switch {
       return false;
     }
     channel.media.recordings.set(path, recording);
-    const variables = Object.fromEntries([...own].map(([name, value]) => [`Recording-Variable-${name}`, value]));
-    channel.fire('RECORD_START', { 'Record-File-Path': path, ...variables });
+    channel.fire('RECORD_START', recording.eventHeaders);
     if (!channel.isUp()) await this.stopRecording(channel, path);
     return true;
   }
@@ -144,7 +144,7 @@ export class Switch {
     channel.set('record_ms', String(Math.floor(result.samples / 8)));
     channel.set('record_completion_cause', result.cause);
     if (result.discarded) channel.set('RECORD_DISCARDED', 'true');
-    channel.fire('RECORD_STOP', { 'Record-File-Path': path, 'Record-Completion-Cause': result.cause });
+    channel.fire('RECORD_STOP', { ...recording.eventHeaders, 'Record-Completion-Cause': result.cause });
     return true;
   }
 

@@ -84,6 +84,7 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
       { cbProvisional: (response: SrfResponse) => progress.push(response.status) },
     );
     const invite = await incoming();
+    expect(invite.arrival.protocol).toBe(protocol);
     expect(invite.request.from?.uri).toBe(`sip:gateway@127.0.0.1:${server.sipPort}`);
     expect(invite.request.headers.get('X-Own')).toBe('yes');
     expect(invite.request.contact).toBeDefined();

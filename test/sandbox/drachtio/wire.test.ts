@@ -341,14 +341,19 @@ describe('drachtio wire protocol', () => {
     const soup = fc
       .array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 8 })), { maxLength: 80 })
       .map((parts) => parts.join(''));
+    // Its connection may be ended for what it says, which is right.
+    const babbler = await connectRaw();
     for (const text of fc.sample(soup, 200)) {
       wire.send(`OPTIONS sip:x SIP/2.0\r\n${text}\r\n\r\n`, server.sipPort);
       wire.send(text, server.sipPort);
-      app.send(`sip||\r\nOPTIONS ${text.slice(0, 20)} SIP/2.0\r\n${text}\r\n\r\n`);
-      app.send(`sip|${text.replaceAll('|', '')}|x\r\n${text}`);
+      babbler.send(`sip||\r\nOPTIONS ${text.slice(0, 20)} SIP/2.0\r\n${text}\r\n\r\n`);
+      babbler.send(`sip|${text.replaceAll('|', '')}|x\r\n${text}`);
     }
     expect((await app.ask('ping'))[4]).toBe('pong');
-    wire.send(wireRequest(wire.port, { callId: 'after-all' }), server.sipPort);
-    await app.next((text) => isSip(text) && text.includes('after-all'));
+    const last = wireRequest(wire.port, { callId: 'after-all' });
+    await vi.waitFor(() => {
+      wire.send(last, server.sipPort); // again: the burst may have filled the socket's buffer
+      expect(app.received.some((text) => isSip(text) && text.includes('after-all'))).toBe(true);
+    }, 10_000);
   });
 });
