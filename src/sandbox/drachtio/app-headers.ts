@@ -13,7 +13,7 @@ export interface LocalAddress {
 }
 
 /** `@localhost` stands for the server's own address, which an application cannot know. */
-export function fillLocalHost(value: string, local: LocalAddress): string {
+function fillLocalHost(value: string, local: LocalAddress): string {
   return value.replace(/@localhost(?::\d+)?/gi, `@${formatHostPort(local.host, local.port)}`);
 }
 

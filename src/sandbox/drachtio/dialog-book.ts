@@ -37,8 +37,11 @@ export class DialogBook {
     return this.#records.get(id);
   }
 
+  /** Of answered calls only: two legs of one call may share a Call-ID while they are being set up. */
   findByCallId(callId: string): DialogRecord | undefined {
-    for (const record of this.#records.values()) if (record.dialog.callId === callId) return record;
+    for (const record of this.#records.values()) {
+      if (record.dialog.callId === callId && record.dialog.state === 'confirmed') return record;
+    }
     return undefined;
   }
 }

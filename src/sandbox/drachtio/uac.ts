@@ -16,7 +16,8 @@ interface OutgoingCall {
   readonly records: Map<string, DialogRecord>;
   /** Where the application wanted it sent, whatever the Request-URI says. */
   readonly proxy: Hop | undefined;
-  answered: boolean;
+  /** The first 2xx. */
+  answeredBy: SipResponse | undefined;
 }
 
 const METHODS =
@@ -102,22 +103,26 @@ export class Uac {
 
   /** An INVITE of ours from its first response to its last. */
   #follow(id: string, owner: AppConnection, transaction: ClientTransaction, proxy: Hop | undefined): void {
-    const call: OutgoingCall = { id, owner, transaction, proxy, records: new Map(), answered: false };
+    const call: OutgoingCall = { id, owner, transaction, proxy, records: new Map(), answeredBy: undefined };
     this.#calls.set(id, call);
     transaction.on('response', (response, arrival) => this.#onInviteResponse(call, response, arrival));
-    transaction.once('terminated', () => this.#calls.delete(id));
+    transaction.once('terminated', () => {
+      this.#calls.delete(id);
+      endEarly(call);
+    });
   }
 
   #onInviteResponse(call: OutgoingCall, response: SipResponse, arrival: Arrival | undefined): void {
     const { transaction, owner } = call;
-    const isSuccess = response.status >= 200 && response.status < 300;
-    if (response.status > 100 && response.status < 300) {
-      const record = this.#recordFor(call, response);
-      // A repeated 2xx, or one of another fork: the application has had its answer.
-      if (isSuccess && !this.#confirm(call, record, response, arrival)) return;
+    if (response.status >= 200 && response.status < 300) {
+      if (call.answeredBy) this.#hangUpFork(call, response);
+      else this.#confirm(call, this.#recordFor(call, response), response, arrival);
+      if (call.answeredBy !== response) return;
+    } else if (response.status > 100 && response.status < 200) {
+      if (response.toTag !== undefined) this.#recordFor(call, response);
     } else if (response.status >= 300) {
-      for (const { dialog } of call.records.values()) dialog.terminate();
       this.#calls.delete(call.id);
+      endEarly(call);
       // invite-in-progress.cpp: 32 s after its CANCEL the INVITE is dropped without telling anyone.
       if (transaction.cancelTimedOut) return;
     }
@@ -125,22 +130,26 @@ export class Uac {
     owner.send(sipToApp(cameFrom(transaction.hop, arrival), response, { transactionId: call.id, dialogId }));
   }
 
-  /** True for the first 2xx of the call. */
-  #confirm(call: OutgoingCall, record: DialogRecord, response: SipResponse, arrival: Arrival | undefined): boolean {
+  /** The first 2xx of the call. */
+  #confirm(call: OutgoingCall, record: DialogRecord, response: SipResponse, arrival: Arrival | undefined): void {
     const { dialog } = record;
-    if (dialog.state !== 'early') return false;
     dialog.confirm(response);
     setReturnPath(dialog, call, arrival);
-    if (call.answered) {
-      dialog.ack(response);
-      dialog.request('BYE');
-      return false;
-    }
-    call.answered = true;
+    this.dialogs.add(record); // the id is the same for all forks, and is now this one's
     this.#calls.delete(call.id);
+    call.answeredBy = response;
     record.unacknowledged = response;
     record.hangUpAfterAck = call.transaction.isCancelled;
-    return true;
+  }
+
+  /** The application has had its answer: a repeated 2xx is left to the dialog, another fork's is hung up. */
+  #hangUpFork(call: OutgoingCall, response: SipResponse): void {
+    const known = call.records.get(response.toTag ?? '')?.dialog;
+    if (known && known.state !== 'early') return;
+    const dialog = known ?? Dialog.asUac(this.stack.dialogHost, call.transaction.request, response);
+    dialog.confirm(response);
+    dialog.ack(response);
+    dialog.request('BYE');
   }
 
   #recordFor(call: OutgoingCall, response: SipResponse): DialogRecord {
@@ -250,6 +259,11 @@ export class Uac {
     const { address, port } = this.stack.resolve(uri);
     return address === this.stack.host && port === this.stack.port;
   }
+}
+
+/** Forks that rang and did not answer. */
+function endEarly({ records }: OutgoingCall): void {
+  for (const { dialog } of records.values()) if (dialog.state === 'early') dialog.terminate();
 }
 
 function parseRequestLine(line: string): { method: string; uri: string } {

@@ -171,7 +171,9 @@ export class Uas {
 
   #forget(open: OpenRequest): void {
     this.#settle(open);
-    if (open.record) open.transaction.respond(500); // nta answers what is destroyed unanswered
+    if (open.record)
+      open.transaction.respond(500); // nta answers what is destroyed unanswered
+    else open.transaction.terminate();
   }
 
   #send(open: OpenRequest, status: number, sip: AppMessage['sip']): SipResponse {

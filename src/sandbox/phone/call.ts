@@ -306,7 +306,7 @@ export abstract class PhoneCall {
 }
 
 /** The final response, which a client transaction gives in any case: its own 408 or 503 at worst. */
-export async function finalResponse(transaction: ClientTransaction, timeoutMs: number): Promise<SipResponse> {
+async function finalResponse(transaction: ClientTransaction, timeoutMs: number): Promise<SipResponse> {
   const latch = new Latch<SipResponse>(`final response to ${transaction.request.method}`);
   transaction.on('response', (response) => {
     if (response.status >= 200) latch.set(response);

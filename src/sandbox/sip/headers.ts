@@ -140,7 +140,7 @@ export class HeaderList implements Iterable<HeaderField> {
 }
 
 /** Splits at commas that stand outside quotes and angle brackets. */
-export function splitList(value: string): string[] {
+function splitList(value: string): string[] {
   const parts: string[] = [];
   let start = 0;
   let quoted = false;

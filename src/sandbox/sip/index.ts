@@ -8,7 +8,6 @@ export * from './timers.js';
 export { ClientTransaction } from './client-transaction.js';
 export { ServerTransaction } from './server-transaction.js';
 export type { ResponseOptions, TransactionState } from './transactions.js';
-export { newTag } from './transactions.js';
 export { parseMessage, LIMITS } from './parse.js';
 export type { Malformed } from './parse.js';
 export * from './transport.js';

@@ -153,6 +153,9 @@ export class OutgoingInvite extends EventEmitter<{
   #send(request: SipRequest): ClientTransaction {
     const transaction = this.#host.transmit(request, this.#hop);
     transaction.on('response', (response) => this.#onResponse(response));
+    transaction.once('terminated', () => {
+      if (this.#finished) this.#endEarly();
+    });
     queueMicrotask(() => this.emit('sent', transaction.request));
     return transaction;
   }
@@ -188,8 +191,13 @@ export class OutgoingInvite extends EventEmitter<{
   #fail(response: SipResponse): void {
     if (this.#finished) return;
     this.#finished = true;
-    for (const dialog of this.#dialogs.values()) if (dialog.state === 'early') dialog.terminate();
+    this.#endEarly();
     this.emit('failed', response);
+  }
+
+  /** Forks that rang and did not answer. */
+  #endEarly(): void {
+    for (const dialog of this.#dialogs.values()) if (dialog.state === 'early') dialog.terminate();
   }
 
   #dialogFor(response: SipResponse): Dialog {

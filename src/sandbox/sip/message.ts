@@ -195,7 +195,7 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /** RFC 3261 21's phrase, or the class's own name for a status that is in no list. */
-export function reasonPhrase(status: number): string {
+function reasonPhrase(status: number): string {
   return (
     REASONS[status] ??
     ['', 'Progress', 'OK', 'Moved', 'Client Error', 'Server Error', 'Global Failure'][Math.trunc(status / 100)] ??

@@ -26,7 +26,7 @@ export interface StackOptions extends TransportOptions {
 /** Where nothing can be sent to: the request fails at once with a local 503, as an unknown host name does. */
 const NOWHERE: Hop = { protocol: 'udp', address: '', port: 0 };
 const KNOWN_METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'INFO', 'UPDATE', 'NOTIFY', 'MESSAGE', 'REFER'];
-export const ALLOW = KNOWN_METHODS.join(', ');
+const ALLOW = KNOWN_METHODS.join(', ');
 
 /** One SIP user agent's stack: transport, transactions, dialogs. */
 export class SipStack extends EventEmitter<{

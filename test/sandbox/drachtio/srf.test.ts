@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DrachtioServer } from '../../../src/sandbox/drachtio/index.js';
 import type { Dialog, IncomingInvite, ServerTransaction, SipResponse } from '../../../src/sandbox/sip/index.js';
-import { scaledTimers, SipRequest, SipStack } from '../../../src/sandbox/sip/index.js';
+import { DigestVerifier, scaledTimers, SipRequest, SipStack } from '../../../src/sandbox/sip/index.js';
 import type { SrfDialog, SrfRequest, SrfResponse } from './support.js';
 import { connectApp, disconnectApps, SDP } from './support.js';
 
@@ -227,6 +227,19 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
     const target = `sip:bob@127.0.0.1:${port};transport=${protocol}`;
     await expect(srf.createUAC(target, { localSdp: SDP })).rejects.toMatchObject({ status: 503 });
     phone = await SipStack.listen({ host: '127.0.0.1', timers: TIMERS });
+    await rest();
+  });
+
+  it("answers a challenge with the application's credentials", async () => {
+    const srf = await connectApp(server.adminPort);
+    const verifier = new DigestVerifier('trunk', (user) => (user === 'u' ? 'secret' : undefined));
+    phone.on('invite', (invite) => {
+      const credentials = invite.request.headers.get('Proxy-Authorization');
+      if (credentials !== undefined && verifier.verify(credentials, 'INVITE') === 'ok') invite.answer(SDP);
+      else invite.reject(407, { headers: { 'Proxy-Authenticate': verifier.challenge() } });
+    });
+    const dialog = await srf.createUAC(toPhone(), { localSdp: SDP, auth: { username: 'u', password: 'secret' } });
+    await dialog.destroy();
     await rest();
   });
 

@@ -284,6 +284,28 @@ describe('drachtio wire protocol', () => {
       await settled();
     });
 
+    it('take the first answer of several forks, and hang up the others', async () => {
+      await app.ask(`sip||\r\nINVITE ${target()} SIP/2.0\r\n\r\n${SDP}`);
+      const invite = await wire.next('INVITE');
+      const contact = [`Contact: <sip:x@127.0.0.1:${wire.port}>`];
+      const fork = (status: string, tag: string): void =>
+        wire.send(wireResponse(invite, status, contact).replace('tag=peer', `tag=${tag}`), server.sipPort);
+      fork('180 Ringing', 'one');
+      fork('180 Ringing', 'two');
+      fork('200 OK', 'two');
+      fork('200 OK', 'one');
+      const dialogId = tokens(await nextSip('SIP/2.0 200'))[9] ?? '';
+      const unwanted = await wire.next('BYE');
+      expect(header(unwanted, 'To')).toContain('tag=one');
+      wire.send(wireResponse(unwanted, '200 OK'), server.sipPort);
+      expect(await app.ask(`sip||${dialogId}\r\nACK ${target()} SIP/2.0\r\n\r\n`)).toContain('OK');
+      await app.ask(`sip||${dialogId}\r\nBYE sip:placeholder SIP/2.0\r\n\r\n`);
+      const bye = await wire.next('BYE');
+      expect(header(bye, 'To')).toContain('tag=two');
+      wire.send(wireResponse(bye, '200 OK'), server.sipPort);
+      await settled();
+    });
+
     it('go where `proxy` says', async () => {
       await app.ask(`sip|||${target()}\r\nOPTIONS sip:b@example.com SIP/2.0\r\n\r\n`);
       const options = await wire.next('OPTIONS sip:b@example.com');
