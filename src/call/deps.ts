@@ -3,7 +3,7 @@ import type { GatewayConfig, TrunkConfig } from '../config/schema.js';
 import type { Call, Overflow, RecordingInfo } from './call.js';
 import type { EventType } from './event-types.js';
 import type { MediaPool } from './media-ports.js';
-import type { Admissions, Channels, CallStore, TrackingNumber } from './ports.js';
+import type { Admissions, CallStore, Carriers, Channels, LineContacts, Rotations, TrackingNumber } from './ports.js';
 import type { CallRegistry } from './registry.js';
 import type { SipSide } from './sip-ports.js';
 
@@ -39,6 +39,9 @@ export interface CallDeps {
   media: MediaPool;
   admissions: Admissions;
   channels: Channels;
+  carriers: Carriers;
+  lineContacts: LineContacts;
+  rotations: Rotations;
   store: CallStore;
   recordings: Recordings;
   lastKnown: LastKnownNumbers;

@@ -1,3 +1,6 @@
+import type { CarrierGateway } from '../config/schema.js';
+import type { Rotation } from '../routing/strategy.js';
+import type { SipFailure } from './sip-ports.js';
 import type { Call, CallResources, HeldChannel, VisitorSession } from './call.js';
 import type { CallEventType } from './event-types.js';
 
@@ -104,4 +107,34 @@ export interface CallStore {
    * Rejects with GW_ERR_REDIS_AWAY while Redis is away; the caller keeps the change and repeats it.
    */
   commit(change: CallChange): Promise<void>;
+}
+
+/** Carriers as the route walk sees them. */
+export interface Carriers {
+  /** Gateways to try now, in order (priority, weight, health, ramp); empty where all are down or the trunk drains. */
+  order(trunkId: string, gateways: readonly CarrierGateway[]): CarrierGateway[];
+  /** Waits for a turn by the trunk's calls-per-second limit, its queue time at most; false where there is none in time. */
+  turn(trunkId: string): Promise<boolean>;
+  /** A final failure of an INVITE to this gateway: its Retry-After keeps it from being dialled for so long. */
+  failed(trunkId: string, uri: string, failure: SipFailure): void;
+}
+
+/** Where one registered phone of a line is rung. */
+export interface LineContact {
+  uri: string;
+  /** Route set of the registration (Path, or the address behind NAT); null: straight to `uri`. */
+  proxy: string | null;
+}
+
+export interface LineContacts {
+  /** The phones registered for this line now; empty where there is none. One round trip. */
+  contactsOf(lineId: string): Promise<LineContact[]>;
+}
+
+/** What `round-robin` and `least-recent` remember, over all gateways. */
+export interface Rotations {
+  /** Takes this step's next turn and reads when its targets last had a call. Falls back to what this process knows. */
+  take(step: string, targets: readonly string[]): Promise<Rotation>;
+  /** `target` has just had a call. Never rejects. */
+  used(target: string): Promise<void>;
 }

@@ -24,6 +24,9 @@ export class Keys {
   configuredNumbers = (): string => `${this.#p}v1:numbers:configured`;
   /** `resource` as in `HeldChannel.resource`. */
   channel = (resource: string): string => `${this.#p}v1:channel:{${resource}}`;
+  /** `step` is the route's id and the step's number. */
+  turn = (step: string): string => `${this.#p}v1:turn:{${step}}`;
+  lastUsed = (target: string): string => `${this.#p}v1:last-used:{${target}}`;
   caller = (n: string): string => `${this.#p}v1:caller:{${n}}`;
 
   /** Before the id of a call. */
