@@ -103,6 +103,8 @@ export interface Leg {
   target: string;
   /** 1-based number of the route's step. */
   step: number;
+  /** Host of the carrier's gateway or of the registered phone, where the target has several. */
+  via: string | null;
   startedAt: string;
   ringingAt: string | null;
   answeredAt: string | null;

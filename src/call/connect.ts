@@ -171,7 +171,6 @@ function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
 
 function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteConfig, sipAddress: string) {
   const { caller } = session.call;
-  const ringMs = route.steps.reduce((sum, step) => sum + step.for * (step.dial?.length ?? 0), 0);
   return {
     uri: `sip:${session.id}@${sipAddress}`,
     sdp: invite.sdp,
@@ -183,7 +182,7 @@ function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteC
       'X-CT-Max-Seconds': String(Math.ceil(route.maxDuration / 1000) + MEDIA_LIMIT_MARGIN_SECONDS),
       ...(invite.sdp ? {} : { 'X-CT-Late-Offer': 'yes' }),
     },
-    timeoutMs: ringMs + SETUP_MARGIN_MS,
+    timeoutMs: route.for + SETUP_MARGIN_MS,
   };
 }
 

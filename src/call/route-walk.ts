@@ -1,37 +1,44 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayConfig, RouteConfig } from '../config/schema.js';
-import { classifyFailure } from '../routing/outcome.js';
-import { isFinalForTarget, nextStepIndex, reasonsOf, type TriedStep } from '../routing/plan.js';
-import { resolveTarget, type Target } from '../routing/targets.js';
 import { inBackground } from '../lib/background.js';
-import type { HeldChannel, Leg, LegResult, Overflow } from './call.js';
+import { isFinalForTarget, nextStepIndex, reasonsOf, type TriedStep } from '../routing/plan.js';
+import { isOpen } from '../routing/schedule.js';
+import { orderTargets, type Rotation } from '../routing/strategy.js';
+import { resolveTarget } from '../routing/targets.js';
+import type { Leg, LegResult, LossReason, Overflow } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
-import type { ChannelGrant, ChannelRequest } from './ports.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, IncomingInvite } from './sip-ports.js';
+import { firstAnswer, TargetAttempt, type AttemptResult, type Reservation } from './target-attempt.js';
 
 export type WalkResult =
   | { kind: 'answered'; leg: DialogLeg; sdp: string }
   /** Every step was tried, or early media was heard and then refused. */
-  | { kind: 'exhausted' }
+  | { kind: 'exhausted'; announcement: string | null; loss: LossReason | null }
   | { kind: 'call-ended' };
 
-interface Reservation {
-  target: Target;
-  requests: ChannelRequest[];
-  grants: ChannelGrant[];
+type Step = RouteConfig['steps'][number];
+
+/** A step's targets in the order of its strategy, with the channels that were asked for ahead. */
+interface PreparedStep {
+  targets: string[];
+  ahead: Map<string, Promise<Reservation>>;
 }
+
+const WRITTEN_ORDER: Rotation = { turn: 0, lastUsed: new Map() };
 
 /**
  * Walks a call's route on FreeSWITCH's dial-back: reserve a channel, dial, wait, next. One dial-back serves all the
  * targets, since each is offered the same SDP and only the winner's answer goes back.
  */
 export class RouteWalk {
-  #first: Promise<Reservation> | null = null;
+  #first: { index: number; step: Promise<PreparedStep> } | null = null;
   /** Targets that answered busy, declined or unknown: not rung again (RFC 3261 21.4.18, 21.6). */
   readonly #settledTargets = new Set<string>();
   #earlyMediaHeard = false;
+  /** When the caller has heard ringing for as long as the route allows, ms since the epoch. */
+  readonly #deadline: number;
   readonly #config: GatewayConfig;
 
   constructor(
@@ -40,108 +47,134 @@ export class RouteWalk {
     private readonly deps: CallDeps,
   ) {
     this.#config = deps.config();
+    this.#deadline = Date.now() + route.for;
   }
 
-  /** Reserves the first target's channel while FreeSWITCH still sets up its side. */
+  /** Reserves the first step's channels while FreeSWITCH still sets up its side. */
   prepare(): void {
-    const first = this.route.steps[0]?.dial?.[0];
-    if (first === undefined) return;
-    this.#first = this.#reserve(first);
+    const index = this.#nextIndex(-1, null);
+    const step = index === null ? undefined : this.route.steps[index];
+    if (index === null || !step) return;
+    this.#first = { index, step: this.#prepareStep(index, step) };
     // Looked at when the dial-back is there; until then a rejection is nobody's.
-    inBackground(this.#first.catch(() => undefined));
+    inBackground(this.#first.step.catch(() => undefined));
   }
 
   async run(dialBack: IncomingInvite): Promise<WalkResult> {
     let last: TriedStep | null = null;
-    let index = nextStepIndex(this.route, -1, null);
+    let index = this.#nextIndex(-1, null);
+    const loss = index === null ? 'schedule' : null;
     while (index !== null) {
+      const step = this.route.steps[index];
+      if (!step || this.session.ended) break;
+      if (step.announce !== undefined) return { kind: 'exhausted', announcement: step.announce, loss };
       this.#noteOverflow(last);
-      const tried = await this.#tryStep(index, dialBack);
+      const tried = await this.#tryStep(index, step, dialBack);
       if ('kind' in tried) return tried;
+      if (this.#earlyMediaHeard || Date.now() >= this.#deadline) break;
       last = tried;
-      index = nextStepIndex(this.route, index, last);
+      index = this.#nextIndex(index, last);
     }
-    return { kind: 'exhausted' };
+    if (this.session.ended) return { kind: 'call-ended' };
+    // Who has heard the business's own sound hears no second one.
+    return { kind: 'exhausted', announcement: this.#earlyMediaHeard ? null : (this.route.announcement ?? null), loss };
   }
 
-  async #tryStep(index: number, dialBack: IncomingInvite): Promise<WalkResult | TriedStep> {
+  /** The call ended before the walk began: channels reserved ahead go back. */
+  async discard(): Promise<void> {
+    const prepared = await this.#first?.step.catch(() => null);
+    this.#first = null;
+    if (!prepared) return;
+    for (const reserving of prepared.ahead.values()) {
+      const { requests, grants } = await reserving;
+      if (grants.every(({ granted }) => granted)) await this.deps.channels.release(requests);
+    }
+  }
+
+  #nextIndex(lastIndex: number, last: TriedStep | null): number | null {
+    return nextStepIndex(this.route, lastIndex, last, (index) => this.#isOpen(this.route.steps[index]));
+  }
+
+  #isOpen(step: Step | undefined): boolean {
+    const schedule = this.#config.schedules.find(({ id }) => id === step?.during);
+    if (!schedule) return true;
+    const site = this.#config.sites.find(({ id }) => id === this.session.call.site);
+    return isOpen(schedule, site?.timezone ?? 'UTC', Date.parse(this.session.call.startedAt));
+  }
+
+  async #prepareStep(index: number, step: Step): Promise<PreparedStep> {
+    const dial = (step.dial ?? []).filter((id) => !this.#settledTargets.has(id));
+    const turning = step.strategy === 'round-robin' || step.strategy === 'least-recent';
+    const rotation = turning ? await this.deps.rotations.take(`${this.route.id}:${index}`, dial) : WRITTEN_ORDER;
+    const targets = orderTargets(dial, step.strategy, rotation);
+    const ahead = step.strategy === 'all-at-once' ? targets : targets.slice(0, 1);
+    return { targets, ahead: new Map(ahead.map((id) => [id, this.#reserve(id)])) };
+  }
+
+  async #tryStep(index: number, step: Step, dialBack: IncomingInvite): Promise<WalkResult | TriedStep> {
+    const prepared = await (this.#first?.index === index ? this.#first.step : this.#prepareStep(index, step));
+    this.#first = null;
+    const attemptOn = async (id: string): Promise<TargetAttempt> => {
+      const reservation = await (prepared.ahead.get(id) ?? this.#reserve(id));
+      return new TargetAttempt(reservation, {
+        session: this.session,
+        deps: this.deps,
+        sdp: dialBack.sdp,
+        step: index + 1,
+        ringMs: Math.max(1, Math.min(step.for, this.#deadline - Date.now())),
+        onProgress: (leg, status, sdp) =>
+          this.#progress(leg, status, step.strategy === 'all-at-once' ? '' : sdp, dialBack),
+      });
+    };
+    return step.strategy === 'all-at-once'
+      ? this.#tryTogether(prepared.targets, attemptOn)
+      : this.#tryInTurn(prepared.targets, attemptOn);
+  }
+
+  async #tryInTurn(
+    targets: string[],
+    attemptOn: (id: string) => Promise<TargetAttempt>,
+  ): Promise<WalkResult | TriedStep> {
     const results: LegResult[] = [];
-    for (const id of this.route.steps[index]?.dial ?? []) {
+    for (const id of targets) {
       if (this.session.ended) return { kind: 'call-ended' };
-      if (this.#settledTargets.has(id)) continue;
-      const tried = await this.#tryTarget(id, index, dialBack);
-      if (typeof tried !== 'string') return tried;
-      results.push(tried);
-      if (isFinalForTarget(tried)) this.#settledTargets.add(id);
-      // The caller heard the business's own announcement; what comes after it would sound like a fault.
-      if (this.#earlyMediaHeard) return { kind: 'exhausted' };
+      const attempt = await attemptOn(id);
+      const result = await attempt.run();
+      if (result.kind === 'answered') return this.#won(result);
+      this.#note(id, result.result, results);
+      if (this.#earlyMediaHeard || Date.now() >= this.#deadline) break;
+    }
+    return this.session.ended ? { kind: 'call-ended' } : { results };
+  }
+
+  /** All ring; who picks up first has the call, the others are told that it was answered elsewhere. */
+  async #tryTogether(
+    targets: string[],
+    attemptOn: (id: string) => Promise<TargetAttempt>,
+  ): Promise<WalkResult | TriedStep> {
+    const attempts = await Promise.all(targets.map(attemptOn));
+    const running = attempts.map((attempt) => attempt.run());
+    const won = await firstAnswer(running);
+    if (won) {
+      for (const attempt of attempts) attempt.cancel();
+      return this.#won(won);
+    }
+    if (this.session.ended) return { kind: 'call-ended' };
+    const results: LegResult[] = [];
+    for (const [i, result] of (await Promise.all(running)).entries()) {
+      if (result.kind === 'failed') this.#note(targets[i] ?? '', result.result, results);
     }
     return { results };
   }
 
-  async #tryTarget(id: string, stepIndex: number, dialBack: IncomingInvite): Promise<WalkResult | LegResult> {
-    const reservation = await (this.#first ?? this.#reserve(id));
-    this.#first = null;
-    const leg = this.#newLeg(reservation, stepIndex);
-    const full = reservation.grants.findIndex((grant) => !grant.granted);
-    if (full >= 0) return this.#full(leg, reservation, full);
-
-    const held = reservation.requests.map(({ resource, token }) => ({ resource, token }));
-    this.session.hold(held);
-    if (this.session.ended) {
-      await this.session.letGo(held);
-      return { kind: 'call-ended' };
-    }
-    return this.#dial(leg, reservation.target, held, this.route.steps[stepIndex]?.for ?? 0, dialBack);
+  #won({ leg, sdp }: Extract<AttemptResult, { kind: 'answered' }>): WalkResult {
+    this.session.adopt('business', leg);
+    return { kind: 'answered', leg, sdp };
   }
 
-  async #dial(
-    leg: Leg,
-    target: Target,
-    held: HeldChannel[],
-    ringMs: number,
-    dialBack: IncomingInvite,
-  ): Promise<WalkResult | LegResult> {
-    const { call } = this.session;
-    const attempt = this.session.own(
-      this.deps.sip.invite({
-        uri: target.gateways[0]?.uri ?? '',
-        sdp: dialBack.sdp,
-        from: {
-          user: target.fixedCallerId ?? call.caller.number ?? 'anonymous',
-          displayName: call.caller.name,
-          ...(call.caller.withheld ? { host: 'anonymous.invalid' } : {}),
-        },
-        headers: {},
-        ...(target.auth ? { auth: target.auth } : {}),
-        timeoutMs: ringMs,
-      }),
-    );
-    attempt.onProgress((status, sdp) => this.#progress(leg, status, sdp, dialBack));
-    const outcome = await attempt.outcome;
-    if (outcome.kind === 'answered') {
-      leg.answeredAt = iso(Date.now());
-      leg.result = 'answered';
-      leg.sip = 200;
-      this.session.adopt('business', outcome.leg);
-      return { kind: 'answered', leg: outcome.leg, sdp: outcome.sdp };
-    }
-    // Cancelled or timed out, the far end's channel is taken until its last answer is in.
-    inBackground(attempt.gone.then(() => this.session.letGo(held)));
-    leg.endedAt = iso(Date.now());
-    if (this.session.ended || outcome.kind !== 'failed') {
-      leg.result = 'cancelled';
-      return { kind: 'call-ended' };
-    }
-    leg.sip = outcome.failure.status;
-    leg.q850 = outcome.failure.q850;
-    leg.result = classifyFailure(outcome.failure, target.capacityCodes);
-    if (leg.result === 'capacity') this.session.metLimit(leg.n, target.limits[0]?.resource ?? '');
-    this.session.logger.info(
-      { target: target.id, leg: leg.n, failure: outcome.failure, result: leg.result },
-      'leg failed',
-    );
-    return leg.result;
+  #note(id: string, result: LegResult, results: LegResult[]): void {
+    results.push(result);
+    if (isFinalForTarget(result) && !this.route.retryRefused) this.#settledTargets.add(id);
   }
 
   /** 180 and early media reach the caller through FreeSWITCH as they come. */
@@ -154,36 +187,6 @@ export class RouteWalk {
     this.session.call.ringingAt = leg.ringingAt;
     this.session.record('call.ringing');
     this.session.logger.debug({ status, leg: leg.n }, 'ringing');
-  }
-
-  #full(leg: Leg, { requests, grants }: Reservation, full: number): LegResult {
-    const grant = grants[full];
-    leg.result = 'no_channel';
-    leg.endedAt = leg.startedAt;
-    leg.channelsInUse = grant?.inUse ?? null;
-    leg.channelLimit = grant?.limit ?? null;
-    this.session.metLimit(leg.n, requests[full]?.resource ?? '');
-    return 'no_channel';
-  }
-
-  #newLeg({ target, grants }: Reservation, stepIndex: number): Leg {
-    const leg: Leg = {
-      n: this.session.call.legs.length + 1,
-      kind: target.kind,
-      target: target.id,
-      step: stepIndex + 1,
-      startedAt: iso(Date.now()),
-      ringingAt: null,
-      answeredAt: null,
-      endedAt: null,
-      result: null,
-      sip: null,
-      q850: null,
-      channelsInUse: grants[0]?.inUse ?? null,
-      channelLimit: grants[0]?.limit ?? null,
-    };
-    this.session.call.legs.push(leg);
-    return leg;
   }
 
   async #reserve(id: string): Promise<Reservation> {
@@ -208,13 +211,5 @@ export class RouteWalk {
     call.overflow = overflow;
     this.session.record('call.overflowed');
     this.deps.metrics.overflowed(overflow);
-  }
-
-  /** The call ended before the walk began: the channel reserved ahead goes back. */
-  async discard(): Promise<void> {
-    const first = await this.#first?.catch(() => null);
-    this.#first = null;
-    if (!first || first.grants.some((grant) => !grant.granted)) return;
-    await this.deps.channels.release(first.requests);
   }
 }

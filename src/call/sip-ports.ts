@@ -81,6 +81,8 @@ export interface OutgoingInvite {
 
 export interface InviteRequest {
   uri: string;
+  /** Where to send it, when that is not where `uri` leads (a phone behind NAT, a Path). */
+  proxy?: string;
   /** Empty: late offer. */
   sdp: string;
   /** Shown to the called side. */

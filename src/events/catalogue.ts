@@ -50,6 +50,7 @@ const legSchema = z.object({
   kind: z.enum(['destination', 'line']),
   target: z.string(),
   step: z.int().min(1),
+  via: words,
   startedAt: time,
   ringingAt: time.nullable(),
   answeredAt: time.nullable(),

@@ -1,6 +1,8 @@
 import type { ChannelRequest } from '../call/ports.js';
-import type { CarrierGateway, GatewayConfig } from '../config/schema.js';
+import type { CarrierGateway, GatewayConfig, LineConfig, TrunkConfig } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
+
+export type OutboundTrunk = NonNullable<TrunkConfig['outbound']> & { id: string };
 
 /** Something a step may dial, with everything that dialling it needs. */
 export interface Target {
@@ -9,8 +11,10 @@ export interface Target {
   /** Where to send the INVITE: a line has one address, a trunk may have several gateways. */
   gateways: readonly CarrierGateway[];
   auth: { username: string; password: string } | null;
-  /** Shown as the caller; null: the caller's own number. */
-  fixedCallerId: string | null;
+  /** The trunk it is dialled through; null for a line. */
+  trunk: OutboundTrunk | null;
+  /** null for a destination. */
+  line: LineConfig | null;
   capacityCodes: readonly string[];
   /** Limits that one call to this target counts against, the narrowest first. */
   limits: readonly Omit<ChannelRequest, 'token'>[];
@@ -25,7 +29,8 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
       id,
       gateways: line.uri ? [{ uri: line.uri, priority: 1, weight: 1 }] : [],
       auth: line.auth ?? null,
-      fixedCallerId: null,
+      trunk: null,
+      line,
       capacityCodes: [],
       limits: [{ resource: `line:${id}`, limit: line.channels }],
     };
@@ -40,7 +45,8 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
     id,
     gateways: trunk.outbound.to.map((gateway) => ({ ...gateway, uri: withUser(gateway.uri, destination.number) })),
     auth: trunk.outbound.auth ?? null,
-    fixedCallerId: trunk.outbound.callerId === 'passthrough' ? null : trunk.outbound.callerId,
+    trunk: { id: trunk.id, ...trunk.outbound },
+    line: null,
     capacityCodes: trunk.capacityCodes,
     limits: [
       { resource: `destination:${id}`, limit: destination.channels },

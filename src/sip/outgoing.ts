@@ -79,6 +79,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       headers: { From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`, ...request.headers },
       ...(request.sdp ? { localSdp: request.sdp } : { noAck: true }),
       ...(request.auth ? { auth: request.auth } : {}),
+      ...(request.proxy ? { proxy: request.proxy } : {}),
     };
     const callbacks: Srf.UacCallbacks = {
       cbRequest: (_error, sent) => {

@@ -1,0 +1,226 @@
+import { inBackground } from '../lib/background.js';
+import { classifyFailure } from '../routing/outcome.js';
+import type { Target } from '../routing/targets.js';
+import type { HeldChannel, Leg, LegResult } from './call.js';
+import type { CallDeps } from './deps.js';
+import { iso } from './document.js';
+import type { ChannelGrant, ChannelRequest } from './ports.js';
+import type { CallSession } from './session.js';
+import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
+
+/** A target with its channels asked for: granted all, or told which was full. */
+export interface Reservation {
+  target: Target;
+  requests: ChannelRequest[];
+  grants: ChannelGrant[];
+}
+
+export type AttemptResult = { kind: 'answered'; leg: DialogLeg; sdp: string } | { kind: 'failed'; result: LegResult };
+
+/** Where one INVITE of a target goes. */
+interface Address {
+  uri: string;
+  proxy: string | null;
+  /** Shown in the leg where the target has several. */
+  via: string | null;
+}
+
+export interface AttemptContext {
+  session: CallSession;
+  deps: CallDeps;
+  /** FreeSWITCH's offer, the same for everybody. */
+  sdp: string;
+  /** 1-based. */
+  step: number;
+  ringMs: number;
+  onProgress: (leg: Leg, status: number, sdp: string) => void;
+}
+
+/** RFC 3326: the other phones of a group shall not show a missed call. */
+const ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
+
+/**
+ * One target of a step, from its channels to its outcome: a carrier's gateways one after the other, the phones of a
+ * line all at once. Each INVITE is a leg of the call; all of them hold the one channel of the target.
+ */
+export class TargetAttempt {
+  readonly #target: Target;
+  readonly #held: HeldChannel[];
+  readonly #invites = new Set<OutgoingInvite>();
+  /** What must be off the wire before the target's channels are free again. */
+  readonly #gone: Promise<void>[] = [];
+  #cancelled = false;
+
+  constructor(
+    private readonly reservation: Reservation,
+    private readonly context: AttemptContext,
+  ) {
+    this.#target = reservation.target;
+    this.#held = reservation.requests.map(({ resource, token }) => ({ resource, token }));
+  }
+
+  async run(): Promise<AttemptResult> {
+    const full = this.reservation.grants.findIndex((grant) => !grant.granted);
+    if (full >= 0) return this.#full(full);
+    const { session } = this.context;
+    session.hold(this.#held);
+    const outcome = await this.#dialAll();
+    if (outcome.kind === 'answered') return outcome;
+    inBackground(Promise.all(this.#gone).then(() => session.letGo(this.#held)));
+    return outcome;
+  }
+
+  /** Somebody else answered, or the call has ended. */
+  cancel(elsewhere = true): void {
+    this.#cancelled = true;
+    for (const invite of this.#invites) invite.cancel(elsewhere ? ELSEWHERE : undefined);
+  }
+
+  async #dialAll(): Promise<AttemptResult> {
+    const { trunk, line, id } = this.#target;
+    if (trunk) return this.#dialGateways(trunk.id);
+    if (!line?.register) return this.#dial({ uri: this.#target.gateways[0]?.uri ?? '', proxy: null, via: null });
+    const contacts = await this.context.deps.lineContacts.contactsOf(id);
+    if (contacts.length === 0) return this.#unreached('not_registered');
+    return this.#dialTogether(contacts.map(({ uri, proxy }) => ({ uri, proxy, via: hostOf(uri) })));
+  }
+
+  /** The next gateway is tried only for the carrier's own trouble: who answered busy is busy behind every gateway. */
+  async #dialGateways(trunkId: string): Promise<AttemptResult> {
+    const { deps } = this.context;
+    const gateways = deps.carriers.order(trunkId, this.#target.gateways);
+    if (gateways.length === 0) return this.#unreached('unreachable');
+    const several = this.#target.gateways.length > 1;
+    let last: AttemptResult = { kind: 'failed', result: 'unreachable' };
+    for (const { uri } of gateways) {
+      if (this.#cancelled || this.context.session.ended) return { kind: 'failed', result: 'cancelled' };
+      if (!(await deps.carriers.turn(trunkId))) return this.#unreached('no_channel');
+      last = await this.#dial({ uri, proxy: null, via: several ? hostOf(uri) : null });
+      if (last.kind === 'answered' || (last.result !== 'unreachable' && last.result !== 'capacity')) return last;
+    }
+    return last;
+  }
+
+  async #dialTogether(addresses: Address[]): Promise<AttemptResult> {
+    const attempts = addresses.map((address) => this.#dial(address));
+    const won = await firstAnswer(attempts);
+    if (!won) return (await attempts[0]) ?? { kind: 'failed', result: 'unreachable' };
+    for (const invite of this.#invites) invite.cancel(ELSEWHERE);
+    return won;
+  }
+
+  /** One INVITE, one leg. */
+  async #dial(address: Address): Promise<AttemptResult> {
+    const { session, deps } = this.context;
+    const leg = this.#newLeg(address.via);
+    if (this.#cancelled || session.ended) return this.#closed(leg, 'cancelled');
+    const invite = session.own(deps.sip.invite(this.#request(address)));
+    this.#invites.add(invite);
+    this.#gone.push(invite.gone);
+    invite.onProgress((status, sdp) => this.context.onProgress(leg, status, sdp));
+    const outcome = await invite.outcome;
+    this.#invites.delete(invite);
+    if (outcome.kind === 'answered') return this.#answered(leg, outcome);
+    if (outcome.kind !== 'failed' || this.#cancelled || session.ended) return this.#closed(leg, 'cancelled');
+    const { failure } = outcome;
+    if (this.#target.trunk) deps.carriers.failed(this.#target.trunk.id, address.uri, failure);
+    leg.sip = failure.status;
+    leg.q850 = failure.q850;
+    const result = classifyFailure(failure, this.#target.capacityCodes);
+    if (result === 'capacity') session.metLimit(leg.n, this.#target.limits[0]?.resource ?? '');
+    session.logger.info({ target: this.#target.id, leg: leg.n, failure, result }, 'leg failed');
+    return this.#closed(leg, result);
+  }
+
+  #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
+    // Two phones picked up in the same moment: the second one is hung up.
+    if (this.#cancelled) {
+      inBackground(outcome.leg.bye());
+      return this.#closed(leg, 'cancelled');
+    }
+    leg.answeredAt = iso(Date.now());
+    leg.result = 'answered';
+    leg.sip = 200;
+    inBackground(this.context.deps.rotations.used(this.#target.id));
+    return { kind: 'answered', leg: outcome.leg, sdp: outcome.sdp };
+  }
+
+  #request({ uri, proxy }: Address) {
+    const { session, sdp, ringMs } = this.context;
+    const { call } = session;
+    const fixed = this.#target.trunk?.callerId;
+    return {
+      uri,
+      ...(proxy === null ? {} : { proxy }),
+      sdp,
+      from: {
+        user: fixed === undefined || fixed === 'passthrough' ? (call.caller.number ?? 'anonymous') : fixed,
+        displayName: call.caller.name,
+        ...(call.caller.withheld ? { host: 'anonymous.invalid' } : {}),
+      },
+      headers: {},
+      ...(this.#target.auth ? { auth: this.#target.auth } : {}),
+      timeoutMs: ringMs,
+    };
+  }
+
+  #full(index: number): AttemptResult {
+    const grant = this.reservation.grants[index];
+    const leg = this.#newLeg(null);
+    leg.channelsInUse = grant?.inUse ?? null;
+    leg.channelLimit = grant?.limit ?? null;
+    this.context.session.metLimit(leg.n, this.reservation.requests[index]?.resource ?? '');
+    return this.#closed(leg, 'no_channel');
+  }
+
+  /** Nothing was dialled: no gateway up, no phone registered, no turn at the carrier's. */
+  #unreached(result: LegResult): AttemptResult {
+    const leg = this.#newLeg(null);
+    if (result === 'no_channel') this.context.session.metLimit(leg.n, `trunk-out:${this.#target.trunk?.id ?? ''}`);
+    return this.#closed(leg, result);
+  }
+
+  #closed(leg: Leg, result: LegResult): AttemptResult {
+    leg.result = result;
+    leg.endedAt = iso(Date.now());
+    return { kind: 'failed', result };
+  }
+
+  #newLeg(via: string | null): Leg {
+    const [grant] = this.reservation.grants;
+    const leg: Leg = {
+      n: this.context.session.call.legs.length + 1,
+      kind: this.#target.kind,
+      target: this.#target.id,
+      step: this.context.step,
+      via,
+      startedAt: iso(Date.now()),
+      ringingAt: null,
+      answeredAt: null,
+      endedAt: null,
+      result: null,
+      sip: null,
+      q850: null,
+      channelsInUse: grant?.inUse ?? null,
+      channelLimit: grant?.limit ?? null,
+    };
+    this.context.session.call.legs.push(leg);
+    return leg;
+  }
+}
+
+/** The first of `attempts` that is answered, as soon as it is; null when all have failed. */
+export function firstAnswer(
+  attempts: readonly Promise<AttemptResult>[],
+): Promise<Extract<AttemptResult, { kind: 'answered' }> | null> {
+  const answers = attempts.map(async (attempt) => {
+    const result = await attempt;
+    if (result.kind === 'answered') return result;
+    throw new Error(result.result);
+  });
+  return Promise.any(answers).catch(() => null);
+}
+
+function hostOf(uri: string): string {
+  return /^sips?:(?:[^@]*@)?([^;>]+)/i.exec(uri)?.[1] ?? uri;
+}
