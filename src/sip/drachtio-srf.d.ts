@@ -68,7 +68,6 @@ declare module 'drachtio-srf' {
     interface UacOptions {
       localSdp?: string;
       headers?: Record<string, string>;
-      auth?: { username: string; password: string };
       noAck?: boolean;
       proxy?: string;
     }

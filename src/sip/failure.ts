@@ -30,3 +30,11 @@ export function toSipFailure(error: unknown): SipFailure {
     retryAfterSeconds: null,
   };
 }
+
+/** What a 401 or 407 asks for, and the header that answers it. */
+export function challengeOf(error: unknown): { value: string; answerHeader: string } | null {
+  if (!(error instanceof Srf.SipError) || (error.status !== 401 && error.status !== 407)) return null;
+  const proxy = error.status === 407;
+  const value = error.res?.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate');
+  return value ? { value, answerHeader: proxy ? 'Proxy-Authorization' : 'Authorization' } : null;
+}

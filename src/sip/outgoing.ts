@@ -2,7 +2,8 @@ import type Srf from 'drachtio-srf';
 import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { SrfDialogLeg } from './dialog-leg.js';
-import { toSipFailure } from './failure.js';
+import { answerChallenge } from '../lib/digest.js';
+import { challengeOf, toSipFailure } from './failure.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
 
 /**
@@ -43,7 +44,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       this.#markGone = resolve;
     });
     this.#timer = setTimeout(() => this.#giveUp(), request.timeoutMs);
-    this.#send(request);
+    this.#send(request, {});
   }
 
   onProgress(listener: (status: number, sdp: string) => void): void {
@@ -72,13 +73,12 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     });
   }
 
-  #send(request: InviteRequest): void {
+  #send(request: InviteRequest, authorization: Record<string, string>): void {
     const { user, displayName, host = 'localhost' } = request.from;
     const name = displayName ? `"${cleanHeaderValue(displayName)}" ` : '';
     const options: Srf.UacOptions = {
-      headers: { From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`, ...request.headers },
+      headers: { From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`, ...request.headers, ...authorization },
       ...(request.sdp ? { localSdp: request.sdp } : { noAck: true }),
-      ...(request.auth ? { auth: request.auth } : {}),
       ...(request.proxy ? { proxy: request.proxy } : {}),
     };
     const callbacks: Srf.UacCallbacks = {
@@ -92,7 +92,32 @@ export class SrfOutgoingInvite implements OutgoingInvite {
         for (const listener of this.#progressListeners) listener(response.status, sdp);
       },
     };
-    this.srf.createUAC(request.uri, options, callbacks, (error, dialog) => this.#finished(error, dialog));
+    this.srf.createUAC(request.uri, options, callbacks, (error, dialog) => {
+      const answer = this.#answerToChallenge(request, authorization, error);
+      if (answer) this.#send(request, answer);
+      else this.#finished(error, dialog);
+    });
+  }
+
+  /**
+   * Credentials for a 401 or 407, once. Not srf's own `auth`: there a 100 Trying clears the mark that it has answered
+   * already, so that a wrong password sends hundreds of INVITEs a second to the carrier.
+   */
+  #answerToChallenge(
+    request: InviteRequest,
+    authorization: Record<string, string>,
+    error: unknown,
+  ): Record<string, string> | null {
+    if (!request.auth || this.#cancelled || this.#settled || 'Call-ID' in authorization) return null;
+    const sent = this.#request;
+    const challenge = challengeOf(error);
+    const answer = challenge && answerChallenge(challenge.value, 'INVITE', request.uri, request.auth);
+    if (!answer || !sent) return null;
+    this.#request = null;
+    const sequence = Number.parseInt(sent.get('CSeq') ?? '1', 10) + 1;
+    // RFC 3261 8.1.3.5: the same Call-ID and From, the next CSeq.
+    const dialog = { 'Call-ID': sent.get('Call-ID') ?? '', From: sent.get('From') ?? '', CSeq: `${sequence} INVITE` };
+    return { ...dialog, [challenge.answerHeader]: answer };
   }
 
   #finished(error: unknown, dialog: Srf.Dialog | Srf.OfferedDialog | undefined): void {

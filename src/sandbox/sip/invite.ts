@@ -3,7 +3,7 @@ import type { ClientTransaction } from './client-transaction.js';
 import { localResponse } from './client-transaction.js';
 import type { DialogHost } from './dialog.js';
 import { Dialog } from './dialog.js';
-import type { DigestCredentials } from './digest.js';
+import type { DigestCredentials } from '../../lib/digest.js';
 import { authorize } from './digest.js';
 import type { HeaderInit } from './headers.js';
 import type { SipRequest, SipResponse } from './message.js';
