@@ -103,14 +103,15 @@ function checkTrunks({ trunks }: Draft): Finding[] {
     if (!trunk.inbound && !trunk.outbound) {
       found.push({ path: ['trunks', at], message: 'does nothing; needs "inbound", "outbound" or both' });
     }
-    const country = trunk.inbound?.numbers?.country?.toUpperCase();
-    if (country && /^[A-Z]{2}$/.test(country) && !isSupportedCountry(country)) {
-      const path = ['trunks', at, 'inbound', 'numbers', 'country'];
-      found.push({
-        path,
-        message: `"${country}" is no country with a numbering plan; must be like "RU", "UZ" or "DE"`,
-      });
+    for (const side of ['inbound', 'outbound'] as const) {
+      const path = ['trunks', at, side, 'numbers', 'country'];
+      found.push(...checkCountry(trunk[side]?.numbers?.country, path));
     }
+    const gateways = (trunk.outbound?.to ?? []).map(({ uri }, n) => ({
+      value: uri,
+      path: ['trunks', at, 'outbound', 'to', n, 'uri'],
+    }));
+    found.push(...checkDoubles(gateways, 'gateway'));
     trunk.inbound?.from?.forEach((source, index) => {
       const path = ['trunks', at, 'inbound', 'from', index];
       const range = source === undefined ? null : readRange(source);
@@ -121,6 +122,12 @@ function checkTrunks({ trunks }: Draft): Finding[] {
   });
   // A range inside another one is fine: the longer prefix wins. The same one twice has no winner.
   return [...findings, ...checkDoubles(ranges, 'source range')];
+}
+
+function checkCountry(code: string | undefined, path: KeyPath): Finding[] {
+  const country = code?.toUpperCase();
+  if (country === undefined || !/^[A-Z]{2}$/.test(country) || isSupportedCountry(country)) return [];
+  return [{ path, message: `"${country}" is no country with a numbering plan; must be like "RU", "UZ" or "DE"` }];
 }
 
 function checkLines({ lines }: Draft): Finding[] {

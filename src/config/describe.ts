@@ -19,11 +19,19 @@ export function describeIssue(issue: Issue, valueAt: (path: KeyPath) => unknown)
     const allowed = keysAllowedAt(path);
     return issue.keys.map((key) => ({ path: [...path, key], message: `unknown key; allowed: ${allowed.join(', ')}` }));
   }
+  const nested = issue.code === 'invalid_union' ? issuesInside(issue) : null;
+  if (nested) return nested.flatMap((one) => describeIssue({ ...one, path: [...path, ...one.path] }, valueAt));
   const value = valueAt(path);
   const wanted = wantedBy(issue);
   if (value === undefined) return [{ path, message: `is missing; must be ${wanted}` }];
   const quotes = typeof value === 'number' && issue.code === 'invalid_type' && issue.expected === 'string';
   return [{ path, message: `must be ${wanted}${quotes ? '; put it in quotes' : ''}` }];
+}
+
+/** Where the value is of one branch's own kind (a list, say), what is wrong inside it says more than "none of these". */
+function issuesInside(issue: Extract<Issue, { code: 'invalid_union' }>): Issue[] | null {
+  const ofThisKind = issue.errors.filter((branch) => branch.every(({ path }) => path.length > 0));
+  return (ofThisKind.length === 1 && ofThisKind[0]) || null;
 }
 
 function wantedBy(issue: Issue): string {
@@ -80,17 +88,22 @@ function inputSchema(): JsonSchema {
   return whole;
 }
 
+/** Of a list, also where something shorter may stand in its place. */
+function listItem(schema: JsonSchema | undefined): JsonSchema | undefined {
+  return schema?.items ?? schema?.anyOf?.find((one) => one.items)?.items;
+}
+
 function keysAllowedAt(path: KeyPath): string[] {
   let schema: JsonSchema | undefined = inputSchema();
   for (const part of path) {
-    schema = typeof part === 'number' ? schema?.items : schema?.properties?.[part];
+    schema = typeof part === 'number' ? listItem(schema) : schema?.properties?.[part];
   }
   return Object.keys(schema?.properties ?? {});
 }
 
 /** Every key path of the configuration, lists written as `trunks[]`. Source of the checks on docs and example. */
 export function allKeyPaths(schema: JsonSchema = inputSchema(), prefix = ''): string[] {
-  const item = schema.items ?? schema.anyOf?.find((one) => one.items)?.items;
+  const item = listItem(schema);
   if (item) return item.properties ? allKeyPaths(item, `${prefix}[]`) : [prefix];
   if (!schema.properties) return [prefix];
   return Object.entries(schema.properties).flatMap(([key, value]) => {

@@ -24,7 +24,7 @@ const draftSchema = z.object({
     group({
       id: text,
       inbound: group({ from: texts, numbers: group({ country: text }) }).optional(),
-      outbound: z.unknown(),
+      outbound: group({ to: list(group({ uri: text })), numbers: group({ country: text }) }).optional(),
     }),
   ),
   lines: list(group({ id: text, uri: text, register: group({ username: text }).optional() })),

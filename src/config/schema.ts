@@ -24,6 +24,10 @@ const durationOf = (text: string, maxMs: number, maxText: string) =>
 
 const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');
 const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'an address or CIDR range' });
+const countryCode = z
+  .string()
+  .regex(/^[a-z]{2}$/i, 'two letters of ISO 3166, like "RU"')
+  .toUpperCase();
 const channels = z.int().min(0).max(100_000).nullable().default(null);
 const credentials = z.strictObject({ username: z.string().min(1), password: z.string().min(1) });
 
@@ -83,10 +87,7 @@ const trunk = z.strictObject({
       channels,
       numbers: z
         .strictObject({
-          country: z
-            .string()
-            .regex(/^[a-z]{2}$/i, 'two letters of ISO 3166, like "RU"')
-            .toUpperCase(),
+          country: countryCode,
         })
         .prefault({ country: 'RU' }),
       /** Believe P-Asserted-Identity from this source; from anyone else it is ignored. */
@@ -98,7 +99,10 @@ const trunk = z.strictObject({
   outbound: z
     .strictObject({
       /** One gateway of the carrier's, or several. A name without a port is looked up by SRV (RFC 3263). */
-      to: z.union([sipUri.transform((uri) => [carrierGateway.parse({ uri })]), z.array(carrierGateway).min(1).max(20)]),
+      to: z.union(
+        [sipUri.transform((uri) => [carrierGateway.parse({ uri })]), z.array(carrierGateway).min(1).max(20)],
+        { error: 'a SIP URI like "sip:sip.carrier.example:5060", or a list of gateways' },
+      ),
       channels,
       /** `passthrough`: the caller's number; otherwise a fixed number. */
       callerId: z.union([z.literal('passthrough'), e164]).default('passthrough'),
@@ -114,6 +118,8 @@ const trunk = z.strictObject({
             .string()
             .regex(/^[\d*#]{0,12}$/, 'digits, "*" and "#", at most 12')
             .default(''),
+          /** By whose habits `national` and `international` are written; the inbound side's where left out. */
+          country: countryCode.optional(),
         })
         .prefault({}),
       /** Offered to the carrier, in this order. */

@@ -12,11 +12,15 @@ function base() {
       { id: 'a', inbound: { from: ['203.0.113.0/29'] } as unknown, outbound: { to: 'sip:a.example' } as unknown },
       { id: 'b', inbound: { from: ['203.0.113.8/29', '2001:db8::/32'] } as unknown },
     ],
-    lines: [{ id: 'sales-1' }, { id: 'sales-2' }],
+    lines: [
+      { id: 'sales-1', uri: 'sip:101@10.0.0.5' },
+      { id: 'sales-2', register: { username: 'sales-2' } },
+    ] as { id: string; uri?: string; register?: { username: string } }[],
     destinations: [{ id: 'office', trunk: 'a' }],
     routes: [
       { id: 'divan', steps: [{ dial: ['office'] }, { dial: ['sales-1', 'sales-2'], when: 'overflow' as unknown }] },
     ],
+    schedules: [{ id: 'hours', weekly: { mon: ['09:00-18:00'] } as unknown, exceptions: {} as unknown }],
     sites: [{ id: 'divan', defaultRoute: 'divan', webhooks: ['crm'] }],
     numbers: [
       { number: '+74951111111', site: 'divan' },
@@ -39,6 +43,8 @@ function base() {
   };
 }
 
+const steps = (config: ReturnType<typeof base>) => (config.routes[0] as { steps: unknown[] }).steps;
+
 const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
   [
     'trunk twice',
@@ -48,7 +54,7 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
   ],
   [
     'a line named like a destination',
-    (c) => (c.lines[1] = { id: 'office' }),
+    (c) => (c.lines[1] = { id: 'office', uri: 'sip:x@10.0.0.6' }),
     'destinations[0].id',
     /given already at lines\[1\]/,
   ],
@@ -98,6 +104,56 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     (c) => ((c.routes[0] as { steps: unknown[] }).steps = [{ dial: ['office'], when: ['busy'] }]),
     'routes[0].steps[0].when',
     /always tried/,
+  ],
+  [
+    'a line with neither address nor account',
+    (c) => (c.lines[0] = { id: 'sales-1' }),
+    'lines[0]',
+    /needs either "uri".* or "register"/,
+  ],
+  [
+    'a line with both',
+    (c) => (c.lines[0] = { id: 'sales-1', uri: 'sip:1@10.0.0.5', register: { username: 'x' } }),
+    'lines[0]',
+    /needs either/,
+  ],
+  [
+    'two phones with one account',
+    (c) => (c.lines[0] = { id: 'sales-1', register: { username: 'sales-2' } }),
+    'lines[1].register.username',
+    /same user name.*lines\[0\]/,
+  ],
+  [
+    'a schedule that never opens',
+    (c) => (c.schedules[0] = { id: 'hours', weekly: { mon: [], sun: [] }, exceptions: { '2027-01-01': [] } }),
+    'schedules[0].weekly',
+    /never opens/,
+  ],
+  ['schedule twice', (c) => c.schedules.push(c.schedules[0] as never), 'schedules[1].id', /same schedule/],
+  [
+    'unknown schedule',
+    (c) => steps(c).splice(0, 1, { dial: ['office'], during: 'nights' }),
+    'routes[0].steps[0].during',
+    /"nights" names no schedule; there are: hours/,
+  ],
+  [
+    'an announcement that is not the end',
+    (c) => steps(c).splice(1, 0, { announce: 'closed.wav' }),
+    'routes[0].steps[1].announce',
+    /ends the route/,
+  ],
+  ['a step that names nothing', (c) => steps(c).push({}), 'routes[0].steps[2]', /needs either "dial" or "announce"/],
+  [
+    'a step that dials and announces',
+    (c) => steps(c).push({ dial: [], announce: 'closed.wav' }),
+    'routes[0].steps[2]',
+    /needs either "dial" or "announce"/,
+  ],
+  [
+    'a gateway twice in a trunk',
+    (c) => (c.trunks[0] = { id: 'a', outbound: { to: [{ uri: 'sip:a.example' }, { uri: 'sip:a.example' }] } } as never),
+    'trunks[0].outbound.to[1].uri',
+    /same gateway.*trunks\[0\]\.outbound\.to\[0\]\.uri/,
   ],
   [
     'unknown route',

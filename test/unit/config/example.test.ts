@@ -11,6 +11,7 @@ const SECRETS = {
   DRACHTIO_SECRET: 'secret-1',
   ESL_SECRET: 'secret-2',
   CARRIER_A_PASSWORD: 'secret-3',
+  SALES_1_PASSWORD: 'secret-4',
   SALES_2_PASSWORD: 'secret-4',
   CRM_HOOK_SECRET: 'secret-5-of-24-characters',
   GW_REDIS_URL: 'redis://user:secret-6@redis.example:6379/0',

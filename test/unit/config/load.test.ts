@@ -50,7 +50,12 @@ const errorsIn = async (text: string, env?: Record<string, string>) =>
 describe('loadConfig', () => {
   it('fills in defaults and turns durations into milliseconds', async () => {
     const config = await load(SMALL);
-    expect(config.routes[0]?.steps[0]).toEqual({ dial: ['sales-1'], when: ['always'], for: 30_000 });
+    expect(config.routes[0]?.steps[0]).toEqual({
+      dial: ['sales-1'],
+      strategy: 'in-order',
+      when: ['always'],
+      for: 30_000,
+    });
     expect(config.routes[0]?.maxDuration).toBe(7_200_000);
     expect(config.http).toEqual({ host: '127.0.0.1', port: 8080 });
   });
@@ -174,7 +179,7 @@ __proto__: 1
       '4:45 engines.maxCalls: must be at least 1',
       '7:23 trunks[0].inbound.from[0]: must be an address or CIDR range',
       '7:45 trunks[0].inbound.numbers.country: must be two letters of ISO 3166',
-      '8:17 trunks[0].outbound.to: must be a text; put it in quotes',
+      '8:17 trunks[0].outbound.to: must be a SIP URI like "sip:sip.carrier.example:5060", or a list of gateways',
       '8:25 trunks[0].outbound.callerId: must be a number in E.164',
       '9:21 trunks[0].capacityCodes[0]: must be "503"',
       '11:35 destinations[0].number: must be a text; put it in quotes',
@@ -197,6 +202,19 @@ __proto__: 1
         `${start}\n${errors.join('\n')}`,
       ).toHaveLength(1);
     }
+  });
+
+  it.each([
+    ['to: "nonsense"', 'trunks[0].outbound.to: must be a SIP URI like "sip:sip.carrier.example:5060", or a list'],
+    ['to: []', 'trunks[0].outbound.to: must be a list of at least 1 entries'],
+    ['to: [{ priority: 1 }]', 'trunks[0].outbound.to[0].uri: is missing; must be a text'],
+    ['to: [{ uri: x }]', 'trunks[0].outbound.to[0].uri: must be a SIP URI like "sip:101@10.0.0.5:5060"'],
+    ['to: [{ uri: "sip:a", wait: 1 }]', 'trunks[0].outbound.to[0].wait: unknown key; allowed: uri, priority, weight'],
+  ])('points into the list of gateways: %s', async (to, expected) => {
+    const text = SMALL.replace('{ from: [203.0.113.0/29] }', `{ from: [203.0.113.0/29] }, outbound: { ${to} }`);
+    const errors = await errorsIn(text);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(expected);
   });
 
   it('reports what does not fit together in the same run as what the schema refuses', async () => {
