@@ -31,10 +31,12 @@ export function toSipFailure(error: unknown): SipFailure {
   };
 }
 
-/** What a 401 or 407 asks for, and the header that answers it. */
-export function challengeOf(error: unknown): { value: string; answerHeader: string } | null {
+/** What a 401 or 407 offers to be answered, in its order, and the header for the answer. */
+export function challengesOf(error: unknown): { values: string[]; answerHeader: string } | null {
   if (!(error instanceof Srf.SipError) || (error.status !== 401 && error.status !== 407)) return null;
   const proxy = error.status === 407;
-  const value = error.res?.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate');
-  return value ? { value, answerHeader: proxy ? 'Proxy-Authorization' : 'Authorization' } : null;
+  const joined = error.res?.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate') ?? '';
+  // srf joins headers of one name by commas; RFC 8760 2.4: one header for each algorithm.
+  const values = joined.split(/,\s*(?=Digest\s)/i);
+  return { values, answerHeader: proxy ? 'Proxy-Authorization' : 'Authorization' };
 }

@@ -3,7 +3,7 @@ import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../call/sip-p
 import { inBackground } from '../lib/background.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { answerChallenge } from '../lib/digest.js';
-import { challengeOf, toSipFailure } from './failure.js';
+import { challengesOf, toSipFailure } from './failure.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
 
 /**
@@ -110,9 +110,10 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   ): Record<string, string> | null {
     if (!request.auth || this.#cancelled || this.#settled || 'Call-ID' in authorization) return null;
     const sent = this.#request;
-    const challenge = challengeOf(error);
-    const answer = challenge && answerChallenge(challenge.value, 'INVITE', request.uri, request.auth);
-    if (!answer || !sent) return null;
+    const { auth, uri } = request;
+    const challenge = challengesOf(error);
+    const answer = challenge?.values.map((value) => answerChallenge(value, 'INVITE', uri, auth)).find(Boolean);
+    if (!challenge || !answer || !sent) return null;
     this.#request = null;
     const sequence = Number.parseInt(sent.get('CSeq') ?? '1', 10) + 1;
     // RFC 3261 8.1.3.5: the same Call-ID and From, the next CSeq.
