@@ -6,7 +6,7 @@ import type {
   Holder,
   TrackingNumber,
 } from '../call/ports.js';
-import { reserveCall } from './channels.js';
+import { reserveCall, type ScarcityWatch } from './channels.js';
 import type { RedisLink } from './connection.js';
 import type { HeldTokens } from './held-tokens.js';
 import { numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
@@ -36,6 +36,8 @@ export interface Rubbish {
 interface AdmissionsHooks {
   /** Outsiders wrote what cannot be read; it was passed over. Called per admission: count it, log it once per number. */
   onRubbish?: (rubbish: Rubbish) => void;
+  /** As for `RedisChannels`: the inbound trunk's limit may be the scarce one. */
+  scarcity?: ScarcityWatch;
 }
 
 /** Everything about a number at one moment, before it is judged. */
@@ -66,7 +68,7 @@ export class RedisAdmissions implements Admissions {
 
   async admit(query: AdmissionQuery): Promise<AdmissionAnswer> {
     const number = this.#numberCall(query.trackingNumber, query.at);
-    const channel = reserveCall(this.#keys, query.inbound, this.#held.ttlMs);
+    const channel = reserveCall(this.#keys, query.inbound, this.#held.ttlMs, this.#hooks.scarcity);
     const [reply, grant, history] =
       query.callerNumber === null
         ? ([...(await this.#link.runAll([number, channel] as const)), null] as const)

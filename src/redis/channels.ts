@@ -4,31 +4,63 @@ import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import { HeldTokens } from './held-tokens.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, loadScript, type ScriptCall } from './scripts.js';
+import { asArray, asNumber, loadScript, type Script, type ScriptCall } from './scripts.js';
 
 /** A channel frees itself this long after its last renewal; three renewals (one each 4 s) may be missed. */
 const CHANNEL_TTL_MS = 12_000;
 
 const reserveScript = loadScript('reserve-channel');
+const releaseScript = loadScript('release-channels');
 const renewScript = loadScript('renew-channels');
+const watchScript = loadScript('watch-channel');
 const countScript = loadScript('count-channels');
+
+/** What goes along with every change of a limit's use: whether it became scarce, and who is to hear of it. */
+export interface ScarcityWatch {
+  /** Share of a limit that counts as high, as configured now. */
+  high: () => number;
+  /** The level of this resource has changed and is still to be told; said again until it is. */
+  onUntold: (resource: string) => void;
+}
+
+const NOBODY_WATCHES: ScarcityWatch = { high: () => 1, onUntold: () => undefined };
 
 interface ChannelsHooks {
   /** Redis went away (true) or came back (false): limits now hold for this process alone, or for all again. Once each. */
   onFallback?: (fallback: boolean) => void;
+  scarcity?: ScarcityWatch;
 }
 
 /** Takes one channel; used on its own here and as part of the admission's round trip. */
-export function reserveCall(keys: Keys, request: ChannelRequest, ttlMs: number): ScriptCall<ChannelGrant> {
+export function reserveCall(
+  keys: Keys,
+  request: ChannelRequest,
+  ttlMs: number,
+  watch: ScarcityWatch = NOBODY_WATCHES,
+): ScriptCall<ChannelGrant> {
+  const { resource, token, limit } = request;
   return {
     script: reserveScript,
-    keys: [keys.channel(request.resource)],
-    args: [request.token, ttlMs, request.limit ?? -1],
+    keys: ledgerKeys(keys, resource),
+    args: [keys.channelDays(resource), token, ttlMs, limit ?? -1, watch.high()],
     read: (reply) => {
-      const [granted, inUse] = asArray(reply);
-      return { granted: granted === 1, inUse: asNumber(inUse), limit: request.limit };
+      const [granted, ...rest] = asArray(reply);
+      return { granted: granted === 1, inUse: readLedger(resource, rest, watch), limit };
     },
   };
+}
+
+const ledgerKeys = (keys: Keys, resource: string): string[] => [
+  keys.channel(resource),
+  keys.channelState(resource),
+  keys.channelUntold(resource),
+];
+
+/** The channels in use; where something is to be told, whoever tells is woken. */
+function readLedger(resource: string, reply: unknown, watch: ScarcityWatch): number {
+  const [inUse, untold] = asArray(reply);
+  if (asNumber(untold) > 0) watch.onUntold(resource);
+  return asNumber(inUse);
 }
 
 /**
@@ -39,6 +71,7 @@ export class RedisChannels implements Channels {
   readonly #link: RedisLink;
   readonly #keys: Keys;
   readonly #hooks: ChannelsHooks;
+  readonly #watch: ScarcityWatch;
   /** What this process holds. The admission adds to it too. */
   readonly held: HeldTokens;
   #fallback = false;
@@ -48,6 +81,7 @@ export class RedisChannels implements Channels {
     this.#link = link;
     this.#keys = keys;
     this.#hooks = hooks;
+    this.#watch = hooks.scarcity ?? NOBODY_WATCHES;
     this.held = new HeldTokens(ttlMs);
     // Sent before any other command of the new connection, so that a restarted server counts our calls again first.
     link.on('up', () => {
@@ -57,7 +91,9 @@ export class RedisChannels implements Channels {
 
   /** Each grant tells whether that resource had room; unless all had, none is held after this. */
   async reserve(requests: ChannelRequest[]): Promise<ChannelGrant[]> {
-    const results = await this.#settled(requests.map((request) => reserveCall(this.#keys, request, this.held.ttlMs)));
+    const results = await this.#settled(
+      requests.map((request) => reserveCall(this.#keys, request, this.held.ttlMs, this.#watch)),
+    );
     const grants = results.filter((result): result is ChannelGrant => !(result instanceof GatewayError));
     if (grants.length < requests.length) {
       this.#setFallback(true);
@@ -65,33 +101,46 @@ export class RedisChannels implements Channels {
     }
     this.#setFallback(false);
     if (grants.every(({ granted }) => granted)) for (const request of requests) this.held.hold(request);
-    else await this.release(requests.filter((_request, i) => grants[i]?.granted));
+    // Refused by one, it was no attempt at the others.
+    else
+      await this.#giveBack(
+        requests.filter((_request, i) => grants[i]?.granted),
+        'undo',
+      );
     return grants;
   }
 
   async release(held: HeldChannel[]): Promise<void> {
+    await this.#giveBack(held, '');
+  }
+
+  async #giveBack(held: HeldChannel[], how: 'undo' | ''): Promise<void> {
     for (const channel of held) this.held.drop(channel);
-    try {
-      await this.#link.pipeline((pipe) => {
-        for (const { resource, token } of held) pipe.zrem(this.#keys.channel(resource), token);
-      });
-    } catch {
-      this.#setFallback(true); // what Redis still counts frees itself by its TTL
-    }
+    const results = await this.#settled(
+      [...tokensByResource(held)].map(([resource, tokens]) =>
+        this.#ledgerCall(releaseScript, resource, [how, ...tokens]),
+      ),
+    );
+    // What Redis still counts frees itself by its TTL.
+    if (results.some((result) => result instanceof GatewayError)) this.#setFallback(true);
   }
 
   /** Never rejects: while Redis is away the channels stay held in this process. */
   async renew(held: HeldChannel[]): Promise<void> {
     for (const channel of held) this.held.hold(channel);
     const results = await this.#settled(
-      [...tokensByResource(held)].map(([resource, tokens]) => ({
-        script: renewScript,
-        keys: [this.#keys.channel(resource)],
-        args: [this.held.ttlMs, ...tokens],
-        read: asNumber,
-      })),
+      [...tokensByResource(held)].map(([resource, tokens]) =>
+        this.#ledgerCall(renewScript, resource, [this.held.ttlMs, ...tokens]),
+      ),
     );
     this.#setFallback(!this.#link.ready || results.some((result) => result instanceof GatewayError));
+  }
+
+  /** Looks at these limits as they are now: what nobody renewed may have freed channels unseen. Rejects nothing. */
+  async watch(limits: { resource: string; limit: number | null }[]): Promise<void> {
+    await this.#settled(
+      limits.map(({ resource, limit }) => this.#ledgerCall(watchScript, resource, [limit ?? -1, this.#watch.high()])),
+    );
   }
 
   /** Channels in use of each resource, over all gateways; one exchange. While Redis is away, those of this process. */
@@ -110,6 +159,15 @@ export class RedisChannels implements Channels {
         return [resource, typeof count === 'number' ? count : this.held.count(resource)];
       }),
     );
+  }
+
+  #ledgerCall(script: Script, resource: string, args: (string | number)[]): ScriptCall<number> {
+    return {
+      script,
+      keys: ledgerKeys(this.#keys, resource),
+      args: [this.#keys.channelDays(resource), ...args],
+      read: (reply) => readLedger(resource, reply, this.#watch),
+    };
   }
 
   /** As the link's, with the link's own failure standing in each place: nothing here may reject for Redis's sake. */

@@ -24,6 +24,11 @@ export class Keys {
   configuredNumbers = (): string => `${this.#p}v1:numbers:configured`;
   /** `resource` as in `HeldChannel.resource`. */
   channel = (resource: string): string => `${this.#p}v1:channel:{${resource}}`;
+  /** How near its limit a resource is, and the changes of it that are still to be told. */
+  channelState = (resource: string): string => `${this.#p}v1:limit:{${resource}}`;
+  channelUntold = (resource: string): string => `${this.#p}v1:untold:{${resource}}`;
+  /** Before `peaks:<day>` and `hours:<day>`; days are counted from the epoch, in UTC. */
+  channelDays = (resource: string): string => `${this.#p}v1:use:{${resource}}:`;
   /** `step` is the route's id and the step's number. */
   turn = (step: string): string => `${this.#p}v1:turn:{${step}}`;
   lastUsed = (target: string): string => `${this.#p}v1:last-used:{${target}}`;
@@ -34,6 +39,8 @@ export class Keys {
   call = (callId: string): string => this.callPrefix() + callId;
   liveCalls = (): string => `${this.#calls}live`;
   recentCalls = (): string => `${this.#calls}recent`;
+  /** Before an hour (counted from the epoch): what its calls came to. */
+  callHours = (): string => `${this.#calls}hour:`;
   events = (): string => `${this.#calls}events`;
 
   /** Marks an operational event as written. */

@@ -1,11 +1,15 @@
 -- Renews tokens of one resource, and takes them again where the server lost them (restart, TTL passed while it was away).
--- KEYS: 1 channel's sorted set
--- ARGV: 1 time to live (ms), 2 … tokens
--- Returns: channels in use after this
+-- KEYS: 1 channel's sorted set, 2 its state, 3 its untold changes
+-- ARGV: 1 prefix of its days, 2 time to live (ms), 3 … tokens
+-- Returns: { channels in use after this, changes of level still to be told }
 --- @include now
-local key, ttl = KEYS[1], tonumber(ARGV[1])
+--- @include ledger
+local key, ttl = KEYS[1], tonumber(ARGV[2])
 local now = clock()
-redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-for i = 2, #ARGV do redis.call('ZADD', key, 'GT', now + ttl, ARGV[i]) end
+local book = openLedger(key, KEYS[2], KEYS[3], ARGV[1], now)
+book.settle()
+for i = 3, #ARGV do redis.call('ZADD', key, 'GT', now + ttl, ARGV[i]) end
 if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
-return redis.call('ZCARD', key)
+local inUse = redis.call('ZCARD', key)
+book.peak(inUse)
+return { inUse, book.close(inUse, false) }

@@ -1,17 +1,25 @@
 -- Takes one channel of a resource unless its limit is reached; idempotent by token.
--- KEYS: 1 channel's sorted set (token, score: when it frees itself, ms of the server's clock)
--- ARGV: 1 token, 2 time to live (ms), 3 limit, -1 for none
--- Returns: { 1 granted | 0 full, channels in use after this }
+-- KEYS: 1 channel's sorted set (token, score: when it frees itself, ms of the server's clock), 2 its state, 3 its untold changes
+-- ARGV: 1 prefix of its days, 2 token, 3 time to live (ms), 4 limit, -1 for none, 5 share of it that counts as high
+-- Returns: { 1 granted | 0 full, channels in use after this, changes of level still to be told }
 --- @include now
-local key, token, ttl, limit = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+--- @include ledger
+local key, token, ttl, limit = KEYS[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock()
-redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-local inUse = redis.call('ZCARD', key)
+local book = openLedger(key, KEYS[2], KEYS[3], ARGV[1], now)
+local inUse = book.settle()
+book.rules(limit, tonumber(ARGV[5]))
 if not redis.call('ZSCORE', key, token) then
-  if limit >= 0 and inUse >= limit then return { 0, inUse } end
+  book.attempt()
+  if limit >= 0 and inUse >= limit then
+    book.count('r', 1)
+    book.peak(inUse)
+    return { 0, inUse, book.close(inUse, true) }
+  end
   inUse = inUse + 1
 end
 redis.call('ZADD', key, now + ttl, token)
 -- A shorter TTL of this token must not take the longer one of another with it.
 if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
-return { 1, inUse }
+book.peak(inUse)
+return { 1, inUse, book.close(inUse, false) }
