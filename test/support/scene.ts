@@ -124,9 +124,14 @@ export class Scene {
     return await Sipp.start({ address, toneHz: BUSINESS_HZ, transport, ...role, scenario });
   }
 
+  /** Whether a call is one of this scene's. */
+  owns(call: Call): boolean {
+    return call.trackingNumber === this.trackingNumber;
+  }
+
   /** What the webhook received of this scene's calls, once the last of them has settled with all its events. */
   async events(calls = 1): Promise<CallEvent[]> {
-    return await this.stage.settledEvents((call) => call.trackingNumber === this.trackingNumber, calls);
+    return await this.stage.settledEvents((call) => this.owns(call), calls);
   }
 
   /** The call as its last event tells it. */
