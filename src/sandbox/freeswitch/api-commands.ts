@@ -11,7 +11,7 @@ type Command = (words: string[], rest: string) => string | Promise<string>;
 const NO_CHANNEL = '-ERR No such channel!\n';
 const RECORD_USAGE = '-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n';
 
-export interface ApiOptions {
+interface ApiOptions {
   sipHost: string;
   sipPort: number;
 }
