@@ -147,14 +147,18 @@ export class Stage {
 
   /** Retries until no channel, no token that still counts and no file of a call is left anywhere. */
   async expectNothingLeft(timeoutMs?: number): Promise<void> {
-    await until('nothing of the calls is left', async () => {
-      expect(await this.engines.channels()).toBe(0);
-      const held = await this.client.keys(`${PREFIX}v1:channel:*`);
-      for (const key of held) expect(await this.client.zcount(key, Date.now(), '+inf'), key).toBe(0);
-      expect(await this.client.zrange(`${PREFIX}v1:{calls}:live`, 0, -1)).toEqual([]);
-      expect(await readdir(this.engines.spool)).toEqual([]);
-      return true;
-    }, timeoutMs);
+    await until(
+      'nothing of the calls is left',
+      async () => {
+        expect(await this.engines.channels()).toBe(0);
+        const held = await this.client.keys(`${PREFIX}v1:channel:*`);
+        for (const key of held) expect(await this.client.zcount(key, Date.now(), '+inf'), key).toBe(0);
+        expect(await this.client.zrange(`${PREFIX}v1:{calls}:live`, 0, -1)).toEqual([]);
+        expect(await readdir(this.engines.spool)).toEqual([]);
+        return true;
+      },
+      timeoutMs,
+    );
   }
 
   async #lendTo(scene: Scene): Promise<void> {
