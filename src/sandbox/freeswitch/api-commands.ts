@@ -60,6 +60,8 @@ export class ApiCommands {
       reloadxml: () => '+OK [Success]\n',
       reloadacl: () => '+OK acl reloaded\n',
       echo: (_words, rest) => rest,
+      expand: (_words, rest) =>
+        this.run(rest.replace(/\$\{([^}]*)\}/g, (_all, name: string) => fs.globals.get(name) ?? '')),
     };
   }
 
