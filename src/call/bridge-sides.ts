@@ -1,16 +1,25 @@
 import { inBackground } from '../lib/background.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
 
+interface Sides {
+  near: DialogLeg;
+  far: DialogLeg;
+  /** Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again. */
+  onHold?: (held: boolean) => Promise<void>;
+}
+
 /**
  * Passes on what one side of the talk changes about it. `near` is the caller or the business, `far` FreeSWITCH's leg
  * for him: hold, resume and a new media address are a new offer to FreeSWITCH, whose answer goes back; a refresh that
  * changes nothing is answered at once (RFC 4028 7.4). Nothing of it reaches the other party: FreeSWITCH stands between.
  */
-export function bridgeSides({ near, far }: { near: DialogLeg; far: DialogLeg }): void {
+export function bridgeSides({ near, far, onHold }: Sides): void {
   let offered = near.remoteSdp;
   let answer = far.remoteSdp;
 
   const offer = async (sdp: string): Promise<string> => {
+    const held = isHeld(sdp);
+    if (held !== isHeld(offered)) await onHold?.(held);
     answer = await far.reinvite(sdp);
     offered = sdp;
     return answer;
@@ -29,6 +38,11 @@ export function bridgeSides({ near, far }: { near: DialogLeg; far: DialogLeg }):
   near.onAckSdp((sdp) => {
     if (sdp !== offered) inBackground(offer(sdp).catch(() => answer));
   });
+}
+
+/** RFC 3264 8.4, and the older way of RFC 2543 (0.0.0.0). */
+function isHeld(sdp: string): boolean {
+  return /^a=(sendonly|inactive)\s*$/m.test(sdp) || /^c=IN IP4 0\.0\.0\.0\s*$/m.test(sdp);
 }
 
 /** DTMF of phones that send INFO in place of RFC 4733: FreeSWITCH keeps it to itself, so it goes around. */

@@ -68,7 +68,7 @@ export async function connect(
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
   const caller = await answerCaller(session, invite, await callerSide);
   if (!caller) return;
-  bridgeSides({ near: caller.leg, far: caller.media });
+  bridgeSides({ near: caller.leg, far: caller.media, onHold: (held) => session.callerHolds(held) });
   bridgeSides({ near: result.leg, far: toBusiness });
   passInfo(caller.leg, result.leg);
   passInfo(result.leg, caller.leg);

@@ -31,6 +31,8 @@ export interface MediaServer {
   kill(channelIds: string[]): Promise<void>;
   /** Ends whatever channels a call has, for who does not know them. Idempotent, never rejects. */
   killCall(callId: string): Promise<void>;
+  /** Whether a leg may send no sound for long (its phone holds the call) or is dead when it does. Never rejects. */
+  allowSilence(channelId: string, allowed: boolean): Promise<void>;
   /** Plays `sound` to a caller who was not answered (early media, unbilled), then returns. Never rejects. */
   announce(invite: IncomingInvite, sound: string): Promise<void>;
 }

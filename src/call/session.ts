@@ -62,6 +62,7 @@ export class CallSession {
   #unwatchMedia: () => void = () => undefined;
   readonly #liveMediaChannels = new Set<string>();
   readonly #mediaListeners = new Set<(event: MediaEvent) => void>();
+  #callerChannel: string | null = null;
   #recordingStopped = false;
   #bridged = false;
   #timers: NodeJS.Timeout[] = [];
@@ -206,6 +207,11 @@ export class CallSession {
     this.#unwatchMedia = server.watch(this.id, (event) => this.#mediaEvent(event));
   }
 
+  /** FreeSWITCH ends a caller's leg that sends no sound, unless he put the call on hold. */
+  async callerHolds(held: boolean): Promise<void> {
+    if (this.#callerChannel !== null) await this.#media?.allowSilence(this.#callerChannel, held);
+  }
+
   get bridged(): boolean {
     return this.#bridged;
   }
@@ -219,6 +225,7 @@ export class CallSession {
     switch (event.type) {
       case 'channel':
         this.#liveMediaChannels.add(event.channelId);
+        if (event.leg === 'caller') this.#callerChannel = event.channelId;
         this.resources.mediaChannels.push(event.channelId);
         this.#journal.resourcesChanged();
         break;

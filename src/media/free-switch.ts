@@ -112,6 +112,16 @@ export class FreeSwitch implements MediaServer {
     }
   }
 
+  async allowSilence(channelId: string, allowed: boolean): Promise<void> {
+    // Read by FreeSWITCH with the next re-INVITE; without a value the variable goes, and the leg's usual timeout holds.
+    const silence = allowed ? '${calltrack_media_hold_timeout}' : '';
+    try {
+      await this.#link.api(`expand uuid_setvar ${channelId} media_timeout_audio ${silence}`);
+    } catch (error) {
+      this.#logger.info({ err: toError(error) }, 'media timeout not changed');
+    }
+  }
+
   async announce(invite: IncomingInvite, sound: string): Promise<void> {
     // A late offer has no place to send sound to before the answer.
     if (!invite.sdp) return;

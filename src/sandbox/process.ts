@@ -6,9 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { withDeadline } from '../lib/deadline.js';
 import type { SandboxAddresses, SandboxOptions } from './engines.js';
 
-export type { SandboxAddresses, SandboxOptions } from './engines.js';
-
-export interface SandboxProcessOptions extends SandboxOptions {
+interface SandboxProcessOptions extends SandboxOptions {
   /** How long the engines may take to listen. Default 15 s. */
   startTimeoutMs?: number;
   /** Each line that the process writes. */

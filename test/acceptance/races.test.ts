@@ -18,7 +18,7 @@ async function raceCall(
     /** The caller has just got the 200. */
     answered?: (cancel: () => void) => void;
   },
-): Promise<{ caller: RawSip; business: RawSip }> {
+): Promise<{ caller: RawSip; business: RawSip; hangUp: () => void }> {
   const caller = await RawSip.open(scene.carrierAddress);
   const business = await RawSip.open(scene.businessAddresses[0] ?? '');
   const dialog = {
@@ -51,7 +51,12 @@ async function raceCall(
     caller.send(caller.request('ACK', stage.sip, { ...dialog, toTag }), stage.sip);
   });
   caller.send(caller.request('INVITE', stage.sip, { ...dialog, body: plainSdp(caller.address) }), stage.sip);
-  return { caller, business };
+  const hangUp = (): void => {
+    const ok = caller.messages.find((message) => message.startsWith('SIP/2.0 200')) ?? '';
+    const toTag = /;tag=([^;\s]+)/.exec(headerValue(ok, 'To') ?? '')?.[1] ?? '';
+    caller.send(caller.request('BYE', stage.sip, { ...dialog, branch: `bye${scene.n}`, toTag, cseq: 2 }), stage.sip);
+  };
+  return { caller, business, hangUp };
 }
 
 function viaOf(message: string): { host: string; port: number } {
@@ -80,14 +85,17 @@ describe.skipIf(!enginesHere())('a CANCEL and a 200 that cross', () => {
     },
   );
 
-  test.concurrent.each(afterAnswer)('the CANCEL comes when the 200 is already out ($n)', async (scene) => {
-    const { caller, business } = await raceCall(scene, { answered: (cancel) => cancel() });
+  test.concurrent.each(afterAnswer)('a CANCEL that comes when the 200 is out changes nothing ($n)', async (scene) => {
+    const { caller, business, hangUp } = await raceCall(scene, { answered: (cancel) => cancel() });
     try {
+      // RFC 3261 9.2: the transaction it would cancel has its final answer.
+      await caller.received(/^SIP\/2\.0 [2-6].*\r\n[^]*CSeq: 1 CANCEL/i);
+      await stage.receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call));
+      hangUp();
       await business.received(/^BYE /);
-      await caller.received(/^BYE /);
       const events = await scene.events();
       expect(events.filter((event) => /completed|missed|rejected/.test(event.type))).toHaveLength(1);
-      expect(lastCall(events).disposition).toBe('answered');
+      expect(lastCall(events)).toMatchObject({ disposition: 'answered', ended: { by: 'caller', reason: 'normal' } });
     } finally {
       caller.close();
       business.close();

@@ -42,5 +42,6 @@ describe.skipIf(!enginesHere())('Redis does not answer', () => {
     expect(received?.data.call.attribution.verdict).toBe('deferred');
   });
 
-  test('nothing is left', { timeout: 60_000 }, () => stage.expectNothingLeft());
+  // A channel that could not be given back while Redis was away frees itself by its TTL.
+  test('nothing is left', { timeout: 60_000 }, () => stage.expectNothingLeft(20_000));
 });

@@ -1,5 +1,39 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startSandbox } from '../../src/sandbox/process.js';
 import type { Engines, EngineOptions } from './engines.js';
+import { channelCount } from './esl.js';
 
-export function startSandboxEngines(_options: EngineOptions): Promise<Engines> {
-  return Promise.reject(new Error('not built yet'));
+/** The stand-ins, in a process of their own as the real ones are, on the same ports of an address of their own. */
+export async function startSandboxEngines({ address, mediaTimeoutMs }: EngineOptions): Promise<Engines> {
+  const spool = await mkdtemp(join(tmpdir(), 'calltrack-sandbox-'));
+  const lines: string[] = [];
+  const sandbox = await startSandbox({
+    host: address,
+    drachtio: { adminPort: 9022, sipPort: 5060 },
+    freeswitch: {
+      eslPort: 8021,
+      sipPort: 5080,
+      heartbeatMs: 1000,
+      ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }),
+    },
+    spoolDir: spool,
+    onLine: (line) => lines.push(line),
+  });
+  const { drachtio, freeswitch } = sandbox;
+  const control = { host: freeswitch.host, port: freeswitch.eslPort, secret: freeswitch.password };
+  return {
+    kind: 'sandbox',
+    sip: { host: drachtio.host, port: drachtio.sipPort },
+    drachtio: { host: drachtio.host, port: drachtio.adminPort, secret: drachtio.secret },
+    freeswitch: { ...control, callbackAddress: '127.0.0.1', profile: 'calltrack' },
+    spool,
+    pids: { sandbox: sandbox.pid },
+    channels: () => channelCount(control),
+    stop: async () => {
+      await sandbox.stop();
+      await rm(spool, { recursive: true, force: true });
+    },
+  };
 }

@@ -1,7 +1,16 @@
 import type { CallEvent } from '../../src/call/ports.js';
 import type { Call } from '../../src/call/call.js';
+import {
+  Phone,
+  type IncomingCall,
+  type OutgoingCall,
+  type PhoneCall,
+  type PhoneOptions,
+} from '../../src/sandbox/phone/index.js';
+import { dominantTone } from '../../src/sandbox/rtp/tone.js';
 import { Sipp, type SippOptions } from './sipp.js';
 import type { Stage } from './stage.js';
+import { until } from './until.js';
 import { BUSINESS_HZ, CALLER_HZ } from './wav.js';
 
 export interface SceneOptions {
@@ -17,6 +26,8 @@ export interface SceneOptions {
   auth?: { username: string; password: string };
   recording?: 'always' | 'never';
   maxDuration?: string;
+  /** Played to callers whom nobody took. */
+  announcement?: string;
   number?: 'dynamic' | 'static' | 'unknown';
   lent?: boolean;
   transport?: 'udp' | 'tcp';
@@ -25,6 +36,11 @@ export interface SceneOptions {
 export type SippRole = Partial<Omit<SippOptions, 'scenario'>>;
 
 type Raw = Record<string, unknown>;
+
+/** Whether a phone's call heard `hz` in the last quarter of a second. */
+export function hears({ media }: PhoneCall, hz: number): boolean {
+  return dominantTone(media.heard().subarray(-2000), [hz]) === hz;
+}
 
 /**
  * The cast of one test call: a tracking number, a visitor to whom it is lent, a caller, and the business's phones, each
@@ -60,7 +76,7 @@ export class Scene {
 
   /** This scene's share of the configuration. */
   configuration(): { lines: Raw[]; destinations: Raw[]; trunks: Raw[]; routes: Raw[]; numbers: Raw[] } {
-    const { to = 'line', targets = 1, next, recording, maxDuration, number = 'dynamic' } = this.options;
+    const { to = 'line', targets = 1, next, recording, maxDuration, announcement, number = 'dynamic' } = this.options;
     const dialled = this.targetIds.map((id, i) => ({ id, uri: this.#uri(i), asLine: to === 'line' || i >= targets }));
     const lines = dialled.filter(({ asLine }) => asLine);
     const destinations = dialled.filter(({ asLine }) => !asLine);
@@ -87,6 +103,7 @@ export class Scene {
           steps,
           recording: { mode: recording ?? 'always' },
           ...(maxDuration === undefined ? {} : { maxDuration }),
+          ...(announcement === undefined ? {} : { announcement }),
         },
       ],
       numbers:
@@ -124,9 +141,42 @@ export class Scene {
     return await Sipp.start({ address, toneHz: BUSINESS_HZ, transport, ...role, scenario });
   }
 
+  /** A phone in the caller's place, for what SIPp cannot tell: what is heard, and keys. */
+  async callerPhone(): Promise<Phone> {
+    return await this.stage.phone({ host: this.carrierAddress, port: 5060, user: this.callerNumber });
+  }
+
+  /** The business's `phone`-th phone. */
+  async businessPhone(answers: PhoneOptions['answers'] = { toneHz: BUSINESS_HZ }, phone = 0): Promise<Phone> {
+    const host = this.businessAddresses[phone];
+    if (host === undefined) throw new Error(`this scene has no phone ${phone}`);
+    return await this.stage.phone({ host, port: 5060, ...(answers === undefined ? {} : { answers }) });
+  }
+
+  /** What a caller's phone dials. */
+  get dialled(): { target: string; toneHz: number } {
+    const { host, port } = this.stage.sip;
+    return { target: `sip:${this.trackingNumber}@${host}:${port}`, toneHz: CALLER_HZ };
+  }
+
+  /** Both sides of a talk that has begun, each hearing the other. */
+  async talk(): Promise<{ caller: OutgoingCall; business: IncomingCall }> {
+    const there = await this.businessPhone();
+    const caller = await (await this.callerPhone()).call(this.dialled);
+    const business = await there.nextCall();
+    await caller.answered();
+    await until('they hear each other', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    return { caller, business };
+  }
+
+  /** Whether a call is one of this scene's. */
+  owns(call: Call): boolean {
+    return call.trackingNumber === this.trackingNumber;
+  }
+
   /** What the webhook received of this scene's calls, once the last of them has settled with all its events. */
   async events(calls = 1): Promise<CallEvent[]> {
-    return await this.stage.settledEvents((call) => call.trackingNumber === this.trackingNumber, calls);
+    return await this.stage.settledEvents((call) => this.owns(call), calls);
   }
 
   /** The call as its last event tells it. */

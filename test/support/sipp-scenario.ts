@@ -10,6 +10,7 @@ const DEFAULTS: ScenarioValues = {
   CALLER: '+79160000000',
   DIRECTION: 'sendrecv',
   HEADERS: '',
+  HOLD: 300,
   PROGRESS: '180 Ringing',
   RING: 200,
   SDP_VERSION: 1,

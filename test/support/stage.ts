@@ -5,13 +5,15 @@ import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import type { CallEvent } from '../../src/call/ports.js';
+import { Phone, type PhoneOptions } from '../../src/sandbox/phone/index.js';
 import { AddressBlock } from './addresses.js';
 import { startEngines, type Engines } from './engines.js';
-import { startGateway, type Gateway } from './gateway.js';
+import { startGateway, startGatewayProcess, type Gateway } from './gateway.js';
 import { lend, visitor, writeNumber } from './lender.js';
 import { Receiver } from './receiver.js';
 import { OwnRedis } from './redis-server.js';
 import { Scene, type SceneOptions } from './scene.js';
+import { TcpProxy } from './tcp-proxy.js';
 import { until } from './until.js';
 
 type Raw = Record<string, unknown>;
@@ -19,12 +21,21 @@ type Raw = Record<string, unknown>;
 const PREFIX = 'ct:';
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
+export interface StageOptions {
+  mediaTimeoutMs?: number;
+  config?: Raw;
+  /** Where the gateway runs: in this process, or in one of its own that a test may kill. */
+  gateway?: 'here' | 'process';
+}
+
 /**
  * Everything whole calls need: engines, a Redis, a webhook receiver and the gateway, on loopback addresses of their own.
  * Scenes are cast first (the configuration follows from them), then the stage starts.
  */
 export class Stage {
   readonly #scenes: Scene[] = [];
+  readonly #phones: Phone[] = [];
+  #wires: { drachtio: TcpProxy; freeswitch: TcpProxy } | undefined;
   readonly #folder: string;
   #overrides: Raw = {};
   #engines: Engines | undefined;
@@ -50,9 +61,9 @@ export class Stage {
     return scene;
   }
 
-  async start(options: { mediaTimeoutMs?: number; config?: Raw } = {}): Promise<void> {
+  async start(options: StageOptions = {}): Promise<void> {
     this.#overrides = options.config ?? {};
-    const { mediaTimeoutMs } = options;
+    const { mediaTimeoutMs, gateway = 'here' } = options;
     [this.#engines, this.#redis, this.#receiver] = await Promise.all([
       startEngines({ address: this.addresses.engines, ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }) }),
       OwnRedis.start(),
@@ -61,17 +72,39 @@ export class Stage {
     this.#client = new Redis(this.#redis.url, { retryStrategy: () => 50 });
     this.#client.on('error', () => undefined); // expected where a test takes Redis away
     for (const scene of this.#scenes) await this.#lendTo(scene);
-    this.#gateway = await startGateway(this.configuration());
+    this.#wires = {
+      drachtio: await TcpProxy.open(this.engines.drachtio),
+      freeswitch: await TcpProxy.open(this.engines.freeswitch),
+    };
+    this.#gateway =
+      gateway === 'here'
+        ? await startGateway(this.configuration())
+        : await startGatewayProcess(this.configuration(), join(this.#folder, 'gateway.yaml'));
   }
 
   async stop(): Promise<void> {
     await this.#gateway?.stop();
+    await Promise.all(this.#phones.map((phone) => phone.close()));
+    this.#wires?.drachtio.close();
+    this.#wires?.freeswitch.close();
     this.#client?.disconnect();
     await Promise.all([this.#engines?.stop(), this.#redis?.remove(), this.#receiver?.stop()]);
     // Recordings may be listened to after a failure.
     if (process.env['CALLTRACK_TEST_KEEP'] === undefined) await rm(this.#folder, { recursive: true, force: true });
     else process.stderr.write(`kept ${this.#folder}\n`);
     this.addresses.release();
+  }
+
+  /** A phone that goes with the stage. */
+  async phone(options: PhoneOptions): Promise<Phone> {
+    const phone = await Phone.open(options);
+    this.#phones.push(phone);
+    return phone;
+  }
+
+  /** What the gateway's control connections go through. */
+  get wires(): { drachtio: TcpProxy; freeswitch: TcpProxy } {
+    return started(this.#wires);
   }
 
   get engines(): Engines {
@@ -108,11 +141,16 @@ export class Stage {
   configuration(): Raw {
     const parts = this.#scenes.map((scene) => scene.configuration());
     const { drachtio, freeswitch, spool } = this.engines;
+    const wired = ({ host, port }: TcpProxy) => ({ host, port });
     return {
       gateway: { id: 'gw-test' },
       http: { host: this.addresses.engines, port: 8080 },
       redis: { url: this.redis.url, keyPrefix: PREFIX },
-      engines: { mode: 'real', drachtio, freeswitch: [{ ...freeswitch, sipAddress: this.addresses.engines }] },
+      engines: {
+        mode: 'real',
+        drachtio: { ...drachtio, ...wired(this.wires.drachtio) },
+        freeswitch: [{ ...freeswitch, ...wired(this.wires.freeswitch), sipAddress: this.addresses.engines }],
+      },
       trunks: [
         { id: 'carrier', inbound: { from: [this.addresses.carrierRange], trustAssertedIdentity: true } },
         ...parts.flatMap((part) => part.trunks),
@@ -145,16 +183,20 @@ export class Stage {
     });
   }
 
-  /** Retries until no channel, no dialog's token and no file of a call is left anywhere. */
-  async expectNothingLeft(): Promise<void> {
-    await until('nothing of the calls is left', async () => {
-      expect(await this.engines.channels()).toBe(0);
-      const held = await this.client.keys(`${PREFIX}v1:channel:*`);
-      for (const key of held) expect(await this.client.zcard(key), key).toBe(0);
-      expect(await this.client.zcard(`${PREFIX}v1:{calls}:live`)).toBe(0);
-      expect(await readdir(this.engines.spool)).toEqual([]);
-      return true;
-    });
+  /** Retries until no channel, no token that still counts and no file of a call is left anywhere. */
+  async expectNothingLeft(timeoutMs?: number): Promise<void> {
+    await until(
+      'nothing of the calls is left',
+      async () => {
+        expect(await this.engines.channels()).toBe(0);
+        const held = await this.client.keys(`${PREFIX}v1:channel:*`);
+        for (const key of held) expect(await this.client.zcount(key, Date.now(), '+inf'), key).toBe(0);
+        expect(await this.client.zrange(`${PREFIX}v1:{calls}:live`, 0, -1)).toEqual([]);
+        expect(await readdir(this.engines.spool)).toEqual([]);
+        return true;
+      },
+      timeoutMs,
+    );
   }
 
   async #lendTo(scene: Scene): Promise<void> {

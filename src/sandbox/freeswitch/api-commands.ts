@@ -11,7 +11,7 @@ type Command = (words: string[], rest: string) => string | Promise<string>;
 const NO_CHANNEL = '-ERR No such channel!\n';
 const RECORD_USAGE = '-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n';
 
-export interface ApiOptions {
+interface ApiOptions {
   sipHost: string;
   sipPort: number;
 }
@@ -60,6 +60,8 @@ export class ApiCommands {
       reloadxml: () => '+OK [Success]\n',
       reloadacl: () => '+OK acl reloaded\n',
       echo: (_words, rest) => rest,
+      expand: (_words, rest) =>
+        this.run(rest.replace(/\$\{([^}]*)\}/g, (_all, name: string) => fs.globals.get(name) ?? '')),
     };
   }
 

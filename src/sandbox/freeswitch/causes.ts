@@ -118,8 +118,6 @@ const CAUSE_OF_STATUS: Readonly<Record<number, HangupCause>> = {
   608: 'CALL_REJECTED',
 };
 
-export const causeCode = (cause: HangupCause): number => CODES[cause];
-
 /** By name or number, without regard to case; undefined when it is neither. */
 export function parseCause(text: string): HangupCause | undefined {
   const name = text.trim().toUpperCase();

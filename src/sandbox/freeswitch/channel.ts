@@ -16,12 +16,12 @@ const STATES = {
   CS_HANGUP: 10,
   CS_REPORTING: 11,
 } as const;
-export type ChannelState = keyof typeof STATES;
+type ChannelState = keyof typeof STATES;
 
 const CALL_STATES = { DOWN: 0, RINGING: 2, EARLY: 3, ACTIVE: 4, HELD: 5, HANGUP: 7 } as const;
-export type CallState = keyof typeof CALL_STATES;
+type CallState = keyof typeof CALL_STATES;
 
-export interface CallerProfile {
+interface CallerProfile {
   callerIdName: string;
   callerIdNumber: string;
   destination: string;

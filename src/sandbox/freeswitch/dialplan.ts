@@ -16,7 +16,7 @@ const CALL_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const ESL_ADDRESS = /^([0-9A-Za-z.:[\]-]{1,80}):([0-9]{1,5})$/;
 const CONNECT_TIMEOUT_MS = 4000;
 
-export interface DialplanOptions {
+interface DialplanOptions {
   address: string;
   /** `host:port` that the business's leg is dialled back to. */
   drachtioTarget: string;

@@ -1,6 +1,6 @@
 import type { Channel } from './channel.js';
 
-export interface DigitCollection {
+interface DigitCollection {
   channel: Channel;
   min: number;
   max: number;

@@ -4,7 +4,7 @@ import { FsEvent } from './event.js';
 export const SANDBOX_HOSTNAME = 'calltrack-sandbox';
 export const FREESWITCH_VERSION = '1.10.12-release~64bit';
 
-export interface EventListener {
+interface EventListener {
   wants(name: string, subclass?: string): boolean;
   deliver(event: FsEvent): void;
 }

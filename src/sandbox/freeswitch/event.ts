@@ -3,7 +3,7 @@
 const NEEDS_ESCAPE = /%(?![0-9A-Fa-f]{2})|[^\x21-\x7e]|["#&+:;<=>?@[\\\]^`{|}]/gu;
 
 /** FreeSWITCH's URL encoding of header values: an existing %XX stays as it is, `,` and `/` are not touched. */
-export function escapeHeader(value: string): string {
+function escapeHeader(value: string): string {
   return value.replace(NEEDS_ESCAPE, (char) => {
     let escaped = '';
     for (const octet of Buffer.from(char, 'utf8')) escaped += `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;

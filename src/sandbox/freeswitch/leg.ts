@@ -42,8 +42,9 @@ export abstract class DialogLeg {
   }
 
   protected readMediaTimeout(): void {
-    this.channel.media.mediaTimeoutMs = Number(this.channel.get('media_timeout') ?? 0);
-    this.channel.media.restartSilence();
+    const { channel } = this;
+    channel.media.mediaTimeoutMs = Number(channel.get('media_timeout_audio') ?? channel.get('media_timeout') ?? 0);
+    channel.media.restartSilence();
   }
 
   /** Notes a description of ours where drachtio-fsmrf looks for it. */

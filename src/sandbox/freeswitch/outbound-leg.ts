@@ -10,7 +10,7 @@ import type { Switch } from './switch.js';
 export type DialOutcome =
   { kind: 'answered' } | { kind: 'failed'; cause: HangupCause; status?: number; reason?: string };
 
-export interface DialOptions {
+interface DialOptions {
   stack: SipStack;
   /** `host:port` */
   target: string;

@@ -16,7 +16,7 @@ export interface RecordingOptions {
   onLimit: () => void;
 }
 
-export interface RecordingResult {
+interface RecordingResult {
   cause: string;
   samples: number;
   bytes: number;

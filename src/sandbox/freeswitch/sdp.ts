@@ -8,7 +8,6 @@ export const DEFAULT_TELEPHONE_EVENT = 101;
 
 const LAW_OF: Readonly<Record<string, G711Law>> = { 'PCMA/8000': 'alaw', 'PCMU/8000': 'ulaw' };
 const STATIC: Readonly<Record<number, string>> = { 0: 'PCMU/8000', 8: 'PCMA/8000' };
-export const PAYLOAD_TYPE: Readonly<Record<G711Law, number>> = { alaw: 8, ulaw: 0 };
 export const CODEC_NAME: Readonly<Record<G711Law, string>> = { alaw: 'PCMA', ulaw: 'PCMU' };
 
 /** What a session description says that we can work with. */

@@ -8,7 +8,7 @@ import { Applications } from './applications.js';
 import { Dialplan } from './dialplan.js';
 import { EslInboundSession } from './esl-inbound.js';
 import type { EslServices } from './esl-session.js';
-import { FREESWITCH_VERSION } from './event-bus.js';
+import { FREESWITCH_VERSION, SANDBOX_HOSTNAME } from './event-bus.js';
 import { Switch } from './switch.js';
 
 export interface FreeSwitchOptions {
@@ -39,6 +39,7 @@ export interface FreeSwitchOptions {
 
 const DEFAULTS = { mediaTimeoutMs: 120_000, heartbeatMs: 5000, maxSessions: 200, ringSeconds: 300 };
 const MAX_CALL_SECONDS = 14_400;
+const MEDIA_HOLD_TIMEOUT_MS = 1_800_000;
 
 /** A stand-in for FreeSWITCH with our configuration: ESL, SIP, RTP, recordings. G.711, tens of calls. */
 export class FreeSwitchServer {
@@ -74,10 +75,7 @@ export class FreeSwitchServer {
         maxSessions: options.maxSessions ?? DEFAULTS.maxSessions,
         soundsDir: options.soundsDir,
       });
-      fs.globals
-        .set('core_uuid', fs.bus.coreUuid)
-        .set('calltrack_spool', options.spoolDir)
-        .set('calltrack_drachtio', options.drachtioTarget);
+      setGlobals(fs, options);
       const applications = new Applications(fs);
       const api = new ApiCommands(fs, applications, { sipHost: options.sipHost, sipPort: stack.port });
       const services = { fs, api, applications };
@@ -151,6 +149,17 @@ export class FreeSwitchServer {
         .set('Idle-CPU', '90.000000');
     });
   }
+}
+
+/** What `global_getvar` and `expand` know: the configuration's variables and FreeSWITCH's own. */
+function setGlobals(fs: Switch, options: FreeSwitchOptions): void {
+  fs.globals
+    .set('core_uuid', fs.bus.coreUuid)
+    .set('hostname', SANDBOX_HOSTNAME)
+    .set('calltrack_spool', options.spoolDir)
+    .set('calltrack_drachtio', options.drachtioTarget)
+    .set('calltrack_media_timeout', String(options.mediaTimeoutMs ?? DEFAULTS.mediaTimeoutMs))
+    .set('calltrack_media_hold_timeout', String(MEDIA_HOLD_TIMEOUT_MS));
 }
 
 function listenTcp(host: string, port: number): Promise<Server> {

@@ -4,7 +4,7 @@ import type { Channel, ReleaseDetails } from './channel.js';
 import { EventBus } from './event-bus.js';
 import { Recording, type RecordingOptions } from './recording.js';
 
-export interface SwitchOptions {
+interface SwitchOptions {
   /** Our address in events and SDP. */
   address: string;
   maxSessions: number;

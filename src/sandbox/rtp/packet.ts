@@ -5,7 +5,7 @@ export const RTP_HEADER_BYTES = 12;
 export const FRAME_SAMPLES = 160;
 export const SAMPLE_RATE = 8000;
 
-export interface RtpHeader {
+interface RtpHeader {
   payloadType: number;
   marker: boolean;
   sequence: number;

@@ -6,9 +6,9 @@ export interface PortRange {
 }
 
 /** A range out of the way of Linux's ephemeral ports (32768 up) and of the usual SIP ports. */
-export const DEFAULT_PORT_RANGE: PortRange = { min: 20000, max: 29998 };
+const DEFAULT_PORT_RANGE: PortRange = { min: 20000, max: 29998 };
 
-export interface PortStats {
+interface PortStats {
   packetsIn: number;
   packetsOut: number;
   bytesIn: number;
@@ -18,7 +18,7 @@ export interface PortStats {
   sendErrors: number;
 }
 
-export type DatagramHandler = (datagram: Buffer, address: string, port: number) => void;
+type DatagramHandler = (datagram: Buffer, address: string, port: number) => void;
 
 /** Addresses are literal here, and node's default look-up costs a trip through the event loop for each packet. */
 const literalLookup = (

@@ -13,8 +13,6 @@ export interface KeyPress {
   duration: number;
 }
 
-export const isDigit = (text: string): boolean => text.length === 1 && DIGITS.includes(text);
-
 /** Tells key presses from a stream of event packets: one report a press, when its first end packet comes. */
 export class TelephoneEventReceiver {
   #reported: number | undefined;
@@ -30,7 +28,7 @@ export class TelephoneEventReceiver {
   }
 }
 
-export interface EventPacket {
+interface EventPacket {
   marker: boolean;
   /** Samples from the start of the press. */
   duration: number;

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 
-export const TICK_MS = 20;
+const TICK_MS = 20;
 /** After a longer stop (a suspended machine) the lost time is left out instead of being sent in one burst. */
 const MAX_CATCH_UP_TICKS = 250;
 

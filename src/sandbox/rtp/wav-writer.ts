@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { SAMPLE_RATE } from './packet.js';
 
-export const WAV_HEADER_BYTES = 44;
+const WAV_HEADER_BYTES = 44;
 const CHUNK_BYTES = 64 * 1024;
 /** About two minutes of stereo: a disk that is that far behind will not catch up, and the memory is needed for calls. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;

@@ -268,6 +268,24 @@ describe('the end of a call', () => {
 });
 
 describe('hold', () => {
+  it('in silence lasts as long as the timeout that was set for it', async () => {
+    await stage.close();
+    stage = await openStage({ mediaTimeoutMs: 1500 });
+    const sdp = (direction: string): string =>
+      `v=0\r\no=- 1 1 IN IP4 ${HOST}\r\ns=-\r\nc=IN IP4 ${HOST}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=${direction}\r\n`;
+    const call = await stage.call({ sdp: sdp('sendrecv'), media: false });
+    await call.answered();
+    const { 'Unique-ID': uuid = '' } = await stage.esl.event('CHANNEL_BRIDGE');
+    await stage.esl.api(`expand uuid_setvar ${uuid} media_timeout_audio \${calltrack_media_hold_timeout}`);
+    await call.request('INVITE', { body: sdp('inactive') });
+    const { 'Event-Date-Timestamp': from } = await stage.esl.event('CHANNEL_HOLD');
+    await until('longer than the timeout', () => Date.now() - Number(from) / 1000 > 2000);
+    expect(call.isEnded).toBe(false);
+    await stage.esl.api(`uuid_setvar ${uuid} media_timeout_audio`);
+    await call.request('INVITE', { body: sdp('sendrecv') });
+    expect((await call.ended()).reason).toBe('SIP;cause=804;text="MEDIA_TIMEOUT"');
+  });
+
   it('of the caller is answered and leaves a gap in the recording, that of the business does not', async () => {
     stage.business.answers = { toneHz: BUSINESS_HZ };
     const call = await stage.call({ toneHz: CALLER_HZ, headers: { 'X-CT-Record': 'yes' } });

@@ -10,7 +10,7 @@ import { until } from '../../support/until.js';
 export const HOST = '127.0.0.1';
 export const PASSWORD = 'a password of this test';
 
-export type EslEvent = Record<string, string>;
+type EslEvent = Record<string, string>;
 
 /** The media server between a caller's phone and a business's one, with a control connection that sees all events. */
 export interface Stage {

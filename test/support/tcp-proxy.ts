@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** A wire between the gateway and an engine that a test may cut and join again; the engine itself goes on. */
+export class TcpProxy {
+  readonly #sockets = new Set<Socket>();
+  #joined = true;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: { host: string; port: number },
+  ) {
+    server.on('connection', (socket) => this.#pass(socket));
+  }
+
+  static async open(target: { host: string; port: number }): Promise<TcpProxy> {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new TcpProxy(server, target);
+  }
+
+  get host(): string {
+    return '127.0.0.1';
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Breaks every connection; new ones are broken too until `join`. */
+  cut(): void {
+    this.#joined = false;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  join(): void {
+    this.#joined = true;
+  }
+
+  close(): void {
+    this.cut();
+    this.server.close();
+  }
+
+  #pass(near: Socket): void {
+    if (!this.#joined) {
+      near.destroy();
+      return;
+    }
+    const far = connect({ ...this.target, noDelay: true });
+    near.setNoDelay(true);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.#sockets.add(one);
+      one.pipe(other);
+      one.on('error', () => undefined); // a cut wire is what the test is about
+      one.on('close', () => {
+        this.#sockets.delete(one);
+        other.destroy();
+      });
+    }
+  }
+}
