@@ -197,7 +197,7 @@ export interface CallResources {
 
 /** One unit of a limit, held by a token that frees itself when nobody renews it. */
 export interface HeldChannel {
-  /** `trunk-in:carrier-a`, `trunk-out:carrier-a`, `destination:main-office`, `line:sales-1`. */
+  /** `trunk-in:carrier-a`, `trunk-out:carrier-a`, `trunk:carrier-a` (both together), `destination:main-office`, `line:sales-1`. */
   resource: string;
   token: string;
 }

@@ -62,7 +62,7 @@ export function iso(ms: number): string {
 }
 
 /** Seconds between two of the call's stamps, to the millisecond; 0 where one of them did not happen. */
-export function secondsBetween(from: string | null, to: string | null): number {
+function secondsBetween(from: string | null, to: string | null): number {
   if (from === null || to === null) return 0;
   return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
 }

@@ -7,12 +7,12 @@ import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
 import type { LoadGate } from './load.js';
-import type { AdmissionAnswer, TrackingNumber } from './ports.js';
+import type { AdmissionAnswer, ChannelGrant, TrackingNumber } from './ports.js';
 import { CallSession } from './session.js';
 import type { IncomingInvite } from './sip-ports.js';
 
 /** Header by which FreeSWITCH's dial-back names the call it belongs to. */
-export const CALL_KEY_HEADER = 'X-CT-Call-Key';
+const CALL_KEY_HEADER = 'X-CT-Call-Key';
 /** Redis answers in about a millisecond; longer than this the caller waits for it, and the call goes on without. */
 const ADMISSION_TIMEOUT_MS = 400;
 const RETRY_AFTER_SECONDS = '5';
@@ -130,7 +130,7 @@ async function admitAndConnect(
 interface Admitted {
   /** null: no such tracking number, or switched off. */
   number: TrackingNumber | null;
-  /** Whether the trunk had a channel for this call. */
+  /** Whether every limit of the trunk had a channel for this call. */
   channel: boolean;
 }
 
@@ -142,7 +142,10 @@ async function admit(
   deps: CallDeps,
 ): Promise<Admitted> {
   const { call } = session;
-  const inbound = { resource: `trunk-in:${trunk.id}`, token: session.id, limit: trunk.inbound?.channels ?? null };
+  const inbound = [
+    { resource: `trunk-in:${trunk.id}`, token: session.id, limit: trunk.inbound?.channels ?? null },
+    { resource: `trunk:${trunk.id}`, token: session.id, limit: trunk.channels },
+  ];
   const query = {
     callId: session.id,
     trackingNumber: call.trackingNumber,
@@ -153,15 +156,17 @@ async function admit(
   let admitted: Admitted;
   try {
     const answer = await withDeadline(deps.admissions.admit(query), ADMISSION_TIMEOUT_MS, 'admission');
-    admitted = { number: applyAnswer(session, answer, invite.receivedAt, deps), channel: answer.channel.granted };
+    admitted = { number: applyAnswer(session, answer, invite.receivedAt, deps), channel: all(answer.channels) };
   } catch (error) {
     session.logger.warn({ err: toError(error) }, 'admission without Redis, by the last known route');
-    const [grant] = await deps.channels.reserve([inbound]);
-    admitted = { number: deferAttribution(session, deps), channel: grant?.granted ?? false };
+    const grants = await deps.channels.reserve(inbound);
+    admitted = { number: deferAttribution(session, deps), channel: all(grants) };
   }
-  if (admitted.channel) session.hold([inbound]);
+  if (admitted.channel) session.hold(inbound);
   return admitted;
 }
+
+const all = (grants: readonly ChannelGrant[]): boolean => grants.every(({ granted }) => granted);
 
 /** 4. The verdict, frozen into the call. */
 function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, deps: CallDeps): TrackingNumber | null {

@@ -39,7 +39,8 @@ export interface AdmissionQuery {
   callerNumber: string | null;
   /** When the INVITE arrived, ms since the epoch. */
   at: number;
-  inbound: ChannelRequest;
+  /** Every limit that the call counts against as it comes in: all of them are granted, or none is held. */
+  inbound: ChannelRequest[];
 }
 
 /** `limit` null: unlimited, but still counted. */
@@ -62,7 +63,8 @@ export interface AdmissionAnswer {
   /** Former holders, the most recent first, the holder of `lease` among them. */
   holders: Holder[];
   history: CallerHistory | null;
-  channel: ChannelGrant;
+  /** One for each of `inbound`; they tell which was full. */
+  channels: ChannelGrant[];
 }
 
 export interface Admissions {

@@ -178,7 +178,7 @@ function channelsNamed(channelsJson: string, part: string): string[] {
 }
 
 /** `calltrack  profile  sip:mod_sofia@10.0.0.6:5080  RUNNING (0)` → `10.0.0.6:5080`. */
-export function sipAddressOf(sofiaStatus: string, profile: string): string | null {
+function sipAddressOf(sofiaStatus: string, profile: string): string | null {
   for (const line of sofiaStatus.split('\n')) {
     const [name, type, data] = line.trim().split(/\s+/);
     if (name !== profile || type !== 'profile') continue;

@@ -17,14 +17,6 @@ export function cleanSdp(sdp: string): string {
   return sdp.replaceAll('%', '').replace(/[^\t\r\n\x20-\x7e]/g, '');
 }
 
-/** Larger offers are nobody's phone: 40 codecs with their parameters take 4 kB. */
-export const MAX_SDP_BYTES = 16_384;
-
-/** Whether the body describes at least one audio stream that is not switched off (port 0). */
-export function offersAudio(sdp: string): boolean {
-  return /^m=audio [1-9]\d* /m.test(sdp);
-}
-
 /** Q.850 cause of a Reason header (RFC 3326), null where it has none. */
 export function q850Cause(reason: string | undefined): number | null {
   const cause = /Q\.850\s*;.*?cause\s*=\s*(\d{1,3})/i.exec(reason ?? '')?.[1];
