@@ -198,7 +198,7 @@ export class App {
       gate: (address) => this.#gate.find(address),
       sip: this.#sip,
       media: this.#media,
-      admissions: new RedisAdmissions(this.#link, keys, this.#channels.held, {
+      admissions: new RedisAdmissions(this.#link, keys, this.#channels, {
         onRubbish: (rubbish) =>
           logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
       }),
@@ -291,7 +291,8 @@ interface ChannelLimit {
 /** Every limit of the configuration, by the name under which its channels are held. */
 function channelLimits({ trunks, destinations, lines }: GatewayConfig): ChannelLimit[] {
   return [
-    ...trunks.flatMap(({ id, inbound, outbound }): ChannelLimit[] => [
+    ...trunks.flatMap(({ id, channels, inbound, outbound }): ChannelLimit[] => [
+      { kind: 'trunk', id, limit: channels },
       ...(inbound ? [{ kind: 'trunk-in' as const, id, limit: inbound.channels }] : []),
       ...(outbound ? [{ kind: 'trunk-out' as const, id, limit: outbound.channels }] : []),
     ]),

@@ -4,8 +4,8 @@ import type { CallMetrics } from '../call/deps.js';
 import { withDeadline } from '../lib/deadline.js';
 import { LabelBound } from './label-bound.js';
 
-/** `trunk-in`, `trunk-out`, `destination`, `line`: the first half of a channel's resource name. */
-export type ChannelKind = 'trunk-in' | 'trunk-out' | 'destination' | 'line';
+/** The first half of a channel's resource name; `trunk`: both directions together. */
+export type ChannelKind = 'trunk' | 'trunk-in' | 'trunk-out' | 'destination' | 'line';
 
 const COLLECT_TIMEOUT_MS = 1000;
 

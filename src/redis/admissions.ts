@@ -3,12 +3,13 @@ import type {
   AdmissionQuery,
   Admissions,
   CallerHistory,
+  ChannelGrant,
   Holder,
   TrackingNumber,
 } from '../call/ports.js';
-import { reserveCall, type ScarcityWatch } from './channels.js';
+import { inBackground } from '../lib/background.js';
+import { reserveCall, type RedisChannels, type ScarcityWatch } from './channels.js';
 import type { RedisLink } from './connection.js';
-import type { HeldTokens } from './held-tokens.js';
 import { numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
 import type { Keys } from './keys.js';
 import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
@@ -48,34 +49,42 @@ interface NumberReply {
   oversized: number;
 }
 
+/** Where the channels of this process are kept. */
+type ChannelBook = Pick<RedisChannels, 'held' | 'keep'>;
+
 /**
- * Admission (`Admissions` of call/ports.ts): one pipeline of three scripts, each in the hash tag of what it reads: the
- * number, the trunk's channel, the caller.
+ * Admission (`Admissions` of call/ports.ts): one pipeline of scripts, each in the hash tag of what it reads: the number,
+ * the trunk's channels, the caller.
  */
 export class RedisAdmissions implements Admissions {
   readonly #link: RedisLink;
   readonly #keys: Keys;
-  readonly #held: HeldTokens;
+  readonly #channels: ChannelBook;
   readonly #hooks: AdmissionsHooks;
 
-  /** @param held of the `RedisChannels`: the channel taken by an admission is one of this process's like any other. */
-  constructor(link: RedisLink, keys: Keys, held: HeldTokens, hooks: AdmissionsHooks = {}) {
+  /** @param channels the channels taken by an admission are this process's like any other */
+  constructor(link: RedisLink, keys: Keys, channels: ChannelBook, hooks: AdmissionsHooks = {}) {
     this.#link = link;
     this.#keys = keys;
-    this.#held = held;
+    this.#channels = channels;
     this.#hooks = hooks;
   }
 
   async admit(query: AdmissionQuery): Promise<AdmissionAnswer> {
+    const { inbound, callerNumber } = query;
+    const { ttlMs } = this.#channels.held;
     const number = this.#numberCall(query.trackingNumber, query.at);
-    const channel = reserveCall(this.#keys, query.inbound, this.#held.ttlMs, this.#hooks.scarcity);
-    const [reply, grant, history] =
-      query.callerNumber === null
-        ? ([...(await this.#link.runAll([number, channel] as const)), null] as const)
-        : await this.#link.runAll([number, channel, this.#historyCall(query, query.callerNumber)] as const);
-    if (grant.granted) this.#held.hold(query.inbound);
+    const channels = inbound.map((request) => reserveCall(this.#keys, request, ttlMs, this.#hooks.scarcity));
+    const histories = callerNumber === null ? [] : [this.#historyCall(query, callerNumber)];
+    const [reply, ...rest] = await this.#link.runAll<
+      [ScriptCall<NumberReply>, ...ScriptCall<ChannelGrant | CallerHistory>[]]
+    >([number, ...channels, ...histories]);
+    const grants = rest.slice(0, channels.length) as ChannelGrant[];
+    const history = rest[channels.length] as CallerHistory | undefined;
+    // The answer does not wait for what has to be given back.
+    inBackground(this.#channels.keep(inbound, grants));
     const { number: known, lease, holders } = this.#judge(query.trackingNumber, query.at, reply);
-    return { number: known, lease, holders: withLease(holders, lease), history, channel: grant };
+    return { number: known, lease, holders: withLease(holders, lease), history: history ?? null, channels: grants };
   }
 
   async lookUp(trackingNumber: string, at: number): Promise<Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>> {

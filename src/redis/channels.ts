@@ -100,14 +100,16 @@ export class RedisChannels implements Channels {
       return this.held.reserve(requests);
     }
     this.#setFallback(false);
-    if (grants.every(({ granted }) => granted)) for (const request of requests) this.held.hold(request);
-    // Refused by one, it was no attempt at the others.
-    else
-      await this.#giveBack(
-        requests.filter((_request, i) => grants[i]?.granted),
-        'undo',
-      );
+    await this.keep(requests, grants);
     return grants;
+  }
+
+  /** Holds what was asked for where all of it was granted; otherwise gives back the part that was. Never rejects. */
+  async keep(requests: ChannelRequest[], grants: readonly ChannelGrant[]): Promise<void> {
+    const taken = requests.filter((_request, i) => grants[i]?.granted);
+    if (taken.length === requests.length) for (const request of requests) this.held.hold(request);
+    // Refused by one, it was no attempt at the others.
+    else if (taken.length > 0) await this.#giveBack(taken, 'undo');
   }
 
   async release(held: HeldChannel[]): Promise<void> {

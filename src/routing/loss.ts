@@ -65,7 +65,7 @@ export function lossReason(input: LossInput): LossReason {
 function capacityReason(input: LossInput): LossReason {
   const first = input.legs.findIndex(({ result }) => result === 'no_channel' || result === 'capacity');
   const resource = input.fullResources[first] ?? null;
-  if (resource?.startsWith('trunk-')) return 'trunk_capacity';
+  if (/^trunk(-out)?:/.test(resource ?? '')) return 'trunk_capacity';
   return input.legs[first]?.kind === 'line' ? 'lines_busy' : 'destination_capacity';
 }
 

@@ -51,6 +51,7 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
     limits: [
       { resource: `destination:${id}`, limit: destination.channels },
       { resource: `trunk-out:${trunk.id}`, limit: trunk.outbound.channels },
+      { resource: `trunk:${trunk.id}`, limit: trunk.channels },
     ],
   };
 }

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AdmissionQuery, Holder } from '../../src/call/ports.js';
 import { RedisAdmissions, type Rubbish } from '../../src/redis/admissions.js';
-import { HeldTokens } from '../../src/redis/held-tokens.js';
+import { RedisChannels } from '../../src/redis/channels.js';
 import { parseHolder, parseHolderJson, parseNumber } from '../../src/redis/holders.js';
-import { openOwnRedis, openRedis } from '../support/redis.js';
+import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
 import { exampleHolder } from './examples.js';
 
 const NUMBER = '+74951111111';
@@ -14,8 +14,9 @@ const AT = 1_500_000;
 async function open() {
   const redis = await openRedis();
   const rubbish: Rubbish[] = [];
-  const held = new HeldTokens(12_000);
-  const admissions = new RedisAdmissions(redis.link, redis.keys, held, { onRubbish: (piece) => rubbish.push(piece) });
+  const channels = new RedisChannels(redis.link, redis.keys);
+  const { held } = channels;
+  const admissions = new RedisAdmissions(redis.link, redis.keys, channels, { onRubbish: (piece) => rubbish.push(piece) });
   const writeNumber = (fields: Record<string, string> = {}) =>
     redis.raw.hset(redis.keys.number(NUMBER), { site: 'divan', kind: 'dynamic', enabled: '1', ...fields });
   const writeLease = async (holder: Holder) => {
@@ -23,7 +24,7 @@ async function open() {
     await redis.raw.hset(redis.keys.lease(NUMBER), fields);
     await redis.raw.zadd(redis.keys.holders(NUMBER), holder.leasedAt, JSON.stringify(holder));
   };
-  return { ...redis, admissions, rubbish, held, writeNumber, writeLease };
+  return { ...redis, admissions, rubbish, channels, held, writeNumber, writeLease };
 }
 
 const query = (fields: Partial<AdmissionQuery> = {}): AdmissionQuery => ({
@@ -31,7 +32,7 @@ const query = (fields: Partial<AdmissionQuery> = {}): AdmissionQuery => ({
   trackingNumber: NUMBER,
   callerNumber: '+79160000001',
   at: AT,
-  inbound: { resource: 'trunk-in:carrier-a', token: randomUUID(), limit: 30 },
+  inbound: [{ resource: 'trunk-in:carrier-a', token: randomUUID(), limit: 30 }],
   ...fields,
 });
 
@@ -55,7 +56,7 @@ describe('admission', () => {
       lease: exampleHolder(),
       holders: [exampleHolder()],
       history: { previousCalls: 0, lastCallAt: null },
-      channel: { granted: true, inUse: 1, limit: 30 },
+      channels: [{ granted: true, inUse: 1, limit: 30 }],
     });
     expect(held.count('trunk-in:carrier-a')).toBe(1);
   });
@@ -92,11 +93,30 @@ describe('admission', () => {
   it('refuses the channel above the limit and still answers the rest', async () => {
     const { admissions, held, writeNumber } = await open();
     await writeNumber();
-    const inbound = { resource: 'trunk-in:carrier-a', token: randomUUID(), limit: 0 };
+    const inbound = [{ resource: 'trunk-in:carrier-a', token: randomUUID(), limit: 0 }];
     const answer = await admissions.admit(query({ inbound }));
-    expect(answer.channel).toEqual({ granted: false, inUse: 0, limit: 0 });
+    expect(answer.channels).toEqual([{ granted: false, inUse: 0, limit: 0 }]);
     expect(answer.number?.site).toBe('divan');
     expect(held.count('trunk-in:carrier-a')).toBe(0);
+  });
+
+  it('counts a call against all its limits or against none, in the same round trip', async () => {
+    const { admissions, channels, held, link } = await open();
+    const limits = (token: string) => [
+      { resource: 'trunk-in:carrier-a', token, limit: 30 },
+      { resource: 'trunk:carrier-a', token, limit: 1 },
+    ];
+    const before = link.exchanges;
+    const first = await admissions.admit(query({ inbound: limits('a') }));
+    expect(link.exchanges - before).toBe(1);
+    expect(first.channels.map(({ granted }) => granted)).toEqual([true, true]);
+    const second = await admissions.admit(query({ inbound: limits('b') }));
+    expect(second.channels.map(({ granted }) => granted)).toEqual([true, false]);
+    await eventually(async () => {
+      const used = await channels.inUse(['trunk-in:carrier-a', 'trunk:carrier-a']);
+      expect([...used.values()]).toEqual([1, 1]);
+    });
+    expect(held.count('trunk-in:carrier-a')).toBe(1);
   });
 
   it('looks up what stood there at an earlier moment', async () => {
@@ -125,7 +145,7 @@ describe('admission', () => {
 
   it('rejects while Redis is away', async () => {
     const { link, keys, server } = await openOwnRedis();
-    const admissions = new RedisAdmissions(link, keys, new HeldTokens(12_000));
+    const admissions = new RedisAdmissions(link, keys, new RedisChannels(link, keys));
     await server.kill();
     await expect(admissions.admit(query())).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
   });
@@ -138,7 +158,7 @@ describe('rubbish in the contract keys', () => {
     await raw.lpush(keys.lease(NUMBER), 'list');
     await raw.hset(keys.holders(NUMBER), 'a', 'hash');
     const answer = await admissions.admit(query());
-    expect(answer).toMatchObject({ number: null, lease: null, holders: [], channel: { granted: true } });
+    expect(answer).toMatchObject({ number: null, lease: null, holders: [], channels: [{ granted: true }] });
     expect(rubbish.map(({ kind, count }) => [kind, count])).toEqual([
       ['number', 1],
       ['lease', 1],
@@ -206,8 +226,8 @@ describe('rubbish in the contract keys', () => {
         await raw.hset(keys.number(NUMBER), number);
         await raw.hset(keys.lease(NUMBER), lease);
         for (const [i, member] of members.entries()) await raw.zadd(keys.holders(NUMBER), i, member);
-        const answer = await admissions.admit(query({ inbound: { resource: 'any', token: 'one', limit: null } }));
-        expect(answer.channel.granted).toBe(true);
+        const answer = await admissions.admit(query({ inbound: [{ resource: 'any', token: 'one', limit: null }] }));
+        expect(answer.channels.map(({ granted }) => granted)).toEqual([true]);
       }),
       { numRuns: 100 },
     );
