@@ -144,6 +144,8 @@ const trunkState = z.object({ trunk: z.string(), reason: words });
 const capacity = z.object({
   kind: z.enum(['trunk', 'destination', 'line']),
   id: z.string(),
+  /** Which of a trunk's limits; null for that of both directions together, and for what is no trunk. */
+  direction: z.enum(['inbound', 'outbound']).nullable(),
   inUse: count,
   limit: count,
 });

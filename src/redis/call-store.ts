@@ -3,6 +3,7 @@ import type { Call, CallResources } from '../call/call.js';
 import type { CallChange, CallStore } from '../call/ports.js';
 import type { OperationalEvent } from '../events/catalogue.js';
 import { GatewayError } from '../lib/errors.js';
+import { countsOf } from '../reports/call-counts.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
@@ -14,6 +15,8 @@ import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
 const CALL_LEASE_MS = 15_000;
 /** Calls stay in Redis this long: support staff look for "that call last week", and reports span a month. */
 const CALL_RETENTION_MS = 30 * 86_400_000;
+/** Reports look back 92 days; the day at either end may be another one in the asker's time zone. */
+const USE_RETENTION_MS = 93 * 86_400_000;
 /** A repeat of an operational event after a lost reply comes within seconds. */
 const REPEAT_WINDOW_MS = 600_000;
 
@@ -99,6 +102,11 @@ export class RedisCallStore implements CallStore {
         CALL_RETENTION_MS,
         this.#keys.outboxPrefix(),
         (this.#revision += 1),
+        this.#keys.callHours(),
+        call.disposition === null
+          ? ''
+          : JSON.stringify(countsOf(call).map(({ hour, key, count }) => [hour, JSON.stringify(key), count])),
+        USE_RETENTION_MS,
         events.length,
         ...perEvent,
       ],
@@ -180,6 +188,11 @@ export class RedisCallStore implements CallStore {
       client.xrange(this.#keys.events(), `(${after}`, '+', 'COUNT', limit),
     );
     return entries.map(([cursor, fields]) => ({ cursor, body: fields[fields.indexOf('body') + 1] ?? '' }));
+  }
+
+  /** Where the feed goes on with what happens from `at` (ms since the epoch) on: for `events({ after })`. */
+  cursorAt(at: number): string {
+    return `${Math.max(0, at - 1)}-9999999999`;
   }
 
   #queued(endpoints: string[]): void {

@@ -49,9 +49,9 @@ const examples: Record<CallEventType, Partial<Call>> = {
 const operational: OperationalData = {
   'trunk.down': { trunk: 'carrier-a', reason: 'OPTIONS not answered' },
   'trunk.up': { trunk: 'carrier-a', reason: null },
-  'capacity.high': { kind: 'trunk', id: 'carrier-a', inUse: 27, limit: 30 },
-  'capacity.exhausted': { kind: 'destination', id: 'main-office', inUse: 4, limit: 4 },
-  'capacity.recovered': { kind: 'line', id: 'sales-1', inUse: 0, limit: 1 },
+  'capacity.high': { kind: 'trunk', id: 'carrier-a', direction: 'inbound', inUse: 27, limit: 30 },
+  'capacity.exhausted': { kind: 'destination', id: 'main-office', direction: null, inUse: 4, limit: 4 },
+  'capacity.recovered': { kind: 'line', id: 'sales-1', direction: null, inUse: 0, limit: 1 },
   'pool.low': { site: 'divan', free: 2, total: 40 },
   'pool.exhausted': { site: 'divan', free: 0, total: 40 },
 };

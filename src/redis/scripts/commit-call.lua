@@ -2,7 +2,8 @@
 -- KEYS: 1 call hash, 2 live calls, 3 recent calls, 4 events stream, 5 endpoints (all of hash tag {calls})
 -- ARGV: 1 call id, 2 owner, 3 document (JSON), 4 resources (JSON), 5 owner's lease (ms), 6 closed 1|0, 7 start of the call (ms),
 --       8 retention (ms), 9 outbox key prefix, 10 revision (rises with every
---       commit of an owner), 11 number of events,
+--       commit of an owner), 11 hour key prefix, 12 what an ended call is counted as (JSON: [hour, field, by] …; "" while
+--       it goes on), 13 retention of the hours (ms), 14 number of events,
 --       then per event: id, type, timestamp, sequence, body (JSON), number of endpoints, endpoint ids …
 -- Returns: "written" | "repeated" (something later is there already) | "foreign" (another gateway owns the call now)
 --- @include now
@@ -16,8 +17,8 @@ local closed = stored[3] == '1' or ARGV[6] == '1'
 local now = clock()
 
 local function readEvents()
-  local list, at, last = {}, 12, 0
-  for _ = 1, tonumber(ARGV[11]) do
+  local list, at, last = {}, 15, 0
+  for _ = 1, tonumber(ARGV[14]) do
     local event = { id = ARGV[at], type = ARGV[at + 1], timestamp = ARGV[at + 2], seq = tonumber(ARGV[at + 3]), body = ARGV[at + 4], endpoints = {} }
     local count = tonumber(ARGV[at + 5])
     for i = 1, count do event.endpoints[i] = ARGV[at + 5 + i] end
@@ -42,6 +43,14 @@ if closed then
   redis.call('ZREMRANGEBYSCORE', recent, '-inf', now - tonumber(ARGV[8]))
 else
   redis.call('ZADD', live, now + tonumber(ARGV[5]), id)
+end
+-- Once a call, whoever writes its end and however often.
+if ARGV[12] ~= '' and redis.call('HSETNX', call, 'counted', 1) == 1 then
+  for _, entry in ipairs(cjson.decode(ARGV[12])) do
+    local hour = ARGV[11] .. entry[1]
+    redis.call('HINCRBY', hour, entry[2], entry[3])
+    redis.call('PEXPIRE', hour, ARGV[13])
+  end
 end
 for _, event in ipairs(fresh) do
   local at = redis.call('XADD', events, '*', 'id', event.id, 'type', event.type, 'at', event.timestamp, 'call', id, 'body', event.body)
