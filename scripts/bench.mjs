@@ -1,8 +1,8 @@
-// npm run bench [-- --calls N --engines sandbox,real --compare DIR]: see bench/README.md.
+// npm run bench [-- options]: see docs/benchmarks.md.
 import { ensureBuilt, ensureDebian, ensureNodeModules } from './lib/ensure.mjs';
 import { runTypeScript } from './lib/run.mjs';
 
 await ensureNodeModules();
-await ensureDebian('redis-server', 'sipp');
+await ensureDebian('redis-server');
 await ensureBuilt();
 await runTypeScript('bench/main.ts', process.argv.slice(2));

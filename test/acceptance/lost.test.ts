@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
 import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
 
 const stage = await Stage.open();
 
@@ -19,6 +20,7 @@ const scenes = {
   farEndFull: stage.scene({ to: 'destination', next: 'overflow' }),
   ownLimit: stage.scene({ to: 'destination', channels: 1, next: 'overflow' }),
   allFull: stage.scene({ to: 'destination', channels: 1 }),
+  threeCallers: stage.scene({ to: 'destination', channels: 1, next: 'overflow' }),
 };
 
 const RINGING_THEN_MISSED = ['call.received', 'call.ringing', 'call.missed'];
@@ -161,6 +163,32 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
     expect(lost).toMatchObject({
       lossReason: 'destination_capacity',
       legs: [{ result: 'no_channel', channelsInUse: 1, channelLimit: 1 }],
+      tags: [{ name: 'callback', by: 'gateway' }],
+    });
+  });
+
+  test.concurrent('one channel, one line, three callers: talk, overflow, loss', async () => {
+    const scene = scenes.threeCallers;
+    const number = await scene.business('business-answers', {}, 0);
+    const line = await scene.business('business-answers', {}, 1);
+    const two = await scene.caller('caller-hangs-up', { calls: 2, callsPerSecond: 5, values: { TALK: 4000 } });
+    const talks = () =>
+      stage.receiver.events.filter(({ type, data }) => type === 'call.answered' && scene.owns(data.call));
+    await until('both talk', () => talks().length === 2);
+    const third = await scene.caller('caller-is-refused', { port: 5062, values: { STATUS: '486' } });
+    expectPlayed(...(await Promise.all([third.done, two.done, number.done, line.done])));
+    const ended = (await scene.events(3)).filter(({ type }) => /completed|missed/.test(type));
+    const lost = ended.find(({ type }) => type === 'call.missed')?.data.call;
+    expect(ended.map(({ data }) => data.call.overflow?.from ?? null).toSorted()).toEqual([
+      ...[scene.targetIds[0], scene.targetIds[0]],
+      null,
+    ]);
+    expect(lost).toMatchObject({
+      lossReason: 'destination_capacity',
+      legs: [
+        { target: scene.targetIds[0], result: 'no_channel', channelsInUse: 1, channelLimit: 1 },
+        { target: scene.targetIds[1], result: 'no_channel', channelsInUse: 1, channelLimit: 1 },
+      ],
       tags: [{ name: 'callback', by: 'gateway' }],
     });
   });

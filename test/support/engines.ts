@@ -19,6 +19,8 @@ export interface Engines {
   spool: string;
   /** Of what was started here, to measure it. */
   pids: Record<string, number>;
+  /** Ends one of them at once, as a crash would, and starts it again; undefined where they share a process or are not ours. */
+  crash?: (engine: 'drachtio' | 'freeswitch') => Promise<{ restart: () => Promise<void> }>;
   /** Channels that FreeSWITCH has up. */
   channels(): Promise<number>;
   stop(): Promise<void>;

@@ -56,37 +56,27 @@ async function startBinaries({ address, mediaTimeoutMs }: EngineOptions): Promis
   const drachtio = { host: address, port: 9022, secret: secret() };
   const freeswitch = { host: address, port: 8021, secret: secret() };
 
-  const drachtioProgram = new Program(
-    'drachtio',
-    [
-      ...['-f', join(ROOT, 'docker/drachtio.conf.xml'), '--contact', `sip:${address}:5060;transport=udp,tcp`],
-      ...['--address', address, '--port', String(drachtio.port)],
-    ],
-    { cwd: folder, env: { ...process.env, DRACHTIO_SECRET: drachtio.secret } },
-  );
-  const places = ['log', 'db', 'run', 'temp', 'cache', 'storage'].flatMap((name) => [`-${name}`, folder]);
-  const freeswitchProgram = new Program(
-    'freeswitch',
-    ['-nf', '-nc', '-nonat', '-nonatmap', '-np', '-conf', join(ROOT, 'freeswitch'), ...places, '-recordings', spool],
-    {
+  const starters = { drachtio: () => startDrachtio(address, drachtio, folder), freeswitch: startFreeswitch };
+  function startFreeswitch(): Program {
+    const places = ['log', 'db', 'run', 'temp', 'cache', 'storage'].flatMap((name) => [`-${name}`, folder]);
+    const configuration = ['-conf', join(ROOT, 'freeswitch'), ...places, '-recordings', spool];
+    const env = { ...process.env, ...freeswitchEnvironment(address, freeswitch.secret, spool, mediaTimeoutMs) };
+    return new Program('freeswitch', ['-nf', '-nc', '-nonat', '-nonatmap', '-np', ...configuration], {
       cwd: folder,
-      env: { ...process.env, ...freeswitchEnvironment(address, freeswitch.secret, spool, mediaTimeoutMs) },
-    },
-  );
+      env,
+    });
+  }
+  const programs = { drachtio: starters.drachtio(), freeswitch: starters.freeswitch() };
+  const listening = {
+    drachtio: () => drachtioListens(address, drachtio.port),
+    freeswitch: () => freeswitchListens(address, freeswitch.port),
+  };
   const stop = async (): Promise<void> => {
-    await Promise.all([drachtioProgram.stop(), freeswitchProgram.stop(10_000)]);
+    await Promise.all([programs.drachtio.stop(), programs.freeswitch.stop(10_000)]);
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await Promise.race([
-      Promise.all([
-        ...(['udp', 'tcp'] as const).map((protocol) => portBound(protocol, address, 5060)),
-        portBound('tcp', address, drachtio.port),
-        portBound('tcp', address, freeswitch.port),
-        portBound('udp', address, 5080),
-      ]),
-      ...[drachtioProgram, freeswitchProgram].map((program) => diedEarly(program)),
-    ]);
+    await Promise.all((['drachtio', 'freeswitch'] as const).map((name) => up(programs[name], listening[name]())));
   } catch (error) {
     await stop();
     throw error;
@@ -97,11 +87,44 @@ async function startBinaries({ address, mediaTimeoutMs }: EngineOptions): Promis
     drachtio,
     freeswitch: { ...freeswitch, callbackAddress: '127.0.0.1', profile: 'calltrack' },
     spool,
-    pids: { drachtio: drachtioProgram.pid, freeswitch: freeswitchProgram.pid },
+    pids: { drachtio: programs.drachtio.pid, freeswitch: programs.freeswitch.pid },
     channels: () => channelCount(freeswitch),
+    crash: async (name) => {
+      programs[name].kill('SIGKILL');
+      await programs[name].exited;
+      return {
+        restart: async () => {
+          programs[name] = starters[name]();
+          await up(programs[name], listening[name]());
+        },
+      };
+    },
     stop,
   };
 }
+
+function startDrachtio(address: string, admin: { port: number; secret: string }, folder: string): Program {
+  const listen = ['--contact', `sip:${address}:5060;transport=udp,tcp`];
+  const control = ['--address', address, '--port', String(admin.port)];
+  return new Program('drachtio', ['-f', join(ROOT, 'docker/drachtio.conf.xml'), ...listen, ...control], {
+    cwd: folder,
+    env: { ...process.env, DRACHTIO_SECRET: admin.secret },
+  });
+}
+
+async function drachtioListens(address: string, port: number): Promise<void> {
+  await Promise.all([
+    portBound('udp', address, 5060),
+    portBound('tcp', address, 5060),
+    portBound('tcp', address, port),
+  ]);
+}
+
+async function freeswitchListens(address: string, port: number): Promise<void> {
+  await Promise.all([portBound('tcp', address, port), portBound('udp', address, 5080)]);
+}
+
+const up = (program: Program, listening: Promise<void>): Promise<void> => Promise.race([listening, diedEarly(program)]);
 
 function freeswitchEnvironment(
   address: string,

@@ -272,7 +272,7 @@ describe('hold', () => {
     await stage.close();
     stage = await openStage({ mediaTimeoutMs: 1500 });
     const sdp = (direction: string): string =>
-      `v=0\r\no=- 1 1 IN IP4 ${HOST}\r\ns=-\r\nc=IN IP4 ${HOST}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=${direction}\r\n`;
+      `v=0\r\no=- 1 1 IN IP4 ${HOST}\r\ns=-\r\nc=IN IP4 ${HOST}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=${direction}\r\n`;
     const call = await stage.call({ sdp: sdp('sendrecv'), media: false });
     await call.answered();
     const { 'Unique-ID': uuid = '' } = await stage.esl.event('CHANNEL_BRIDGE');

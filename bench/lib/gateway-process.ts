@@ -1,0 +1,72 @@
+import { openSync, closeSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { Program } from '../../test/support/processes.js';
+import { until } from '../../test/support/until.js';
+import { Inspector } from './inspector.js';
+import { ROOT } from './places.js';
+
+const STOP_MS = 15_000;
+const INSPECTOR_PORT = 9229;
+
+export interface GatewayOptions {
+  folder: string;
+  host: string;
+  config: Record<string, unknown>;
+  /** Opens node's inspector, to force collections of garbage or take a profile; it costs nothing while nobody asks. */
+  inspect?: boolean;
+}
+
+/** The built gateway, as a process of its own and as it runs in production. */
+export class GatewayProcess {
+  private constructor(
+    private readonly program: Program,
+    private readonly url: string,
+    private readonly host: string,
+  ) {}
+
+  /** Resolves once it says that it is ready for calls. */
+  static async start({ folder, host, config, inspect = false }: GatewayOptions): Promise<GatewayProcess> {
+    const file = join(folder, 'gateway.yaml');
+    await writeFile(file, stringify(config));
+    // To a file, as a log goes in production; a pipe would put the reading of it on the bench.
+    const log = openSync(join(folder, 'gateway.log'), 'a');
+    const flags = inspect ? [`--inspect=${host}:${INSPECTOR_PORT}`] : [];
+    const program = new Program(process.execPath, [...flags, join(ROOT, 'dist/main.js'), '--config', file], {
+      stdio: ['ignore', log, 'pipe'],
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
+    closeSync(log);
+    const url = `http://${host}:8080`;
+    const died = program.exited.then((code): never => {
+      throw new Error(`the gateway ended with ${code}; its log is ${join(folder, 'gateway.log')}\n${program.output}`);
+    });
+    died.catch(() => undefined);
+    try {
+      await Promise.race([until('the gateway is ready', async () => (await fetch(`${url}/readyz`)).ok, 20_000), died]);
+    } catch (error) {
+      await program.stop(STOP_MS);
+      throw error;
+    }
+    return new GatewayProcess(program, url, host);
+  }
+
+  get pid(): number {
+    return this.program.pid;
+  }
+
+  /** Calls in progress, by its own metrics. */
+  async calls(): Promise<number> {
+    const page = await (await fetch(`${this.url}/metrics`)).text();
+    return Number(/^calltrack_calls_in_progress (\d+)/m.exec(page)?.[1] ?? Number.NaN);
+  }
+
+  inspector(): Promise<Inspector> {
+    return Inspector.connect(`http://${this.host}:${INSPECTOR_PORT}`);
+  }
+
+  async stop(): Promise<void> {
+    await this.program.stop(STOP_MS);
+  }
+}

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { WebSocket } from 'undici';
+import { withDeadline } from '../../src/lib/deadline.js';
+
+const COMMAND_MS = 60_000;
+
+interface Answer {
+  id?: number;
+  result?: unknown;
+  error?: { message: string };
+}
+
+/** Node's inspector protocol, as far as the bench needs it. */
+export class Inspector {
+  #id = 0;
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+
+  private constructor(private readonly socket: WebSocket) {
+    socket.addEventListener('message', ({ data }) => {
+      const answer = JSON.parse(String(data)) as Answer;
+      this.#waiting.get(answer.id ?? 0)?.(answer);
+      this.#waiting.delete(answer.id ?? 0);
+    });
+  }
+
+  static async connect(base: string): Promise<Inspector> {
+    const [target] = (await (await fetch(`${base}/json/list`)).json()) as { webSocketDebuggerUrl: string }[];
+    const socket = new WebSocket(target?.webSocketDebuggerUrl ?? '');
+    await once(socket as unknown as EventTarget, 'open');
+    return new Inspector(socket);
+  }
+
+  async ask(method: string, params: object = {}): Promise<unknown> {
+    this.#id += 1;
+    const id = this.#id;
+    const answered = new Promise<Answer>((resolve) => this.#waiting.set(id, resolve));
+    this.socket.send(JSON.stringify({ id, method, params }));
+    const { result, error } = await withDeadline(answered, COMMAND_MS, method);
+    if (error) throw new Error(`${method}: ${error.message}`);
+    return result;
+  }
+
+  /** Heap in use once everything that can be collected has been, bytes. */
+  async settledHeapBytes(): Promise<number> {
+    await this.ask('HeapProfiler.collectGarbage');
+    await this.ask('HeapProfiler.collectGarbage');
+    const { usedSize } = (await this.ask('Runtime.getHeapUsage')) as { usedSize: number };
+    return usedSize;
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { engineKind, enginesHere } from '../support/engines.js';
+import { lastCall } from '../support/expectations.js';
+import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
+
+const stage = await Stage.open();
+const scenes = {
+  freeswitch: stage.scene(),
+  afterFreeswitch: stage.scene(),
+  drachtio: stage.scene(),
+  afterDrachtio: stage.scene(),
+};
+
+const ready = async (): Promise<boolean> => (await fetch(`${stage.gateway.url}/readyz`)).ok;
+
+// The stand-ins share one process: who kills one kills both.
+describe.skipIf(!enginesHere() || engineKind() === 'sandbox')('an engine dies in a talk', () => {
+  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test(
+    'FreeSWITCH: both sides are hung up on, everything is told, new calls work',
+    { timeout: 60_000 },
+    async () => {
+      const { caller, business } = await scenes.freeswitch.talk();
+      const { restart } = (await stage.engines.crash?.('freeswitch')) ?? {};
+      await restart?.();
+      await Promise.all([caller.ended(30_000), business.ended(30_000)]);
+      expect(lastCall(await scenes.freeswitch.events())).toMatchObject({
+        disposition: 'answered',
+        ended: { by: 'gateway', reason: 'media_failure' },
+      });
+      await until('the gateway is ready', ready);
+      const next = await scenes.afterFreeswitch.talk();
+      await next.caller.hangUp();
+      expect(lastCall(await scenes.afterFreeswitch.events())).toMatchObject({ recording: { status: 'ready' } });
+    },
+  );
+
+  test('drachtio: the talk ends with its sound, everything is told, new calls work', { timeout: 60_000 }, async () => {
+    const { caller, business } = await scenes.drachtio.talk();
+    const { restart } = (await stage.engines.crash?.('drachtio')) ?? {};
+    await restart?.();
+    await until('the gateway is ready', ready);
+    await Promise.all([caller.dispose(), business.dispose()]);
+    expect(lastCall(await scenes.drachtio.events())).toMatchObject({
+      disposition: 'answered',
+      recording: { status: 'ready' },
+    });
+    const next = await scenes.afterDrachtio.talk();
+    await next.caller.hangUp();
+    expect(lastCall(await scenes.afterDrachtio.events())).toMatchObject({ recording: { status: 'ready' } });
+  });
+
+  test('nothing is left', { timeout: 60_000 }, () => stage.expectNothingLeft(40_000));
+});

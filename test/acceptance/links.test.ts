@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { enginesHere } from '../support/engines.js';
+import { lastCall } from '../support/expectations.js';
+import { hears, type Scene } from '../support/scene.js';
+import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
+import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
+
+const stage = await Stage.open();
+const scenes = {
+  mediaLink: stage.scene(),
+  mediaLinkNext: stage.scene(),
+  sipLink: stage.scene(),
+  sipLinkNext: stage.scene(),
+  ringing: stage.scene(),
+};
+
+const readyStatus = async (): Promise<number> => (await fetch(`${stage.gateway.url}/readyz`)).status;
+
+/** A call from end to end, to see that everything works again. */
+async function callWorks(scene: Scene): Promise<void> {
+  const { caller, business } = await scene.talk();
+  await caller.hangUp();
+  await business.ended();
+  const types = (await scene.events()).map((event) => event.type);
+  expect(types).toEqual(['call.received', 'call.ringing', 'call.answered', 'call.completed', 'recording.ready']);
+}
+
+/** Breaks a wire until the gateway has noticed. */
+async function cut(wire: 'drachtio' | 'freeswitch'): Promise<void> {
+  stage.wires[wire].cut();
+  await until('the gateway notices', async () => (await readyStatus()) === 503);
+}
+
+async function join(wire: 'drachtio' | 'freeswitch'): Promise<void> {
+  stage.wires[wire].join();
+  await until('the gateway is back', async () => (await readyStatus()) === 200);
+}
+
+describe.skipIf(!enginesHere())('a lost link', () => {
+  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test('the event socket: a talk goes on, and ends with everything told', { timeout: 40_000 }, async () => {
+    const scene = scenes.mediaLink;
+    const { caller, business } = await scene.talk();
+    await cut('freeswitch');
+    const refused = await (await scenes.mediaLinkNext.callerPhone()).call(scenes.mediaLinkNext.dialled);
+    const { status, message } = await refused.ended();
+    expect(status).toBe(503);
+    expect(message?.headers.get('Retry-After')).toMatch(/^\d+$/);
+    await join('freeswitch');
+    expect([hears(caller, BUSINESS_HZ), hears(business, CALLER_HZ)]).toEqual([true, true]);
+    await caller.hangUp();
+    await business.ended();
+    const call = lastCall(await scene.events());
+    expect(call).toMatchObject({ ended: { by: 'caller', reason: 'normal' }, recording: { status: 'ready' } });
+  });
+
+  test('the event socket, with the talk ending meanwhile', { timeout: 40_000 }, async () => {
+    const { caller, business } = await scenes.ringing.talk();
+    await cut('freeswitch');
+    await business.hangUp();
+    await caller.ended();
+    await join('freeswitch');
+    const call = lastCall(await scenes.ringing.events());
+    expect(call).toMatchObject({ ended: { by: 'business', reason: 'normal' }, recording: { status: 'ready' } });
+  });
+
+  test('drachtio: a talk goes on and ends with everything told, and new calls work', { timeout: 40_000 }, async () => {
+    const scene = scenes.sipLink;
+    const { caller, business } = await scene.talk();
+    await cut('drachtio');
+    await join('drachtio');
+    expect([hears(caller, BUSINESS_HZ), hears(business, CALLER_HZ)]).toEqual([true, true]);
+    await callWorks(scenes.sipLinkNext);
+    // drachtio answers this BYE for an application that is no more; silence on his leg tells us.
+    await caller.hangUp();
+    expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    const call = lastCall(await scene.events());
+    expect(call).toMatchObject({ disposition: 'answered', recording: { status: 'ready' } });
+  });
+
+  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft(35_000));
+});
