@@ -49,7 +49,7 @@ export async function connect(
   const walk = new RouteWalk(session, route, deps);
   walk.prepare();
   toMedia.onProgress((status, sdp) => invite.progress(status, sdp));
-  const callerSide = prepareCallerSide(session, toMedia);
+  const callerSide = followCallerSide(session, toMedia);
 
   const dialBack = await untilDialBack(session, callerSide, deps.config().engines.setupTimeout);
   if (!dialBack) {
@@ -77,22 +77,17 @@ export async function connect(
 
 type CallerSide =
   /** FreeSWITCH answered with what the caller is to get. */
-  | { kind: 'answer'; media: DialogLeg; sdp: string }
-  /** Late offer: FreeSWITCH's offer, its leg kept on hold until the caller's answer is here. */
-  | { kind: 'offer'; media: DialogLeg; sdp: string }
+  | { kind: 'answered'; leg: DialogLeg; sdp: string }
+  /** Late offer: what the caller is to get is FreeSWITCH's offer; his answer comes in his ACK and goes on in ours. */
+  | Extract<InviteOutcome, { kind: 'offered' }>
   | { kind: 'failed'; outcome: InviteOutcome };
 
-/** Follows our INVITE to FreeSWITCH to its outcome; with a late offer the leg stands before anybody rings. */
-async function prepareCallerSide(session: CallSession, toMedia: OutgoingInvite): Promise<CallerSide> {
+/** Follows our INVITE to FreeSWITCH to its outcome, whether or not anybody still wants it by then. */
+async function followCallerSide(session: CallSession, toMedia: OutgoingInvite): Promise<CallerSide> {
   const outcome = await toMedia.outcome;
-  if (outcome.kind === 'answered') {
-    return { kind: 'answer', media: session.adopt('media-caller', outcome.leg), sdp: outcome.sdp };
-  }
-  if (outcome.kind === 'offered') {
-    const leg = await outcome.accept(heldAnswer(outcome.sdp));
-    return { kind: 'offer', media: session.adopt('media-caller', leg), sdp: outcome.sdp };
-  }
-  return { kind: 'failed', outcome };
+  if (outcome.kind === 'answered') session.adopt('media-caller', outcome.leg);
+  if (outcome.kind === 'offered' && session.ended) await outcome.abandon();
+  return outcome.kind === 'answered' || outcome.kind === 'offered' ? outcome : { kind: 'failed', outcome };
 }
 
 /** FreeSWITCH's dial-back; null where the call has ended, by a refusal of FreeSWITCH's or by its silence too. */
@@ -132,29 +127,47 @@ async function answerCaller(
   invite: IncomingInvite,
   side: CallerSide,
 ): Promise<{ leg: DialogLeg; media: DialogLeg } | null> {
-  if (session.ended) return null;
   if (side.kind === 'failed') {
-    mediaRefused(session, side.outcome);
+    if (!session.ended) mediaRefused(session, side.outcome);
     return null;
   }
-  let leg: DialogLeg;
+  const leg = session.ended ? null : await answerOrEnd(session, invite, side.sdp);
+  if (leg && side.kind === 'answered') return { leg, media: side.leg };
+  if (leg && side.kind === 'offered') return passAnswerOn(session, leg, side);
+  if (side.kind === 'offered') await side.abandon();
+  return null;
+}
+
+async function answerOrEnd(session: CallSession, invite: IncomingInvite, sdp: string): Promise<DialogLeg | null> {
   try {
-    leg = await invite.answer(side.sdp);
+    const leg = await invite.answer(sdp);
+    session.call.answeredAt = iso(Date.now());
+    session.signalState('answer');
+    session.record('call.answered');
+    return session.adopt('caller', leg);
   } catch (error) {
     // The caller's CANCEL was faster; the session has ended by it already, or ends here.
     session.logger.info({ err: error }, 'caller left while being answered');
     session.end({ by: 'caller', reason: 'normal' });
     return null;
   }
-  session.call.answeredAt = iso(Date.now());
-  session.signalState('answer');
-  session.record('call.answered');
-  session.adopt('caller', leg);
-  if (side.kind === 'offer') {
-    // The caller's answer is in his ACK; only now does FreeSWITCH learn where his sound goes.
-    await side.media.reinvite(await leg.answerInAck());
+}
+
+/** The late caller's answer, from his ACK into ours: only now does FreeSWITCH learn where his sound goes. */
+async function passAnswerOn(
+  session: CallSession,
+  leg: DialogLeg,
+  side: Extract<CallerSide, { kind: 'offered' }>,
+): Promise<{ leg: DialogLeg; media: DialogLeg } | null> {
+  try {
+    const media = session.adopt('media-caller', await side.accept(await leg.answerInAck()));
+    return { leg, media };
+  } catch (error) {
+    session.logger.warn({ err: error }, 'no ACK with an answer to a late offer');
+    await side.abandon();
+    session.end({ by: 'gateway', reason: 'ack_timeout' });
+    return null;
   }
-  return { leg, media: side.media };
 }
 
 /** From here on events speak: the bridge must come, the end may. */
@@ -190,10 +203,4 @@ function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteC
 function offersOurCodecs(sdp: string): boolean {
   const payloads = /^m=audio \d+ \S+ (.*)$/m.exec(sdp)?.[1]?.trim().split(/\s+/) ?? [];
   return payloads.includes('0') || payloads.includes('8') || /^a=rtpmap:\d+ PCM[AU]\/8000/im.test(sdp);
-}
-
-/** Our answer to FreeSWITCH's offer while the caller's is not known yet: its own codecs, and no sound either way. */
-function heldAnswer(offer: string): string {
-  const lines = offer.split(/\r?\n/).filter((line) => line && !/^a=(sendrecv|sendonly|recvonly|inactive)$/.test(line));
-  return `${lines.join('\r\n')}\r\na=inactive\r\n`;
 }

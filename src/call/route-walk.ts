@@ -183,6 +183,7 @@ export class RouteWalk {
     leg.ringingAt ??= iso(Date.now());
     if (sdp) this.#earlyMediaHeard = true;
     dialBack.progress(sdp ? 183 : 180, sdp);
+    this.session.ring();
     if (!this.session.signalState('ring')) return;
     this.session.call.ringingAt = leg.ringingAt;
     this.session.record('call.ringing');

@@ -199,6 +199,11 @@ export class CallSession {
     this.#fullResources[n - 1] = resource;
   }
 
+  /** Somebody's phone rings: to a caller without an offer FreeSWITCH cannot say so by itself. */
+  ring(): void {
+    if (!this.invite.sdp) this.invite.progress(180);
+  }
+
   // --- Media ----------------------------------------------------------------------------------------------------
 
   useMedia(server: MediaServer): void {
