@@ -10,7 +10,10 @@ import { endpointsForCall } from './events/subscriptions.js';
 import { createHttpServer, type HttpServer } from './http/server.js';
 import type { Readiness } from './http/ports.js';
 import { inBackground } from './lib/background.js';
+import { systemClock } from './lib/clock.js';
 import { toError } from './lib/deadline.js';
+import { ContactKeepAlive } from './lines/keep-alive.js';
+import { Registrar } from './lines/registrar.js';
 import { FreeSwitchPool } from './media/pool.js';
 import { RememberedNumbers } from './numbers/last-known.js';
 import { GatewayMetrics, type ChannelKind } from './observability/metrics.js';
@@ -22,6 +25,7 @@ import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
 import { RedisNumbers } from './redis/numbers.js';
 import { RedisOutbox } from './redis/outbox.js';
+import { RedisRegistrations } from './redis/registrations.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
 import { TrunkGate } from './trunks/gate.js';
@@ -48,6 +52,9 @@ export class App {
   readonly #channels: RedisChannels;
   readonly #store: RedisCallStore;
   readonly #dispatcher: Dispatcher;
+  readonly #registrations: RedisRegistrations;
+  readonly #registrar: Registrar;
+  readonly #keepAlive: ContactKeepAlive;
   readonly #sip: DrachtioSipSide;
   readonly #media: FreeSwitchPool;
   readonly #recordings: DiskRecordings;
@@ -84,7 +91,10 @@ export class App {
       onBacklog: (endpoint, backlog) => this.metrics.webhookBacklog(endpoint, backlog.events),
     });
     this.#recordings = new DiskRecordings({ ...config.recordings, logger });
+    this.#registrations = new RedisRegistrations(this.#link, keys);
+    this.#registrar = this.#buildRegistrar();
     this.#sip = this.#buildSip();
+    this.#keepAlive = this.#buildKeepAlive();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
     this.#http = this.#buildHttp();
@@ -117,6 +127,7 @@ export class App {
     this.#httpPort = (await this.#http.start()).port;
     this.#media.start();
     this.#sip.start();
+    this.#keepAlive.start();
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
@@ -168,6 +179,8 @@ export class App {
     clearTimeout(timeout);
     await this.#upkeep.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
+    this.#keepAlive.stop();
+    this.#registrar.stop();
     this.#sip.stop();
     this.#media.stop();
     await this.#http.stop();
@@ -206,6 +219,7 @@ export class App {
       store: this.#store,
       recordings: this.#recordings,
       lastKnown: new RememberedNumbers(config),
+      lineContacts: this.#registrations,
       registry: this.registry,
       metrics: this.metrics,
       logger,
@@ -226,8 +240,30 @@ export class App {
       {
         onInvite: (invite) => this.#onInvite(invite),
         optionsStatus: () => (this.readiness().ready ? 200 : 503),
+        onRegister: (request) => this.#registrar.answer(request),
       },
     );
+  }
+
+  #buildRegistrar(): Registrar {
+    return new Registrar({
+      config: () => this.#config,
+      store: this.#registrations,
+      ownAddresses: () => this.#sip.addresses,
+      count: (result) => this.metrics.register(result),
+      logger: this.logger,
+      clock: systemClock,
+    });
+  }
+
+  #buildKeepAlive(): ContactKeepAlive {
+    return new ContactKeepAlive({
+      lines: () => this.#config.lines.filter(({ register }) => register).map(({ id }) => id),
+      store: this.#registrations,
+      ownAddresses: () => this.#sip.addresses,
+      ping: async (target) => (await this.#sip.ask(target)) !== null,
+      logger: this.logger,
+    });
   }
 
   #buildMedia(): FreeSwitchPool {

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Call, Overflow, RecordingInfo } from '../call/call.js';
 import type { CallMetrics } from '../call/deps.js';
 import { withDeadline } from '../lib/deadline.js';
+import type { RegisterResult } from '../lines/registrar.js';
 import { LabelBound } from './label-bound.js';
 
 /** The first half of a channel's resource name; `trunk`: both directions together. */
@@ -43,6 +44,11 @@ export class GatewayMetrics implements CallMetrics {
 
   refused(reason: Parameters<CallMetrics['refused']>[0]): void {
     this.m.refused.inc({ reason });
+  }
+
+  /** A REGISTER and what became of it. */
+  register(result: RegisterResult): void {
+    this.m.registers.inc({ result });
   }
 
   recording(status: RecordingInfo['status']): void {
@@ -136,6 +142,7 @@ function defineMetrics(registry: Registry) {
     engineUp: gauge('engine_up', '1 while connected', ['engine']),
     trunkUp: gauge('trunk_up', '1 while the carrier answers', ['trunk']),
     refused: counter('invites_refused_total', 'INVITEs that never became a call', ['reason']),
+    registers: counter('registers_total', 'REGISTER requests of phones, and of who tries', ['result']),
     inProgress: gauge('calls_in_progress', 'Calls of this gateway now', []),
     collectErrors: counter('metrics_collect_errors_total', 'Collectors that failed at a scrape', []),
   };

@@ -57,4 +57,16 @@ export class Keys {
   dead = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:dead`;
   /** Before the ordering key of a list of undelivered stream ids. */
   todoPrefix = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:todo:`;
+
+  /** Registered phones of a line; the parts of one line share its hash tag. */
+  lineContacts = (line: string): string => this.#line(line, 'contacts');
+  lineExpiry = (line: string): string => this.#line(line, 'expiry');
+  lineSilences = (line: string): string => this.#line(line, 'silences');
+  linePings = (line: string): string => this.#line(line, 'pings');
+  lineNonce = (line: string, nonce: string): string => this.#line(line, `nonce:${nonce}`);
+  /** `who`: `source …`, `user …` or `pair …`. */
+  registerFailures = (who: string): string => `${this.#p}v1:register-failures:{${who}}`;
+  nonceSecret = (): string => `${this.#p}v1:nonce-secret`;
+
+  #line = (line: string, part: string): string => `${this.#p}v1:line:{${line}}:${part}`;
 }

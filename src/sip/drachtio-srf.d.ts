@@ -81,6 +81,7 @@ declare module 'drachtio-srf' {
       headers?: Record<string, string>;
       body?: string;
       stackDialogId?: string;
+      proxy?: string;
     }
     class SipError extends Error {
       readonly status: number;
@@ -98,6 +99,7 @@ declare module 'drachtio-srf' {
     disconnect(): void;
     invite(handler: Handler): void;
     options(handler: Handler): void;
+    register(handler: Handler): void;
     createUAC(
       uri: string,
       options: Srf.UacOptions,

@@ -14,6 +14,7 @@ import { GatewayError } from '../lib/errors.js';
 export interface LinkHandlers {
   onInvite: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onOptions: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
+  onRegister: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onDown: () => void;
 }
 
@@ -77,6 +78,9 @@ export class DrachtioLink {
     });
     srf.options((request, response) => {
       this.handlers.onOptions(request, response);
+    });
+    srf.register((request, response) => {
+      this.handlers.onRegister(request, response);
     });
     srf.on('connect', (error, hostport) => {
       if (srf !== this.#srf) return;

@@ -7,8 +7,9 @@
 /** One header value that we send: printable, on one line, without `%` and quotes, of bounded length. */
 export function cleanHeaderValue(value: string, maxLength = 128): string {
   return value
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}%"\\<>]/gu, '')
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}%"\\<>]/gu, '')
     .slice(0, maxLength)
+    .replace(/\p{Cs}$/u, '') // the cut may have halved a character
     .trim();
 }
 

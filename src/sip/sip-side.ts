@@ -4,8 +4,12 @@ import type { IncomingInvite, InviteRequest, OutgoingInvite, SipSide } from '../
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { SrfIncomingInvite } from './incoming.js';
+import type { RegisterAnswer } from '../lines/registrar.js';
+import type { RegisterRequest } from '../lines/registration.js';
 import { DrachtioLink, type LinkOptions } from './link.js';
+import { askOptions } from './options-ping.js';
 import { SrfOutgoingInvite } from './outgoing.js';
+import { serveRegister } from './registrar.js';
 
 const FOREIGN_BYE_TIMEOUT_MS = 5000;
 
@@ -14,6 +18,8 @@ export interface SipSideHandlers {
   onInvite: (invite: IncomingInvite) => void;
   /** What a carrier's OPTIONS is answered with: 200, or 503 while we cannot take calls. */
   optionsStatus: () => number;
+  /** A phone registers, or someone tries to. */
+  onRegister: (request: RegisterRequest) => Promise<RegisterAnswer>;
 }
 
 /** SIP through drachtio-server: the one place where its requests become ours. */
@@ -31,6 +37,8 @@ export class DrachtioSipSide implements SipSide {
         const status = handlers.optionsStatus();
         response.send(status, { headers: status === 200 ? { Accept: 'application/sdp' } : { 'Retry-After': '10' } });
       },
+      onRegister: (request, response) =>
+        inBackground(serveRegister(request, response, handlers.onRegister, this.#logger)),
       onDown: () => {
         for (const invite of this.#pending) invite.linkLost();
         this.#pending.clear();
@@ -40,6 +48,16 @@ export class DrachtioSipSide implements SipSide {
 
   get up(): boolean {
     return this.#link.up;
+  }
+
+  /** `udp/10.0.0.1:5060` …: where drachtio takes SIP; empty before the first connection. */
+  get addresses(): readonly string[] {
+    return this.#link.sipAddresses;
+  }
+
+  /** Sends OPTIONS; the final status, null for silence. Never rejects. */
+  async ask(target: { uri: string; proxy: string | null }): Promise<number | null> {
+    return this.#link.up ? askOptions(this.#link.srf, target) : null;
   }
 
   /** srf's own `createUAC`, for fsmrf, which sets up its endpoints through drachtio too: always on the live link. */
