@@ -5,6 +5,7 @@ import type { HeldChannel, Leg, LegResult } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
 import type { ChannelGrant, ChannelRequest } from './ports.js';
+import { outgoingRequest } from './outgoing-request.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
@@ -93,7 +94,7 @@ export class TargetAttempt {
     const several = this.#target.gateways.length > 1;
     let last: AttemptResult = { kind: 'failed', result: 'unreachable' };
     for (const { uri } of gateways) {
-      if (this.#cancelled || this.context.session.ended) return { kind: 'failed', result: 'cancelled' };
+      if (this.#over()) return { kind: 'failed', result: 'cancelled' };
       if (!(await deps.carriers.turn(trunkId))) return this.#unreached('no_channel');
       last = await this.#dial({ uri, proxy: null, via: several ? hostOf(uri) : null });
       if (last.kind === 'answered' || (last.result !== 'unreachable' && last.result !== 'capacity')) return last;
@@ -113,15 +114,16 @@ export class TargetAttempt {
   async #dial(address: Address): Promise<AttemptResult> {
     const { session, deps } = this.context;
     const leg = this.#newLeg(address.via);
-    if (this.#cancelled || session.ended) return this.#closed(leg, 'cancelled');
-    const invite = session.own(deps.sip.invite(this.#request(address)));
+    if (this.#over()) return this.#closed(leg, 'cancelled');
+    const { sdp, ringMs } = this.context;
+    const invite = session.own(deps.sip.invite(outgoingRequest(session.call, this.#target, address, sdp, ringMs)));
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
     invite.onProgress((status, sdp) => this.context.onProgress(leg, status, sdp));
     const outcome = await invite.outcome;
     this.#invites.delete(invite);
     if (outcome.kind === 'answered') return this.#answered(leg, outcome);
-    if (outcome.kind !== 'failed' || this.#cancelled || session.ended) return this.#closed(leg, 'cancelled');
+    if (outcome.kind !== 'failed' || this.#over()) return this.#closed(leg, 'cancelled');
     const { failure } = outcome;
     if (this.#target.trunk) deps.carriers.failed(this.#target.trunk.id, address.uri, failure);
     leg.sip = failure.status;
@@ -130,6 +132,11 @@ export class TargetAttempt {
     if (result === 'capacity') session.metLimit(leg.n, this.#target.limits[0]?.resource ?? '');
     session.logger.info({ target: this.#target.id, leg: leg.n, failure, result }, 'leg failed');
     return this.#closed(leg, result);
+  }
+
+  /** Somebody else answered, or the call has ended: asked anew after every wait. */
+  #over(): boolean {
+    return this.#cancelled || this.context.session.ended;
   }
 
   #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
@@ -143,25 +150,6 @@ export class TargetAttempt {
     leg.sip = 200;
     inBackground(this.context.deps.rotations.used(this.#target.id));
     return { kind: 'answered', leg: outcome.leg, sdp: outcome.sdp };
-  }
-
-  #request({ uri, proxy }: Address) {
-    const { session, sdp, ringMs } = this.context;
-    const { call } = session;
-    const fixed = this.#target.trunk?.callerId;
-    return {
-      uri,
-      ...(proxy === null ? {} : { proxy }),
-      sdp,
-      from: {
-        user: fixed === undefined || fixed === 'passthrough' ? (call.caller.number ?? 'anonymous') : fixed,
-        displayName: call.caller.name,
-        ...(call.caller.withheld ? { host: 'anonymous.invalid' } : {}),
-      },
-      headers: {},
-      ...(this.#target.auth ? { auth: this.#target.auth } : {}),
-      timeoutMs: ringMs,
-    };
   }
 
   #full(index: number): AttemptResult {
