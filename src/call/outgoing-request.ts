@@ -1,0 +1,35 @@
+import { shownOnPhone } from '../lines/display.js';
+import type { Target } from '../routing/targets.js';
+import { offerCodecs } from '../trunks/codecs.js';
+import { outboundIdentity } from '../trunks/outbound-identity.js';
+import type { Call } from './call.js';
+import type { InviteRequest } from './sip-ports.js';
+
+/** The INVITE to one address of a target: who calls is told by the trunk's policy, or as the line's phone wants it. */
+export function outgoingRequest(
+  call: Call,
+  target: Target,
+  address: { uri: string; proxy: string | null },
+  sdp: string,
+  ringMs: number,
+): InviteRequest {
+  const { trunk, line, auth } = target;
+  const caller = { ...call.caller, trackingNumber: call.trackingNumber };
+  const identity = trunk ? outboundIdentity(caller, trunk, trunk.country) : lineIdentity(call, line);
+  return {
+    uri: address.uri,
+    ...(address.proxy === null ? {} : { proxy: address.proxy }),
+    ...identity,
+    sdp: trunk ? offerCodecs(sdp, trunk.codecs) : sdp,
+    ...(auth ? { auth } : {}),
+    timeoutMs: ringMs,
+  };
+}
+
+/** On a phone of the business: the caller's number, and beside it what the line's configuration wants shown. */
+function lineIdentity(call: Call, line: Target['line']): Pick<InviteRequest, 'from' | 'headers'> {
+  const shown = line ? shownOnPhone(call, line) : { displayName: call.caller.name, headers: {} };
+  const { number, withheld } = call.caller;
+  const from = { user: number ?? 'anonymous', displayName: shown.displayName };
+  return { from: withheld || number === null ? { ...from, host: 'anonymous.invalid' } : from, headers: shown.headers };
+}
