@@ -25,6 +25,7 @@ import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
 import { RedisNumbers } from './redis/numbers.js';
 import { RedisOutbox } from './redis/outbox.js';
+import { RedisRotations } from './redis/rotations.js';
 import { RedisRegistrations } from './redis/registrations.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
@@ -220,6 +221,7 @@ export class App {
       recordings: this.#recordings,
       lastKnown: new RememberedNumbers(config),
       lineContacts: this.#registrations,
+      rotations: new RedisRotations(this.#link, keys),
       registry: this.registry,
       metrics: this.metrics,
       logger,
