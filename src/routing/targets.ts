@@ -1,8 +1,10 @@
 import type { ChannelRequest } from '../call/ports.js';
 import type { CarrierGateway, GatewayConfig, LineConfig, TrunkConfig } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
+import { formatNumber, outboundCountry } from '../trunks/outbound-identity.js';
 
-export type OutboundTrunk = NonNullable<TrunkConfig['outbound']> & { id: string };
+/** `country`: by whose habits its numbers are written. */
+export type OutboundTrunk = NonNullable<TrunkConfig['outbound']> & { id: string; country: string };
 
 /** Something a step may dial, with everything that dialling it needs. */
 export interface Target {
@@ -40,12 +42,14 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
   if (!destination || !trunk?.outbound) {
     throw new GatewayError('GW_ERR_SIP_TARGET', `"${id}" names no line and no destination with an outbound trunk`);
   }
+  const country = outboundCountry(trunk);
+  const dialled = formatNumber(destination.number, { ...trunk.outbound.numbers, country });
   return {
     kind: 'destination',
     id,
-    gateways: trunk.outbound.to.map((gateway) => ({ ...gateway, uri: withUser(gateway.uri, destination.number) })),
+    gateways: trunk.outbound.to.map((gateway) => ({ ...gateway, uri: withUser(gateway.uri, dialled) })),
     auth: trunk.outbound.auth ?? null,
-    trunk: { id: trunk.id, ...trunk.outbound },
+    trunk: { id: trunk.id, country, ...trunk.outbound },
     line: null,
     capacityCodes: trunk.capacityCodes,
     limits: [
@@ -59,5 +63,6 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
 /** `sip:carrier.example:5060;transport=tcp` + number → `sip:+7495…@carrier.example:5060;transport=tcp`. */
 function withUser(uri: string, user: string): string {
   const [, scheme = 'sip', rest = ''] = /^(sips?):(?:[^@]*@)?(.*)$/i.exec(uri) ?? [];
-  return `${scheme}:${user}@${rest}`;
+  // "#" of a dialled prefix has a meaning of its own in a URI (RFC 3261 25.1).
+  return `${scheme}:${user.replaceAll('#', '%23')}@${rest}`;
 }

@@ -16,7 +16,9 @@ async function open() {
   const rubbish: Rubbish[] = [];
   const channels = new RedisChannels(redis.link, redis.keys);
   const { held } = channels;
-  const admissions = new RedisAdmissions(redis.link, redis.keys, channels, { onRubbish: (piece) => rubbish.push(piece) });
+  const admissions = new RedisAdmissions(redis.link, redis.keys, channels, {
+    onRubbish: (piece) => rubbish.push(piece),
+  });
   const writeNumber = (fields: Record<string, string> = {}) =>
     redis.raw.hset(redis.keys.number(NUMBER), { site: 'divan', kind: 'dynamic', enabled: '1', ...fields });
   const writeLease = async (holder: Holder) => {
