@@ -6,7 +6,9 @@ import { LoadGate } from './call/load.js';
 import { CallRegistry } from './call/registry.js';
 import { Upkeep } from './call/upkeep.js';
 import type { GatewayConfig } from './config/schema.js';
-import { endpointsForCall } from './events/subscriptions.js';
+import type { OperationalEvent } from './events/catalogue.js';
+import { ScarcityTeller } from './events/scarcity.js';
+import { endpointsForCall, endpointsForOperational } from './events/subscriptions.js';
 import { createHttpServer, type HttpServer } from './http/server.js';
 import type { Readiness } from './http/ports.js';
 import { inBackground } from './lib/background.js';
@@ -16,20 +18,25 @@ import { ContactKeepAlive } from './lines/keep-alive.js';
 import { Registrar } from './lines/registrar.js';
 import { FreeSwitchPool } from './media/pool.js';
 import { RememberedNumbers } from './numbers/last-known.js';
-import { GatewayMetrics, type ChannelKind } from './observability/metrics.js';
+import { GatewayMetrics } from './observability/metrics.js';
 import { DiskRecordings } from './recordings/recordings.js';
 import { RedisAdmissions } from './redis/admissions.js';
 import { RedisCallStore } from './redis/call-store.js';
-import { RedisChannels } from './redis/channels.js';
+import { RedisChannels, type ScarcityWatch } from './redis/channels.js';
 import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
 import { RedisNumbers } from './redis/numbers.js';
 import { RedisOutbox } from './redis/outbox.js';
 import { RedisRotations } from './redis/rotations.js';
+import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
+import { RedisUse } from './redis/use.js';
+import { limitsOf, toldLimitsOf } from './routing/limits.js';
 import { RedisRegistrations } from './redis/registrations.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
 import { TrunkGate } from './trunks/gate.js';
+import { LimitWatch } from './trunks/limit-watch.js';
+import { Overview, unwatchedTrunks } from './trunks/overview.js';
 import { Dispatcher } from './webhooks/dispatcher.js';
 
 /** How long a stop that does not drain waits for the far ends to answer our BYEs. */
@@ -51,6 +58,13 @@ export class App {
   readonly #link: RedisLink;
   readonly #numbers: RedisNumbers;
   readonly #channels: RedisChannels;
+  readonly #scarcityTeller: ScarcityTeller<LevelChange>;
+  readonly #scarcity: ScarcityWatch = {
+    high: () => this.#config.capacity.high,
+    onUntold: (resource) => this.#scarcityTeller.wake(resource),
+  };
+  readonly #limitWatch: LimitWatch;
+  readonly #admissions: RedisAdmissions;
   readonly #store: RedisCallStore;
   readonly #dispatcher: Dispatcher;
   readonly #registrations: RedisRegistrations;
@@ -74,9 +88,20 @@ export class App {
     this.metrics = new GatewayMetrics();
     this.#link = new RedisLink({ url: config.redis.url, name: `calltrack-${config.gateway.id}` });
     const keys = new Keys(config.redis.keyPrefix);
+    const untold = new UntoldChanges(this.#link, keys);
+    this.#scarcityTeller = new ScarcityTeller(untold, (event, subject) => this.#tell(event, subject), logger);
     this.#numbers = new RedisNumbers(this.#link, keys);
     this.#channels = new RedisChannels(this.#link, keys, {
       onFallback: (alone) => logger.warn({ alone }, 'channel limits hold for this gateway alone while Redis is away'),
+      scarcity: this.#scarcity,
+    });
+    this.#limitWatch = new LimitWatch(
+      () => limitsOf(this.#config),
+      (limits) => this.#channels.watch(limits),
+    );
+    this.#admissions = new RedisAdmissions(this.#link, keys, this.#channels, {
+      onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
+      scarcity: this.#scarcity,
     });
     this.#store = new RedisCallStore(
       this.#link,
@@ -98,7 +123,7 @@ export class App {
     this.#keepAlive = this.#buildKeepAlive();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
-    this.#http = this.#buildHttp();
+    this.#http = this.#buildHttp(keys);
     this.metrics.beforeScrape(() => this.#fillGauges());
     this.#link.on('up', () => {
       logger.info({}, 'connected to Redis');
@@ -131,6 +156,7 @@ export class App {
     this.#keepAlive.start();
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
+    this.#limitWatch.start();
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
   }
 
@@ -178,6 +204,7 @@ export class App {
     }, HANG_UP_TIMEOUT_MS);
     await this.registry.empty();
     clearTimeout(timeout);
+    this.#limitWatch.stop();
     await this.#upkeep.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
     this.#keepAlive.stop();
@@ -212,10 +239,7 @@ export class App {
       gate: (address) => this.#gate.find(address),
       sip: this.#sip,
       media: this.#media,
-      admissions: new RedisAdmissions(this.#link, keys, this.#channels, {
-        onRubbish: (rubbish) =>
-          logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
-      }),
+      admissions: this.#admissions,
       channels: this.#channels,
       store: this.#store,
       recordings: this.#recordings,
@@ -278,8 +302,9 @@ export class App {
     );
   }
 
-  #buildHttp(): HttpServer {
+  #buildHttp(keys: Keys): HttpServer {
     const store = this.#store;
+    const use = new RedisUse(this.#link, keys);
     return createHttpServer({
       ...this.#config.http,
       keys: () => this.#config.access.keys,
@@ -294,11 +319,37 @@ export class App {
         after: async (cursor, limit) => ({
           events: await store.events({ ...(cursor ? { after: cursor } : {}), limit }),
         }),
+        cursorAt: (at) => store.cursorAt(at),
+      },
+      resources: this.#buildOverview(use),
+      reports: {
+        peaks: (...range) => use.peaks(...range),
+        highest: (...range) => use.highest(...range),
+        traffic: (...range) => use.traffic(...range),
+        callCounts: (...range) => use.callCounts(...range),
+        limits: () => toldLimitsOf(this.#config),
+        sites: () => this.#config.sites,
       },
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,
     });
+  }
+
+  #buildOverview(use: RedisUse): Overview {
+    return new Overview({
+      config: () => this.#config,
+      inUse: (resources) => this.#channels.inUse(resources),
+      use,
+      trunkStates: unwatchedTrunks(() => this.#config),
+      registrations: (lines) => this.#registrations.registrations(lines),
+      findNumber: async (number) => (await this.#admissions.lookUp(number, Date.now())).number,
+    });
+  }
+
+  /** An event that belongs to no call, to whoever subscribed to it. */
+  #tell(event: OperationalEvent, subject: string): Promise<void> {
+    return this.#store.appendOperational(event, subject, endpointsForOperational(event.type, this.#config.webhooks));
   }
 
   /** Gauges are read when somebody looks, not kept up to date for nobody. */
@@ -308,9 +359,10 @@ export class App {
     this.metrics.engineUp('drachtio', this.#sip.up);
     for (const [id, healthy] of Object.entries(this.#media.health()))
       this.metrics.engineUp(`freeswitch ${id}`, healthy);
-    const limits = channelLimits(this.#config);
-    const inUse = await this.#channels.inUse(limits.map(({ kind, id }) => `${kind}:${id}`));
-    for (const { kind, id, limit } of limits) this.metrics.channels(kind, id, inUse.get(`${kind}:${id}`) ?? 0, limit);
+    const limits = limitsOf(this.#config);
+    const inUse = await this.#channels.inUse(limits.map(({ resource }) => resource));
+    for (const { kind, id, resource, limit } of limits)
+      this.metrics.channels(kind, id, inUse.get(resource) ?? 0, limit);
   }
 
   async #publishNumbers(): Promise<void> {
@@ -318,25 +370,6 @@ export class App {
       this.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
     });
   }
-}
-
-interface ChannelLimit {
-  kind: ChannelKind;
-  id: string;
-  limit: number | null;
-}
-
-/** Every limit of the configuration, by the name under which its channels are held. */
-function channelLimits({ trunks, destinations, lines }: GatewayConfig): ChannelLimit[] {
-  return [
-    ...trunks.flatMap(({ id, channels, inbound, outbound }): ChannelLimit[] => [
-      { kind: 'trunk', id, limit: channels },
-      ...(inbound ? [{ kind: 'trunk-in' as const, id, limit: inbound.channels }] : []),
-      ...(outbound ? [{ kind: 'trunk-out' as const, id, limit: outbound.channels }] : []),
-    ]),
-    ...destinations.map(({ id, channels }): ChannelLimit => ({ kind: 'destination', id, limit: channels })),
-    ...lines.map(({ id, channels }): ChannelLimit => ({ kind: 'line', id, limit: channels })),
-  ];
 }
 
 /** The stand-ins, as a process of their own; told apart from the real ones by nothing but their addresses. */

@@ -1,4 +1,8 @@
 import type { Call } from '../call/call.js';
+import type { Explanation } from '../routing/explain.js';
+import type { Limit, LimitKind } from '../routing/limits.js';
+import type { UseReader } from '../reports/ports.js';
+import type { TrunkState } from '../trunks/carriers/state.js';
 
 /** What the HTTP interface reads from, in its own words; `redis/` implements it. Cursors are opaque to callers. */
 
@@ -20,6 +24,63 @@ export interface EventReader {
    * @returns `body` is the event's JSON exactly as it was delivered
    */
   after(cursor: string | null, limit: number): Promise<{ events: { cursor: string; body: string }[] }>;
+  /** Where to go on from for what happens from `at` (ms since the epoch) on. */
+  cursorAt(at: number): string;
+}
+
+/** One limit as it is now. */
+export interface LimitUse {
+  kind: LimitKind;
+  channels: { inUse: number; limit: number | null; peakToday: number };
+}
+
+export interface TrunkView extends TrunkState {
+  limits: LimitUse[];
+}
+
+/** The phones that have registered for a line. */
+export interface LineRegistrations {
+  contacts: number;
+  /** Of them, those that have stopped to answer keep-alives. */
+  unreachable: number;
+  userAgents: string[];
+  /** When the last of them ends unless renewed; ISO 8601. */
+  expiresAt: string | null;
+}
+
+export interface LineView extends LimitUse {
+  id: string;
+  /** Its fixed address; null where phones register for it. */
+  uri: string | null;
+  /** `registered` and `unregistered` for lines that register, `fixed` for the others. */
+  state: 'fixed' | 'registered' | 'unregistered';
+  registrations: LineRegistrations | null;
+}
+
+export interface DestinationView extends LimitUse {
+  id: string;
+  number: string;
+  trunk: string;
+  /** Whether its trunk takes calls now. */
+  trunkUp: boolean;
+}
+
+/** What calls can go through, as it is now over all gateways. All reject with GW_ERR_REDIS_AWAY. */
+export interface ResourceReader {
+  /** `peakToday` is that of the day in this time zone. */
+  trunks(timeZone: string): Promise<TrunkView[]>;
+  lines(timeZone: string): Promise<LineView[]>;
+  destinations(timeZone: string): Promise<DestinationView[]>;
+  /** False where there is no such trunk. Holds for all gateways. */
+  drain(trunkId: string, on: boolean): Promise<boolean>;
+  /** What would happen to a call to `number` at `at` (ms since the epoch). */
+  explain(number: string, at: number): Promise<Explanation>;
+}
+
+/** For reports: what has been kept, and what is configured now. */
+export interface ReportSource extends UseReader {
+  limits(): Limit[];
+  sites(): { id: string; timezone: string }[];
 }
 
 /** Whether new calls can be taken, and where not, why. */

@@ -21,6 +21,20 @@ const limit = z
   )
   .optional();
 
+const since = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' }).optional();
+
+/** Reads `?after=&limit=&since=`; `since` in ms since the epoch. A cursor says more than a time: both are an error. */
+export function readFeed(req: Request): { cursor: string | null; limit: number; since: number | null } {
+  const page = readPage(req, 'after');
+  const parsed = since.safeParse(req.query['since']);
+  if (!parsed.success)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', '"since" must be a time like "2026-11-21T10:00:00Z"');
+  if (parsed.data !== undefined && page.cursor !== null) {
+    throw new GatewayError('GW_ERR_BAD_REQUEST', 'give "after" or "since", not both');
+  }
+  return { ...page, since: parsed.data === undefined ? null : Date.parse(parsed.data) };
+}
+
 /** Reads `?<cursorName>=&limit=`; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
 export function readPage(req: Request, cursorName: string): { cursor: string | null; limit: number } {
   const parsed = z.object({ [cursorName]: cursor, limit }).safeParse(req.query);

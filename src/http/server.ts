@@ -10,8 +10,10 @@ import { authenticate, keyOf } from './auth.js';
 import { callsRouter } from './calls.js';
 import { eventsRouter } from './events.js';
 import { healthRouter } from './health.js';
-import type { CallReader, EventReader, MetricsPage, Readiness } from './ports.js';
+import type { CallReader, EventReader, MetricsPage, Readiness, ReportSource, ResourceReader } from './ports.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
+import { reportsRouter } from './reports.js';
+import { listRouter, routesRouter } from './resources.js';
 
 export interface HttpServerOptions {
   host: string;
@@ -21,6 +23,8 @@ export interface HttpServerOptions {
   keys: () => readonly AccessKeyConfig[];
   calls: CallReader;
   events: EventReader;
+  resources: ResourceReader;
+  reports: ReportSource;
   readiness: () => Readiness;
   metrics: MetricsPage;
   logger: Logger;
@@ -64,6 +68,12 @@ function buildApp(options: HttpServerOptions): Express {
   app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
   app.use('/v1/calls', callsRouter(options.calls));
   app.use('/v1/events', eventsRouter(options.events));
+  const sites = () => options.reports.sites();
+  for (const what of ['trunks', 'lines', 'destinations'] as const) {
+    app.use(`/v1/${what}`, listRouter(what, options.resources, sites));
+  }
+  app.use('/v1/routes', routesRouter(options.resources));
+  app.use('/v1/reports', reportsRouter(options.reports));
   app.use(notFound);
   app.use(problems(options.logger));
   return app;

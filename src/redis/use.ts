@@ -31,6 +31,22 @@ export class RedisUse implements UseReader {
       .filter(({ at }) => at + MINUTE_MS > from && at < to);
   }
 
+  async highest(resources: readonly string[], from: number, to: number): Promise<Map<string, number>> {
+    const days = range(from, to, DAY_MS);
+    const keys = resources.flatMap((resource) => days.map((day) => ({ resource, day })));
+    const replies = await this.#readAll(keys, (pipe, { resource, day }) =>
+      pipe.getBuffer(`${this.keys.channelDays(resource)}peaks:${day}`),
+    );
+    const most = new Map(resources.map((resource) => [resource, 0]));
+    keys.forEach(({ resource, day }, i) => {
+      const bytes = replies[i];
+      for (const { at, peak } of bytes instanceof Buffer ? readPeaks(day * DAY_MS, bytes) : []) {
+        if (at + MINUTE_MS > from && at < to) most.set(resource, Math.max(most.get(resource) ?? 0, peak));
+      }
+    });
+    return most;
+  }
+
   async traffic(resource: string, from: number, to: number): Promise<TrafficHour[]> {
     const days = range(from, to, DAY_MS);
     const prefix = `${this.keys.channelDays(resource)}hours:`;
@@ -53,9 +69,9 @@ export class RedisUse implements UseReader {
     );
   }
 
-  async #readAll(
-    periods: number[],
-    ask: (pipe: Parameters<Parameters<RedisLink['pipeline']>[0]>[0], period: number) => void,
+  async #readAll<T>(
+    periods: T[],
+    ask: (pipe: Parameters<Parameters<RedisLink['pipeline']>[0]>[0], period: T) => void,
   ): Promise<unknown[]> {
     const replies: unknown[] = [];
     for (let i = 0; i < periods.length; i += BATCH) {

@@ -12,6 +12,8 @@ export interface MinutePeak {
 export interface UseReader {
   /** Minutes in which at least one channel was in use, in order. */
   peaks(resource: string, from: number, to: number): Promise<MinutePeak[]>;
+  /** The most channels in use at once, of each resource; one exchange. */
+  highest(resources: readonly string[], from: number, to: number): Promise<Map<string, number>>;
   /** Hours in which anything was asked of the limit, in order; whole hours, the one that holds `from` included. */
   traffic(resource: string, from: number, to: number): Promise<TrafficHour[]>;
   /** Whole hours, the one that holds `from` included. */

@@ -10,6 +10,7 @@ import type { CallReader, EventReader, Readiness } from '../../src/http/ports.js
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.js';
 import { GatewayError } from '../../src/lib/errors.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { noReports, noResources } from '../support/no-resources.js';
 
 const KEY = 'k'.repeat(64);
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -41,6 +42,7 @@ const someEvents: EventReader = {
     const all = [1, 2, 3].map((n) => ({ cursor: `${n}-0`, body: `{"id":"evt_${n}","spaced":  "kept"}` }));
     return Promise.resolve({ events: all.filter((event) => event.cursor > (cursor ?? '')).slice(0, limit) });
   },
+  cursorAt: (at) => `${at}-0`,
 };
 
 let server: HttpServer;
@@ -57,6 +59,8 @@ async function start(more: Partial<HttpServerOptions> = {}): Promise<void> {
     keys: () => keys,
     calls,
     events: someEvents,
+    resources: noResources,
+    reports: noReports,
     readiness: () => readiness(),
     metrics: new GatewayMetrics(),
     logger: pino({ level: 'debug' }, { write: (line: string) => log.push(line) }),
@@ -337,6 +341,8 @@ describe('the server', () => {
       keys: () => [],
       calls,
       events: someEvents,
+      resources: noResources,
+      reports: noReports,
       readiness: () => READY,
       metrics: new GatewayMetrics({ nodeDefaults: false }),
       logger: pino({ level: 'silent' }),

@@ -1,0 +1,136 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import { GatewayError } from '../lib/errors.js';
+import { startOfDay, type Bucket } from '../reports/time-zone.js';
+
+const DAY_MS = 86_400_000;
+const MAX_DAYS = 92;
+/** A row a minute: two days are 2,880 of them for each limit. */
+const MAX_MINUTES_DAYS = 2;
+
+const name = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
+const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()], {
+  error: 'a time like "2026-11-21T10:00:00Z" or a day like "2026-11-21"',
+});
+const timeZone = z.string().max(64).refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"');
+
+const query = z.strictObject({
+  from: moment.optional(),
+  to: moment.optional(),
+  timezone: timeZone.optional(),
+  bucket: z.enum(['minute', 'hour', 'day'], 'one of "minute", "hour", "day"').optional(),
+  site: name.optional(),
+  target: name.optional(),
+  kind: z
+    .enum(
+      ['trunk-in', 'trunk-out', 'trunk', 'destination', 'line'],
+      'one of "trunk-in", "trunk-out", "trunk", "destination", "line"',
+    )
+    .optional(),
+  id: name.optional(),
+});
+
+type Parameter = keyof z.output<typeof query>;
+
+export interface ReportQuery {
+  /** ms since the epoch, `to` exclusive. */
+  from: number;
+  to: number;
+  timeZone: string;
+  bucket: Bucket;
+  site: string | null;
+  target: string | null;
+  kind: string | null;
+  id: string | null;
+}
+
+interface Allowed {
+  parameters: readonly Parameter[];
+  buckets: readonly Bucket[];
+  /** What is looked at where nothing is said. */
+  defaultDays: number;
+  sites: readonly { id: string; timezone: string }[];
+  now: number;
+}
+
+/** Reads a report's query; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
+export function readReportQuery(req: Request, allowed: Allowed): ReportQuery {
+  const parsed = query.safeParse(req.query);
+  if (!parsed.success) throw bad(describe(parsed.error, allowed.parameters));
+  const given = parsed.data;
+  const foreign = Object.keys(given).filter((key) => !allowed.parameters.some((known) => known === key));
+  if (foreign.length > 0) throw bad(unknown(foreign, allowed.parameters));
+  const site = allowed.sites.find(({ id }) => id === given.site);
+  if (given.site !== undefined && !site)
+    throw bad(`"site" must be one of ${allowed.sites.map(({ id }) => id).join(', ')}`);
+  const bucket = given.bucket ?? 'hour';
+  if (!allowed.buckets.includes(bucket)) throw bad(`"bucket" must be one of ${allowed.buckets.join(', ')}`);
+  const zone = given.timezone ?? zoneOf(site ? [site] : allowed.sites);
+  return {
+    ...readRange(given, zone, bucket, allowed),
+    timeZone: zone,
+    bucket,
+    site: given.site ?? null,
+    target: given.target ?? null,
+    kind: given.kind ?? null,
+    id: given.id ?? null,
+  };
+}
+
+/** The time zone of all sites, where they have one in common. */
+export function zoneOf(sites: readonly { timezone: string }[]): string {
+  const zones = new Set(sites.map(({ timezone }) => timezone));
+  return zones.size === 1 ? ([...zones][0] ?? 'UTC') : 'UTC';
+}
+
+export function readTimeZone(req: Request, sites: readonly { timezone: string }[]): string {
+  const parsed = query.pick({ timezone: true }).safeParse(req.query);
+  if (!parsed.success) throw bad(describe(parsed.error, ['timezone']));
+  return parsed.data.timezone ?? zoneOf(sites);
+}
+
+function readRange(
+  given: { from?: string | undefined; to?: string | undefined },
+  zone: string,
+  bucket: Bucket,
+  { defaultDays, now }: Allowed,
+): { from: number; to: number } {
+  const to = given.to === undefined ? now : momentOf(given.to, zone);
+  const from = given.from === undefined ? to - defaultDays * DAY_MS : momentOf(given.from, zone);
+  if (from >= to) throw bad('"from" must be before "to"');
+  const days = bucket === 'minute' ? MAX_MINUTES_DAYS : MAX_DAYS;
+  // A day of slack: days on which the clocks are put back are longer.
+  if (to - from > days * DAY_MS + 3_600_000) throw bad(`"from" to "to" must be at most ${days} days with this bucket`);
+  if (from < now - (MAX_DAYS + 1) * DAY_MS)
+    throw bad(`"from" must be within the last ${MAX_DAYS} days: nothing older is kept`);
+  return { from, to };
+}
+
+/** A day is its beginning in the time zone asked for. */
+function momentOf(text: string, zone: string): number {
+  return text.length === 10 ? startOfDay(text, zone) : Date.parse(text);
+}
+
+function describe(error: z.ZodError, parameters: readonly string[]): string {
+  return error.issues
+    .map((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? unknown(issue.keys, parameters)
+        : `"${issue.path.join('.')}" must be ${issue.message}`,
+    )
+    .join('; ');
+}
+
+const unknown = (keys: readonly string[], parameters: readonly string[]): string =>
+  `unknown: ${keys.map((key) => `"${key.slice(0, 40)}"`).join(', ')}; there are ${parameters.join(', ')}`;
+
+const bad = (detail: string): GatewayError => new GatewayError('GW_ERR_BAD_REQUEST', detail);
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}

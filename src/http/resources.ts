@@ -1,0 +1,92 @@
+import { Router, type Request, type Response } from 'express';
+import { z } from 'zod';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import { requireScope } from './auth.js';
+import type { ResourceReader } from './ports.js';
+import { methodNotAllowed } from './problem.js';
+import { readTimeZone } from './ranges.js';
+
+const TIMEOUT_MS = 5000;
+
+type Sites = () => readonly { timezone: string }[];
+type Listed = 'trunks' | 'lines' | 'destinations';
+
+/** `/v1/trunks`, `/v1/lines`, `/v1/destinations`: state, channels in use, limit, and today's peak. */
+export function listRouter(what: Listed, resources: ResourceReader, sites: Sites): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const read = async (req: Request): Promise<{ timezone: string; found: { id: string }[] }> => {
+    const timezone = readTimeZone(req, sites());
+    return {
+      timezone,
+      found: await withDeadline<{ id: string }[]>(resources[what](timezone), TIMEOUT_MS, `reading ${what}`),
+    };
+  };
+  router
+    .route('/')
+    .get(requireScope('trunks:read'), async (req, res) => {
+      const { timezone, found } = await read(req);
+      res.json({ timezone, [what]: found });
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  router
+    .route('/:id')
+    .get(requireScope('trunks:read'), async (req, res) => {
+      const { found } = await read(req);
+      const one = found.find(({ id }) => id === req.params['id']);
+      if (!one) throw new GatewayError('GW_ERR_NOT_FOUND', `there is none of the ${what} with this id`);
+      res.json(one);
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  if (what === 'trunks') addDrain(router, resources);
+  return router;
+}
+
+const drainBody = z.strictObject({ draining: z.boolean() });
+
+function addDrain(router: Router, resources: ResourceReader): void {
+  const drain = async (id: string, on: boolean, res: Response) => {
+    if (!(await withDeadline(resources.drain(id, on), TIMEOUT_MS, 'draining a trunk'))) {
+      throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no trunk with this id');
+    }
+    res.json({ id, draining: on });
+  };
+  router
+    .route('/:id/drain')
+    .put(requireScope('trunks:write'), async (req, res) => {
+      const body = drainBody.safeParse(req.body);
+      if (!body.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'send {"draining": true} or {"draining": false}');
+      await drain(String(req.params['id']), body.data.draining, res);
+    })
+    .delete(requireScope('trunks:write'), (req, res) => drain(String(req.params['id']), false, res))
+    .all(methodNotAllowed('PUT', 'DELETE'));
+}
+
+const explainQuery = z.strictObject({
+  number: z
+    .string()
+    .trim()
+    .regex(/^\+?[1-9]\d{4,14}$/, 'a number in E.164, like "+74951111111"'),
+  at: z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00+03:00"' }).optional(),
+});
+
+/** `/v1/routes/explain`: what would happen to a call now, or at another time, and why. */
+export function routesRouter(resources: ResourceReader): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/explain')
+    .get(requireScope('trunks:read'), async (req, res) => {
+      const query = explainQuery.safeParse(req.query);
+      if (!query.success) {
+        const wrong = query.error.issues.map(({ path, message }) => `"${path.join('.')}" must be ${message}`);
+        throw new GatewayError('GW_ERR_BAD_REQUEST', wrong.join('; '));
+      }
+      const { number, at } = query.data;
+      // A plus that was not encoded comes as a space or not at all.
+      const e164 = number.startsWith('+') ? number : `+${number}`;
+      const moment = at === undefined ? Date.now() : Date.parse(at);
+      res.json(await withDeadline(resources.explain(e164, moment), TIMEOUT_MS, 'explaining a route'));
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  return router;
+}

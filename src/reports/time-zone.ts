@@ -1,0 +1,58 @@
+export type Bucket = 'minute' | 'hour' | 'day';
+
+const LENGTH_MS = { minute: 60_000, hour: 3_600_000, day: 3_600_000 } as const satisfies Record<Bucket, number>;
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Making one is slow, so one is kept for each zone. */
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-GB', {
+      timeZone,
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      hourCycle: 'h23',
+      timeZoneName: 'longOffset',
+    });
+    formats.set(timeZone, format);
+  }
+  return format;
+}
+
+/** `2026-11-21T13:00:00+03:00`: `at` (ms since the epoch) as the clocks of a place show it. */
+export function localIso(at: number, timeZone: string): string {
+  const parts = Object.fromEntries(
+    formatOf(timeZone)
+      .formatToParts(at)
+      .map(({ type, value }) => [type, value]),
+  );
+  const get = (name: string): string => parts[name] ?? '';
+  const offset = get('timeZoneName').replace(/^GMT$/, 'GMT+00:00').replace(/^GMT/, '').slice(0, 6);
+  return `${get('year')}-${get('month')}-${get('day')}T${get('hour')}:${get('minute')}:${get('second')}${offset}`;
+}
+
+/** The day of `at` there, `2026-11-21`. */
+export const localDay = (at: number, timeZone: string): string => localIso(at, timeZone).slice(0, 10);
+
+/** When a day begins there, ms since the epoch. */
+export function startOfDay(day: string, timeZone: string): number {
+  const asUtc = Date.parse(`${day}T00:00:00Z`);
+  const offsetAt = (at: number) => Date.parse(`${localIso(at, timeZone).slice(0, 19)}Z`) - at;
+  // The second look is for days on which the clocks are changed.
+  const guess = asUtc - offsetAt(asUtc);
+  return asUtc - offsetAt(guess);
+}
+
+/**
+ * The name of the bucket that `at` falls into: the start of the minute or hour with its offset, or the day.
+ * Hours are counted in whole hours of UTC; where the clocks differ from it by half an hour, so do the names.
+ */
+export function bucketOf(at: number, bucket: Bucket, timeZone: string): string {
+  const start = Math.floor(at / LENGTH_MS[bucket]) * LENGTH_MS[bucket];
+  return bucket === 'day' ? localDay(start, timeZone) : localIso(start, timeZone);
+}

@@ -1,0 +1,205 @@
+import type { GatewayConfig, RouteConfig } from '../config/schema.js';
+import { isOpen } from './schedule.js';
+import { resolveTarget } from './targets.js';
+
+/** What is known of the moment beside the configuration; what is absent counts as free and in order. */
+export interface PresentState {
+  /** Channels in use by resource; null: not known. */
+  inUse: ReadonlyMap<string, number> | null;
+  /** Trunks that take no calls now, and why. */
+  trunksDown: ReadonlyMap<string, string>;
+  /** Lines for which no phone is registered now. */
+  linesUnregistered: ReadonlySet<string>;
+}
+
+export const NOTHING_KNOWN: PresentState = { inUse: null, trunksDown: new Map(), linesUnregistered: new Set() };
+
+/** A number as the caller dials it; `null` fields: as its site has it. */
+export interface ExplainedNumber {
+  number: string;
+  site: string;
+  kind: 'dynamic' | 'static';
+  route: string | null;
+  enabled: boolean;
+}
+
+interface LimitNow {
+  resource: string;
+  inUse: number | null;
+  limit: number | null;
+}
+
+export interface ExplainedTarget {
+  id: string;
+  kind: 'destination' | 'line';
+  limits: LimitNow[];
+  /** What dialling it comes to: `rings`, or the result its leg would have at once. */
+  would: 'rings' | 'no_channel' | 'unreachable' | 'not_registered';
+  why: string;
+}
+
+export interface ExplainedStep {
+  n: number;
+  dial: string[] | null;
+  announce: string | null;
+  strategy: RouteConfig['steps'][number]['strategy'];
+  when: RouteConfig['steps'][number]['when'];
+  forSeconds: number;
+  schedule: { id: string; open: boolean } | null;
+  /** `now`: this is where the call would go. `if`: only if what comes before fails in one of the ways of `when`. */
+  tried: 'now' | 'if' | 'no';
+  why: string;
+  targets: ExplainedTarget[];
+}
+
+export interface Explanation {
+  number: string;
+  at: string;
+  site: string | null;
+  timeZone: string | null;
+  route: string | null;
+  routeSeconds: number | null;
+  steps: ExplainedStep[];
+  /** The whole of it in one sentence. */
+  sentence: string;
+}
+
+/**
+ * What would happen to a call to `number` at `at` (ms since the epoch), and why; nothing is dialled or reserved.
+ * @param number as found in the configuration or the store; null where it is nobody's
+ */
+export function explainRoute(
+  config: GatewayConfig,
+  dialled: string,
+  number: ExplainedNumber | null,
+  at: number,
+  present: PresentState = NOTHING_KNOWN,
+): Explanation {
+  const site = config.sites.find(({ id }) => id === number?.site);
+  const route = config.routes.find(({ id }) => id === (number?.route ?? site?.defaultRoute));
+  const base = {
+    number: dialled,
+    at: new Date(at).toISOString(),
+    site: site?.id ?? null,
+    timeZone: site?.timezone ?? null,
+    route: route?.id ?? null,
+    routeSeconds: route ? route.for / 1000 : null,
+  };
+  const refusal = refusalOf(dialled, number, site?.id ?? null, route?.id ?? null);
+  if (refusal !== null || !site || !route) return { ...base, steps: [], sentence: refusal ?? 'It leads nowhere.' };
+  const steps = explainSteps(config, route, site.timezone, at, present);
+  return { ...base, steps, sentence: sentenceOf(steps) };
+}
+
+function refusalOf(dialled: string, number: ExplainedNumber | null, site: string | null, route: string | null) {
+  if (!number) return `${dialled} is no tracking number of ours: the call is rejected with 404 (unknown_number).`;
+  if (!number.enabled) return `${dialled} is switched off: the call is rejected with 404 (unknown_number).`;
+  if (site === null) return `The site "${number.site}" of this number is not configured: the call is rejected.`;
+  if (route === null) return `The route "${number.route ?? ''}" of this number is not configured.`;
+  return null;
+}
+
+/** The steps in order; whether each is reached follows from what those before it come to at once. */
+function explainSteps(
+  config: GatewayConfig,
+  route: RouteConfig,
+  timeZone: string,
+  at: number,
+  present: PresentState,
+): ExplainedStep[] {
+  let reached: Reached = { kind: 'start' };
+  return route.steps.map((step, index) => {
+    const schedule = config.schedules.find(({ id }) => id === step.during);
+    const open = schedule ? isOpen(schedule, timeZone, at) : true;
+    const targets = (step.dial ?? []).map((id) => explainTarget(config, id, present));
+    const verdict = judge(step, open, targets, reached, index === 0);
+    reached = verdict.reached;
+    return {
+      n: index + 1,
+      dial: step.dial ?? null,
+      announce: step.announce ?? null,
+      strategy: step.strategy,
+      when: step.when,
+      forSeconds: step.for / 1000,
+      schedule: schedule ? { id: schedule.id, open } : null,
+      tried: verdict.tried,
+      why: verdict.why,
+      targets,
+    };
+  });
+}
+
+type Condition = RouteConfig['steps'][number]['when'][number];
+
+/** How the call comes to a step. */
+type Reached =
+  | { kind: 'start' }
+  /** The steps before it were tried and failed at once, for these reasons. */
+  | { kind: 'failed'; reasons: Condition[] }
+  /** Something rings; how that ends is not known now. */
+  | { kind: 'ringing' };
+
+function judge(
+  step: RouteConfig['steps'][number],
+  open: boolean,
+  targets: readonly ExplainedTarget[],
+  reached: Reached,
+  first: boolean,
+): Pick<ExplainedStep, 'tried' | 'why'> & { reached: Reached } {
+  if (!open) return { tried: 'no', why: `closed by ${step.during ?? ''}`, reached };
+  const when = step.when.join(', ');
+  if (reached.kind === 'ringing') {
+    const condition = step.when.includes('always') ? 'is not answered' : `ends with ${when}`;
+    return { tried: 'if', why: `if the call ${condition}`, reached };
+  }
+  const met = step.when.includes('always') || first;
+  const reasons = reached.kind === 'failed' ? reached.reasons : [];
+  if (!met && !step.when.some((condition) => reasons.includes(condition))) {
+    const came = reasons.length > 0 ? `the call came by ${reasons.join(', ')}` : 'nothing has been tried';
+    return { tried: 'no', why: `only on ${when}, and ${came}`, reached };
+  }
+  const why = reached.kind === 'start' ? 'the first that is open' : `after ${reasons.join(', ')}`;
+  const rings = step.announce !== undefined || targets.some(({ would }) => would === 'rings');
+  if (rings) return { tried: 'now', why, reached: { kind: 'ringing' } };
+  const full = targets.some(({ would }) => would === 'no_channel');
+  const away = targets.some(({ would }) => would !== 'no_channel');
+  const next: Condition[] = [...(full ? (['overflow'] as const) : []), ...(away ? (['unreachable'] as const) : [])];
+  return { tried: 'now', why, reached: { kind: 'failed', reasons: next } };
+}
+
+function explainTarget(config: GatewayConfig, id: string, present: PresentState): ExplainedTarget {
+  const { kind, limits } = resolveTarget(config, id);
+  const now = limits.map(({ resource, limit }): LimitNow => {
+    return { resource, inUse: present.inUse ? (present.inUse.get(resource) ?? 0) : null, limit };
+  });
+  const target = { id, kind, limits: now };
+  const full = now.find(({ inUse, limit }) => limit !== null && (limit === 0 || (inUse !== null && inUse >= limit)));
+  const trunk = config.destinations.find((destination) => destination.id === id)?.trunk ?? '';
+  const down = kind === 'destination' ? present.trunksDown.get(trunk) : undefined;
+  if (down !== undefined) return { ...target, would: 'unreachable', why: `trunk ${trunk} is down (${down})` };
+  if (kind === 'line' && present.linesUnregistered.has(id)) {
+    return { ...target, would: 'not_registered', why: 'no phone is registered' };
+  }
+  if (full) return { ...target, would: 'no_channel', why: `${full.resource} is full (${useOf(full)})` };
+  return { ...target, would: 'rings', why: now.map((limit) => `${limit.resource} ${useOf(limit)}`).join(', ') };
+}
+
+const useOf = ({ inUse, limit }: LimitNow): string => `${inUse ?? '?'}/${limit ?? 'no limit'}`;
+
+function sentenceOf(steps: readonly ExplainedStep[]): string {
+  const passed = steps.filter(
+    ({ tried, targets, announce }) => tried === 'now' && announce === null && !rings(targets),
+  );
+  const at = steps.find(({ tried, targets, announce }) => tried === 'now' && (announce !== null || rings(targets)));
+  const before = passed.flatMap(({ targets }) => targets.map(({ id, why }) => `${id} is passed over, ${why}`));
+  const prefix = before.length > 0 ? `${before.join('; ')}: ` : '';
+  if (!at) return `${prefix}nobody can be rung now: the call is lost.`;
+  if (at.announce !== null) return `${prefix}step ${at.n} plays its announcement and the call is refused.`;
+  const ringing = at.targets.filter(({ would }) => would === 'rings').map(({ id }) => id);
+  const together = at.strategy === 'all-at-once' && ringing.length > 1;
+  const who = at.strategy === 'in-order' ? ringing.slice(0, 1) : ringing;
+  const how = together ? 'all at once' : at.strategy === 'in-order' ? '' : `by ${at.strategy}`;
+  return `${prefix}step ${at.n} rings ${who.join(', ')}${how ? ` ${how}` : ''} for ${at.forSeconds} s.`;
+}
+
+const rings = (targets: readonly ExplainedTarget[]): boolean => targets.some(({ would }) => would === 'rings');

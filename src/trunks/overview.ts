@@ -1,0 +1,143 @@
+import type { TrackingNumber } from '../call/ports.js';
+import type { GatewayConfig } from '../config/schema.js';
+import type {
+  DestinationView,
+  LineRegistrations,
+  LineView,
+  LimitUse,
+  ResourceReader,
+  TrunkView,
+} from '../http/ports.js';
+import { systemClock, type Clock } from '../lib/clock.js';
+import { GatewayError } from '../lib/errors.js';
+import type { UseReader } from '../reports/ports.js';
+import { localDay, startOfDay } from '../reports/time-zone.js';
+import { explainRoute, type ExplainedNumber, type Explanation } from '../routing/explain.js';
+import { limitsOf, toldLimitsOf, type Limit } from '../routing/limits.js';
+import type { TrunkStates } from './carriers/state.js';
+
+export interface OverviewParts {
+  config: () => GatewayConfig;
+  /** Channels in use of each resource, over all gateways. */
+  inUse: (resources: string[]) => Promise<Map<string, number>>;
+  use: Pick<UseReader, 'highest'>;
+  trunkStates: TrunkStates;
+  registrations: (lineIds: readonly string[]) => Promise<Map<string, LineRegistrations>>;
+  /** A tracking number as any service may have written it. */
+  findNumber: (number: string) => Promise<TrackingNumber | null>;
+  clock?: Clock;
+}
+
+/** Trunks, lines and destinations as they are now, from everybody who knows a part of it. */
+export class Overview implements ResourceReader {
+  readonly #parts: OverviewParts;
+  readonly #clock: Clock;
+
+  constructor(parts: OverviewParts) {
+    this.#parts = parts;
+    this.#clock = parts.clock ?? systemClock;
+  }
+
+  async trunks(timeZone: string): Promise<TrunkView[]> {
+    const limits = await this.#limits(timeZone, ['trunk-in', 'trunk-out', 'trunk']);
+    return this.#parts.trunkStates.list().map((state) => ({ ...state, limits: limits.get(state.id) ?? [] }));
+  }
+
+  async lines(timeZone: string): Promise<LineView[]> {
+    const { lines } = this.#parts.config();
+    const [limits, registrations] = await Promise.all([this.#limits(timeZone, ['line']), this.#registrations()]);
+    return lines.flatMap(({ id, uri }) => {
+      const [use] = limits.get(id) ?? [];
+      const registered = registrations.get(id) ?? null;
+      const state = registered === null ? 'fixed' : registered.contacts > 0 ? 'registered' : 'unregistered';
+      return use ? [{ id, uri: uri ?? null, state, registrations: registered, ...use }] : [];
+    });
+  }
+
+  async destinations(timeZone: string): Promise<DestinationView[]> {
+    const limits = await this.#limits(timeZone, ['destination']);
+    const up = new Map(this.#parts.trunkStates.list().map((state) => [state.id, state.up]));
+    return this.#parts.config().destinations.flatMap(({ id, number, trunk }) => {
+      const [use] = limits.get(id) ?? [];
+      return use ? [{ id, number, trunk, trunkUp: up.get(trunk) ?? false, ...use }] : [];
+    });
+  }
+
+  drain(trunkId: string, on: boolean): Promise<boolean> {
+    return this.#parts.trunkStates.setDrain(trunkId, on);
+  }
+
+  async explain(number: string, at: number): Promise<Explanation> {
+    const config = this.#parts.config();
+    const [found, inUse, registrations] = await Promise.all([
+      this.#parts.findNumber(number),
+      this.#parts.inUse(limitsOf(config).map(({ resource }) => resource)),
+      this.#registrations(),
+    ]);
+    const down = this.#parts.trunkStates.list().filter(({ gateways, draining }) => draining || allDown(gateways));
+    return explainRoute(config, number, found ?? configuredNumber(config, number), at, {
+      inUse,
+      trunksDown: new Map(down.map(({ id, draining }) => [id, draining ? 'draining' : 'no gateway of it answers'])),
+      linesUnregistered: new Set([...registrations].filter(([, { contacts }]) => contacts === 0).map(([id]) => id)),
+    });
+  }
+
+  async #registrations(): Promise<Map<string, LineRegistrations>> {
+    const registering = this.#parts.config().lines.filter(({ register }) => register !== undefined);
+    return registering.length > 0 ? this.#parts.registrations(registering.map(({ id }) => id)) : new Map();
+  }
+
+  /** By the id of what they limit. */
+  async #limits(timeZone: string, kinds: readonly Limit['kind'][]): Promise<Map<string, LimitUse[]>> {
+    const limits = toldLimitsOf(this.#parts.config()).filter(({ kind }) => kinds.includes(kind));
+    const resources = limits.map(({ resource }) => resource);
+    const now = this.#clock();
+    const today = startOfDay(localDay(now, timeZone), timeZone);
+    const [inUse, peaks] = await Promise.all([
+      this.#parts.inUse(resources),
+      this.#parts.use.highest(resources, today, now),
+    ]);
+    const byId = new Map<string, LimitUse[]>();
+    for (const { kind, id, resource, limit } of limits) {
+      const used = inUse.get(resource) ?? 0;
+      const channels = { inUse: used, limit, peakToday: Math.max(used, peaks.get(resource) ?? 0) };
+      byId.set(id, [...(byId.get(id) ?? []), { kind, channels }]);
+    }
+    return byId;
+  }
+}
+
+const allDown = (gateways: readonly { state: string }[]): boolean =>
+  gateways.length > 0 && gateways.every(({ state }) => state === 'down');
+
+/** The number as the file has it: for when the store is away, or has not been told yet. */
+export function configuredNumber({ numbers }: GatewayConfig, number: string): ExplainedNumber | null {
+  const found = numbers.find((one) => one.number === number);
+  return found ? { ...found, route: found.route ?? null, enabled: true } : null;
+}
+
+/** For as long as nobody watches the carriers: every trunk is taken for up. */
+export function unwatchedTrunks(config: () => GatewayConfig): TrunkStates {
+  return {
+    list: () =>
+      config().trunks.map(({ id, outbound }) => ({
+        id,
+        up: true,
+        draining: false,
+        down: [],
+        gateways: (outbound?.to ?? []).map(({ uri, priority, weight }) => ({
+          uri,
+          priority,
+          weight,
+          state: 'unknown',
+          since: null,
+          lastStatus: null,
+          heldUntil: null,
+          share: 1,
+        })),
+        registration: null,
+        lastCallAt: null,
+      })),
+    setDrain: () => Promise.reject(new GatewayError('GW_ERR_NOT_READY', 'trunks cannot be drained here')),
+  };
+}

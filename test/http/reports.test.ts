@@ -1,0 +1,347 @@
+import { createHash } from 'node:crypto';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Call, Leg } from '../../src/call/call.js';
+import { configSchema, type Scope } from '../../src/config/schema.js';
+import { createHttpServer } from '../../src/http/server.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisChannels } from '../../src/redis/channels.js';
+import { RedisUse } from '../../src/redis/use.js';
+import { toldLimitsOf } from '../../src/routing/limits.js';
+import { Overview, unwatchedTrunks } from '../../src/trunks/overview.js';
+import { exampleCall, exampleChange } from '../redis/examples.js';
+import { openRedis } from '../support/redis.js';
+
+const config = configSchema.parse({
+  trunks: [
+    {
+      id: 'carrier-a',
+      channels: 12,
+      inbound: { from: ['192.0.2.1'], channels: 30 },
+      outbound: { to: 'sip:carrier.example', channels: 10 },
+    },
+  ],
+  lines: [
+    { id: 'sales-1', uri: 'sip:101@10.0.0.5', channels: 1 },
+    { id: 'sales-2', register: { username: 'sales-2', password: 'x' }, channels: 1 },
+  ],
+  destinations: [{ id: 'office', trunk: 'carrier-a', number: '+74951230000', channels: 2 }],
+  routes: [{ id: 'divan', steps: [{ dial: ['office'] }, { dial: ['sales-1', 'sales-2'], when: 'overflow' }] }],
+  sites: [
+    { id: 'divan', defaultRoute: 'divan', timezone: 'Europe/Moscow' },
+    { id: 'stol', defaultRoute: 'divan', timezone: 'Europe/Moscow' },
+  ],
+  numbers: [{ number: '+74951111111', site: 'divan', kind: 'static' }],
+});
+const SCOPES: Scope[] = ['reports:read', 'trunks:read', 'trunks:write', 'events:read'];
+
+/** The HTTP interface on a real Redis, with what calls leave there. */
+async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
+  const { link, keys, raw } = await openRedis();
+  const channels = new RedisChannels(link, keys);
+  const store = new RedisCallStore(link, keys);
+  const use = new RedisUse(link, keys);
+  const drained: unknown[] = [];
+  const trunkStates = {
+    ...unwatchedTrunks(() => config),
+    setDrain: (id: string, on: boolean) => {
+      drained.push([id, on]);
+      return Promise.resolve(id === 'carrier-a');
+    },
+  };
+  const resources = new Overview({
+    config: () => config,
+    inUse: (names) => channels.inUse(names),
+    use,
+    trunkStates,
+    registrations: (ids) =>
+      Promise.resolve(new Map(ids.map((id) => [id, { contacts: 0, unreachable: 0, userAgents: [], expiresAt: null }]))),
+    findNumber: () => Promise.resolve(null),
+  });
+  const server = createHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
+    calls: { get: () => Promise.resolve(null), list: () => Promise.resolve({ calls: [], next: null }) },
+    events: {
+      after: async (cursor, limit) => ({ events: await store.events({ ...(cursor ? { after: cursor } : {}), limit }) }),
+      cursorAt: (at) => store.cursorAt(at),
+    },
+    resources,
+    reports: {
+      peaks: (...range) => use.peaks(...range),
+      highest: (...range) => use.highest(...range),
+      traffic: (...range) => use.traffic(...range),
+      callCounts: (...range) => use.callCounts(...range),
+      limits: () => toldLimitsOf(config),
+      sites: () => config.sites,
+    },
+    readiness: () => ({ ready: true, checks: {} }),
+    metrics: new GatewayMetrics({ nodeDefaults: false }),
+    logger: pino({ level: 'silent' }),
+  });
+  const { port } = await server.start();
+  onTestFinished(() => server.stop());
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const headers = { authorization: 'Bearer key', 'content-type': 'application/json' };
+    const response = await fetch(`http://127.0.0.1:${port}/v1${path}`, { headers, ...init });
+    return {
+      status: response.status,
+      type: response.headers.get('content-type') ?? '',
+      body: (await response.json()) as Body,
+    };
+  };
+  const end = async (fields: Partial<Call>) => {
+    const call = exampleCall({ startedAt: new Date().toISOString(), endedAt: new Date().toISOString(), ...fields });
+    await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
+  };
+  return { ask, end, channels, store, raw, keys, drained };
+}
+
+// Bodies are compared as a whole or by part; their shape is what is tested.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Body = Record<string, any>;
+
+const leg = (fields: Partial<Leg>): Leg => ({
+  n: 1,
+  kind: 'destination',
+  target: 'office',
+  step: 1,
+  startedAt: new Date().toISOString(),
+  ringingAt: null,
+  answeredAt: null,
+  endedAt: null,
+  result: 'no_channel',
+  sip: null,
+  q850: null,
+  channelsInUse: 2,
+  channelLimit: 2,
+  ...fields,
+});
+
+const lost: Partial<Call> = { disposition: 'missed', lossReason: 'destination_capacity', legs: [leg({})] };
+const rerouted: Partial<Call> = {
+  disposition: 'answered',
+  overflow: { from: 'office', reason: 'far_end_capacity' },
+  legs: [leg({ result: 'capacity' }), leg({ n: 2, kind: 'line', target: 'sales-1', result: 'answered' })],
+};
+
+describe('/v1/reports/lost', () => {
+  it('counts lost and rerouted calls by target and reason', async () => {
+    const { ask, end } = await open();
+    await end(lost);
+    await end(lost);
+    await end(rerouted);
+    await end({ ...lost, site: 'stol' });
+    const { status, body } = await ask('/reports/lost?bucket=day');
+    expect(status).toBe(200);
+    expect(body['timezone']).toBe('Europe/Moscow');
+    expect(body['totals']).toEqual({ calls: 4, answered: 1, lost: 3, rerouted: 1, rejected: 0 });
+    const rows = (body['rows'] as Body[]).map(({ at: _at, ...row }) => row);
+    expect(rows).toHaveLength(3);
+    expect(rows).toContainEqual({
+      site: 'divan',
+      target: 'office',
+      reason: 'destination_capacity',
+      lost: 2,
+      rerouted: 0,
+    });
+    expect(rows).toContainEqual({ site: 'divan', target: 'office', reason: 'far_end_capacity', lost: 0, rerouted: 1 });
+    expect(rows).toContainEqual({
+      site: 'stol',
+      target: 'office',
+      reason: 'destination_capacity',
+      lost: 1,
+      rerouted: 0,
+    });
+    const narrow = await ask('/reports/lost?site=stol&target=office');
+    expect(narrow.body['totals']).toMatchObject({ calls: 1, lost: 1 });
+    expect(narrow.body['rows']).toHaveLength(1);
+    expect((await ask('/reports/lost?target=other')).body['rows']).toEqual([]);
+  });
+});
+
+describe('/v1/reports/channels', () => {
+  it('tells use against limit over time', async () => {
+    const { ask, channels } = await open();
+    for (const token of ['a', 'b', 'c']) await channels.reserve([{ resource: 'destination:office', token, limit: 2 }]);
+    const { status, body } = await ask('/reports/channels?bucket=minute&kind=destination&id=office');
+    expect(status).toBe(200);
+    expect(body['limits']).toMatchObject([{ kind: 'destination', id: 'office', limit: 2, peak: 2 }]);
+    const [limit] = body['limits'] as Body[];
+    expect(limit?.['rows'].at(-1)).toMatchObject({ peak: 2, limit: 2, fullMinutes: 1 });
+    const all = await ask('/reports/channels');
+    expect((all.body['limits'] as Body[]).map(({ kind, id }) => `${kind}:${id}`)).toEqual([
+      'trunk-in:carrier-a',
+      'trunk-out:carrier-a',
+      'trunk:carrier-a',
+      'destination:office',
+      'line:sales-1',
+      'line:sales-2',
+    ]);
+  });
+});
+
+describe('/v1/reports/capacity', () => {
+  it('says how many channels would have been enough, and from which figures', async () => {
+    const { ask, channels, raw, keys, end } = await open();
+    const resource = 'destination:office';
+    for (const token of ['a', 'b', 'c']) await channels.reserve([{ resource, token, limit: 2 }]);
+    // Two channels for an hour, and the third caller refused.
+    const hourKey = (await raw.keys(`${keys.channelDays(resource)}hours:*`)).sort().at(-1) ?? '';
+    const field = Object.keys(await raw.hgetall(hourKey)).find((name) => name.endsWith(':a')) ?? '';
+    await raw.hset(hourKey, field.replace(':a', ':ms'), 7_200_000);
+    await raw.hset(keys.channelState(resource), 'at', Date.now() + 60_000);
+    await end({ ...rerouted, legs: [leg({ result: 'capacity' })] });
+    const { status, body } = await ask('/reports/capacity?kind=destination');
+    expect(status).toBe(200);
+    const [report] = body['limits'] as Body[];
+    expect(report).toMatchObject({
+      kind: 'destination',
+      id: 'office',
+      limit: 2,
+      measured: {
+        attempts: 3,
+        refusedHere: 1,
+        refusedThere: 1,
+        carriedSeconds: 7200,
+        blocking: 0.6667,
+        meanHoldingSeconds: 7200,
+      },
+      busyHour: { attempts: 3, carriedErlang: 2, offeredErlang: 6, rule: 'carried / (1 - blocking)' },
+      targetLoss: 0.01,
+      channelsNeeded: 13,
+      expectedLoss: { needed: expect.closeTo(0.0052, 3) as number },
+    });
+    expect(report?.['sentence']).toMatch(
+      /^In its busiest hour \(.*\) 3 calls wanted a channel of number office and 2 \(66\.7 %\) found none/,
+    );
+    expect(report?.['sentence']).toContain('Instead of 2 it needs 13 channels to keep the loss under 1 %.');
+  });
+});
+
+describe('reports refuse', () => {
+  it.for([
+    ['from=2026-01-02&to=2026-01-01', '"from" must be before "to"'],
+    ['from=2020-01-01&to=2020-01-02', 'nothing older is kept'],
+    ['from=2026-01-01&to=2027-01-01', 'at most 92 days'],
+    ['from=yesterday', '"from" must be a time like'],
+    ['from=2026-13-01', '"from" must be a time like'],
+    ['timezone=Mars/Olympus', '"timezone" must be an IANA time zone'],
+    ['bucket=minute', '"bucket" must be one of hour, day'],
+    ['bucket=year', '"bucket" must be one of'],
+    ['site=nobody', '"site" must be one of divan, stol'],
+    ['target=a%20b', '"target" must be an id'],
+    ['colour=red', 'unknown: "colour"'],
+    ['kind=line', 'unknown: "kind"'],
+    ['from=2026-01-01&from=2026-01-02', '"from" must be a time like'],
+  ] as const)('?%s', async ([query, detail]) => {
+    const { ask } = await open();
+    const { status, type, body } = await ask(`/reports/lost?${query}`);
+    expect({ status, type, code: body['code'] }).toEqual({
+      status: 400,
+      type: 'application/problem+json; charset=utf-8',
+      code: 'GW_ERR_BAD_REQUEST',
+    });
+    expect(body['detail']).toContain(detail);
+  });
+
+  it('more than two days by the minute', async () => {
+    const { ask } = await open();
+    const from = new Date(Date.now() - 5 * 86_400_000).toISOString();
+    expect((await ask(`/reports/channels?bucket=minute&from=${from}`)).body['detail']).toContain('at most 2 days');
+  });
+
+  it('who lacks the scope', async () => {
+    const { ask } = await open({ scopes: ['calls:read'] });
+    for (const path of [
+      '/reports/lost',
+      '/reports/channels',
+      '/reports/capacity',
+      '/trunks',
+      '/lines',
+      '/destinations',
+    ]) {
+      expect((await ask(path)).status, path).toBe(403);
+    }
+    expect((await ask('/trunks/carrier-a/drain', { method: 'PUT', body: '{"draining":true}' })).status).toBe(403);
+  });
+});
+
+describe('/v1/trunks, /v1/lines, /v1/destinations', () => {
+  it('tell state, channels in use, limit and the peak of the day', async () => {
+    const { ask, channels } = await open();
+    for (const token of ['a', 'b']) await channels.reserve([{ resource: 'destination:office', token, limit: 2 }]);
+    await channels.release([{ resource: 'destination:office', token: 'a' }]);
+    expect((await ask('/destinations')).body['destinations']).toEqual([
+      {
+        id: 'office',
+        number: '+74951230000',
+        trunk: 'carrier-a',
+        trunkUp: true,
+        kind: 'destination',
+        channels: { inUse: 1, limit: 2, peakToday: 2 },
+      },
+    ]);
+    expect((await ask('/lines')).body['lines']).toMatchObject([
+      { id: 'sales-1', state: 'fixed', uri: 'sip:101@10.0.0.5' },
+      { id: 'sales-2', state: 'unregistered', uri: null, registrations: { contacts: 0 } },
+    ]);
+    const trunks = await ask('/trunks?timezone=Asia/Kolkata');
+    expect(trunks.body).toMatchObject({
+      timezone: 'Asia/Kolkata',
+      trunks: [{ id: 'carrier-a', up: true, draining: false }],
+    });
+    expect((await ask('/trunks/carrier-a')).body['limits']).toHaveLength(3);
+    expect((await ask('/lines/nobody')).status).toBe(404);
+    expect((await ask('/trunks?timezone=x')).status).toBe(400);
+  });
+
+  it('drain a trunk and put it back', async () => {
+    const { ask, drained } = await open();
+    const put = (body: string, id = 'carrier-a') => ask(`/trunks/${id}/drain`, { method: 'PUT', body });
+    expect(await put('{"draining":true}')).toMatchObject({ status: 200, body: { id: 'carrier-a', draining: true } });
+    expect((await put('{"draining":false}')).body).toEqual({ id: 'carrier-a', draining: false });
+    expect((await ask('/trunks/carrier-a/drain', { method: 'DELETE' })).status).toBe(200);
+    expect(drained).toEqual([
+      ['carrier-a', true],
+      ['carrier-a', false],
+      ['carrier-a', false],
+    ]);
+    expect((await put('{}')).status).toBe(400);
+    expect((await put('{"draining":true}', 'nobody')).status).toBe(404);
+    expect((await ask('/lines/sales-1/drain', { method: 'PUT', body: '{}' })).status).toBe(404);
+    expect((await ask('/trunks/carrier-a/drain')).status).toBe(405);
+  });
+});
+
+describe('/v1/routes/explain', () => {
+  it('says what would happen to a call now', async () => {
+    const { ask, channels } = await open();
+    for (const token of ['a', 'b']) await channels.reserve([{ resource: 'destination:office', token, limit: 2 }]);
+    const { status, body } = await ask('/routes/explain?number=%2B74951111111');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ site: 'divan', route: 'divan' });
+    expect(body['sentence']).toBe(
+      'office is passed over, destination:office is full (2/2): step 2 rings sales-1 for 30 s.',
+    );
+    expect((await ask('/routes/explain?number=+74951111111')).body['site']).toBe('divan');
+    expect((await ask('/routes/explain?number=hello')).status).toBe(400);
+    expect((await ask('/routes/explain')).status).toBe(400);
+  });
+});
+
+describe('/v1/events?since=', () => {
+  it('begins at a time', async () => {
+    const { ask, end } = await open();
+    const before = new Date(Date.now() - 1000).toISOString();
+    await end(lost);
+    expect((await ask(`/events?since=${before}`)).body['events']).toHaveLength(1);
+    const later = await ask(`/events?since=${new Date(Date.now() + 60_000).toISOString()}`);
+    expect(later.body['events']).toEqual([]);
+    expect((await ask(`/events?after=${later.body['next'] as string}`)).status).toBe(200);
+    expect((await ask(`/events?since=${before}&after=1-0`)).status).toBe(400);
+    expect((await ask('/events?since=now')).status).toBe(400);
+  });
+});
