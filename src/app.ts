@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { CallDeps } from './call/deps.js';
+import type { OperationalEventType } from './call/event-types.js';
 import { handleInvite } from './call/inbound.js';
 import { LoadGate } from './call/load.js';
 import { CallRegistry } from './call/registry.js';
@@ -32,11 +33,13 @@ import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
 import { limitsOf, toldLimitsOf } from './routing/limits.js';
 import { RedisRegistrations } from './redis/registrations.js';
+import { RedisTrunks } from './redis/trunks.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
+import { CarrierTrunks } from './trunks/carriers/carriers.js';
 import { TrunkGate } from './trunks/gate.js';
 import { LimitWatch } from './trunks/limit-watch.js';
-import { Overview, unwatchedTrunks } from './trunks/overview.js';
+import { Overview } from './trunks/overview.js';
 import { Dispatcher } from './webhooks/dispatcher.js';
 
 /** How long a stop that does not drain waits for the far ends to answer our BYEs. */
@@ -67,6 +70,7 @@ export class App {
   readonly #admissions: RedisAdmissions;
   readonly #store: RedisCallStore;
   readonly #dispatcher: Dispatcher;
+  readonly #carriers: CarrierTrunks;
   readonly #registrations: RedisRegistrations;
   readonly #registrar: Registrar;
   readonly #keepAlive: ContactKeepAlive;
@@ -120,6 +124,7 @@ export class App {
     this.#registrations = new RedisRegistrations(this.#link, keys);
     this.#registrar = this.#buildRegistrar();
     this.#sip = this.#buildSip();
+    this.#carriers = this.#buildCarriers(keys);
     this.#keepAlive = this.#buildKeepAlive();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
@@ -154,6 +159,7 @@ export class App {
     this.#media.start();
     this.#sip.start();
     this.#keepAlive.start();
+    this.#carriers.start(this.#config.trunks);
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
     this.#limitWatch.start();
@@ -177,6 +183,7 @@ export class App {
     };
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
+    this.#carriers.update(config.trunks);
     this.metrics.forgetGauges();
     inBackground(this.#publishNumbers());
     this.logger.info({}, 'configuration reloaded');
@@ -206,6 +213,7 @@ export class App {
     clearTimeout(timeout);
     this.#limitWatch.stop();
     await this.#upkeep.stop();
+    await this.#carriers.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
     this.#keepAlive.stop();
     this.#registrar.stop();
@@ -241,6 +249,8 @@ export class App {
       media: this.#media,
       admissions: this.#admissions,
       channels: this.#channels,
+      carriers: this.#carriers,
+      trunks: this.#carriers,
       store: this.#store,
       recordings: this.#recordings,
       lastKnown: new RememberedNumbers(config),
@@ -265,9 +275,34 @@ export class App {
       { ...drachtio, logger: this.logger },
       {
         onInvite: (invite) => this.#onInvite(invite),
-        optionsStatus: () => (this.readiness().ready ? 200 : 503),
+        optionsStatus: (address) => this.#optionsStatus(address),
         onRegister: (request) => this.#registrar.answer(request),
       },
+    );
+  }
+
+  /** To its own engines the gateway is as known as to a carrier; who else asks learns nothing. */
+  #optionsStatus(address: string): 200 | 403 | 503 {
+    const trunk = this.#gate.find(address);
+    if (!trunk && !this.#media.owns(address)) return 403;
+    const draining = trunk !== null && this.#carriers.draining(trunk.id);
+    return this.readiness().ready && !draining ? 200 : 503;
+  }
+
+  #buildCarriers(keys: Keys): CarrierTrunks {
+    const shared = new RedisTrunks(this.#link, keys, this.#config.gateway.id, (endpoints) =>
+      this.#dispatcher.poke(endpoints),
+    );
+    const wanting = (type: OperationalEventType) => endpointsForOperational(type, this.#config.webhooks);
+    return new CarrierTrunks(
+      {
+        options: (uri, timeoutMs) => this.#sip.options(uri, timeoutMs),
+        register: (settings, onChange) => this.#sip.register(settings, onChange),
+        share: (heard) => shared.share(heard),
+        setDrained: (trunk, on) => shared.setDrained(trunk, on),
+        tell: (word) => shared.tell(word, { down: wanting('trunk.down'), up: wanting('trunk.up') }),
+      },
+      { logger: this.logger },
     );
   }
 
@@ -341,7 +376,7 @@ export class App {
       config: () => this.#config,
       inUse: (resources) => this.#channels.inUse(resources),
       use,
-      trunkStates: unwatchedTrunks(() => this.#config),
+      trunkStates: this.#carriers,
       registrations: (lines) => this.#registrations.registrations(lines),
       findNumber: async (number) => (await this.#admissions.lookUp(number, Date.now())).number,
     });
@@ -359,6 +394,7 @@ export class App {
     this.metrics.engineUp('drachtio', this.#sip.up);
     for (const [id, healthy] of Object.entries(this.#media.health()))
       this.metrics.engineUp(`freeswitch ${id}`, healthy);
+    for (const { id, up } of this.#carriers.list()) this.metrics.trunkUp(id, up);
     const limits = limitsOf(this.#config);
     const inUse = await this.#channels.inUse(limits.map(({ resource }) => resource));
     for (const { kind, id, resource, limit } of limits)

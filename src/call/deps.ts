@@ -3,7 +3,16 @@ import type { GatewayConfig, TrunkConfig } from '../config/schema.js';
 import type { Call, Overflow, RecordingInfo } from './call.js';
 import type { EventType } from './event-types.js';
 import type { MediaPool } from './media-ports.js';
-import type { Admissions, CallStore, Carriers, Channels, LineContacts, Rotations, TrackingNumber } from './ports.js';
+import type {
+  Admissions,
+  CallStore,
+  Carriers,
+  Channels,
+  LineContacts,
+  Rotations,
+  TrackingNumber,
+  TrunkWatch,
+} from './ports.js';
 import type { CallRegistry } from './registry.js';
 import type { SipSide } from './sip-ports.js';
 
@@ -40,6 +49,7 @@ export interface CallDeps {
   admissions: Admissions;
   channels: Channels;
   carriers: Carriers;
+  trunks: TrunkWatch;
   lineContacts: LineContacts;
   rotations: Rotations;
   store: CallStore;

@@ -52,6 +52,7 @@ function passGate(invite: IncomingInvite, load: LoadGate, deps: CallDeps): Trunk
     invite.refuse(403);
     return null;
   }
+  deps.trunks.heard(trunk.id);
   const malformed = malformedStatus(invite);
   if (malformed !== null) {
     deps.metrics.refused('malformed');
@@ -59,7 +60,7 @@ function passGate(invite: IncomingInvite, load: LoadGate, deps: CallDeps): Trunk
     invite.refuse(malformed);
     return null;
   }
-  const accepting = deps.accepting();
+  const accepting = deps.accepting() && !deps.trunks.draining(trunk.id);
   if (!accepting || !load.admit(deps.registry.size, deps.config().engines, performance.now())) {
     deps.metrics.refused(accepting ? 'overload' : 'draining');
     invite.refuse(503, { 'Retry-After': RETRY_AFTER_SECONDS });

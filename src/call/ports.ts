@@ -121,6 +121,14 @@ export interface Carriers {
   failed(trunkId: string, uri: string, failure: SipFailure): void;
 }
 
+/** Trunks as the gate sees them. */
+export interface TrunkWatch {
+  /** An INVITE came from this trunk. */
+  heard(trunkId: string): void;
+  /** Taken out of service: its new calls are refused, those in progress go on. */
+  draining(trunkId: string): boolean;
+}
+
 /** Where one registered phone of a line is rung. */
 export interface LineContact {
   uri: string;

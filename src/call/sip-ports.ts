@@ -97,6 +97,11 @@ export interface SipSide {
   /** Whether the link to drachtio is up. */
   readonly up: boolean;
   invite(request: InviteRequest): OutgoingInvite;
+  /**
+   * OPTIONS outside a dialog: the final status, null for silence until the deadline. Rejects with GW_ERR_LINK_LOST while
+   * the link to drachtio is down, since then nothing is known of the far end.
+   */
+  options(uri: string, timeoutMs: number): Promise<number | null>;
   /** BYE in a dialog that another gateway, now dead, had set up. Never rejects. */
   endForeignDialog(dialogId: string): Promise<void>;
 }

@@ -32,6 +32,14 @@ export class Keys {
   /** `step` is the route's id and the step's number. */
   turn = (step: string): string => `${this.#p}v1:turn:{${step}}`;
   lastUsed = (target: string): string => `${this.#p}v1:last-used:{${target}}`;
+  /** Set of the trunks taken out of service. */
+  drainedTrunks = (): string => `${this.#p}v1:trunks:drained`;
+  /** Hash: trunk → when its last INVITE came. */
+  heardTrunks = (): string => `${this.#p}v1:trunks:heard`;
+  /** Gateways that find a trunk down for this reason. */
+  trunkWords = (trunk: string, reason: string): string => `${this.#calls}trunk:${trunk}:${reason}`;
+  /** Stands while the trunk is told down for this reason. */
+  trunkTold = (trunk: string, reason: string): string => `${this.trunkWords(trunk, reason)}:told`;
   caller = (n: string): string => `${this.#p}v1:caller:{${n}}`;
 
   /** Before the id of a call. */

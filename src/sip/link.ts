@@ -15,6 +15,7 @@ export interface LinkHandlers {
   onInvite: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onOptions: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onRegister: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
+  onUp: () => void;
   onDown: () => void;
 }
 
@@ -108,6 +109,7 @@ export class DrachtioLink {
     this.#up = true;
     this.#pingTimer = setInterval(() => this.#ping(srf), this.options.pingIntervalMs ?? PING_INTERVAL_MS);
     this.options.logger.info({ sip: this.#sipAddresses }, 'connected to drachtio-server');
+    this.handlers.onUp();
   }
 
   #lose(srf: Srf, why: string, retryMs?: number): void {

@@ -9,15 +9,23 @@ import type { RegisterRequest } from '../lines/registration.js';
 import { DrachtioLink, type LinkOptions } from './link.js';
 import { askOptions } from './options-ping.js';
 import { SrfOutgoingInvite } from './outgoing.js';
+import { requestOutside } from './outside-request.js';
 import { serveRegister } from './registrar.js';
+import { SrfRegistration } from './registration.js';
+import type { CarrierRegistration, RegisterSettings } from '../trunks/carriers/ports.js';
 
 const FOREIGN_BYE_TIMEOUT_MS = 5000;
+const REGISTER_TIMEOUT_MS = 10_000;
+const OPTIONS_HEADERS: Readonly<Record<number, Record<string, string>>> = {
+  200: { Accept: 'application/sdp' },
+  503: { 'Retry-After': '10' },
+};
 
 export interface SipSideHandlers {
   /** Every INVITE outside a dialog; must answer it, whatever happens. */
   onInvite: (invite: IncomingInvite) => void;
-  /** What a carrier's OPTIONS is answered with: 200, or 503 while we cannot take calls. */
-  optionsStatus: () => number;
+  /** What OPTIONS from this address is answered with: 200, 503 while we cannot take calls, 403 to who is no carrier. */
+  optionsStatus: (address: string) => number;
   /** A phone registers, or someone tries to. */
   onRegister: (request: RegisterRequest) => Promise<RegisterAnswer>;
 }
@@ -26,6 +34,7 @@ export interface SipSideHandlers {
 export class DrachtioSipSide implements SipSide {
   readonly #link: DrachtioLink;
   readonly #pending = new Set<SrfOutgoingInvite>();
+  readonly #registrations = new Set<SrfRegistration>();
   readonly #logger: Logger;
   readonly #byeOverNewLink = (dialogId: string): Promise<void> => this.endForeignDialog(dialogId);
 
@@ -33,12 +42,15 @@ export class DrachtioSipSide implements SipSide {
     this.#logger = options.logger;
     this.#link = new DrachtioLink(options, {
       onInvite: (request, response) => this.#invited(request, response, handlers),
-      onOptions: (_request, response) => {
-        const status = handlers.optionsStatus();
-        response.send(status, { headers: status === 200 ? { Accept: 'application/sdp' } : { 'Retry-After': '10' } });
+      onOptions: (request, response) => {
+        const status = handlers.optionsStatus(request.source_address);
+        response.send(status, { headers: OPTIONS_HEADERS[status] ?? {} });
       },
       onRegister: (request, response) =>
         inBackground(serveRegister(request, response, handlers.onRegister, this.#logger)),
+      onUp: () => {
+        for (const registration of this.#registrations) registration.register();
+      },
       onDown: () => {
         for (const invite of this.#pending) invite.linkLost();
         this.#pending.clear();
@@ -79,6 +91,29 @@ export class DrachtioSipSide implements SipSide {
     this.#pending.add(invite);
     inBackground(invite.outcome.then(() => this.#pending.delete(invite)));
     return invite;
+  }
+
+  async options(uri: string, timeoutMs: number): Promise<number | null> {
+    const response = await requestOutside(this.#link, { uri, method: 'OPTIONS' }, timeoutMs);
+    return response?.status ?? null;
+  }
+
+  /** Registers with a carrier, now or as soon as the link is up, and keeps the registration until it is stopped. */
+  register(settings: RegisterSettings, onChange: () => void): CarrierRegistration {
+    const send = (uri: string, headers: Record<string, string>) =>
+      requestOutside(this.#link, { uri, method: 'REGISTER', headers }, REGISTER_TIMEOUT_MS);
+    const registration = new SrfRegistration(settings, send, onChange);
+    this.#registrations.add(registration);
+    if (this.#link.up) registration.register();
+    return {
+      get state() {
+        return registration.state;
+      },
+      stop: async () => {
+        this.#registrations.delete(registration);
+        await registration.stop();
+      },
+    };
   }
 
   async endForeignDialog(dialogId: string): Promise<void> {

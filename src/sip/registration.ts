@@ -1,0 +1,187 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type Srf from 'drachtio-srf';
+import { inBackground } from '../lib/background.js';
+import { withDeadline } from '../lib/deadline.js';
+import { answerChallenge } from '../lib/digest.js';
+import type { CarrierRegistration, RegisterSettings } from '../trunks/carriers/ports.js';
+import type { RegistrationState } from '../trunks/carriers/state.js';
+
+/** Refreshed after this share of what was granted, so that a lost REGISTER costs no call. */
+const REFRESH_SHARE = 0.8;
+const SHORTEST_REFRESH_MS = 1000;
+const RETRY_FIRST_MS = 5000;
+const RETRY_MAX_MS = 300_000;
+/** Of the whole gateway's trunks: after an outage of the carrier's they shall not all come back in the same instant. */
+const RETRY_JITTER = 0.2;
+const MAX_EXPIRES_SECONDS = 86_400;
+/** A challenge, a stale nonce, a longer expiry: more rounds than that are a carrier that plays with us. */
+const MAX_ROUNDS = 4;
+const STOP_TIMEOUT_MS = 2000;
+
+/** ms until the next attempt after so many failures in a row: 5 s, 10 s, 20 s … 5 min, each a little off. */
+export function retryDelay(failures: number, random: number): number {
+  const plain = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 10));
+  return plain * (1 - RETRY_JITTER + 2 * RETRY_JITTER * random);
+}
+
+/** Sends one REGISTER; null for silence; rejects while the link to drachtio is down. */
+export type SendRegister = (uri: string, headers: Record<string, string>) => Promise<Srf.SrfResponse | null>;
+
+type Outcome = { granted: number; status: number } | { granted: null; status: number | null };
+
+/** Our registration with one carrier (RFC 3261 10.2): one Call-ID, rising CSeq, one attempt at a time. */
+export class SrfRegistration implements CarrierRegistration {
+  readonly #callId = randomUUID();
+  readonly #tag = randomBytes(8).toString('hex');
+  #sequence = 0;
+  #state: RegistrationState = {
+    state: 'registering',
+    lastStatus: null,
+    registeredUntil: null,
+    nextAttemptAt: null,
+    failures: 0,
+  };
+  #timer: NodeJS.Timeout | undefined;
+  /** Of the attempt whose outcome counts. */
+  #attempt = 0;
+  #stopped = false;
+
+  constructor(
+    private readonly settings: RegisterSettings,
+    private readonly send: SendRegister,
+    private readonly onChange: () => void,
+  ) {}
+
+  get state(): RegistrationState {
+    return this.#state;
+  }
+
+  /** At the start, and whenever the link to drachtio is back: the carrier may have forgotten us, or drachtio moved. */
+  register(): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    inBackground(this.#try());
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    const wasRegistered = this.#state.state === 'registered';
+    this.#state = { ...this.#state, state: 'stopped', nextAttemptAt: null };
+    if (!wasRegistered) return;
+    // A carrier that does not answer lets the registration run out by itself.
+    await withDeadline(this.#exchange(0), STOP_TIMEOUT_MS, 'unregistering').catch(() => undefined);
+  }
+
+  async #try(): Promise<void> {
+    const attempt = ++this.#attempt;
+    let outcome: Outcome;
+    try {
+      outcome = await this.#exchange(Math.ceil(this.settings.expires / 1000));
+    } catch {
+      return; // our own link is down; `register` is called when it is back
+    }
+    if (this.#stopped || attempt !== this.#attempt) return;
+    if (outcome.granted === null) this.#failed(outcome.status);
+    else this.#registered(outcome.status, outcome.granted);
+    this.onChange();
+  }
+
+  #registered(status: number, grantedSeconds: number): void {
+    const delay = Math.max(SHORTEST_REFRESH_MS, grantedSeconds * 1000 * REFRESH_SHARE);
+    const registeredUntil = fromNow(grantedSeconds * 1000);
+    this.#state = {
+      state: 'registered',
+      lastStatus: status,
+      registeredUntil,
+      failures: 0,
+      nextAttemptAt: fromNow(delay),
+    };
+    this.#again(delay);
+  }
+
+  #failed(status: number | null): void {
+    const failures = this.#state.failures + 1;
+    const delay = retryDelay(failures, Math.random());
+    this.#state = { ...this.#state, state: 'failed', lastStatus: status, failures, nextAttemptAt: fromNow(delay) };
+    this.#again(delay);
+  }
+
+  #again(delayMs: number): void {
+    this.#timer = setTimeout(() => this.register(), delayMs);
+    this.#timer.unref();
+  }
+
+  /** One REGISTER with its challenges (401, 407) and a longer expiry where the carrier asks for it (423). */
+  async #exchange(expiresSeconds: number): Promise<Outcome> {
+    let expires = expiresSeconds;
+    let authorization: Record<string, string> = {};
+    let status: number | null = null;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const response = await this.send(this.settings.registrar, this.#headers(expires, authorization));
+      if (!response) return { granted: null, status: null };
+      ({ status } = response);
+      if (status < 300) return { granted: grantedBy(response, this.settings.username, expires), status };
+      const least = status === 423 ? Number.parseInt(response.get('Min-Expires') ?? '', 10) : 0;
+      if (least > expires && least <= MAX_EXPIRES_SECONDS) {
+        expires = least;
+        authorization = {};
+        continue;
+      }
+      const answer = this.#answer(response);
+      // The same question again after an answer: the password is wrong, unless only the nonce was old.
+      if (!answer || (Object.keys(authorization).length > 0 && !answer.stale)) break;
+      authorization = answer.headers;
+    }
+    return { granted: null, status };
+  }
+
+  #headers(expires: number, authorization: Record<string, string>): Record<string, string> {
+    const { registrar, username } = this.settings;
+    const [, host = '', parameters = ''] = /^sips?:(?:[^@]*@)?([^;?]+)([^?]*)/i.exec(registrar) ?? [];
+    const transport = /;transport=(tcp|tls)/i.exec(parameters)?.[0] ?? '';
+    const own = `<sip:${username}@${host.replace(/:\d+$/, '')}>`;
+    return {
+      From: `${own};tag=${this.#tag}`,
+      To: own,
+      'Call-ID': this.#callId,
+      CSeq: `${++this.#sequence} REGISTER`,
+      // drachtio puts its own address in the place of "localhost".
+      Contact: `<sip:${username}@localhost${transport}>`,
+      Expires: String(expires),
+      ...authorization,
+    };
+  }
+
+  #answer(response: Srf.SrfResponse): { headers: Record<string, string>; stale: boolean } | null {
+    if (response.status !== 401 && response.status !== 407) return null;
+    const proxy = response.status === 407;
+    const challenges = (response.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate') ?? '').split(
+      /,\s*(?=Digest\s)/i,
+    );
+    for (const challenge of challenges) {
+      const value = answerChallenge(challenge, 'REGISTER', this.settings.registrar, this.settings);
+      if (value === undefined) continue;
+      return {
+        headers: { [proxy ? 'Proxy-Authorization' : 'Authorization']: value },
+        stale: /stale\s*=\s*"?true/i.test(challenge),
+      };
+    }
+    return null;
+  }
+}
+
+/** Seconds granted: of our own contact, else of the whole answer, else as asked for. */
+function grantedBy(response: Srf.SrfResponse, username: string, asked: number): number {
+  const contacts = (response.get('Contact') ?? '').split(/,(?=\s*(?:"[^"]*"\s*)?<)/);
+  const ours = contacts.filter((contact) => contact.includes(`:${username}@`));
+  const granted = ours.flatMap((contact) => Number(/;\s*expires\s*=\s*"?(\d+)/i.exec(contact)?.[1] ?? Number.NaN));
+  // Other gateways of ours may be registered beside us: the first to run out is as good a guess as any.
+  const least = Math.min(...granted.filter((seconds) => seconds > 0));
+  if (Number.isFinite(least)) return least;
+  const whole = Number.parseInt(response.get('Expires') ?? '', 10);
+  return whole > 0 ? whole : asked;
+}
+
+const fromNow = (ms: number): string => new Date(Date.now() + ms).toISOString();

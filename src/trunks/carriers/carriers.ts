@@ -1,0 +1,186 @@
+import type { Logger } from 'pino';
+import type { Carriers, TrunkWatch } from '../../call/ports.js';
+import type { SipFailure } from '../../call/sip-ports.js';
+import type { CarrierGateway, TrunkConfig } from '../../config/schema.js';
+import { inBackground } from '../../lib/background.js';
+import { CarrierTrunk } from './carrier-trunk.js';
+import { TrunkConditions } from './conditions.js';
+import type { GatewayMonitor } from './gateway-monitor.js';
+import type { CarrierOutside, SharedTrunks } from './ports.js';
+import type { TrunkState, TrunkStates } from './state.js';
+
+/** How soon all gateways know of a drain, and how exact the watch over silence is. */
+const SHARE_INTERVAL_MS = 1000;
+/** A word that nobody repeats for a minute is dropped (redis/trunks.ts). */
+const REPEAT_EVERY = 15;
+
+export interface CarrierOptions {
+  logger: Logger;
+  /** Monotonic clock and chance, for tests. */
+  now?: () => number;
+  random?: () => number;
+}
+
+/** All trunks of the configuration: what the route walk, the gate and the operators ask of them. */
+export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
+  readonly #trunks = new Map<string, CarrierTrunk>();
+  readonly #conditions: TrunkConditions;
+  readonly #startedAt = Date.now();
+  /** When a trunk was last heard, here or by another gateway; ms since the epoch. */
+  readonly #heardAt = new Map<string, number>();
+  /** Not passed on to the others yet. */
+  #fresh = new Map<string, number>();
+  #drained: ReadonlySet<string> = new Set();
+  #timer: NodeJS.Timeout | undefined;
+  #rounds = 0;
+  #sharing = false;
+
+  constructor(
+    private readonly outside: CarrierOutside,
+    private readonly options: CarrierOptions,
+  ) {
+    this.#conditions = new TrunkConditions((word) => outside.tell(word));
+  }
+
+  start(trunks: readonly TrunkConfig[]): void {
+    this.update(trunks);
+    this.#timer = setInterval(() => inBackground(this.#round()), SHARE_INTERVAL_MS);
+    inBackground(this.#round());
+  }
+
+  /** A reload: what is configured as before keeps its state. */
+  update(trunks: readonly TrunkConfig[]): void {
+    const former = new Map(this.#trunks);
+    this.#trunks.clear();
+    for (const trunk of trunks) this.#trunks.set(trunk.id, this.#build(trunk, former.get(trunk.id) ?? null));
+    for (const [id, trunk] of former) {
+      inBackground(trunk.stop(this.#trunks.get(id) ?? null));
+      if (!this.#trunks.has(id)) this.#conditions.forget(id, Date.now());
+    }
+    this.#judge();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all([...this.#trunks.values()].map((trunk) => trunk.stop()));
+  }
+
+  order(trunkId: string, gateways: readonly CarrierGateway[]): CarrierGateway[] {
+    if (this.#drained.has(trunkId)) return [];
+    return this.#trunks.get(trunkId)?.order(gateways) ?? [...gateways];
+  }
+
+  async turn(trunkId: string): Promise<boolean> {
+    return (await this.#trunks.get(trunkId)?.turn()) ?? true;
+  }
+
+  failed(trunkId: string, uri: string, failure: SipFailure): void {
+    this.#trunks.get(trunkId)?.failed(uri, failure);
+  }
+
+  heard(trunkId: string): void {
+    this.#heardAt.set(trunkId, Date.now());
+    this.#fresh.set(trunkId, Date.now());
+  }
+
+  draining(trunkId: string): boolean {
+    return this.#drained.has(trunkId);
+  }
+
+  list(): TrunkState[] {
+    return [...this.#trunks.values()].map((trunk) => {
+      const { id } = trunk.config;
+      const down = this.#conditions.downOf(id).map(({ reason, since }) => ({ reason, since: iso(since) }));
+      const heardAt = this.#heardAt.get(id);
+      return {
+        id,
+        up: down.length === 0,
+        draining: this.#drained.has(id),
+        down,
+        gateways: trunk.gatewayStates(),
+        registration: trunk.registration,
+        lastCallAt: heardAt === undefined ? null : iso(heardAt),
+      };
+    });
+  }
+
+  async setDrain(id: string, on: boolean): Promise<boolean> {
+    if (!this.#trunks.has(id)) return false;
+    await this.outside.setDrained(id, on);
+    const drained = new Set(this.#drained);
+    if (on) drained.add(id);
+    else drained.delete(id);
+    this.#drained = drained;
+    this.#judge();
+    return true;
+  }
+
+  #build(trunk: TrunkConfig, former: CarrierTrunk | null): CarrierTrunk {
+    const { now = () => performance.now(), random = Math.random } = this.options;
+    return new CarrierTrunk(
+      trunk,
+      {
+        options: (uri, timeoutMs) => this.outside.options(uri, timeoutMs),
+        register: (settings, onChange) => this.outside.register(settings, onChange),
+        now,
+        random,
+        onChange: (monitor) => this.#gatewayChanged(trunk.id, monitor),
+        onRegistration: () => this.#judge(),
+      },
+      former,
+    );
+  }
+
+  #gatewayChanged(trunk: string, { uri, health, lastStatus }: GatewayMonitor): void {
+    const fields = { trunk, gateway: uri, status: lastStatus };
+    if (health.state === 'down') this.options.logger.warn(fields, 'gateway of the carrier is down');
+    else this.options.logger.info(fields, 'gateway of the carrier answers');
+    this.#judge();
+  }
+
+  async #round(): Promise<void> {
+    if (this.#sharing) return;
+    this.#sharing = true;
+    const fresh = this.#fresh;
+    this.#fresh = new Map();
+    try {
+      this.#learn(await this.outside.share(fresh));
+    } catch {
+      // Redis is away: trunks stay drained as they were, and what was heard is passed on when it is back.
+      this.#fresh = new Map([...fresh, ...this.#fresh]);
+    } finally {
+      this.#sharing = false;
+    }
+    this.#rounds += 1;
+    this.#judge();
+    if (this.#rounds % REPEAT_EVERY === 0) await this.#conditions.repeat();
+  }
+
+  #learn({ drained, heardAt }: SharedTrunks): void {
+    this.#drained = drained;
+    for (const [trunk, at] of heardAt) if (at > (this.#heardAt.get(trunk) ?? 0)) this.#heardAt.set(trunk, at);
+  }
+
+  /** Looks at every trunk and tells what has changed. */
+  #judge(): void {
+    const now = Date.now();
+    for (const [id, trunk] of this.#trunks) {
+      const { silence } = trunk.config.inbound ?? {};
+      const quietSince = Math.max(this.#startedAt, this.#heardAt.get(id) ?? 0);
+      this.#note(id, 'options', trunk.silentToOptions, now);
+      this.#note(id, 'registration', trunk.unregistered, now);
+      this.#note(id, 'silence', silence !== undefined && now - quietSince > silence, now);
+      this.#note(id, 'drain', this.#drained.has(id), now);
+    }
+    inBackground(this.#conditions.flush());
+  }
+
+  #note(trunk: string, reason: Parameters<TrunkConditions['set']>[1], down: boolean | null, now: number): void {
+    const wasDown = this.#conditions.downOf(trunk).some((one) => one.reason === reason);
+    if (!this.#conditions.set(trunk, reason, down, now)) return;
+    if (down) this.options.logger.warn({ trunk, reason }, 'trunk is down');
+    else if (wasDown) this.options.logger.info({ trunk, reason }, 'trunk is up again');
+  }
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
