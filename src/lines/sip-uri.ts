@@ -47,7 +47,7 @@ export function splitList(value: string): string[] {
 
 /** `"Name" <sip:…>;expires=60` or `sip:…;expires=60`: without brackets every parameter is the header's. */
 export function readNameAddr(text: string): NameAddr | null {
-  const [, bracketed, after] = /^(?:"(?:[^"\\]|\\.)*"|[^"<>]*)<\s*([^<>\s]*)\s*>\s*(;.*)?$/s.exec(text.trim()) ?? [];
+  const [, bracketed, after] = /^(?:"(?:[^"\\]|\\.)*"\s*|[^"<>]*)<\s*([^<>\s]*)\s*>\s*(;.*)?$/s.exec(text.trim()) ?? [];
   if (bracketed !== undefined) return { uri: bracketed, params: readParams(after ?? '') };
   const [, bare, params] = /^([^\s;<>",]+)\s*(;.*)?$/s.exec(text.trim()) ?? [];
   return bare === undefined ? null : { uri: bare, params: readParams(params ?? '') };

@@ -4,3 +4,4 @@ export type { AnswerScript, IncomingCall } from './incoming-call.js';
 export type { CallOptions, OutgoingCall } from './outgoing-call.js';
 export { Phone } from './phone.js';
 export type { PhoneOptions } from './phone.js';
+export type { RegisterOptions } from './registration.js';

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { withDeadline } from '../../lib/deadline.js';
 import type { G711Law } from '../rtp/g711.js';
-import type { IncomingInvite, Protocol, SipTimers } from '../sip/index.js';
+import type { IncomingInvite, Protocol, SipResponse, SipTimers } from '../sip/index.js';
 import { SipStack } from '../sip/index.js';
 import type { CallParts, PhoneCall } from './call.js';
 import type { AnswerScript } from './incoming-call.js';
@@ -9,6 +9,7 @@ import { IncomingCall } from './incoming-call.js';
 import { PhoneMedia } from './media.js';
 import type { CallOptions } from './outgoing-call.js';
 import { OutgoingCall } from './outgoing-call.js';
+import { Registration, type RegisterOptions } from './registration.js';
 import { PhoneSdp } from './sdp.js';
 
 export interface PhoneOptions {
@@ -37,6 +38,7 @@ export class Phone {
   /** Every call so far, in order. */
   readonly calls: PhoneCall[] = [];
   readonly #waiting: IncomingCall[] = [];
+  readonly #registration: Registration;
   readonly #events = new EventEmitter<{ call: [IncomingCall] }>();
   #closed = false;
 
@@ -45,6 +47,7 @@ export class Phone {
     private readonly options: PhoneOptions,
   ) {
     this.answers = options.answers ?? {};
+    this.#registration = new Registration(stack, this.user);
     stack.on('invite', (invite) => {
       this.#take(invite).catch(() => invite.reject(500));
     });
@@ -84,6 +87,11 @@ export class Phone {
     const call = new OutgoingCall(this.stack, this.user, options, parts);
     this.calls.push(call);
     return call;
+  }
+
+  /** Registers its address, or whatever `options` say; resolves with the last response, whatever its status. */
+  async register(options: RegisterOptions): Promise<SipResponse> {
+    return await this.#registration.send(options);
   }
 
   /** The next call that comes in, or has come in and was not asked for yet. */

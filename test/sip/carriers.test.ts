@@ -1,0 +1,238 @@
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { CarrierGateway } from '../../src/config/schema.js';
+import { configSchema } from '../../src/config/schema.js';
+import { RedisTrunks } from '../../src/redis/trunks.js';
+import { DrachtioSipSide } from '../../src/sip/sip-side.js';
+import { CarrierTrunks } from '../../src/trunks/carriers/carriers.js';
+import { AddressBlock } from '../support/addresses.js';
+import { Carrier, type CarrierOptions } from '../support/carrier.js';
+import { openRedis } from '../support/redis.js';
+import { sipServerKinds, startSipServer } from '../support/sip-server.js';
+import { until } from '../support/until.js';
+
+const logger = pino({ level: 'silent' });
+const HEALTH = { options: '100ms', down: 2, up: 2, ramp: '1s' };
+const ACCOUNT = { username: 'calltrack', password: 'a password' };
+
+/** drachtio, a Redis, and as many gateways as are asked for, all watching the same trunks. */
+async function open(kind: 'sandbox' | 'real') {
+  const addresses = await AddressBlock.claim();
+  const server = await startSipServer(kind, addresses.engines);
+  const redis = await openRedis();
+  const side = new DrachtioSipSide(
+    { ...server.admin, logger },
+    {
+      onInvite: (invite) => invite.refuse(404),
+      optionsStatus: (address) => (address === addresses.stranger() ? 403 : 200),
+      onRegister: () => Promise.reject(new Error('nobody registers here')),
+    },
+  );
+  side.start();
+  const running: CarrierTrunks[] = [];
+  onTestFinished(async () => {
+    await Promise.all(running.map((trunks) => trunks.stop()));
+    side.stop();
+    await server.stop();
+    addresses.release();
+  });
+  await until('the link is up', () => side.up);
+
+  const gateway = (id: string, trunk: Record<string, unknown>): CarrierTrunks => {
+    const shared = new RedisTrunks(redis.link, redis.keys, id, () => undefined);
+    const trunks = new CarrierTrunks(
+      {
+        options: (uri, timeoutMs) => side.options(uri, timeoutMs),
+        register: (settings, onChange) => side.register(settings, onChange),
+        share: (heard) => shared.share(heard),
+        setDrained: (name, on) => shared.setDrained(name, on),
+        tell: (word) => shared.tell(word, { down: [], up: [] }),
+      },
+      { logger },
+    );
+    trunks.start(configSchema.shape.trunks.parse([{ id: 'carrier', ...trunk }]));
+    running.push(trunks);
+    return trunks;
+  };
+  const carrier = (options?: CarrierOptions) => Carrier.open(addresses.carrier(), options);
+  /** What was told so far: `down options`, `up options` … */
+  const told = async (): Promise<string[]> => {
+    const entries = await redis.raw.xrange(redis.keys.events(), '-', '+');
+    return entries.map(([, fields]) => {
+      const event = JSON.parse(fields[fields.indexOf('body') + 1] ?? '') as { type: string; data: { reason: string } };
+      return `${event.type.replace('trunk.', '')} ${event.data.reason}`;
+    });
+  };
+  return { addresses, server, side, gateway, carrier, told };
+}
+
+const listed = (...carriers: Carrier[]): CarrierGateway[] =>
+  carriers.map(({ uri }, i) => ({ uri, priority: i + 1, weight: 1 }));
+/** As the route walk hands them in: with the number before the host. */
+const dialled = (gateways: CarrierGateway[]) =>
+  gateways.map((one) => ({ ...one, uri: one.uri.replace('sip:', 'sip:+74951230000@') }));
+const states = (trunks: CarrierTrunks) => trunks.list()[0]?.gateways.map(({ state }) => state);
+
+describe.each(sipServerKinds)('OPTIONS through drachtio (%s)', (kind) => {
+  it('gives the status, or says that nobody answers', async () => {
+    const { side, carrier, addresses } = await open(kind);
+    const one = await carrier();
+    for (const status of [200, 404, 503]) {
+      one.options = status;
+      expect(await side.options(one.uri, 3000)).toBe(status);
+    }
+    one.options = 'silent';
+    expect(await side.options(one.uri, 300)).toBeNull();
+    expect(await side.options(`sip:${addresses.business()}:5060`, 300)).toBeNull();
+  });
+
+  it('says nothing of the carrier when our own link is down', async () => {
+    const { side, carrier } = await open(kind);
+    const one = await carrier();
+    side.stop();
+    await expect(side.options(one.uri, 300)).rejects.toThrow('no connection to drachtio-server');
+  });
+});
+
+describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) => {
+  it('a silent gateway is passed over; the trunk is down when all are, and told so once by two gateways', async () => {
+    const { gateway, carrier, told } = await open(kind);
+    const [first, second] = [await carrier(), await carrier()];
+    const to = listed(first, second);
+    const both = ['gw-1', 'gw-2'].map((id) => gateway(id, { outbound: { to }, health: HEALTH }));
+    const [trunks = expect.fail()] = both;
+    await until('both answer', () => both.every((one) => states(one)?.join() === 'up,up'));
+    expect(trunks.order('carrier', dialled(to))).toEqual(dialled(to));
+
+    first.options = 'silent';
+    await until('one is down', () => both.every((one) => states(one)?.join() === 'down,up'));
+    expect(trunks.order('carrier', dialled(to))).toEqual(dialled(to).slice(1));
+    expect(trunks.list()[0]).toMatchObject({ up: true, down: [] });
+
+    second.options = 503;
+    await until('all are down', () => both.every((one) => one.list()[0]?.up === false));
+    expect(trunks.order('carrier', dialled(to))).toEqual([]);
+    expect(trunks.list()[0]?.down).toMatchObject([{ reason: 'options' }]);
+    await until('it is told', async () => (await told()).length > 0);
+
+    first.options = 404; // an answer, whatever it says
+    await until('it is back', () => both.every((one) => one.list()[0]?.up));
+    await until('and told', async () => (await told()).includes('up options'));
+    expect(await told()).toEqual(['down options', 'up options']);
+  });
+
+  it('a gateway in its ramp gets a growing share, and its own Retry-After is honoured', async () => {
+    const { gateway, carrier } = await open(kind);
+    const [first, second] = [await carrier(), await carrier()];
+    const to = listed(first, second);
+    const trunks = gateway('gw-1', { outbound: { to }, health: { ...HEALTH, ramp: '1h' } });
+    first.options = 'silent';
+    await until('it is down', () => states(trunks)?.join() === 'down,up');
+    first.options = 200;
+    await until('it is back', () => states(trunks)?.join() === 'up,up');
+    expect(trunks.list()[0]?.gateways.map(({ share }) => share)).toEqual([0.05, 1]);
+
+    const failure = { status: 503, reason: 'Service Unavailable', q850: null, retryAfterSeconds: 7200 };
+    trunks.failed('carrier', dialled(to)[0]?.uri ?? '', failure);
+    trunks.failed('carrier', dialled(to)[1]?.uri ?? '', { ...failure, status: 486 });
+    expect(trunks.order('carrier', dialled(to))).toEqual(dialled(to).slice(1));
+    const heldUntil = Date.parse(trunks.list()[0]?.gateways[0]?.heldUntil ?? '');
+    expect(heldUntil - Date.now()).toBeLessThanOrEqual(300_000);
+  });
+
+  it('a drained trunk is drained for every gateway, and told once', async () => {
+    const { gateway, carrier, told } = await open(kind);
+    const to = listed(await carrier());
+    const [one, other] = [gateway('gw-1', { outbound: { to } }), gateway('gw-2', { outbound: { to } })];
+    expect(await one.setDrain('nobody', true)).toBe(false);
+    expect(await one.setDrain('carrier', true)).toBe(true);
+    expect(one.order('carrier', dialled(to))).toEqual([]);
+    await until('the other knows', () => other.draining('carrier') && other.list()[0]?.draining);
+    await other.setDrain('carrier', false);
+    await until('the first one knows', () => !one.draining('carrier'));
+    await until('it is told', async () => (await told()).includes('up drain'));
+    expect(await told()).toEqual(['down drain', 'up drain']);
+  });
+
+  it('an inbound trunk is silent when no gateway has heard it, until the next INVITE at any', async () => {
+    const { gateway, told } = await open(kind);
+    const inbound = { from: ['203.0.113.0/29'], silence: '2s' };
+    const [one, other] = [gateway('gw-1', { inbound }), gateway('gw-2', { inbound })];
+    await until('nothing is heard', () => !one.list()[0]?.up && !other.list()[0]?.up);
+    other.heard('carrier');
+    await until('it is heard', async () => (await told()).includes('up silence'));
+    expect((await told()).slice(0, 2)).toEqual(['down silence', 'up silence']);
+    expect(one.list()[0]?.lastCallAt).not.toBeNull();
+  });
+
+  it('waits for a turn, and goes on at once where there is none in time', async () => {
+    const { gateway, carrier } = await open(kind);
+    const to = listed(await carrier());
+    const trunks = gateway('gw-1', { outbound: { to, callsPerSecond: 2, queue: '10s' } });
+    expect(await Promise.all([1, 2, 3].map(() => trunks.turn('carrier')))).toEqual([true, true, true]);
+    const hasty = gateway('gw-2', { outbound: { to, callsPerSecond: 1, queue: '100ms' } });
+    expect(await Promise.all([1, 2].map(() => hasty.turn('carrier')))).toEqual([true, false]);
+  });
+});
+
+const register = (one: Carrier, more = {}) => ({
+  inbound: { from: ['203.0.113.0/29'] },
+  register: { registrar: one.uri, ...ACCOUNT, ...more },
+});
+const registration = (trunks: CarrierTrunks) => trunks.list()[0]?.registration;
+
+describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)', (kind) => {
+  it.each(['MD5', 'SHA-256'] as const)('with %s, taken back at the end', async (algorithm) => {
+    const { gateway, carrier, addresses } = await open(kind);
+    const one = await carrier({ account: { ...ACCOUNT, algorithm } });
+    const trunks = gateway('gw-1', register(one));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    expect(one.registered).toEqual([300]);
+    const [asked, again] = one.registers;
+    expect(asked?.headers.get('Contact')).toContain(`<sip:calltrack@${addresses.engines}:5060`);
+    expect(again?.callId).toBe(asked?.callId);
+    expect(again?.fromTag).toBe(asked?.fromTag);
+    expect(again?.cseq.seq).toBe((asked?.cseq.seq ?? 0) + 1);
+    await trunks.stop();
+    expect(one.registered).toEqual([300, 0]);
+  });
+
+  it('asks for longer where the carrier wants it, and refreshes in time what it was granted', async () => {
+    const { gateway, carrier } = await open(kind);
+    const one = await carrier({ account: ACCOUNT, minExpires: 1800, grants: 2 });
+    const trunks = gateway('gw-1', register(one, { expires: '60s' }));
+    await until('it is refreshed', () => one.registered.length >= 2);
+    expect(one.registers.map(({ headers }) => headers.get('Expires')).slice(0, 4)).toEqual([
+      ...['60', '60', '1800'],
+      '1800',
+    ]);
+    expect(registration(trunks)).toMatchObject({ state: 'registered', lastStatus: 200, failures: 0 });
+  });
+
+  it('tells that the carrier does not take it, and keeps trying, slowly', async () => {
+    const { gateway, carrier, told } = await open(kind);
+    const one = await carrier({ account: { ...ACCOUNT, password: 'another one' } });
+    const trunks = gateway('gw-1', register(one));
+    await until('it has failed', () => registration(trunks)?.state === 'failed');
+    expect(registration(trunks)).toMatchObject({ lastStatus: 401, failures: 1 });
+    expect(Date.parse(registration(trunks)?.nextAttemptAt ?? '') - Date.now()).toBeGreaterThan(3000);
+    expect(one.registers).toHaveLength(2); // one challenge, one answer, no storm
+    await until('it is told', async () => (await told()).includes('down registration'));
+    expect(trunks.list()[0]).toMatchObject({ up: false, down: [{ reason: 'registration' }] });
+  });
+
+  it('goes on over a reload that does not touch it, and leaves a carrier that is taken out', async () => {
+    const { gateway, carrier } = await open(kind);
+    const one = await carrier({ account: ACCOUNT });
+    const trunks = gateway('gw-1', register(one));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    const config = (more: Record<string, unknown>) =>
+      configSchema.shape.trunks.parse([{ id: 'carrier', ...register(one), ...more }]);
+    trunks.update(config({ channels: 5 }));
+    expect(registration(trunks)?.state).toBe('registered');
+    trunks.update(config({ register: undefined }));
+    expect(registration(trunks)).toBeNull();
+    await until('it is taken back', () => one.registered.at(-1) === 0);
+    expect(one.registered).toEqual([300, 0]);
+  });
+});
