@@ -19,6 +19,8 @@ export async function runOnce(
 ): Promise<Measured> {
   const run = await measure(world, system, shape);
   printRun(run);
+  if (system === 'ours' && run.failedPercent > 0)
+    console.log(`          gateway's log: ${JSON.stringify(await world.gateway.complaints())}`);
   return run;
 }
 

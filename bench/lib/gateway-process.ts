@@ -1,5 +1,5 @@
 import { openSync, closeSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { Program } from '../../test/support/processes.js';
@@ -24,6 +24,7 @@ export class GatewayProcess {
     private readonly program: Program,
     private readonly url: string,
     private readonly host: string,
+    private readonly log: string,
   ) {}
 
   /** Resolves once it says that it is ready for calls. */
@@ -31,7 +32,8 @@ export class GatewayProcess {
     const file = join(folder, 'gateway.yaml');
     await writeFile(file, stringify(config));
     // To a file, as a log goes in production; a pipe would put the reading of it on the bench.
-    const log = openSync(join(folder, 'gateway.log'), 'a');
+    const logFile = join(folder, 'gateway.log');
+    const log = openSync(logFile, 'w');
     const flags = inspect ? [`--inspect=${host}:${INSPECTOR_PORT}`] : [];
     const program = new Program(process.execPath, [...flags, join(ROOT, 'dist/main.js'), '--config', file], {
       stdio: ['ignore', log, 'pipe'],
@@ -40,7 +42,7 @@ export class GatewayProcess {
     closeSync(log);
     const url = `http://${host}:8080`;
     const died = program.exited.then((code): never => {
-      throw new Error(`the gateway ended with ${code}; its log is ${join(folder, 'gateway.log')}\n${program.output}`);
+      throw new Error(`the gateway ended with ${code}; its log is ${logFile}\n${program.output}`);
     });
     died.catch(() => undefined);
     try {
@@ -49,7 +51,7 @@ export class GatewayProcess {
       await program.stop(STOP_MS);
       throw error;
     }
-    return new GatewayProcess(program, url, host);
+    return new GatewayProcess(program, url, host, logFile);
   }
 
   get pid(): number {
@@ -60,6 +62,17 @@ export class GatewayProcess {
   async calls(): Promise<number> {
     const page = await (await fetch(`${this.url}/metrics`)).text();
     return Number(/^calltrack_calls_in_progress (\d+)/m.exec(page)?.[1] ?? Number.NaN);
+  }
+
+  /** Warnings and errors that it has logged since it started, by message: why calls failed. */
+  async complaints(): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const line of (await readFile(this.log, 'utf8')).split('\n')) {
+      if (!/"level":"?(?:[456]0|warn|error|fatal)/.test(line)) continue;
+      const { msg = '' } = JSON.parse(line) as { msg?: string };
+      counts[msg] = (counts[msg] ?? 0) + 1;
+    }
+    return counts;
   }
 
   inspector(): Promise<Inspector> {

@@ -34,7 +34,8 @@ const NUMBERS = 20;
 const CALLERS = 500;
 const RTP_PORT = 6000;
 const SIP_PORT = 5060;
-const WARM_UP_CALLS = 40;
+/** V8 compiles what has run some hundred times; before that a call costs several times as much. */
+const WARM_UP = { callsPerSecond: 20, calls: 300, holdMs: 200 };
 const UNLIMITED = 100_000;
 
 /** Everything one bench needs, on loopback addresses of its own; at most one system under test is up at a time. */
@@ -109,7 +110,7 @@ export class World {
     this.#system = system;
     if (system === 'ours') this.#gateway = await this.#startGateway(options);
     if (system === 'P') this.#bare = await this.#startBare();
-    await this.load.run(this.request({ callsPerSecond: 10, calls: WARM_UP_CALLS, holdMs: 200 }));
+    await this.load.run(this.request(WARM_UP));
     await this.quiet();
     this.receiver.forget();
     await this.discardRecordings();

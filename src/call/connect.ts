@@ -114,6 +114,7 @@ async function untilDialBack(
 
 /** 488: no codec of the caller's is ours. Anything else is FreeSWITCH's own trouble, worth another try elsewhere. */
 function mediaRefused(session: CallSession, outcome: InviteOutcome): null {
+  if (session.ended) return null; // by us: FreeSWITCH only passes on our own refusal
   const status = outcome.kind === 'failed' ? outcome.failure.status : null;
   session.logger.warn({ status }, 'FreeSWITCH refused the caller');
   const sip = status === 488 || status === 415 ? 488 : 503;

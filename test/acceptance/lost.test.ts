@@ -179,10 +179,8 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
     expectPlayed(...(await Promise.all([third.done, two.done, number.done, line.done])));
     const ended = (await scene.events(3)).filter(({ type }) => /completed|missed/.test(type));
     const lost = ended.find(({ type }) => type === 'call.missed')?.data.call;
-    expect(ended.map(({ data }) => data.call.overflow?.from ?? null).toSorted()).toEqual([
-      ...[scene.targetIds[0], scene.targetIds[0]],
-      null,
-    ]);
+    const overflowed = ended.filter(({ data }) => data.call.overflow?.from === scene.targetIds[0]);
+    expect([ended.length, overflowed.length]).toEqual([3, 2]);
     expect(lost).toMatchObject({
       lossReason: 'destination_capacity',
       legs: [

@@ -1,10 +1,15 @@
 import { readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { queryObjects } from 'node:v8';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CallSession } from '../../src/call/session.js';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, recordingFile } from '../support/expectations.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { listen } from '../support/wav.js';
+
+const Dialog = createRequire(import.meta.url)('drachtio-srf/lib/dialog.js') as new () => unknown;
 
 const CALLS = 200;
 const TALK_MS = 1500;
@@ -12,14 +17,25 @@ const TALK_MS = 1500;
 const stage = await Stage.open();
 const scene = stage.scene();
 
-const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+/** What keeps this process busy, by kind; connections that come and go with the test's own requests left out. */
+function resources(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
+/** Objects of calls that are still referenced from somewhere: ours, and srf's dialogs in its own maps. */
+const leftovers = (): Record<string, number> => ({
+  sessions: queryObjects(CallSession, { format: 'count' }),
+  dialogs: queryObjects(Dialog, { format: 'count' }),
+});
 
 describe.skipIf(!enginesHere())(`${CALLS} calls`, () => {
   beforeAll(() => stage.start(), 60_000);
   afterAll(() => stage.stop(), 60_000);
 
   test('leave no channel, no endpoint, no timer and no file behind', { timeout: 120_000 }, async () => {
-    const timersBefore = timers();
+    const { Timeout: timersBefore = 0, ...before } = resources();
     const load = { calls: CALLS, callsPerSecond: 10, atOnce: 60, timeoutSeconds: 100 };
     const lines = Array.from({ length: CALLS }, (_, i) => `+7916400${String(i).padStart(4, '0')}`);
     const business = await scene.business('business-answers', { ...load, values: { RING: 100 } });
@@ -35,12 +51,16 @@ describe.skipIf(!enginesHere())(`${CALLS} calls`, () => {
     expect(ready).toHaveLength(CALLS);
     expect(new Set(ready.map((call) => call.caller.number)).size).toBe(CALLS);
     const lengths = await Promise.all(ready.map(async (call) => (await listen(recordingFile(stage, call))).seconds));
-    expect(lengths.filter((seconds) => seconds < TALK_MS / 1000 - 0.1)).toEqual([]);
+    // The recording begins with the bridge, on a busy machine some tenths of a second after the answer.
+    expect(lengths.filter((seconds) => seconds < TALK_MS / 1000 - 0.3)).toEqual([]);
 
-    await stage.expectNothingLeft();
+    // A BYE that a loaded machine lost is repeated for 32 s.
+    await stage.expectNothingLeft(40_000);
     expect(await readdir(stage.recordings, { recursive: true })).toEqual(
       expect.arrayContaining(ready.map(() => expect.stringMatching(/\.wav$/) as string)),
     );
-    await until('no timer of a call is left', () => timers() <= timersBefore + 2);
+    await until('no timer of a call is left', () => (resources()['Timeout'] ?? 0) <= timersBefore + 2);
+    expect(resources()['UDPWrap'] ?? 0).toBe(before['UDPWrap'] ?? 0);
+    expect(leftovers()).toEqual({ sessions: 0, dialogs: 0 });
   });
 });

@@ -1,12 +1,6 @@
 import type { CallEvent } from '../../src/call/ports.js';
 import type { Call } from '../../src/call/call.js';
-import {
-  Phone,
-  type IncomingCall,
-  type OutgoingCall,
-  type PhoneCall,
-  type PhoneOptions,
-} from '../../src/sandbox/phone/index.js';
+import type { AnswerScript, IncomingCall, OutgoingCall, Phone, PhoneCall } from '../../src/sandbox/phone/index.js';
 import { dominantTone } from '../../src/sandbox/rtp/tone.js';
 import { Sipp, type SippOptions } from './sipp.js';
 import type { Stage } from './stage.js';
@@ -147,10 +141,10 @@ export class Scene {
   }
 
   /** The business's `phone`-th phone. */
-  async businessPhone(answers: PhoneOptions['answers'] = { toneHz: BUSINESS_HZ }, phone = 0): Promise<Phone> {
+  async businessPhone(answers: AnswerScript = { toneHz: BUSINESS_HZ }, phone = 0): Promise<Phone> {
     const host = this.businessAddresses[phone];
     if (host === undefined) throw new Error(`this scene has no phone ${phone}`);
-    return await this.stage.phone({ host, port: 5060, ...(answers === undefined ? {} : { answers }) });
+    return await this.stage.phone({ host, port: 5060, answers });
   }
 
   /** What a caller's phone dials. */

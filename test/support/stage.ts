@@ -10,6 +10,7 @@ import { AddressBlock } from './addresses.js';
 import { startEngines, type Engines } from './engines.js';
 import { startGateway, startGatewayProcess, type Gateway } from './gateway.js';
 import { lend, visitor, writeNumber } from './lender.js';
+import type { Program } from './processes.js';
 import { Receiver } from './receiver.js';
 import { OwnRedis } from './redis-server.js';
 import { Scene, type SceneOptions } from './scene.js';
@@ -24,6 +25,8 @@ const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 export interface StageOptions {
   mediaTimeoutMs?: number;
   config?: Raw;
+  /** The load that the gateway takes. */
+  limits?: { maxCalls?: number; maxCallsPerSecond?: number };
   /** Where the gateway runs: in this process, or in one of its own that a test may kill. */
   gateway?: 'here' | 'process';
 }
@@ -38,11 +41,14 @@ export class Stage {
   #wires: { drachtio: TcpProxy; freeswitch: TcpProxy } | undefined;
   readonly #folder: string;
   #overrides: Raw = {};
+  #limits: Raw = {};
   #engines: Engines | undefined;
   #redis: OwnRedis | undefined;
   #client: Redis | undefined;
   #receiver: Receiver | undefined;
   #gateway: Gateway | undefined;
+  #peer: Gateway | undefined;
+  #program: Program | undefined;
 
   private constructor(
     readonly addresses: AddressBlock,
@@ -64,6 +70,7 @@ export class Stage {
   async start(options: StageOptions = {}): Promise<void> {
     this.#overrides = options.config ?? {};
     const { mediaTimeoutMs, gateway = 'here' } = options;
+    this.#limits = options.limits ?? {};
     [this.#engines, this.#redis, this.#receiver] = await Promise.all([
       startEngines({ address: this.addresses.engines, ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }) }),
       OwnRedis.start(),
@@ -76,14 +83,30 @@ export class Stage {
       drachtio: await TcpProxy.open(this.engines.drachtio),
       freeswitch: await TcpProxy.open(this.engines.freeswitch),
     };
-    this.#gateway =
-      gateway === 'here'
-        ? await startGateway(this.configuration())
-        : await startGatewayProcess(this.configuration(), join(this.#folder, 'gateway.yaml'));
+    this.#gateway = gateway === 'here' ? await startGateway(this.configuration()) : await this.#startProcess();
+  }
+
+  /** The gateway's own process, where it has one. */
+  get program(): Program {
+    return started(this.#program);
+  }
+
+  /** A second gateway beside (or after) the first, on the same Redis and engines; it stops with the stage. */
+  async startPeer(): Promise<Gateway> {
+    const http = { host: this.addresses.engines, port: 8081 };
+    this.#peer = await startGateway({ ...this.configuration(), gateway: { id: 'gw-peer' }, http });
+    return this.#peer;
+  }
+
+  async #startProcess(): Promise<Gateway> {
+    const gateway = await startGatewayProcess(this.configuration(), join(this.#folder, 'gateway.yaml'));
+    this.#program = gateway.program;
+    return gateway;
   }
 
   async stop(): Promise<void> {
     await this.#gateway?.stop();
+    await this.#peer?.stop();
     await Promise.all(this.#phones.map((phone) => phone.close()));
     this.#wires?.drachtio.close();
     this.#wires?.freeswitch.close();
@@ -148,6 +171,7 @@ export class Stage {
       redis: { url: this.redis.url, keyPrefix: PREFIX },
       engines: {
         mode: 'real',
+        ...this.#limits,
         drachtio: { ...drachtio, ...wired(this.wires.drachtio) },
         freeswitch: [{ ...freeswitch, ...wired(this.wires.freeswitch), sipAddress: this.addresses.engines }],
       },

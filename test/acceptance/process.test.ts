@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { enginesHere } from '../support/engines.js';
+import { lastCall } from '../support/expectations.js';
+import { RawSip } from '../support/raw-sip.js';
+import { hears } from '../support/scene.js';
+import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
+import { BUSINESS_HZ } from '../support/wav.js';
+
+const dying = await Stage.open();
+const killedTalk = dying.scene({ to: 'destination', channels: 1 });
+const afterwards = dying.scene();
+
+describe.skipIf(!enginesHere())('a gateway is killed in a talk', () => {
+  beforeAll(() => dying.start({ gateway: 'process' }), 60_000);
+  afterAll(() => dying.stop(), 60_000);
+
+  test('a peer hangs up both sides, settles the recording and tells the end', { timeout: 90_000 }, async () => {
+    const { caller, business } = await killedTalk.talk();
+    await dying.receiver.next(({ type }) => type === 'call.answered');
+    dying.program.kill('SIGKILL');
+    await dying.program.exited;
+    await dying.startPeer();
+    const ends = await Promise.all([caller.ended(60_000), business.ended(60_000)]);
+    expect(ends).toMatchObject([
+      { by: 'remote', how: 'bye' },
+      { by: 'remote', how: 'bye' },
+    ]);
+    const events = await killedTalk.events();
+    expect(events.map((event) => [event.sequence, event.type])).toEqual([
+      [1, 'call.received'],
+      [2, 'call.ringing'],
+      [3, 'call.answered'],
+      [4, 'call.completed'],
+      [5, 'recording.ready'],
+    ]);
+    expect(lastCall(events)).toMatchObject({
+      disposition: 'answered',
+      ended: { by: 'gateway', reason: 'gateway_lost' },
+      recording: { status: 'ready' },
+    });
+    const next = await afterwards.talk();
+    await next.caller.hangUp();
+    await afterwards.events();
+    await dying.expectNothingLeft(20_000);
+  });
+});
+
+const draining = await Stage.open();
+const lastTalk = draining.scene();
+const refusals = draining.scene();
+
+/** Final status of an OPTIONS from the trunk. */
+async function optionsStatus(): Promise<string> {
+  const carrier = await RawSip.open(draining.addresses.carrier());
+  try {
+    const callId = `options-${carrier.address}`;
+    const parts = { called: 'ping', caller: 'carrier', callId, branch: callId };
+    carrier.send(carrier.request('OPTIONS', draining.sip, parts), draining.sip);
+    return (await carrier.received(/^SIP\/2\.0 [2-6]/)).slice(8, 11);
+  } finally {
+    carrier.close();
+  }
+}
+
+describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
+  beforeAll(() => draining.start({ gateway: 'process', limits: { maxCalls: 1 } }), 60_000);
+  afterAll(() => draining.stop(), 60_000);
+
+  test('at its limit, then draining: the talk goes on, others are sent elsewhere', { timeout: 60_000 }, async () => {
+    expect(await optionsStatus()).toBe('200');
+    const { caller, business } = await lastTalk.talk();
+    const phone = await refusals.callerPhone();
+    const refused = async (): Promise<void> => {
+      const { status, message } = await (await phone.call(refusals.dialled)).ended();
+      expect(status).toBe(503);
+      expect(message?.headers.get('Retry-After')).toMatch(/^\d+$/);
+    };
+    await refused();
+    expect(await (await fetch(`${draining.gateway.url}/metrics`)).text()).toMatch(/reason="overload"[^\n]*\} 1$/m);
+
+    draining.program.kill('SIGTERM');
+    await until('it drains', async () => (await fetch(`${draining.gateway.url}/readyz`)).status === 503);
+    expect(await optionsStatus()).toBe('503');
+    await refused();
+    expect(hears(caller, BUSINESS_HZ)).toBe(true);
+    await caller.hangUp();
+    expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(await draining.program.exited).toBe(0);
+    expect(lastCall(await lastTalk.events())).toMatchObject({
+      ended: { by: 'caller', reason: 'normal' },
+      recording: { status: 'ready' },
+    });
+    await draining.expectNothingLeft();
+  });
+});
