@@ -43,7 +43,11 @@ export class CarrierTrunk {
   /** Gateways to dial, in order. `gateways` are the configured ones with a number before the host. */
   order(gateways: readonly CarrierGateway[]): CarrierGateway[] {
     const usable = gateways.filter(({ uri }) => this.#monitorOf(uri)?.usable ?? true);
-    return orderGateways(usable, () => this.outside.random(), (uri) => this.#monitorOf(uri)?.share ?? 1);
+    return orderGateways(
+      usable,
+      () => this.outside.random(),
+      (uri) => this.#monitorOf(uri)?.share ?? 1,
+    );
   }
 
   async turn(): Promise<boolean> {

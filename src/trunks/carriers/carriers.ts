@@ -6,7 +6,7 @@ import { inBackground } from '../../lib/background.js';
 import { CarrierTrunk } from './carrier-trunk.js';
 import { TrunkConditions } from './conditions.js';
 import type { GatewayMonitor } from './gateway-monitor.js';
-import type { CarrierOutside, SharedTrunks } from './ports.js';
+import type { CarrierOutside } from './ports.js';
 import type { TrunkState, TrunkStates } from './state.js';
 
 /** How soon all gateways know of a drain, and how exact the watch over silence is. */
@@ -33,6 +33,8 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   #drained: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #rounds = 0;
+  /** Of `setDrain`: what was read before it must not undo it. */
+  #drainChanges = 0;
   #sharing = false;
 
   constructor(
@@ -107,6 +109,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   async setDrain(id: string, on: boolean): Promise<boolean> {
     if (!this.#trunks.has(id)) return false;
     await this.outside.setDrained(id, on);
+    this.#drainChanges += 1;
     const drained = new Set(this.#drained);
     if (on) drained.add(id);
     else drained.delete(id);
@@ -143,8 +146,11 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     this.#sharing = true;
     const fresh = this.#fresh;
     this.#fresh = new Map();
+    const changes = this.#drainChanges;
     try {
-      this.#learn(await this.outside.share(fresh));
+      const { drained, heardAt } = await this.outside.share(fresh);
+      if (changes === this.#drainChanges) this.#drained = drained;
+      for (const [trunk, at] of heardAt) if (at > (this.#heardAt.get(trunk) ?? 0)) this.#heardAt.set(trunk, at);
     } catch {
       // Redis is away: trunks stay drained as they were, and what was heard is passed on when it is back.
       this.#fresh = new Map([...fresh, ...this.#fresh]);
@@ -154,11 +160,6 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     this.#rounds += 1;
     this.#judge();
     if (this.#rounds % REPEAT_EVERY === 0) await this.#conditions.repeat();
-  }
-
-  #learn({ drained, heardAt }: SharedTrunks): void {
-    this.#drained = drained;
-    for (const [trunk, at] of heardAt) if (at > (this.#heardAt.get(trunk) ?? 0)) this.#heardAt.set(trunk, at);
   }
 
   /** Looks at every trunk and tells what has changed. */
