@@ -30,6 +30,7 @@ type DialogRole = CallResources['dialogs'][number]['role'];
 
 /** RECORD_STOP follows the hang-up within half a second on a healthy server; disks stall longer. */
 const RECORD_STOP_TIMEOUT_MS = 10_000;
+const RECORD_FLUSH_MS = 2000;
 const MEDIA_CAUSE_TIMEOUT_MS = 500;
 /** FreeSWITCH reports the end of both its channels well within this; what is left then is killed. */
 const MEDIA_GONE_TIMEOUT_MS = 5_000;
@@ -367,8 +368,10 @@ export class CallSession {
     this.record(recordingEvent(call.recording.status));
   }
 
+  /** FreeSWITCH closes the file before it says so; without its word we can only give it the time that it needs. */
   #recordingHasStopped(): Promise<void> {
-    return this.#until(() => this.#recordingStopped, RECORD_STOP_TIMEOUT_MS);
+    const timeoutMs = this.#media?.eventsUp ? RECORD_STOP_TIMEOUT_MS : RECORD_FLUSH_MS;
+    return this.#until(() => this.#recordingStopped, timeoutMs);
   }
 
   /** FreeSWITCH's own word that its channels are gone; what it does not say in time is done by force. */

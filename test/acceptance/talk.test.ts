@@ -26,8 +26,8 @@ const scenes = {
   noAck: stage.scene(),
 };
 
-/** Long enough for 2 % of it to be more than a few packets. */
-const TALK = 5000;
+/** Recording begins with the bridge, about 0.1 s after the answer: of so long a talk that is well within 2 %. */
+const TALK = 12_500;
 
 describe.skipIf(!enginesHere())('calls that are answered', () => {
   beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }), 60_000);
@@ -125,7 +125,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const scene = scenes.held;
     const business = await scene.business('business-answers-changes');
     // Longer than a leg may be silent that does not hold.
-    const caller = await scene.caller('caller-holds', { values: { TALK: 1500, HOLD: 4000 } });
+    const caller = await scene.caller('caller-holds', { values: { TALK: 4500, HOLD: 4000 } });
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
     const holdAnswer = heardBack.trace.messages.filter(
@@ -139,7 +139,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
   test.concurrent('session refresh by re-INVITE and by UPDATE', async () => {
     const scene = scenes.refreshed;
     const business = await scene.business('business-answers-changes');
-    const caller = await scene.caller('caller-refreshes', { values: { TALK: 2000 } });
+    const caller = await scene.caller('caller-refreshes', { values: { TALK: 4000 } });
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
     expect(heardBack.trace.received('UPDATE')).toEqual([200]);

@@ -20,12 +20,6 @@ export interface ExpectedTalk {
 
 const TALK = ['call.received', 'call.ringing', 'call.answered', 'call.completed', 'recording.ready'];
 
-/**
- * What answer and BYE may take on their way through four processes of a busy machine. In short talks that is more than
- * the 2 % by which a recording may differ; `npm run bench` measures those on long ones.
- */
-const LOADED_SECONDS = 0.25;
-
 /** An answered call: what the webhook was told, and what is in the recording. Gives the call as last told. */
 export async function expectTalk(stage: Stage, scene: Scene, expected: ExpectedTalk): Promise<Call> {
   const events = await scene.events();
@@ -49,8 +43,7 @@ async function expectRecording(stage: Stage, call: Call, { seconds, tones }: Exp
   expect(heard.sampleRate).toBe(8000);
   expect(heard.tones).toEqual(tones ?? [CALLER_HZ, BUSINESS_HZ]);
   if (seconds === undefined) return;
-  const allowed = Math.max(0.02 * seconds, LOADED_SECONDS);
-  expect(Math.abs(heard.seconds - seconds), `recorded ${heard.seconds} s of ${seconds} s`).toBeLessThan(allowed);
+  expect(Math.abs(heard.seconds - seconds) / seconds, `recorded ${heard.seconds} s of ${seconds} s`).toBeLessThan(0.02);
 }
 
 export const recordingFile = (stage: Stage, call: Call): string =>

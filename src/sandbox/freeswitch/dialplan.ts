@@ -93,6 +93,8 @@ export class Dialplan {
     const callId = leg.header('X-CT-Call-Id');
     a.set('calltrack_call_id', callId);
     a.set('calltrack_leg', 'caller');
+    a.set('rtp_disable_hold', 'true');
+    a.media.ignoresHold = true;
     a.set('hangup_after_bridge', 'true');
     if (leg.header('X-CT-Record') === 'yes') {
       a.set('RECORD_STEREO', 'true');
@@ -127,6 +129,8 @@ export class Dialplan {
     a.otherType = 'originatee';
     b.set('calltrack_call_id', callId);
     b.set('calltrack_leg', 'business');
+    b.set('rtp_disable_hold', 'true');
+    b.media.ignoresHold = true;
     b.set('originator', a.uuid);
     b.set('call_uuid', a.uuid);
     b.set('hangup_after_bridge', 'true');

@@ -101,7 +101,7 @@ export abstract class DialogLeg {
     const wasHolding = media.holding;
     this.offered = false;
     this.startMedia(remote);
-    if (remote.holding !== wasHolding) this.channel.fire(remote.holding ? 'CHANNEL_HOLD' : 'CHANNEL_UNHOLD');
+    if (media.holding !== wasHolding) this.channel.fire(media.holding ? 'CHANNEL_HOLD' : 'CHANNEL_UNHOLD');
     return this.noteLocalSdp(this.sdp.answer(port, remote), port);
   }
 }

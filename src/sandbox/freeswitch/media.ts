@@ -23,6 +23,8 @@ export class ChannelMedia {
   readMuted = false;
   writeMuted = false;
   holding = false;
+  /** As the variable `rtp_disable_hold` has it: a holding far end is one that is silent, no more. */
+  ignoresHold = false;
   mediaTimeoutMs = 0;
   readonly recordings = new Map<string, Recording>();
   remote: RemoteAudio | undefined;
@@ -60,7 +62,7 @@ export class ChannelMedia {
     const direction = answerDirection(remote.direction);
     const silent = remote.address === '0.0.0.0';
     this.remote = remote;
-    this.holding = remote.holding;
+    this.holding = remote.holding && !this.ignoresHold;
     this.#session?.configure({
       remoteAddress: remote.address,
       remotePort: remote.port,
