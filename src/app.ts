@@ -281,10 +281,10 @@ export class App {
     );
   }
 
-  /** To its own engines the gateway is as known as to a carrier; who else asks learns nothing. */
+  /** To its own engines and phones the gateway is as known as to a carrier; who else asks learns nothing. */
   #optionsStatus(address: string): 200 | 403 | 503 {
     const trunk = this.#gate.find(address);
-    if (!trunk && !this.#media.owns(address)) return 403;
+    if (!trunk && !this.#media.owns(address) && !this.#registrar.knows(address)) return 403;
     const draining = trunk !== null && this.#carriers.draining(trunk.id);
     return this.readiness().ready && !draining ? 200 : 503;
   }
@@ -319,10 +319,10 @@ export class App {
 
   #buildKeepAlive(): ContactKeepAlive {
     return new ContactKeepAlive({
-      lines: () => this.#config.lines.filter(({ register }) => register).map(({ id }) => id),
+      lines: () => this.#registeringLines(),
       store: this.#registrations,
       ownAddresses: () => this.#sip.addresses,
-      ping: async (target) => (await this.#sip.ask(target)) !== null,
+      ping: (target) => this.#sip.isThere(target),
       logger: this.logger,
     });
   }
@@ -399,6 +399,12 @@ export class App {
     const inUse = await this.#channels.inUse(limits.map(({ resource }) => resource));
     for (const { kind, id, resource, limit } of limits)
       this.metrics.channels(kind, id, inUse.get(resource) ?? 0, limit);
+    for (const [line, { contacts }] of await this.#registrations.registrations(this.#registeringLines()))
+      this.metrics.lineContacts(line, contacts);
+  }
+
+  #registeringLines(): string[] {
+    return this.#config.lines.filter(({ register }) => register).map(({ id }) => id);
   }
 
   async #publishNumbers(): Promise<void> {

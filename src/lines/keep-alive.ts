@@ -9,8 +9,8 @@ export interface KeepAliveDeps {
   lines: () => readonly string[];
   store: KeepAliveStore;
   ownAddresses: () => readonly string[];
-  /** Sends OPTIONS; whether it was answered, by whatever. Never rejects, always settles. */
-  ping: (target: Pick<Binding, 'uri' | 'proxy'>) => Promise<boolean>;
+  /** Sends OPTIONS; whether it was answered, by whatever; null where that is not known. Never rejects, always settles. */
+  ping: (target: Pick<Binding, 'uri' | 'proxy'>) => Promise<boolean | null>;
   logger: Logger;
 }
 
@@ -54,7 +54,7 @@ export class ContactKeepAlive {
 
   async #ask(line: string, binding: Binding): Promise<void> {
     const answered = await this.deps.ping(binding);
-    if (answered && binding.silences === 0) return;
+    if (answered === null || (answered && binding.silences === 0)) return;
     const silences = await this.deps.store.notePing(line, binding.key, answered);
     if (silences === SILENCES_MAX) this.deps.logger.warn({ line }, 'a phone of the line does not answer any more');
     else if (binding.silences >= SILENCES_MAX && answered)

@@ -64,6 +64,8 @@ export class Registrar {
   readonly #blocked = new ExpiringSet(REMEMBERED);
   /** `source user` that had the password right: guesses of others do not lock it out. */
   readonly #trusted = new ExpiringSet(REMEMBERED);
+  /** Where phones of ours have registered from. */
+  readonly #sources = new ExpiringSet(REMEMBERED);
   readonly #held = new HeldAnswers();
 
   constructor(private readonly deps: RegistrarDeps) {}
@@ -75,6 +77,11 @@ export class Registrar {
     });
     this.deps.count(result);
     return answer;
+  }
+
+  /** Whether a phone has registered from this address with this gateway of late. */
+  knows(address: string): boolean {
+    return this.#sources.has(sourceOf(address), this.deps.clock());
   }
 
   /** Lets go of every answer that is being delayed. */
@@ -130,7 +137,9 @@ export class Registrar {
       if (reaction.blocked) return ['blocked', BLOCKED];
     }
     const { registrar } = this.deps.config();
-    this.#trusted.add(pair, this.deps.clock() + registrar.maxExpires + NONCE_LIFE_MS);
+    const until = this.deps.clock() + registrar.maxExpires + NONCE_LIFE_MS;
+    this.#trusted.add(pair, until);
+    this.#sources.add(source, until);
     return this.#register(check, request, realm);
   }
 

@@ -46,6 +46,11 @@ export class GatewayMetrics implements CallMetrics {
     this.m.refused.inc({ reason });
   }
 
+  /** Phones registered for a line now. */
+  lineContacts(line: string, contacts: number): void {
+    this.m.lineContacts.set({ line: this.bound.id('line', line) }, contacts);
+  }
+
   /** A REGISTER and what became of it. */
   register(result: RegisterResult): void {
     this.m.registers.inc({ result });
@@ -87,8 +92,8 @@ export class GatewayMetrics implements CallMetrics {
 
   /** After a reload: what is no longer configured shall not stand in the graphs for ever. */
   forgetGauges(): void {
-    const { channelsInUse, channelLimit, backlog, engineUp, trunkUp } = this.m;
-    for (const gauge of [channelsInUse, channelLimit, backlog, engineUp, trunkUp]) gauge.reset();
+    const { channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts } = this.m;
+    for (const gauge of [channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts]) gauge.reset();
   }
 
   /** `collect` sets gauges just before each scrape; where it fails or takes over a second, the last values stand. */
@@ -142,6 +147,7 @@ function defineMetrics(registry: Registry) {
     engineUp: gauge('engine_up', '1 while connected', ['engine']),
     trunkUp: gauge('trunk_up', '1 while the carrier answers', ['trunk']),
     refused: counter('invites_refused_total', 'INVITEs that never became a call', ['reason']),
+    lineContacts: gauge('line_contacts', 'Phones registered for a line now', ['line']),
     registers: counter('registers_total', 'REGISTER requests of phones, and of who tries', ['result']),
     inProgress: gauge('calls_in_progress', 'Calls of this gateway now', []),
     collectErrors: counter('metrics_collect_errors_total', 'Collectors that failed at a scrape', []),

@@ -7,7 +7,6 @@ import { SrfIncomingInvite } from './incoming.js';
 import type { RegisterAnswer } from '../lines/registrar.js';
 import type { RegisterRequest } from '../lines/registration.js';
 import { DrachtioLink, type LinkOptions } from './link.js';
-import { askOptions } from './options-ping.js';
 import { SrfOutgoingInvite } from './outgoing.js';
 import { requestOutside } from './outside-request.js';
 import { serveRegister } from './registrar.js';
@@ -16,6 +15,10 @@ import type { CarrierRegistration, RegisterSettings } from '../trunks/carriers/p
 
 const FOREIGN_BYE_TIMEOUT_MS = 5000;
 const REGISTER_TIMEOUT_MS = 10_000;
+/** Shorter than RFC 3261's 32 s: who has not answered by then is not there for a caller either. */
+const PING_TIMEOUT_MS = 5000;
+/** Where nobody answers, and where nothing can be sent. */
+const MADE_UP_BY_DRACHTIO = new Set([408, 503]);
 const OPTIONS_HEADERS: Readonly<Record<number, Record<string, string>>> = {
   200: { Accept: 'application/sdp' },
   503: { 'Retry-After': '10' },
@@ -67,9 +70,13 @@ export class DrachtioSipSide implements SipSide {
     return this.#link.sipAddresses;
   }
 
-  /** Sends OPTIONS; the final status, null for silence. Never rejects. */
-  async ask(target: { uri: string; proxy: string | null }): Promise<number | null> {
-    return this.#link.up ? askOptions(this.#link.srf, target) : null;
+  /** OPTIONS to a phone: whether it is there; null where the link to drachtio broke meanwhile. Never rejects. */
+  async isThere({ uri, proxy }: { uri: string; proxy: string | null }): Promise<boolean | null> {
+    const options = { uri, method: 'OPTIONS', ...(proxy === null ? {} : { proxy }) };
+    return requestOutside(this.#link, options, PING_TIMEOUT_MS).then(
+      (response) => response !== null && !MADE_UP_BY_DRACHTIO.has(response.status),
+      () => null,
+    );
   }
 
   /** srf's own `createUAC`, for fsmrf, which sets up its endpoints through drachtio too: always on the live link. */

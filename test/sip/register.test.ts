@@ -52,7 +52,7 @@ async function open(kind: 'sandbox' | 'real') {
     lines: () => ['sales', 'desk'],
     store,
     ownAddresses: () => side.addresses,
-    ping: async (target) => (await side.ask(target)) !== null,
+    ping: (target) => side.isThere(target),
     logger,
   });
   side.start();

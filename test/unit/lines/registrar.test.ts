@@ -114,7 +114,9 @@ describe('the registrar', () => {
 
   it('shuts out a source that tries many users, but no phone that it knows there', async () => {
     const right = await credentials('agent', 'right');
+    expect(registrar.knows('192.0.2.7')).toBe(false);
     expect((await answered({ authorization: right })).status).toBe(200);
+    expect([registrar.knows('192.0.2.7'), registrar.knows('192.0.2.8')]).toEqual([true, false]);
     store.counts = { pair: 0, source: 60, user: 200 };
     await answered({ authorization: await credentials('somebody', 'x'), from: '<sip:somebody@calls>' });
     expect((await answered({ from: '<sip:another@calls>' })).status).toBe(403);
