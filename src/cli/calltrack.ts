@@ -1,60 +1,85 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { ConfigError, formatIssue } from '../config/errors.js';
-import { loadConfig } from '../config/load.js';
 import { toError } from '../lib/deadline.js';
+import { CommandError, FAILED, OK, UsageError, WRONG, type Command, type Terminal } from './command.js';
+import { callShow } from './commands/call-show.js';
+import { callsTail } from './commands/calls-tail.js';
+import { channels } from './commands/channels.js';
+import { configCheck } from './commands/config-check.js';
+import { doctor } from './commands/doctor.js';
+import { lines } from './commands/lines.js';
+import { routeExplain } from './commands/route-explain.js';
+import { trunks } from './commands/trunks.js';
 
-const USAGE = `calltrack config check [--config FILE] [--json]
+const COMMANDS: readonly Command[] = [configCheck, trunks, lines, channels, callsTail, callShow, routeExplain, doctor];
+const COMMON = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+const COMMON_HELP = ['      --json          the result as JSON', '  -h, --help          this text'];
 
-Checks a configuration file, or a folder of *.yaml files, without starting anything.
+const OVERVIEW = [
+  'calltrack COMMAND [options]',
+  '',
+  ...COMMANDS.map(({ name, usage, summary }) => `  calltrack ${name}${usage ? ` ${usage}` : ''}\n      ${summary}`),
+  '',
+  ...COMMON_HELP,
+  '',
+  'Status 0: done and well. 1: failed, or not healthy. 2: wrong usage or configuration.',
+].join('\n');
 
-  -c, --config FILE   config/gateway.yaml when left out
-      --json          the result as one JSON object
-  -h, --help          this text
-
-Status 0 where all is right, 2 where something is wrong.`;
-
-/** 2, as sysexits and shells use it for wrong usage, and as the gateway itself ends with on a wrong configuration. */
-const STATUS_WRONG = 2;
-
-async function main(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      config: { type: 'string', short: 'c', default: 'config/gateway.yaml' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(USAGE);
-    return 0;
+async function main(args: string[], terminal: Terminal): Promise<number> {
+  const command = COMMANDS.find(({ name }) => name.split(' ').every((word, i) => args[i] === word));
+  if (!command) {
+    const asked = args.length === 0 || args.some((arg) => arg === '--help' || arg === '-h' || arg === 'help');
+    if (asked && args.length > 0) terminal.out(OVERVIEW);
+    else terminal.err(asked ? OVERVIEW : `no such command: ${args.join(' ')}\n\n${OVERVIEW}`);
+    return asked && args.length > 0 ? OK : WRONG;
   }
-  if (positionals.join(' ') === 'config check') return checkConfigFile(values.config, values.json);
-  console.error(USAGE);
-  return STATUS_WRONG;
-}
-
-async function checkConfigFile(file: string, json: boolean): Promise<number> {
   try {
-    const config = await loadConfig(file);
-    const counts = Object.entries(config).flatMap(([key, value]) =>
-      Array.isArray(value) ? `${key} ${value.length}` : [],
-    );
-    console.log(json ? JSON.stringify({ ok: true, file, errors: [] }) : `${file}: right (${counts.join(', ')})`);
-    return 0;
+    return await runCommand(command, args.slice(command.name.split(' ').length), terminal);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    if (json) console.log(JSON.stringify({ ok: false, file, errors: error.issues }));
-    else console.error([...error.issues.map(formatIssue), `${error.issues.length} wrong in ${file}`].join('\n'));
-    return STATUS_WRONG;
+    // Node's own parser throws TypeErrors whose code says that the arguments were wrong.
+    const wrong = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+    if (!wrong && !(error instanceof CommandError)) throw error;
+    terminal.err(wrong ? `${error.message}\n\n${helpOf(command)}` : error.message);
+    return wrong ? WRONG : FAILED;
   }
 }
+
+async function runCommand(command: Command, args: string[], terminal: Terminal): Promise<number> {
+  const options = { ...COMMON, ...command.options };
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  if (values.help) {
+    terminal.out(helpOf(command));
+    return OK;
+  }
+  const surplus = positionals[command.positionals];
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is too much`);
+  return command.run(values, positionals, terminal);
+}
+
+function helpOf({ name, usage, summary, help }: Command): string {
+  const call = `calltrack ${name}${usage ? ` ${usage}` : ''} [--json]`;
+  const own = help.findIndex((line) => line === '');
+  const options = own < 0 ? help : help.slice(0, own);
+  return [call, '', summary, '', ...options, ...COMMON_HELP, ...(own < 0 ? [] : help.slice(own))].join('\n');
+}
+
+const interrupt = new AbortController();
+process.once('SIGINT', () => interrupt.abort());
+// Whoever reads us (head, less) may have had enough.
+process.stdout.on('error', () => process.exit(OK));
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2), {
+    out: (text) => console.log(text),
+    err: (text) => console.error(text),
+    tty: process.stdout.isTTY,
+    env: process.env,
+    interrupted: interrupt.signal,
+  });
 } catch (error) {
-  console.error(`${toError(error).message}\n\n${USAGE}`);
-  process.exitCode = STATUS_WRONG;
+  console.error(`calltrack failed: ${toError(error).message}`);
+  process.exitCode = FAILED;
 }

@@ -33,7 +33,9 @@ const TYPE_OF = {
  * feed takes once: so each change is told once, and none is lost with the gateway that should have told it.
  */
 export class ScarcityTeller<C extends LevelChange> {
-  readonly #busy = new Map<string, { again: boolean }>();
+  readonly #busy = new Set<string>();
+  /** Woken while busy. */
+  readonly #again = new Set<string>();
 
   constructor(
     private readonly untold: Untold<C>,
@@ -43,22 +45,17 @@ export class ScarcityTeller<C extends LevelChange> {
 
   /** Returns at once; one at a time per resource, so that its events keep their order. */
   wake(resource: string): void {
-    const busy = this.#busy.get(resource);
-    if (busy) {
-      busy.again = true;
-      return;
-    }
-    const state = { again: false };
-    this.#busy.set(resource, state);
-    inBackground(this.#tellAll(resource, state).finally(() => this.#busy.delete(resource)));
+    this.#again.add(resource);
+    if (this.#busy.has(resource)) return;
+    this.#busy.add(resource);
+    inBackground(this.#tellAll(resource).finally(() => this.#busy.delete(resource)));
   }
 
-  async #tellAll(resource: string, state: { again: boolean }): Promise<void> {
+  async #tellAll(resource: string): Promise<void> {
     try {
-      do {
-        state.again = false;
+      while (this.#again.delete(resource)) {
         for (const change of await this.untold.of(resource)) await this.#tell(change);
-      } while (state.again);
+      }
     } catch (error) {
       // It stays written down: the next look at this limit wakes us again.
       this.logger.warn({ err: toError(error), resource }, 'a change of capacity is not told yet');

@@ -56,9 +56,9 @@ function addDrain(router: Router, resources: ResourceReader): void {
     .put(requireScope('trunks:write'), async (req, res) => {
       const body = drainBody.safeParse(req.body);
       if (!body.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'send {"draining": true} or {"draining": false}');
-      await drain(String(req.params['id']), body.data.draining, res);
+      await drain(req.params['id'], body.data.draining, res);
     })
-    .delete(requireScope('trunks:write'), (req, res) => drain(String(req.params['id']), false, res))
+    .delete(requireScope('trunks:write'), (req, res) => drain(req.params['id'], false, res))
     .all(methodNotAllowed('PUT', 'DELETE'));
 }
 

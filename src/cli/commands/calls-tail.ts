@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Call } from '../../call/call.js';
+import { GATEWAY_HELP, GATEWAY_OPTIONS, OK, text, UsageError, type Command, type Terminal } from '../command.js';
+import { GatewayAway, GatewayClient } from '../gateway-client.js';
+
+const POLL_MS = 1000;
+const PAGE = 200;
+
+interface FeedEvent {
+  type: string;
+  timestamp: string;
+  data: { call?: Call } & Record<string, unknown>;
+}
+
+interface Page {
+  events: FeedEvent[];
+  next: string | null;
+}
+
+export const callsTail: Command = {
+  name: 'calls tail',
+  usage: '[--since ISO] [--site ID] [--all]',
+  summary: 'follows what happens to calls, until Ctrl-C',
+  help: [
+    '      --since ISO     from then on; from now on when left out',
+    '      --site ID       of one site only',
+    '      --all           what happens to trunks, limits and pools too',
+    ...GATEWAY_HELP,
+  ],
+  options: { ...GATEWAY_OPTIONS, since: { type: 'string' }, site: { type: 'string' }, all: { type: 'boolean' } },
+  positionals: 0,
+  async run(values, _positionals, terminal) {
+    const gateway = new GatewayClient(values, terminal);
+    const since = text(values['since']) ?? new Date().toISOString();
+    if (Number.isNaN(Date.parse(since)))
+      throw new UsageError(`--since: "${since}" is no time like 2026-11-21T10:00:00Z`);
+    const wanted = ({ type, data }: FeedEvent) => {
+      if (!data.call) return values['all'] === true && values['site'] === undefined;
+      return /^(call|recording)\./.test(type) && (values['site'] ?? data.call.site) === data.call.site;
+    };
+    let path = `since=${encodeURIComponent(new Date(since).toISOString())}`;
+    while (!terminal.interrupted.aborted) {
+      const page = await nextPage(gateway, path, terminal);
+      for (const event of page?.events ?? []) {
+        if (wanted(event)) terminal.out(values['json'] ? JSON.stringify(event) : line(event));
+      }
+      if (page?.next) path = `after=${encodeURIComponent(page.next)}`;
+      const more = page?.events.length === PAGE;
+      if (!more) await delay(POLL_MS, undefined, { signal: terminal.interrupted }).catch(() => undefined);
+    }
+    return OK;
+  },
+};
+
+/** null while the gateway restarts: whoever watches wants to see it come back. Refusals end the command. */
+async function nextPage(gateway: GatewayClient, path: string, terminal: Terminal): Promise<Page | null> {
+  try {
+    return await gateway.get<Page>(`/v1/events?limit=${PAGE}&${path}`);
+  } catch (error) {
+    if (!(error instanceof GatewayAway)) throw error;
+    if (!terminal.interrupted.aborted) terminal.err(`${error.message}; trying again`);
+    return null;
+  }
+}
+
+function line({ type, timestamp, data: { call, ...rest } }: FeedEvent): string {
+  const time = timestamp.slice(11, 23);
+  if (!call) return `${time}  ${type.padEnd(26)}  ${JSON.stringify(rest)}`;
+  const who = `${call.caller.number ?? 'withheld'} > ${call.trackingNumber}`;
+  return `${time}  ${type.padEnd(26)}  ${call.id}  ${who}  ${wordsFor(type, call)}`.trimEnd();
+}
+
+function wordsFor(type: string, call: Call): string {
+  const leg = call.legs.at(-1);
+  if (type === 'call.overflowed') return `from ${call.overflow?.from ?? '?'} (${call.overflow?.reason ?? '?'})`;
+  if (type === 'call.ringing' || type === 'call.answered') return leg ? `at ${leg.target}` : '';
+  if (type === 'call.completed') return `${call.durations.talkSeconds} s of talk`;
+  if (type === 'call.missed' || type === 'call.rejected') return `${call.lossReason ?? ''} ${tags(call)}`;
+  return `${call.site ?? '?'} by ${call.trunk}`;
+}
+
+const tags = (call: Call): string => call.tags.map(({ name }) => `#${name}`).join(' ');

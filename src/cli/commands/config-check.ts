@@ -1,0 +1,36 @@
+import { ConfigError, formatIssue } from '../../config/errors.js';
+import { loadConfig } from '../../config/load.js';
+import { OK, text, WRONG, type Command } from '../command.js';
+
+const DEFAULT_CONFIG = 'config/gateway.yaml';
+
+export const configCheck: Command = {
+  name: 'config check',
+  usage: '[--config FILE]',
+  summary: 'checks a configuration file, or a folder of *.yaml files, without starting anything',
+  help: [
+    `  -c, --config FILE   ${DEFAULT_CONFIG} when left out`,
+    '',
+    'Status 0 where all is right, 2 where something is wrong.',
+  ],
+  options: { config: { type: 'string', short: 'c' } },
+  positionals: 0,
+  async run(values, _positionals, terminal) {
+    const file = text(values['config']) ?? DEFAULT_CONFIG;
+    try {
+      const config = await loadConfig(file, terminal.env);
+      const counts = Object.entries(config).flatMap(([key, value]) =>
+        Array.isArray(value) ? `${key} ${value.length}` : [],
+      );
+      terminal.out(
+        values['json'] ? JSON.stringify({ ok: true, file, errors: [] }) : `${file}: right (${counts.join(', ')})`,
+      );
+      return OK;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      if (values['json']) terminal.out(JSON.stringify({ ok: false, file, errors: error.issues }));
+      else terminal.err([...error.issues.map(formatIssue), `${error.issues.length} wrong in ${file}`].join('\n'));
+      return WRONG;
+    }
+  },
+};

@@ -1,0 +1,72 @@
+import { ConfigError, formatIssue } from '../../config/errors.js';
+import { loadConfig } from '../../config/load.js';
+import type { GatewayConfig } from '../../config/schema.js';
+import { FAILED, OK, text, WRONG, type Command } from '../command.js';
+import { checkDrachtio, checkFreeSwitch, checkSip } from '../doctor/engines.js';
+import { checkFolder, checkHttp, checkPasswords } from '../doctor/local.js';
+import { checkRedis } from '../doctor/redis.js';
+import { fail, ok, type Finding } from '../doctor/report.js';
+import { table } from '../table.js';
+
+const DEFAULT_CONFIG = 'config/gateway.yaml';
+
+export const doctor: Command = {
+  name: 'doctor',
+  usage: '[--config FILE]',
+  summary: 'looks at everything a gateway needs: configuration, engines, Redis, folders, ports, clock, passwords',
+  help: [
+    `  -c, --config FILE   ${DEFAULT_CONFIG} when left out`,
+    '',
+    'To be run where the gateway runs. Nothing is changed. Status 1 where anything fails, 2 on a wrong configuration.',
+  ],
+  options: { config: { type: 'string', short: 'c' } },
+  positionals: 0,
+  async run(values, _positionals, terminal) {
+    const file = text(values['config']) ?? DEFAULT_CONFIG;
+    const show = (findings: readonly Finding[]) =>
+      terminal.out(values['json'] ? JSON.stringify({ ok: healthy(findings), findings }) : draw(findings));
+    let config: GatewayConfig;
+    try {
+      config = await loadConfig(file, terminal.env);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      show(error.issues.map((issue) => fail(`configuration ${file}`, formatIssue(issue))));
+      return WRONG;
+    }
+    const findings = [ok(`configuration ${file}`, 'right'), ...(await examine(config))];
+    show(findings);
+    return healthy(findings) ? OK : FAILED;
+  },
+};
+
+async function examine(config: GatewayConfig): Promise<Finding[]> {
+  const found = await Promise.all([
+    examineEngines(config.engines),
+    checkRedis(config.redis.url),
+    Promise.all([
+      checkFolder('spool', config.recordings.spool),
+      checkFolder('recordings', config.recordings.directory),
+      checkHttp(config.http),
+    ]),
+  ]);
+  return [...found.flat(), ...checkPasswords(config)];
+}
+
+function examineEngines(engines: GatewayConfig['engines']): Promise<Finding[]> {
+  if (engines.mode === 'sandbox') {
+    const { hostname, port } = new URL(engines.sandbox.sip.replace('udp+tcp:', 'http:'));
+    return Promise.all([checkSip(hostname, Number(port))]);
+  }
+  return Promise.all([
+    ...(engines.drachtio ? [checkDrachtio(engines.drachtio), checkSip(engines.drachtio.host, 5060)] : []),
+    ...engines.freeswitch.map(checkFreeSwitch),
+  ]);
+}
+
+const healthy = (findings: readonly Finding[]): boolean => findings.every(({ result }) => result !== 'fail');
+
+function draw(findings: readonly Finding[]): string {
+  const count = (result: Finding['result']) => findings.filter((finding) => finding.result === result).length;
+  const rows = findings.map(({ what, result, detail }) => [result, what, detail]);
+  return `${table(['', 'what', ''], rows)}\n\n${count('ok')} ok, ${count('warn')} warn, ${count('fail')} fail`;
+}

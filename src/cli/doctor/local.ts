@@ -1,0 +1,101 @@
+import { access, constants, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import type { GatewayConfig } from '../../config/schema.js';
+import { toError } from '../../lib/deadline.js';
+import { fail, ok, warn, type Finding } from './report.js';
+
+const GB = 1e9;
+/** An hour of 100 recorded calls in stereo, 16 kHz off, is about 6 GB of spool and store. */
+const FREE_WARN_BYTES = 10 * GB;
+const FREE_FAIL_BYTES = GB / 2;
+const HTTP_TIMEOUT_MS = 3000;
+const LEAST_SECRET = 12;
+
+/** Passwords that engines and examples come with, and that everybody who scans the net tries first. */
+const WELL_KNOWN = new Set(
+  [
+    'cymru',
+    'admin',
+    'ClueCon',
+    'JambonzR0ck$',
+    'password',
+    'secret',
+    'changeme',
+    'calltrack',
+    'root',
+    'redis',
+    '1234',
+    '12345678',
+    '123456',
+  ].map((word) => word.toLowerCase()),
+);
+
+export async function checkFolder(what: string, folder: string): Promise<Finding> {
+  const full = path.resolve(folder);
+  try {
+    await access(full, constants.R_OK | constants.W_OK | constants.X_OK);
+    const { bavail, bsize } = await statfs(full);
+    return judgeSpace(`${what} ${full}`, bavail * bsize);
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return fail(`${what} ${full}`, missing ? 'does not exist' : `not writable: ${toError(error).message}`);
+  }
+}
+
+export function judgeSpace(what: string, freeBytes: number): Finding {
+  const detail = `writable, ${(freeBytes / GB).toFixed(1)} GB free`;
+  return (freeBytes < FREE_FAIL_BYTES ? fail : freeBytes < FREE_WARN_BYTES ? warn : ok)(what, detail);
+}
+
+export async function checkHttp({ host, port }: GatewayConfig['http']): Promise<Finding> {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  const what = `HTTP ${reachable}:${port}`;
+  try {
+    const signal = AbortSignal.timeout(HTTP_TIMEOUT_MS);
+    const response = await fetch(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/readyz`, {
+      signal,
+    });
+    const body = (await response.json()) as { ready?: boolean; detail?: string };
+    if (body.ready === true) return ok(what, 'the gateway answers and is ready');
+    if (body.ready === false) return fail(what, `the gateway answers and is not ready: ${body.detail ?? ''}`);
+    return fail(what, 'something else than the gateway answers there');
+  } catch (error) {
+    const cause = toError(error).cause as NodeJS.ErrnoException | undefined;
+    if (cause?.code === 'ECONNREFUSED') return warn(what, 'free: the gateway is not running');
+    return fail(what, `no sensible answer: ${(cause ?? toError(error)).message}`);
+  }
+}
+
+/** Every password of the configuration that is well known, or short. Their values are not told. */
+export function checkPasswords(config: GatewayConfig): Finding[] {
+  const weak = passwordsOf(config).flatMap(([where, password]): Finding[] => {
+    if (WELL_KNOWN.has(password.toLowerCase())) return [fail(`password ${where}`, 'is a well-known default')];
+    return password.length < LEAST_SECRET
+      ? [warn(`password ${where}`, `is shorter than ${LEAST_SECRET} characters`)]
+      : [];
+  });
+  return weak.length > 0 ? weak : [ok('passwords', 'none is a well-known default or short')];
+}
+
+function passwordsOf({ engines, trunks, lines, redis, webhooks }: GatewayConfig): [string, string][] {
+  const found: [string, string | undefined][] = [
+    ...(engines.mode === 'real' && engines.drachtio
+      ? [['engines.drachtio.secret', engines.drachtio.secret] as [string, string]]
+      : []),
+    ...(engines.mode === 'real' ? engines.freeswitch : []).map(({ secret }, i): [string, string] => [
+      `engines.freeswitch[${i}].secret`,
+      secret,
+    ]),
+    ...trunks.flatMap(({ id, outbound, register }): [string, string | undefined][] => [
+      [`trunks ${id} outbound.auth`, outbound?.auth?.password],
+      [`trunks ${id} register`, register?.password],
+    ]),
+    ...lines.flatMap(({ id, auth, register }): [string, string | undefined][] => [
+      [`lines ${id} auth`, auth?.password],
+      [`lines ${id} register`, register?.password],
+    ]),
+    ...webhooks.map(({ id, secret }): [string, string] => [`webhooks ${id}`, secret]),
+    ['redis.url', decodeURIComponent(new URL(redis.url).password) || undefined],
+  ];
+  return found.filter((entry): entry is [string, string] => entry[1] !== undefined);
+}

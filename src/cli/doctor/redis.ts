@@ -1,0 +1,78 @@
+import { toError } from '../../lib/deadline.js';
+import { RedisLink } from '../../redis/connection.js';
+import { fail, ok, warn, type Finding } from './report.js';
+
+const CONNECT_TIMEOUT_MS = 3000;
+/** ZADD GT, which holds the channels, came with 6.2. */
+const LEAST_VERSION = [6, 2] as const;
+const SKEW_WARN_MS = 500;
+const SKEW_FAIL_MS = 5000;
+
+/** What the checks need to know; read in one go so that the checks are pure. */
+export interface RedisFacts {
+  version: string;
+  /** null where CONFIG is not allowed to us (managed servers). */
+  appendOnly: string | null;
+  maxMemoryPolicy: string | null;
+  /** Its clock less ours. */
+  skewMs: number;
+}
+
+export async function checkRedis(url: string): Promise<Finding[]> {
+  const { host } = new URL(url);
+  const what = `redis ${host}`;
+  const link = new RedisLink({ url, name: 'calltrack-doctor' });
+  let reason = '';
+  link.on('down', (why) => (reason = why));
+  try {
+    await link.waitUntilReady(CONNECT_TIMEOUT_MS);
+    return judgeRedis(what, await readFacts(link));
+  } catch (error) {
+    return [fail(what, `not reachable: ${reason || toError(error).message}`)];
+  } finally {
+    link.close();
+  }
+}
+
+async function readFacts(link: RedisLink): Promise<RedisFacts> {
+  const info = await link.send((client) => client.info('server'));
+  const setting = (name: string) =>
+    link
+      .send((client) => client.config('GET', name))
+      .then(
+        (reply) => (Array.isArray(reply) ? String(reply[1]) : null),
+        () => null,
+      );
+  const appendOnly = await setting('appendonly');
+  const maxMemoryPolicy = await setting('maxmemory-policy');
+  const before = Date.now();
+  const [seconds = 0, micros = 0] = (await link.send((client) => client.time())).map(Number);
+  const middle = (before + Date.now()) / 2;
+  const version = /redis_version:(\S+)/.exec(info)?.[1] ?? '0';
+  return { version, appendOnly, maxMemoryPolicy, skewMs: Math.round(seconds * 1000 + micros / 1000 - middle) };
+}
+
+export function judgeRedis(what: string, facts: RedisFacts): Finding[] {
+  const [major = 0, minor = 0] = facts.version.split('.').map(Number);
+  const old = major < LEAST_VERSION[0] || (major === LEAST_VERSION[0] && minor < LEAST_VERSION[1]);
+  const skew = Math.abs(facts.skewMs);
+  const judgeSkew = skew > SKEW_FAIL_MS ? fail : skew > SKEW_WARN_MS ? warn : ok;
+  return [
+    old
+      ? fail(what, `version ${facts.version}; 6.2 or later is needed`)
+      : ok(what, `reachable, version ${facts.version}`),
+    facts.appendOnly === 'yes'
+      ? ok('redis appendonly', 'yes')
+      : warn(
+          'redis appendonly',
+          `${facts.appendOnly ?? 'not to be read'}; "yes" keeps undelivered events over a restart`,
+        ),
+    facts.maxMemoryPolicy === 'noeviction'
+      ? ok('redis maxmemory-policy', 'noeviction')
+      : warn(
+          'redis maxmemory-policy',
+          `${facts.maxMemoryPolicy ?? 'not to be read'}; anything but "noeviction" may throw events away`,
+        ),
+    judgeSkew('clock', `${facts.skewMs} ms from that of Redis`),
+  ];
+}

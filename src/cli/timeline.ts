@@ -1,0 +1,46 @@
+import type { Call, Leg } from '../call/call.js';
+
+export interface Moment {
+  /** ms after the INVITE came in. */
+  offsetMs: number;
+  at: string;
+  what: string;
+}
+
+/** Every stamp of a call and of its legs, in order. */
+export function timelineOf(call: Call): Moment[] {
+  const start = Date.parse(call.startedAt);
+  const moments: Moment[] = [];
+  const add = (at: string | null, what: string) => {
+    if (at !== null) moments.push({ offsetMs: Date.parse(at) - start, at, what });
+  };
+  add(call.startedAt, `INVITE from ${call.trunk} for ${call.trackingNumber}`);
+  for (const leg of call.legs) addLeg(leg, add);
+  add(call.ringingAt, 'the caller hears ringing');
+  add(call.answeredAt, 'the caller is answered');
+  for (const tag of call.tags) add(tag.at, `tagged ${tag.name} by ${tag.by}`);
+  add(call.endedAt, endOf(call));
+  // Stable: what has the same stamp stays in the order in which it is told.
+  return moments.sort((a, b) => a.offsetMs - b.offsetMs);
+}
+
+function addLeg(leg: Leg, add: (at: string | null, what: string) => void): void {
+  const name = `leg ${leg.n} (step ${leg.step}, ${leg.target})`;
+  const use = leg.channelsInUse === null ? '' : `, ${leg.channelsInUse}/${leg.channelLimit ?? '-'} channels`;
+  if (leg.result === 'no_channel') {
+    add(leg.startedAt, `${name} not dialled: no free channel${use}`);
+    return;
+  }
+  add(leg.startedAt, `${name} dialled${use}`);
+  add(leg.ringingAt, `${name} rings`);
+  add(leg.answeredAt, `${name} answers`);
+  const status = [leg.sip === null ? '' : `SIP ${leg.sip}`, leg.q850 === null ? '' : `Q.850 ${leg.q850}`];
+  const why = status.filter((part) => part !== '').join(', ');
+  add(leg.endedAt, `${name} over: ${leg.result ?? 'open'}${why ? ` (${why})` : ''}`);
+}
+
+function endOf(call: Call): string {
+  const reason = call.lossReason === null ? '' : ` (${call.lossReason})`;
+  const ended = call.ended ? `, by the ${call.ended.by}: ${call.ended.reason}` : '';
+  return `${call.disposition ?? 'ended'}${reason}${ended}`;
+}
