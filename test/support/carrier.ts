@@ -19,7 +19,7 @@ export class Carrier {
   invites: Behaviour = 480;
   /** Put on every refusal. */
   headers: Record<string, string> = {};
-  readonly asked = { OPTIONS: 0, INVITE: 0 };
+  readonly asked: Record<'OPTIONS' | 'INVITE', ServerTransaction['request'][]> = { OPTIONS: [], INVITE: [] };
   /** Expiries of the registrations taken, in order; 0 took one back. */
   readonly registered: number[] = [];
   readonly registers: ServerTransaction['request'][] = [];
@@ -57,7 +57,7 @@ export class Carrier {
   }
 
   #answer(method: 'OPTIONS' | 'INVITE', transaction: ServerTransaction, behaviour: Behaviour): void {
-    this.asked[method] += 1;
+    this.asked[method].push(transaction.request);
     if (behaviour !== 'silent') transaction.respond(behaviour, { headers: this.headers });
   }
 

@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Carrier } from '../support/carrier.js';
+import { enginesHere } from '../support/engines.js';
+import { expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
+import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
+import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
+
+const KEY = 'only-for-this-test';
+const stage = await Stage.open();
+const scenes = {
+  failover: stage.scene({ to: 'destination' }),
+  identity: stage.scene({ to: 'destination' }),
+  health: stage.scene({ to: 'destination' }),
+  drained: stage.scene(),
+  narrow: stage.scene(),
+};
+const addresses = {
+  full: stage.addresses.business(),
+  policy: stage.addresses.business(),
+  watched: stage.addresses.business(),
+};
+
+const trunkOf = (scene: (typeof scenes)['failover']): string => `trunk-${scene.targetIds[0] ?? ''}`;
+const uri = (address: string | undefined): string => `sip:${address ?? ''}:5060`;
+
+const trunks = [
+  { id: 'carrier', inbound: { from: [stage.addresses.carrierRange] } },
+  { id: 'narrow', channels: 1, inbound: { from: [scenes.narrow.carrierAddress] } },
+  {
+    id: trunkOf(scenes.failover),
+    outbound: {
+      to: [
+        { uri: uri(addresses.full), priority: 1 },
+        { uri: uri(scenes.failover.businessAddresses[0]), priority: 2 },
+      ],
+    },
+  },
+  {
+    id: trunkOf(scenes.identity),
+    outbound: {
+      to: uri(addresses.policy),
+      callerId: '+74950000001',
+      assertedIdentity: true,
+      diversion: true,
+      numbers: { format: 'national', prefix: '9' },
+      codecs: ['PCMU'],
+    },
+  },
+  {
+    id: trunkOf(scenes.health),
+    outbound: { to: uri(addresses.watched) },
+    health: { options: '200ms', down: 2, up: 2, ramp: '1s' },
+  },
+];
+
+const access = {
+  keys: [
+    { name: 'ops', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['trunks:read', 'trunks:write'] },
+  ],
+};
+
+async function api(path: string, init: { method?: string; body?: string } = {}): Promise<unknown> {
+  const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+  const response = await fetch(`${stage.gateway.url}/v1/${path}`, { ...init, headers });
+  expect(response.status).toBe(200);
+  return response.json();
+}
+
+/** What the webhook was told of a trunk, in order. */
+const told = (trunk: string): string[] =>
+  stage.receiver.received.flatMap(({ body, verified }) => {
+    const data = (body as { data?: { trunk?: string; reason?: string } }).data;
+    return verified && data?.trunk === trunk ? [`${body.type} ${data.reason ?? ''}`] : [];
+  });
+
+async function ask(method: 'OPTIONS' | 'INVITE', from: string): Promise<string> {
+  const caller = await RawSip.open(from, 5070);
+  try {
+    const callId = `ask-${Math.random().toString(36).slice(2)}`;
+    const parts = { called: scenes.drained.trackingNumber, caller: '+79160000001', callId, branch: callId };
+    const body = method === 'INVITE' ? plainSdp(from) : '';
+    caller.send(caller.request(method, stage.sip, { ...parts, body }), stage.sip);
+    const final = await caller.received(/^SIP\/2\.0 [2-6]/);
+    const toTag = /;tag=(\S+)/.exec(headerValue(final, 'To') ?? '')?.[1] ?? '';
+    if (method === 'INVITE') caller.send(caller.request('ACK', stage.sip, { ...parts, toTag }), stage.sip);
+    return final;
+  } finally {
+    caller.close();
+  }
+}
+
+describe.skipIf(!enginesHere())('trunks', () => {
+  beforeAll(() => stage.start({ config: { trunks, access } }), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test('a full gateway hands the call to the next one, and is left alone for as long as it asks', async () => {
+    const scene = scenes.failover;
+    const full = await Carrier.open(addresses.full);
+    full.invites = 503;
+    full.headers = { 'Retry-After': '60' };
+    const business = await scene.business('business-answers', { calls: 2 });
+    expectPlayed(await (await scene.caller('caller-hangs-up')).done);
+    const call = await expectTalk(stage, scene, { endedBy: 'caller' });
+    expect(call.legs).toMatchObject([
+      { result: 'capacity', sip: 503, via: `${addresses.full}:5060` },
+      { result: 'answered', via: `${scene.businessAddresses[0] ?? ''}:5060` },
+    ]);
+    expectPlayed(await (await scene.caller('caller-hangs-up')).done, await business.done);
+    expect(full.asked.INVITE).toHaveLength(1);
+  });
+
+  test('the carrier is told of the caller, the number and the codecs as it wants it', async () => {
+    const scene = scenes.identity;
+    const carrier = await Carrier.open(addresses.policy);
+    carrier.invites = 486;
+    expectPlayed(await (await scene.caller('caller-is-refused', { values: { STATUS: '486' } })).done);
+    const [invite = expect.fail('not dialled')] = carrier.asked.INVITE;
+    expect(invite.uri).toMatch(/^sip:98495320\d+@/);
+    expect(invite.headers.get('From')).toContain('<sip:84950000001@');
+    expect(invite.headers.get('P-Asserted-Identity')).toContain(`<sip:8${scene.callerNumber.slice(2)}@`);
+    expect(invite.headers.get('Diversion')).toContain(`<sip:8${scene.trackingNumber.slice(2)}@${addresses.policy}>`);
+    expect(invite.body).toMatch(/^m=audio \d+ RTP\/AVP 0( 101)?\r$/m);
+  });
+
+  test('a carrier that is silent is not dialled; its going and coming is told', async () => {
+    const scene = scenes.health;
+    const trunk = trunkOf(scene);
+    await until('it is told down', () => told(trunk).length === 1);
+    expectPlayed(await (await scene.caller('caller-is-refused', { values: { STATUS: '480' } })).done);
+    const call = await expectLost(scene, { lossReason: 'unreachable', legs: ['unreachable'] });
+    expect(call.legs[0]).toMatchObject({ sip: null });
+    const carrier = await Carrier.open(addresses.watched);
+    await until('it is told up', () => told(trunk).length === 2);
+    carrier.options = 'silent';
+    await until('it is told down again', () => told(trunk).length === 3);
+    expect(told(trunk)).toEqual(['trunk.down options', 'trunk.up options', 'trunk.down options']);
+    expect(carrier.asked.INVITE).toHaveLength(0);
+    const metrics = await (await fetch(`${stage.gateway.url}/metrics`)).text();
+    expect(metrics).toContain(`calltrack_trunk_up{trunk="${trunk}"} 0`);
+    expect(metrics).toContain('calltrack_trunk_up{trunk="carrier"} 1');
+  });
+
+  test('a drained trunk brings no new calls, and keeps those it has', async () => {
+    const scene = scenes.drained;
+    const other = stage.addresses.carrier();
+    const business = await scene.business('business-answers');
+    const caller = await scene.caller('caller-hangs-up', { values: { TALK: 3000 } });
+    await stage.receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call));
+    await api('trunks/carrier/drain', { method: 'PUT', body: '{"draining": true}' });
+    const refused = await ask('INVITE', other);
+    expect(refused).toMatch(/^SIP\/2\.0 503 /);
+    expect(headerValue(refused, 'Retry-After')).toBe('5');
+    expect(await ask('OPTIONS', other)).toMatch(/^SIP\/2\.0 503 /);
+    expect(await ask('OPTIONS', stage.addresses.stranger())).toMatch(/^SIP\/2\.0 403 /);
+    expectPlayed(...(await Promise.all([caller.done, business.done])));
+    await expectTalk(stage, scene, { endedBy: 'caller' });
+    await api('trunks/carrier/drain', { method: 'PUT', body: '{"draining": false}' });
+    expect(await ask('OPTIONS', other)).toMatch(/^SIP\/2\.0 200 /);
+    await until('both are told', () => told('carrier').length === 2);
+    expect(told('carrier')).toEqual(['trunk.down drain', 'trunk.up drain']);
+  });
+
+  test('one channel for both directions together: the second call is lost, and it is said for what', async () => {
+    const scene = scenes.narrow;
+    const business = await scene.business('business-answers');
+    const first = await scene.caller('caller-hangs-up', { values: { TALK: 3000 } });
+    await stage.receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call));
+    const second = await scene.caller('caller-is-refused', { port: 5062, values: { STATUS: '486' } });
+    expectPlayed(...(await Promise.all([second.done, first.done, business.done])));
+    const lost = (await scene.events(2)).find(({ type }) => type === 'call.missed')?.data.call;
+    expect(lost).toMatchObject({ trunk: 'narrow', lossReason: 'trunk_capacity' });
+    expect(lost?.tags).toMatchObject([{ name: 'callback' }]);
+  });
+
+  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+});
