@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { createApp } from './app.js';
+import { createApp, type App } from './app.js';
 import { ConfigError, formatIssue } from './config/errors.js';
 import { loadConfig } from './config/load.js';
 import { redact } from './config/redact.js';
@@ -8,6 +8,7 @@ import { logLibraryChatter } from './observability/library-chatter.js';
 import { createLogger } from './observability/logger.js';
 
 /** Entry: configuration, the app, signals. SIGTERM drains, SIGINT (or a second signal) stops at once. */
+const EXIT_NOT_STARTED = 1;
 const EXIT_BAD_CONFIG = 2;
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: 'config/gateway.yaml' } } });
@@ -20,8 +21,19 @@ const config = await loadConfig(values.config).catch((error: unknown) => {
 const logger = createLogger({ ...config.log, gateway: config.gateway.id });
 logLibraryChatter(logger);
 logger.info({ config: redact(config) }, 'configuration');
-const app = await createApp(config, logger);
-await app.start();
+const app = await startApp();
+
+async function startApp(): Promise<App> {
+  try {
+    const created = await createApp(config, logger);
+    await created.start();
+    return created;
+  } catch (error) {
+    // A port that is taken, a folder that is not ours: said in one line, not by a stack trace.
+    logger.fatal({ err: error }, 'gateway did not start');
+    process.exit(EXIT_NOT_STARTED);
+  }
+}
 
 // Checked as a whole first: a wrong file changes nothing and says why.
 process.on('SIGHUP', () => {

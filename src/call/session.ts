@@ -243,10 +243,13 @@ export class CallSession {
         break;
       case 'hangup':
         this.#liveMediaChannels.delete(event.channelId);
+        // RECORD_STOP comes before the channel's end: after that there is none to wait for.
+        if (event.leg === 'caller') this.#recordingStopped = true;
         this.#mediaHungUp(event.cause);
         break;
       case 'lost':
         this.#liveMediaChannels.clear();
+        this.#recordingStopped = true;
         this.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
         break;
       case 'bridged':
@@ -362,7 +365,7 @@ export class CallSession {
   async #settleRecording(): Promise<void> {
     const { call } = this;
     if (call.answeredAt === null) return;
-    if (call.recording.status === 'recording') await this.#recordingHasStopped();
+    if (this.recordingWanted) await this.#recordingHasStopped();
     call.recording = await this.deps.recordings.settle(call, this.recordingWanted);
     this.deps.metrics.recording(call.recording.status);
     this.record(recordingEvent(call.recording.status));

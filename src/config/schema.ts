@@ -265,9 +265,6 @@ const site = z.strictObject({
   timezone: z.string().refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"').default('UTC'),
   defaultRoute: id,
   webhooks: z.array(id).default([]),
-  attribution: z
-    .strictObject({ graceSeconds: z.int().min(0).default(900), returningDays: z.int().min(0).default(30) })
-    .prefault({}),
 });
 
 const number = z.strictObject({

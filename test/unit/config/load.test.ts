@@ -163,7 +163,7 @@ destinations:
 routes:
   - { id: divan, steps: [{ dial: [], when: never, for: 0s }], maxDuration: 99d }
 sites:
-  - { id: divan, timezone: Moscow, attribution: { graceSeconds: "1" } }
+  - { id: divan, timezone: Moscow }
 webhooks:
   - { id: crm, url: "ftp://x", secret: short }
 access: { keys: [{ name: crm, hash: abc, scopes: [all] }] }
@@ -189,7 +189,6 @@ __proto__: 1
       '13:63 routes[0].maxDuration: must be at most 24h',
       '15:5 sites[0].defaultRoute: is missing; must be a text',
       '15:18 sites[0].timezone: must be an IANA time zone',
-      '15:51 sites[0].attribution.graceSeconds: must be a number',
       '17:16 webhooks[0].url: must be a URL with http:// or https://',
       '17:32 webhooks[0].secret: must be at least 24 characters long',
       '18:31 access.keys[0].hash: must be SHA-256 of the key in hex',
