@@ -28,7 +28,8 @@ if (options.help) {
 }
 
 const checks = new Checks();
-let reports: CallReport[] = [];
+const reports: CallReport[] = [];
+let playing = true;
 let ending = false;
 const interrupted = new Promise<void>((resolve) => {
   const end = (): void => {
@@ -57,10 +58,12 @@ const wrong = failed === 0 ? 'all right.' : `${failed} WRONG:\n  ${checks.failed
 say(`${early}${reports.length} calls, ${checks.passed + failed} checks, ${wrong}`);
 const ok = failed === 0 && (done || !options.exit);
 if (options.exit) {
-  const files = reports.map((report) => ({
-    ...report,
-    recording: report.recording && { ...report.recording, file: shortPath(report.recording.file) },
-  }));
+  const files = reports
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .map((report) => ({
+      ...report,
+      recording: report.recording && { ...report.recording, file: shortPath(report.recording.file) },
+    }));
   say(JSON.stringify({ ok, calls: files, checks: { passed: checks.passed, failed: checks.failed } }));
 }
 process.exit(ok ? 0 : 1);
@@ -76,7 +79,8 @@ async function run(world: World): Promise<void> {
 
 async function show(world: World): Promise<void> {
   tellAsItHappens(world);
-  reports = await playScenes(world, checks);
+  await playScenes(world, checks, reports);
+  playing = false;
   await checkWhatIsLeft(world);
   if (options.exit) return;
   await tellHowToCall(world);
@@ -112,7 +116,7 @@ function tellAsItHappens(world: World): void {
   phones.events.onEach((event) => tellPhone(byCaller.get(event.callerNumber) ?? 'yours', event));
   receiver.received.onEach((received) => {
     const { call } = received.event.data;
-    const shown = reports.length === 0 ? byNumber.get(call.trackingNumber) : undefined;
+    const shown = playing ? byNumber.get(call.trackingNumber) : undefined;
     tellWebhook(shown ?? 'yours', received);
     if (options.bodies) tellBody(received);
     if (shown === undefined && receiver.isSettled(call.id)) inBackground(tellOwnCall(world, call));

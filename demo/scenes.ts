@@ -47,14 +47,13 @@ const leg = (target: string, result: LegResult): Expected['legs'][number] => ({
 });
 const ANSWERED = ['call.ringing', 'call.answered', 'call.completed', 'recording.ready'];
 
-/** The calls of the demo, in order. Rejects where one does not get as far as it should. */
-export async function playScenes(world: World, checks: Checks): Promise<CallReport[]> {
+/** Plays the calls of the demo and reports each as it ends. Rejects where one does not get as far as it should. */
+export async function playScenes(world: World, checks: Checks, reports: CallReport[]): Promise<void> {
   headline('Call 1: an ad is clicked, a number is lent, the visitor calls');
-  const first = await attributedCall(world, checks);
+  reports.push(await attributedCall(world, checks));
   headline('Calls 2 to 4: the business number has one channel; three people call');
-  const others = await fullHouse(world, checks);
+  for await (const report of fullHouse(world, checks)) reports.push(report);
   tellOneBody(world);
-  return [first, ...others];
 }
 
 async function attributedCall(world: World, checks: Checks): Promise<CallReport> {
@@ -74,7 +73,7 @@ async function attributedCall(world: World, checks: Checks): Promise<CallReport>
   });
 }
 
-async function fullHouse(world: World, checks: Checks): Promise<CallReport[]> {
+async function* fullHouse(world: World, checks: Checks): AsyncGenerator<CallReport> {
   const { phones } = world;
   dial(world, BILLBOARD);
   await phones.until('caller', BILLBOARD.callerNumber, 'answered');
@@ -87,7 +86,7 @@ async function fullHouse(world: World, checks: Checks): Promise<CallReport[]> {
 
   await lend(world, VERA);
   dial(world, VERA);
-  const lost = await report(world, checks, VERA, {
+  yield await report(world, checks, VERA, {
     types: ['call.received', 'call.overflowed', 'call.missed'],
     verdict: 'exact',
     legs: [leg(OFFICE, 'no_channel'), leg(LINE, 'no_channel')],
@@ -99,7 +98,7 @@ async function fullHouse(world: World, checks: Checks): Promise<CallReport[]> {
   say('\n    Now the business ends call 3, and the caller ends call 2.\n');
   await pause(SHORT_TALK_MS);
   phones.hangUp(LINE, BORIS.callerNumber);
-  const rerouted = await report(world, checks, BORIS, {
+  yield await report(world, checks, BORIS, {
     types: ['call.received', 'call.overflowed', ...ANSWERED],
     verdict: 'exact',
     legs: [leg(OFFICE, 'no_channel'), leg(LINE, 'answered')],
@@ -109,7 +108,7 @@ async function fullHouse(world: World, checks: Checks): Promise<CallReport[]> {
   });
 
   phones.hangUp('caller', BILLBOARD.callerNumber);
-  const holder = await report(world, checks, BILLBOARD, {
+  yield await report(world, checks, BILLBOARD, {
     types: ['call.received', ...ANSWERED],
     verdict: 'static',
     legs: [leg(OFFICE, 'answered')],
@@ -117,7 +116,6 @@ async function fullHouse(world: World, checks: Checks): Promise<CallReport[]> {
     tags: [],
     end: { talkWith: OFFICE, endedBy: 'caller' },
   });
-  return [holder, rerouted, lost];
 }
 
 async function lend(world: World, cast: CastCall): Promise<void> {
