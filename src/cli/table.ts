@@ -2,7 +2,9 @@
 export function table(header: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
   const cells = rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))));
   const widths = header.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)));
-  const numeric = header.map((_title, i) => rows.length > 0 && rows.every((row) => isNumber(row[i])));
+  const numeric = header.map(
+    (_title, i) => rows.some((row) => typeof row[i] === 'number') && rows.every((row) => isNumber(row[i])),
+  );
   const line = (row: readonly string[]) =>
     row
       .map((cell, i) => (numeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))

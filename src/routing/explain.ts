@@ -196,10 +196,9 @@ function sentenceOf(steps: readonly ExplainedStep[]): string {
   if (!at) return `${prefix}nobody can be rung now: the call is lost.`;
   if (at.announce !== null) return `${prefix}step ${at.n} plays its announcement and the call is refused.`;
   const ringing = at.targets.filter(({ would }) => would === 'rings').map(({ id }) => id);
-  const together = at.strategy === 'all-at-once' && ringing.length > 1;
   const who = at.strategy === 'in-order' ? ringing.slice(0, 1) : ringing;
-  const how = together ? 'all at once' : at.strategy === 'in-order' ? '' : `by ${at.strategy}`;
-  return `${prefix}step ${at.n} rings ${who.join(', ')}${how ? ` ${how}` : ''} for ${at.forSeconds} s.`;
+  const how = who.length < 2 ? '' : at.strategy === 'all-at-once' ? ' all at once' : ` by ${at.strategy}`;
+  return `${prefix}step ${at.n} rings ${who.join(', ')}${how} for ${at.forSeconds} s.`;
 }
 
 const rings = (targets: readonly ExplainedTarget[]): boolean => targets.some(({ would }) => would === 'rings');

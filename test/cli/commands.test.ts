@@ -1,0 +1,306 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Command, Terminal, Values } from '../../src/cli/command.js';
+import { callShow } from '../../src/cli/commands/call-show.js';
+import { callsTail } from '../../src/cli/commands/calls-tail.js';
+import { channels } from '../../src/cli/commands/channels.js';
+import { lines } from '../../src/cli/commands/lines.js';
+import { routeExplain } from '../../src/cli/commands/route-explain.js';
+import { trunks } from '../../src/cli/commands/trunks.js';
+import { timelineOf } from '../../src/cli/timeline.js';
+import { exampleCall } from '../redis/examples.js';
+
+const TRUNK = {
+  id: 'carrier-a',
+  up: true,
+  draining: false,
+  down: [] as unknown[],
+  gateways: [
+    {
+      uri: 'sip:sip.carrier.example',
+      priority: 1,
+      weight: 1,
+      state: 'up',
+      since: null,
+      lastStatus: 200,
+      heldUntil: null,
+      share: 1,
+    },
+  ],
+  registration: null,
+  lastCallAt: null,
+  limits: [
+    { kind: 'trunk-in', channels: { inUse: 3, limit: 30, peakToday: 7 } },
+    { kind: 'trunk-out', channels: { inUse: 1, limit: null, peakToday: 2 } },
+  ],
+};
+const LINE = {
+  id: 'sales-2',
+  uri: null,
+  state: 'registered',
+  registrations: { contacts: 2, unreachable: 1, userAgents: ['Phone 1.0'], expiresAt: '2026-11-21T11:00:00.000Z' },
+  kind: 'line',
+  channels: { inUse: 1, limit: 1, peakToday: 1 },
+};
+const DESTINATION = {
+  id: 'office',
+  number: '+74951230000',
+  trunk: 'carrier-a',
+  trunkUp: true,
+  kind: 'destination',
+  channels: { inUse: 2, limit: 4, peakToday: 4 },
+};
+const CALL = exampleCall({
+  id: 'call-1',
+  startedAt: '2026-11-21T10:12:00.000Z',
+  ringingAt: '2026-11-21T10:12:00.400Z',
+  answeredAt: '2026-11-21T10:12:05.000Z',
+  endedAt: '2026-11-21T10:13:05.000Z',
+  disposition: 'answered',
+  ended: { by: 'caller', reason: 'normal', sip: 200 },
+  overflow: { from: 'office', reason: 'no_free_channel' },
+  legs: [
+    {
+      n: 1,
+      kind: 'destination',
+      target: 'office',
+      step: 1,
+      via: null,
+      startedAt: '2026-11-21T10:12:00.011Z',
+      ringingAt: null,
+      answeredAt: null,
+      endedAt: '2026-11-21T10:12:00.011Z',
+      result: 'no_channel',
+      sip: null,
+      q850: null,
+      channelsInUse: 4,
+      channelLimit: 4,
+    },
+    {
+      n: 2,
+      kind: 'line',
+      target: 'sales-2',
+      step: 2,
+      via: null,
+      startedAt: '2026-11-21T10:12:00.015Z',
+      ringingAt: '2026-11-21T10:12:00.390Z',
+      answeredAt: '2026-11-21T10:12:04.980Z',
+      endedAt: '2026-11-21T10:13:05.000Z',
+      result: 'answered',
+      sip: 200,
+      q850: null,
+      channelsInUse: 1,
+      channelLimit: 1,
+    },
+  ],
+});
+
+/** A gateway of canned answers; each path as often as it is asked, lists in turn. */
+async function gatewayOf(answers: Record<string, unknown>) {
+  const asked: string[] = [];
+  const server = createServer((req, res) => {
+    asked.push(`${req.method} ${req.url} ${req.headers.authorization}`);
+    const path = req.url?.split('?')[0] ?? '';
+    const answer = typeof answers[path] === 'function' ? (answers[path] as () => unknown)() : answers[path];
+    res.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    res.end(JSON.stringify(answer ?? { code: 'GW_ERR_NOT_FOUND', detail: 'there is none' }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+class Screen implements Terminal {
+  readonly lines: string[] = [];
+  readonly errors: string[] = [];
+  readonly tty = false;
+  readonly #stop = new AbortController();
+  constructor(readonly env: Record<string, string> = {}) {}
+  get interrupted(): AbortSignal {
+    return this.#stop.signal;
+  }
+  interrupt(): void {
+    this.#stop.abort();
+  }
+  out(text: string): void {
+    this.lines.push(text);
+  }
+  err(text: string): void {
+    this.errors.push(text);
+  }
+}
+
+async function run(
+  command: Command,
+  answers: Record<string, unknown>,
+  values: Values = {},
+  positionals: string[] = [],
+) {
+  const gateway = await gatewayOf(answers);
+  const screen = new Screen({ CALLTRACK_URL: gateway.url, CALLTRACK_KEY: 'secret' });
+  const status = await command.run(values, positionals, screen);
+  return { status, out: screen.lines.join('\n'), errors: screen.errors, asked: gateway.asked };
+}
+
+describe('trunks', () => {
+  it('are a table, with the key in the header', async () => {
+    const { status, out, asked } = await run(trunks, { '/v1/trunks': { trunks: [TRUNK] } });
+    expect(asked).toEqual(['GET /v1/trunks Bearer secret']);
+    expect(status).toBe(0);
+    expect(out).toBe(
+      'TRUNK      STATE  IN    OUT  BOTH  GATEWAYS                REGISTRATION\n' +
+        'carrier-a  up     3/30  1/-  -     sip.carrier.example up  -',
+    );
+  });
+
+  it('end with 1 where one is down, but not where it drains on request', async () => {
+    const down = { ...TRUNK, up: false, down: [{ reason: 'options', since: '2026-11-21T10:00:00Z' }] };
+    expect((await run(trunks, { '/v1/trunks': { trunks: [TRUNK, down] } })).status).toBe(1);
+    const drains = { ...TRUNK, up: false, draining: true, down: [{ reason: 'drain', since: '2026-11-21T10:00:00Z' }] };
+    const { status, out } = await run(trunks, { '/v1/trunks': { trunks: [drains] } });
+    expect(status).toBe(0);
+    expect(out).toContain('draining');
+  });
+
+  it('are drained and put back', async () => {
+    const answers = { '/v1/trunks/carrier-a/drain': { id: 'carrier-a', draining: true } };
+    const { out, asked } = await run(trunks, answers, {}, ['drain', 'carrier-a']);
+    expect(out).toBe('carrier-a drains: no new calls, those in progress go on');
+    expect(asked).toEqual(['PUT /v1/trunks/carrier-a/drain Bearer secret']);
+    await expect(run(trunks, {}, {}, ['drain'])).rejects.toMatchObject({ name: 'UsageError' });
+    await expect(run(trunks, {}, {}, ['drain', 'x'])).rejects.toMatchObject({ name: 'CommandError' });
+  });
+});
+
+describe('lines', () => {
+  it('tell who is registered, and end with 1 where nobody is', async () => {
+    const { status, out } = await run(lines, { '/v1/lines': { lines: [LINE] } });
+    expect(status).toBe(0);
+    expect(out).toContain('2 phones, 1 silent (Phone 1.0)');
+    expect((await run(lines, { '/v1/lines': { lines: [{ ...LINE, state: 'unregistered' }] } })).status).toBe(1);
+    const json = await run(lines, { '/v1/lines': { lines: [LINE] } }, { json: true });
+    expect(JSON.parse(json.out)).toEqual({ lines: [LINE] });
+  });
+});
+
+const ALL = {
+  '/v1/trunks': { trunks: [TRUNK] },
+  '/v1/destinations': { destinations: [DESTINATION] },
+  '/v1/lines': { lines: [LINE] },
+};
+
+describe('channels', () => {
+  it('are every limit with its use', async () => {
+    const { out } = await run(channels, ALL);
+    expect(out.split('\n')).toEqual([
+      'KIND         ID         IN USE  LIMIT  PEAK TODAY',
+      'trunk-in     carrier-a       3     30           7  ##..................',
+      'trunk-out    carrier-a       1      -           2',
+      'destination  office          2      4           4  ##########..........',
+      'line         sales-2         1      1           1  #################### FULL',
+    ]);
+  });
+
+  it('are shown again until Ctrl-C', async () => {
+    const gateway = await gatewayOf(ALL);
+    const screen = new Screen({ CALLTRACK_URL: gateway.url });
+    const running = channels.run({ watch: true, json: true }, [], screen);
+    await expect.poll(() => screen.lines.length).toBeGreaterThan(0);
+    screen.interrupt();
+    expect(await running).toBe(0);
+    expect(JSON.parse(screen.lines[0] ?? '')).toMatchObject({ channels: [{ id: 'carrier-a' }, {}, {}, {}] });
+  });
+});
+
+describe('calls tail', () => {
+  it('follows the feed from cursor to cursor until Ctrl-C', async () => {
+    const event = (type: string, call: unknown) => ({
+      id: 'evt_1',
+      type,
+      timestamp: '2026-11-21T10:12:00.100Z',
+      data: { call },
+    });
+    const pages = [
+      {
+        events: [event('call.received', CALL), { ...event('trunk.down', undefined), data: { trunk: 'carrier-a' } }],
+        next: '1-0',
+      },
+      { events: [event('call.overflowed', CALL), event('call.received', { ...CALL, site: 'other' })], next: '2-0' },
+    ];
+    const gateway = await gatewayOf({ '/v1/events': () => pages.shift() ?? { events: [], next: '2-0' } });
+    const screen = new Screen({ CALLTRACK_URL: gateway.url });
+    const running = callsTail.run({ since: '2026-11-21T10:00:00Z', site: 'divan' }, [], screen);
+    await expect.poll(() => screen.lines.length, { timeout: 10_000 }).toBe(2);
+    screen.interrupt();
+    expect(await running).toBe(0);
+    expect(screen.lines).toEqual([
+      '10:12:00.100  call.received               call-1  +79160000001 > +74951111111  divan by carrier-a',
+      '10:12:00.100  call.overflowed             call-1  +79160000001 > +74951111111  from office (no_free_channel)',
+    ]);
+    expect(gateway.asked[0]).toContain('/v1/events?limit=200&since=2026-11-21T10%3A00%3A00.000Z');
+    expect(gateway.asked[1]).toContain('after=1-0');
+  });
+
+  it('goes on while the gateway restarts, and ends where it is refused', async () => {
+    const screen = new Screen({ CALLTRACK_URL: 'http://127.0.0.1:9' });
+    const running = callsTail.run({}, [], screen);
+    await expect.poll(() => screen.errors.length).toBeGreaterThan(0);
+    screen.interrupt();
+    expect(await running).toBe(0);
+    await expect(run(callsTail, {})).rejects.toMatchObject({ name: 'CommandError' });
+    await expect(run(callsTail, {}, { since: 'now' })).rejects.toMatchObject({ name: 'UsageError' });
+  });
+});
+
+describe('call show', () => {
+  it('is every moment of the call in milliseconds', async () => {
+    const { status, out } = await run(callShow, { '/v1/calls/call-1': CALL }, {}, ['call-1']);
+    expect(status).toBe(0);
+    expect(out).toContain('overflow    from office: no_free_channel');
+    expect(timelineOf(CALL).map(({ offsetMs, what }) => `${offsetMs} ${what}`)).toEqual([
+      '0 INVITE from carrier-a for +74951111111',
+      '11 leg 1 (step 1, office) not dialled: no free channel, 4/4 channels',
+      '15 leg 2 (step 2, sales-2) dialled, 1/1 channels',
+      '390 leg 2 (step 2, sales-2) rings',
+      '400 the caller hears ringing',
+      '4980 leg 2 (step 2, sales-2) answers',
+      '5000 the caller is answered',
+      '65000 leg 2 (step 2, sales-2) over: answered (SIP 200)',
+      '65000 answered, by the caller: normal',
+    ]);
+    await expect(run(callShow, {}, {}, ['nobody'])).rejects.toThrow('answers 404 GW_ERR_NOT_FOUND: there is none');
+    await expect(run(callShow, {})).rejects.toMatchObject({ name: 'UsageError' });
+  });
+});
+
+describe('route explain', () => {
+  it('asks the gateway, and ends with 1 where the call would be lost', async () => {
+    const lost = {
+      number: '+74951111111',
+      at: '2026-11-21T10:00:00.000Z',
+      site: null,
+      timeZone: null,
+      route: null,
+      routeSeconds: null,
+      steps: [],
+      sentence: 'No.',
+    };
+    const { status, out, asked } = await run(
+      routeExplain,
+      { '/v1/routes/explain': lost },
+      { number: '+7 (495) 111-11-11', at: '2026-11-21T13:00:00+03:00' },
+    );
+    expect(asked[0]).toContain('number=%2B74951111111&at=2026-11-21T10%3A00%3A00.000Z');
+    expect({ status, last: out.split('\n').at(-1) }).toEqual({ status: 1, last: 'No.' });
+    await expect(run(routeExplain, {}, { number: '8495' })).rejects.toMatchObject({ name: 'UsageError' });
+    await expect(run(routeExplain, {}, { number: '+74951111111', at: 'noon' })).rejects.toMatchObject({
+      name: 'UsageError',
+    });
+  });
+});

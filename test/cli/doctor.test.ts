@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import type { Terminal } from '../../src/cli/command.js';
+import { doctor } from '../../src/cli/commands/doctor.js';
+import { checkPasswords, judgeSpace } from '../../src/cli/doctor/local.js';
+import { judgeRedis } from '../../src/cli/doctor/redis.js';
+import { configSchema } from '../../src/config/schema.js';
+import { AddressBlock } from '../support/addresses.js';
+import type { Engines } from '../support/engines.js';
+import { OwnRedis } from '../support/redis-server.js';
+import { startSandboxEngines } from '../support/sandbox-engines.js';
+
+const BASE = {
+  trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+  routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
+  sites: [{ id: 'site', defaultRoute: 'none' }],
+};
+
+let engines: Engines;
+let redis: OwnRedis;
+let folder: string;
+let addresses: AddressBlock;
+
+beforeAll(async () => {
+  addresses = await AddressBlock.claim();
+  [engines, redis, folder] = await Promise.all([
+    startSandboxEngines({ address: addresses.engines }),
+    OwnRedis.start(),
+    mkdtemp(join(tmpdir(), 'calltrack-doctor-')),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([engines.stop(), redis.remove(), rm(folder, { recursive: true, force: true })]);
+  addresses.release();
+});
+
+interface Finding {
+  what: string;
+  result: string;
+  detail: string;
+}
+
+async function examine(change: Record<string, unknown> = {}) {
+  const { drachtio, freeswitch } = engines;
+  const config = {
+    ...BASE,
+    http: { host: addresses.engines, port: 8080 },
+    redis: { url: redis.url },
+    engines: { mode: 'real', drachtio, freeswitch: [freeswitch] },
+    recordings: { directory: folder, spool: folder },
+    ...change,
+  };
+  const file = join(folder, 'gateway.yaml');
+  await writeFile(file, stringify(config));
+  const lines: string[] = [];
+  const terminal: Terminal = {
+    out: (text) => lines.push(text),
+    err: (text) => lines.push(text),
+    tty: false,
+    env: {},
+    interrupted: new AbortController().signal,
+  };
+  const status = await doctor.run({ config: file, json: true }, [], terminal);
+  const { findings } = JSON.parse(lines[0] ?? '') as { findings: Finding[] };
+  return { status, of: (start: string) => findings.find(({ what }) => what.startsWith(start)), findings };
+}
+
+describe('doctor', () => {
+  it('finds engines that take our secrets, Redis and its settings, folders and the clock', async () => {
+    const { status, of, findings } = await examine();
+    expect(findings.filter(({ result }) => result === 'fail')).toEqual([]);
+    expect(status).toBe(0);
+    expect(of('drachtio')).toMatchObject({ result: 'ok', detail: 'reachable, secret accepted' });
+    expect(of('freeswitch')).toMatchObject({ result: 'ok', detail: 'reachable, password accepted' });
+    expect(of('SIP')?.detail).toMatch(/OPTIONS/);
+    expect(of('redis 127')).toMatchObject({ result: 'ok', detail: expect.stringContaining('version') as string });
+    expect(of('redis appendonly')).toMatchObject({ result: 'warn' });
+    expect(of('redis maxmemory-policy')).toMatchObject({ result: 'ok' });
+    expect(of('clock')).toMatchObject({ result: 'ok' });
+    expect(of('spool')?.detail).toContain('GB free');
+    expect(of('HTTP')).toMatchObject({ result: 'warn', detail: 'free: the gateway is not running' });
+  });
+
+  it('says what is wrong, and ends with 1', async () => {
+    const { drachtio, freeswitch } = engines;
+    const { status, of } = await examine({
+      redis: { url: 'redis://127.0.0.1:9/0' },
+      engines: {
+        mode: 'real',
+        drachtio: { ...drachtio, secret: 'wrong' },
+        freeswitch: [{ ...freeswitch, secret: 'ClueCon' }],
+      },
+      recordings: { directory: join(folder, 'missing'), spool: folder },
+    });
+    expect(status).toBe(1);
+    expect(of('drachtio')).toMatchObject({
+      result: 'fail',
+      detail: expect.stringContaining('secret refused') as string,
+    });
+    expect(of('freeswitch')).toMatchObject({
+      result: 'fail',
+      detail: expect.stringContaining('password refused') as string,
+    });
+    expect(of('redis')).toMatchObject({ result: 'fail', detail: expect.stringContaining('not reachable') as string });
+    expect(of('recordings')).toMatchObject({ result: 'fail', detail: 'does not exist' });
+    expect(of('password engines.freeswitch')).toMatchObject({ result: 'fail', detail: 'is a well-known default' });
+  });
+
+  it('ends with 2 on a wrong configuration', async () => {
+    const { status, findings } = await examine({ routes: [] });
+    expect(status).toBe(2);
+    expect(findings.every(({ result }) => result === 'fail')).toBe(true);
+  });
+});
+
+describe('what doctor thinks', () => {
+  const facts = { version: '7.0.15', appendOnly: 'yes', maxMemoryPolicy: 'noeviction', skewMs: 3 };
+  it.for([
+    [{}, 'ok ok ok ok'],
+    [{ version: '6.0.16' }, 'fail ok ok ok'],
+    [{ version: '6.2.0' }, 'ok ok ok ok'],
+    [{ version: '8.2.1' }, 'ok ok ok ok'],
+    [{ appendOnly: 'no', maxMemoryPolicy: 'allkeys-lru' }, 'ok warn warn ok'],
+    [{ appendOnly: null, maxMemoryPolicy: null }, 'ok warn warn ok'],
+    [{ skewMs: -800 }, 'ok ok ok warn'],
+    [{ skewMs: 9000 }, 'ok ok ok fail'],
+  ] as const)('of a Redis with %o', ([change, results]) => {
+    expect(
+      judgeRedis('redis', { ...facts, ...change })
+        .map(({ result }) => result)
+        .join(' '),
+    ).toBe(results);
+  });
+
+  it.for([
+    [1e8, 'fail'],
+    [5e9, 'warn'],
+    [5e10, 'ok'],
+  ] as const)('of %s bytes free', ([bytes, result]) => {
+    expect(judgeSpace('spool', bytes).result).toBe(result);
+  });
+
+  it('of passwords, without telling them', () => {
+    const config = configSchema.parse({
+      ...BASE,
+      redis: { url: 'redis://:admin@127.0.0.1:6379' },
+      engines: { drachtio: { secret: 'cymru' }, freeswitch: [{ secret: 'JambonzR0ck$' }] },
+      lines: [{ id: 'sales-1', register: { username: 'sales-1', password: 'short' } }],
+    });
+    const findings = checkPasswords(config);
+    expect(findings.map(({ what, result }) => `${result} ${what}`)).toEqual([
+      'fail password engines.drachtio.secret',
+      'fail password engines.freeswitch[0].secret',
+      'warn password lines sales-1 register',
+      'fail password redis.url',
+    ]);
+    expect(JSON.stringify(findings)).not.toMatch(/cymru|Jambonz|short"|"admin/);
+    expect(checkPasswords(configSchema.parse(BASE))).toMatchObject([{ result: 'ok' }]);
+  });
+});
