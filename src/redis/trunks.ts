@@ -21,12 +21,14 @@ export class RedisTrunks {
   /**
    * @param gateway the configured id: a restarted gateway takes its own former word back
    * @param onQueued deliveries were queued for these endpoints
+   * @param wordLifeMs for tests
    */
   constructor(
     private readonly link: RedisLink,
     private readonly keys: Keys,
     private readonly gateway: string,
     private readonly onQueued: (endpoints: string[]) => void,
+    private readonly wordLifeMs: number = WORD_LIFE_MS,
   ) {}
 
   /** One exchange. Rejects with GW_ERR_REDIS_AWAY. */
@@ -67,7 +69,7 @@ export class RedisTrunks {
       args: [
         this.gateway,
         down ? 'down' : 'up',
-        WORD_LIFE_MS,
+        this.wordLifeMs,
         this.keys.outboxPrefix(),
         `about:trunk:${trunk}`,
         id,

@@ -10,19 +10,21 @@ import { AddressBlock } from '../support/addresses.js';
 import { Carrier, type CarrierOptions } from '../support/carrier.js';
 import { openRedis } from '../support/redis.js';
 import { sipServerKinds, startSipServer } from '../support/sip-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 const logger = pino({ level: 'silent' });
 const HEALTH = { options: '100ms', down: 2, up: 2, ramp: '1s' };
 const ACCOUNT = { username: 'calltrack', password: 'a password' };
 
-/** drachtio, a Redis, and as many gateways as are asked for, all watching the same trunks. */
+/** drachtio behind a wire that may be cut, a Redis, and as many gateways as are asked for, all watching the same trunks. */
 async function open(kind: 'sandbox' | 'real') {
   const addresses = await AddressBlock.claim();
   const server = await startSipServer(kind, addresses.engines);
   const redis = await openRedis();
+  const wire = await TcpProxy.open(server.admin);
   const side = new DrachtioSipSide(
-    { ...server.admin, logger },
+    { ...server.admin, host: wire.host, port: wire.port, logger },
     {
       onInvite: (invite) => invite.refuse(404),
       optionsStatus: () => 200,
@@ -34,6 +36,7 @@ async function open(kind: 'sandbox' | 'real') {
   onTestFinished(async () => {
     await Promise.all(running.map((trunks) => trunks.stop()));
     side.stop();
+    wire.close();
     await server.stop();
     addresses.release();
   });
@@ -64,7 +67,7 @@ async function open(kind: 'sandbox' | 'real') {
       return `${event.type.replace('trunk.', '')} ${event.data.reason}`;
     });
   };
-  return { addresses, server, side, gateway, carrier, told };
+  return { addresses, side, wire, gateway, carrier, told };
 }
 
 const listed = (...carriers: Carrier[]): CarrierGateway[] =>
@@ -223,6 +226,19 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     expect(one.registers).toHaveLength(2); // one challenge, one answer, no storm
     await until('it is told', async () => (await told()).includes('down registration'));
     expect(trunks.list()[0]).toMatchObject({ up: false, down: [{ reason: 'registration' }] });
+  });
+
+  it('registers anew when the link to drachtio is back, and is not down meanwhile', async () => {
+    const { gateway, carrier, wire, side, told } = await open(kind);
+    const one = await carrier({ account: ACCOUNT });
+    const trunks = gateway('gw-1', register(one));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    wire.cut();
+    await until('the link is down', () => !side.up);
+    expect(trunks.list()[0]?.up).toBe(true);
+    wire.join();
+    await until('it is registered again', () => one.registered.length === 2);
+    expect(await told()).toEqual([]);
   });
 
   it('goes on over a reload that does not touch it, and leaves a carrier that is taken out', async () => {

@@ -166,14 +166,19 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   #judge(): void {
     const now = Date.now();
     for (const [id, trunk] of this.#trunks) {
-      const { silence } = trunk.config.inbound ?? {};
-      const quietSince = Math.max(this.#startedAt, this.#heardAt.get(id) ?? 0);
       this.#note(id, 'options', trunk.silentToOptions, now);
       this.#note(id, 'registration', trunk.unregistered, now);
-      this.#note(id, 'silence', silence !== undefined && now - quietSince > silence, now);
+      this.#note(id, 'silence', this.#isSilent(trunk.config, now), now);
       this.#note(id, 'drain', this.#drained.has(id), now);
     }
     inBackground(this.#conditions.flush());
+  }
+
+  /** A gateway that has just started does not know yet; that it has started is no sign of life of the carrier's. */
+  #isSilent({ id, inbound }: TrunkConfig, now: number): boolean | null {
+    if (inbound?.silence === undefined) return false;
+    if (now - (this.#heardAt.get(id) ?? 0) <= inbound.silence) return false;
+    return now - this.#startedAt > inbound.silence ? true : null;
   }
 
   #note(trunk: string, reason: Parameters<TrunkConditions['set']>[1], down: boolean | null, now: number): void {
