@@ -12,6 +12,12 @@ import { cleanHeaderValue, cleanSdp } from './sanitise.js';
  */
 const CANCEL_TIMEOUT_MS = 34_000;
 
+/**
+ * A far end that is there says 100 within 200 ms (RFC 3261 17.2.1). After this, with four repetitions sent, it is taken
+ * for dead and the next address has its turn, instead of after the 32 s of timer B.
+ */
+const NO_REACTION_MS = 5000;
+
 /** One INVITE that we send, from the request to its one outcome. */
 export class SrfOutgoingInvite implements OutgoingInvite {
   readonly outcome: Promise<InviteOutcome>;
@@ -24,7 +30,9 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   #cancelSent = false;
   #request: Srf.SrfRequest | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
   #cancelTimer: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
   readonly #progressListeners: ((status: number, sdp: string) => void)[] = [];
 
   constructor(
@@ -37,13 +45,18 @@ export class SrfOutgoingInvite implements OutgoingInvite {
         if (this.#settled) return;
         this.#settled = true;
         clearTimeout(this.#timer);
+        clearTimeout(this.#silenceTimer);
         resolve(outcome);
       };
     });
     this.gone = new Promise((resolve) => {
       this.#markGone = resolve;
     });
-    this.#timer = setTimeout(() => this.#giveUp(), request.timeoutMs);
+    this.#timer = setTimeout(() => this.#giveUp(408, 'no answer in time'), request.timeoutMs);
+    const { responseTimeoutMs } = request;
+    if (responseTimeoutMs !== undefined)
+      this.#silenceTimer = setTimeout(() => this.#giveUp(null, 'no response'), responseTimeoutMs);
+    this.#silenceTimer = setTimeout(() => this.#noReaction(), NO_REACTION_MS);
     this.#send(request, {});
   }
 
@@ -56,6 +69,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#cancelled = true;
     this.#cancelReason = reason;
     clearTimeout(this.#timer);
+    clearTimeout(this.#silenceTimer);
     this.#cancelTimer = setTimeout(() => {
       this.#settle({ kind: 'cancelled' });
       this.#markGone();
@@ -87,12 +101,15 @@ export class SrfOutgoingInvite implements OutgoingInvite {
         if (this.#cancelled) this.#sendCancel();
       },
       cbProvisional: (response) => {
+        clearTimeout(this.#silenceTimer);
         if (this.#cancelled || response.status === 100) return;
         const sdp = cleanSdp(response.body);
         for (const listener of this.#progressListeners) listener(response.status, sdp);
       },
     };
     this.srf.createUAC(request.uri, options, callbacks, (error, dialog) => {
+      clearTimeout(this.#silenceTimer);
+      clearTimeout(this.#silenceTimer);
       const answer = this.#answerToChallenge(request, authorization, error);
       if (answer) this.#send(request, answer);
       else this.#finished(error, dialog);
@@ -155,12 +172,9 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     });
   }
 
-  #giveUp(): void {
+  #giveUp(status: number | null, reason: string): void {
     this.cancel();
-    this.#settle({
-      kind: 'failed',
-      failure: { status: 408, reason: 'no answer in time', q850: null, retryAfterSeconds: null },
-    });
+    this.#settle({ kind: 'failed', failure: { status, reason, q850: null, retryAfterSeconds: null } });
   }
 
   #sendCancel(): void {
