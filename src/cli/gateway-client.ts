@@ -42,7 +42,7 @@ export class GatewayClient {
         signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), this.terminal.interrupted]),
         ...(body === undefined ? {} : { body }),
       });
-      if (response.ok) return (await response.json());
+      if (response.ok) return await response.json();
     } catch (error) {
       const cause = toError(error).cause;
       throw new GatewayAway(`the gateway at ${this.url} does not answer: ${toError(cause ?? error).message}`);

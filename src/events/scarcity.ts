@@ -48,7 +48,7 @@ export class ScarcityTeller<C extends LevelChange> {
     this.#again.add(resource);
     if (this.#busy.has(resource)) return;
     this.#busy.add(resource);
-    inBackground(this.#tellAll(resource).finally(() => this.#busy.delete(resource)));
+    inBackground(this.#tellAll(resource));
   }
 
   async #tellAll(resource: string): Promise<void> {
@@ -59,6 +59,9 @@ export class ScarcityTeller<C extends LevelChange> {
     } catch (error) {
       // It stays written down: the next look at this limit wakes us again.
       this.logger.warn({ err: toError(error), resource }, 'a change of capacity is not told yet');
+    } finally {
+      // In the same turn as the last look at `#again`: a wake in between would find us busy and be lost.
+      this.#busy.delete(resource);
     }
   }
 

@@ -74,7 +74,8 @@ export class RedisAdmissions implements Admissions {
     const { inbound, callerNumber } = query;
     const { ttlMs } = this.#channels.held;
     const number = this.#numberCall(query.trackingNumber, query.at);
-    const channels = inbound.map((request) => reserveCall(this.#keys, request, ttlMs, this.#hooks.scarcity));
+    const { scarcity } = this.#hooks;
+    const channels = inbound.map((request, i) => reserveCall(this.#keys, request, ttlMs, scarcity, i === 0));
     const histories = callerNumber === null ? [] : [this.#historyCall(query, callerNumber)];
     const [reply, ...rest] = await this.#link.runAll<
       [ScriptCall<NumberReply>, ...ScriptCall<ChannelGrant | CallerHistory>[]]

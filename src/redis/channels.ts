@@ -31,18 +31,24 @@ interface ChannelsHooks {
   scarcity?: ScarcityWatch;
 }
 
-/** Takes one channel; used on its own here and as part of the admission's round trip. */
+/**
+ * Takes one channel; used on its own here and as part of the admission's round trip.
+ *
+ * @param firm false for the wider ones of several limits: a narrower one may still refuse the call, and a channel that
+ *   was held for that millisecond must not count as use, let alone tell that the limit is exhausted
+ */
 export function reserveCall(
   keys: Keys,
   request: ChannelRequest,
   ttlMs: number,
   watch: ScarcityWatch = NOBODY_WATCHES,
+  firm = true,
 ): ScriptCall<ChannelGrant> {
   const { resource, token, limit } = request;
   return {
     script: reserveScript,
     keys: ledgerKeys(keys, resource),
-    args: [keys.channelDays(resource), token, ttlMs, limit ?? -1, watch.high()],
+    args: [keys.channelDays(resource), token, ttlMs, limit ?? -1, watch.high(), firm ? 1 : 0],
     read: (reply) => {
       const [granted, ...rest] = asArray(reply);
       return { granted: granted === 1, inUse: readLedger(resource, rest, watch), limit };
@@ -92,7 +98,7 @@ export class RedisChannels implements Channels {
   /** Each grant tells whether that resource had room; unless all had, none is held after this. */
   async reserve(requests: ChannelRequest[]): Promise<ChannelGrant[]> {
     const results = await this.#settled(
-      requests.map((request) => reserveCall(this.#keys, request, this.held.ttlMs, this.#watch)),
+      requests.map((request, i) => reserveCall(this.#keys, request, this.held.ttlMs, this.#watch, i === 0)),
     );
     const grants = results.filter((result): result is ChannelGrant => !(result instanceof GatewayError));
     if (grants.length < requests.length) {

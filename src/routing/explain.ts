@@ -169,7 +169,9 @@ function judge(
 
 function explainTarget(config: GatewayConfig, id: string, present: PresentState): ExplainedTarget {
   const { kind, limits } = resolveTarget(config, id);
-  const now = limits.map(({ resource, limit }): LimitNow => {
+  // A trunk without a limit of both directions together has nothing to say beside that of its outbound side.
+  const counted = limits.filter(({ resource, limit }) => limit !== null || !resource.startsWith('trunk:'));
+  const now = counted.map(({ resource, limit }): LimitNow => {
     return { resource, inUse: present.inUse ? (present.inUse.get(resource) ?? 0) : null, limit };
   });
   const target = { id, kind, limits: now };

@@ -9,7 +9,6 @@ import type {
   TrunkView,
 } from '../http/ports.js';
 import { systemClock, type Clock } from '../lib/clock.js';
-import { GatewayError } from '../lib/errors.js';
 import type { UseReader } from '../reports/ports.js';
 import { localDay, startOfDay } from '../reports/time-zone.js';
 import { explainRoute, type ExplainedNumber, type Explanation } from '../routing/explain.js';
@@ -114,30 +113,4 @@ const allDown = (gateways: readonly { state: string }[]): boolean =>
 export function configuredNumber({ numbers }: GatewayConfig, number: string): ExplainedNumber | null {
   const found = numbers.find((one) => one.number === number);
   return found ? { ...found, route: found.route ?? null, enabled: true } : null;
-}
-
-/** For as long as nobody watches the carriers: every trunk is taken for up. */
-export function unwatchedTrunks(config: () => GatewayConfig): TrunkStates {
-  return {
-    list: () =>
-      config().trunks.map(({ id, outbound }) => ({
-        id,
-        up: true,
-        draining: false,
-        down: [],
-        gateways: (outbound?.to ?? []).map(({ uri, priority, weight }) => ({
-          uri,
-          priority,
-          weight,
-          state: 'unknown',
-          since: null,
-          lastStatus: null,
-          heldUntil: null,
-          share: 1,
-        })),
-        registration: null,
-        lastCallAt: null,
-      })),
-    setDrain: () => Promise.reject(new GatewayError('GW_ERR_NOT_READY', 'trunks cannot be drained here')),
-  };
 }

@@ -9,8 +9,9 @@ import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
-import { Overview, unwatchedTrunks } from '../../src/trunks/overview.js';
+import { Overview } from '../../src/trunks/overview.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
+import { unwatchedTrunks } from '../support/no-resources.js';
 import { openRedis } from '../support/redis.js';
 
 const config = configSchema.parse({

@@ -52,6 +52,27 @@ describe('use of a limit over time', () => {
     expect(await total('trunk-out:x')).toMatchObject({ attempts: 1, refused: 1 });
   });
 
+  it('does not take for use what a narrower limit refused, and sees what it did not at the next look', async () => {
+    const { channels, peak, raw, keys } = await openUse();
+    const reserve = (token: string) =>
+      channels.reserve([
+        { resource: 'destination:x', token, limit: 1 },
+        { resource: 'trunk-out:x', token, limit: 2 },
+      ]);
+    await reserve('a');
+    await reserve('b');
+    expect(await peak('trunk-out:x')).toBe(1);
+    expect(await raw.llen(keys.channelUntold('trunk-out:x'))).toBe(0);
+    await channels.reserve([{ resource: 'trunk-out:x', token: 'c', limit: 2 }]);
+    expect(await peak('trunk-out:x')).toBe(2);
+    expect(await raw.llen(keys.channelUntold('trunk-out:x'))).toBe(1);
+    await channels.release([{ resource: 'destination:x', token: 'a' }]);
+    await reserve('d');
+    expect(await peak('trunk-out:x')).toBe(2);
+    await channels.renew([{ resource: 'trunk-out:x', token: 'c' }]);
+    expect(await raw.llen(keys.channelUntold('trunk-out:x'))).toBe(1);
+  });
+
   it('sees long calls in every minute, by their renewals', async () => {
     const { channels, peak, raw, keys } = await openUse();
     const held = ['a', 'b'].map((token) => ({ resource: 'line:x', token, limit: 9 }));

@@ -1,6 +1,7 @@
 import type { ReportSource, ResourceReader } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
-import { configSchema } from '../../src/config/schema.js';
+import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
+import type { TrunkStates } from '../../src/trunks/carriers/state.js';
 
 /** For tests of the HTTP interface that are about something else. */
 export const noResources: ResourceReader = {
@@ -25,3 +26,29 @@ const emptyConfig = configSchema.parse({
   routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
   sites: [{ id: 'site', defaultRoute: 'none' }],
 });
+
+/** Every trunk up, and none to be drained. */
+export function unwatchedTrunks(config: () => GatewayConfig): TrunkStates {
+  return {
+    list: () =>
+      config().trunks.map(({ id, outbound }) => ({
+        id,
+        up: true,
+        draining: false,
+        down: [],
+        gateways: (outbound?.to ?? []).map(({ uri, priority, weight }) => ({
+          uri,
+          priority,
+          weight,
+          state: 'unknown',
+          since: null,
+          lastStatus: null,
+          heldUntil: null,
+          share: 1,
+        })),
+        registration: null,
+        lastCallAt: null,
+      })),
+    setDrain: () => Promise.resolve(false),
+  };
+}

@@ -71,7 +71,8 @@ function line({ type, timestamp, data: { call, ...rest } }: FeedEvent): string {
 }
 
 function wordsFor(type: string, call: Call): string {
-  const leg = call.legs.at(-1);
+  const leg =
+    call.legs.find(({ answeredAt }) => answeredAt !== null) ?? call.legs.find(({ ringingAt }) => ringingAt !== null);
   if (type === 'call.overflowed') return `from ${call.overflow?.from ?? '?'} (${call.overflow?.reason ?? '?'})`;
   if (type === 'call.ringing' || type === 'call.answered') return leg ? `at ${leg.target}` : '';
   if (type === 'call.completed') return `${call.durations.talkSeconds} s of talk`;

@@ -5,7 +5,8 @@
 --- @include now
 --- @include ledger
 local book = openLedger(KEYS[1], KEYS[2], KEYS[3], ARGV[1], clock())
-book.settle()
+local before = book.settle()
+if ARGV[2] ~= 'undo' then book.peak(before, true) end
 for i = 3, #ARGV do
   local held = redis.call('ZREM', KEYS[1], ARGV[i]) == 1
   if held and ARGV[2] == 'undo' then book.count('a', -1) end

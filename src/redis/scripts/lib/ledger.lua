@@ -48,12 +48,19 @@ local function openLedger(set, state, untold, days, now)
     return inUse
   end
 
-  function book.peak(inUse)
-    if inUse == 0 then return end
-    local key, minute = days .. 'peaks:' .. math.floor(now / DAY), '#' .. math.floor(now % DAY / 60000)
+  local function raise(inUse, at)
+    local key, minute = days .. 'peaks:' .. math.floor(at / DAY), '#' .. math.floor(at % DAY / 60000)
     if redis.call('BITFIELD', key, 'GET', 'u24', minute)[1] >= inUse then return end
     redis.call('BITFIELD', key, 'SET', 'u24', minute, inUse)
     keep(key)
+  end
+
+  -- `inUse` channels are held now, and (of what settle() returned) since the last look.
+  function book.peak(inUse, since)
+    if inUse == 0 then return end
+    raise(inUse, now)
+    local last = tonumber(stored[1] or now)
+    if since and math.floor(last / 60000) < math.floor(now / 60000) and now - last < HOUR then raise(inUse, last) end
   end
 
   local function noteLimit()
