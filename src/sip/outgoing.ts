@@ -12,12 +12,6 @@ import { cleanHeaderValue, cleanSdp } from './sanitise.js';
  */
 const CANCEL_TIMEOUT_MS = 34_000;
 
-/**
- * A far end that is there says 100 within 200 ms (RFC 3261 17.2.1). After this, with four repetitions sent, it is taken
- * for dead and the next address has its turn, instead of after the 32 s of timer B.
- */
-const NO_REACTION_MS = 5000;
-
 /** One INVITE that we send, from the request to its one outcome. */
 export class SrfOutgoingInvite implements OutgoingInvite {
   readonly outcome: Promise<InviteOutcome>;
@@ -30,7 +24,6 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   #cancelSent = false;
   #request: Srf.SrfRequest | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #silenceTimer: NodeJS.Timeout | undefined;
   #cancelTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
   readonly #progressListeners: ((status: number, sdp: string) => void)[] = [];
@@ -53,10 +46,6 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       this.#markGone = resolve;
     });
     this.#timer = setTimeout(() => this.#giveUp(408, 'no answer in time'), request.timeoutMs);
-    const { responseTimeoutMs } = request;
-    if (responseTimeoutMs !== undefined)
-      this.#silenceTimer = setTimeout(() => this.#giveUp(null, 'no response'), responseTimeoutMs);
-    this.#silenceTimer = setTimeout(() => this.#noReaction(), NO_REACTION_MS);
     this.#send(request, {});
   }
 
@@ -108,7 +97,6 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       },
     };
     this.srf.createUAC(request.uri, options, callbacks, (error, dialog) => {
-      clearTimeout(this.#silenceTimer);
       clearTimeout(this.#silenceTimer);
       const answer = this.#answerToChallenge(request, authorization, error);
       if (answer) this.#send(request, answer);
