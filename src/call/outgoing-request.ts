@@ -5,6 +5,12 @@ import { outboundIdentity } from '../trunks/outbound-identity.js';
 import type { Call } from './call.js';
 import type { InviteRequest } from './sip-ports.js';
 
+/**
+ * Who is there answers an INVITE within 200 ms, be it by 100 Trying (RFC 3261 17.2.1). Sent four times (at 0, 0.5, 1.5 and
+ * 3.5 s) without a word back: nobody is there, and the caller need not wait for the whole ring time to be taken elsewhere.
+ */
+const RESPONSE_TIMEOUT_MS = 5000;
+
 /** The INVITE to one address of a target: who calls is told by the trunk's policy, or as the line's phone wants it. */
 export function outgoingRequest(
   call: Call,
@@ -23,6 +29,7 @@ export function outgoingRequest(
     sdp: trunk ? offerCodecs(sdp, trunk.codecs) : sdp,
     ...(auth ? { auth } : {}),
     timeoutMs: ringMs,
+    responseTimeoutMs: RESPONSE_TIMEOUT_MS,
   };
 }
 

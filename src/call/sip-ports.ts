@@ -91,6 +91,8 @@ export interface InviteRequest {
   auth?: { username: string; password: string };
   /** ms until the attempt is given up as unanswered. */
   timeoutMs: number;
+  /** ms until it is given up as unreachable where there is no response at all, not even 100. */
+  responseTimeoutMs?: number;
 }
 
 export interface SipSide {

@@ -46,6 +46,9 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       this.#markGone = resolve;
     });
     this.#timer = setTimeout(() => this.#giveUp(408, 'no answer in time'), request.timeoutMs);
+    const { responseTimeoutMs } = request;
+    if (responseTimeoutMs !== undefined)
+      this.#silenceTimer = setTimeout(() => this.#giveUp(null, 'no response'), responseTimeoutMs);
     this.#send(request, {});
   }
 
