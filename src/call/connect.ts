@@ -61,7 +61,8 @@ export async function connect(
     session.end({
       by: 'gateway',
       reason: 'normal',
-      ...(route.announcement ? { announcement: route.announcement } : {}),
+      ...(result.loss ? { loss: result.loss } : {}),
+      ...(result.announcement ? { announcement: result.announcement } : {}),
     });
   }
   if (result.kind !== 'answered' || session.ended) return;

@@ -37,6 +37,7 @@ export class RouteWalk {
   /** Targets that answered busy, declined or unknown: not rung again (RFC 3261 21.4.18, 21.6). */
   readonly #settledTargets = new Set<string>();
   #earlyMediaHeard = false;
+  #taken = false;
   /** When the caller has heard ringing for as long as the route allows, ms since the epoch. */
   readonly #deadline: number;
   readonly #config: GatewayConfig;
@@ -63,21 +64,22 @@ export class RouteWalk {
   async run(dialBack: IncomingInvite): Promise<WalkResult> {
     let last: TriedStep | null = null;
     let index = this.#nextIndex(-1, null);
-    const loss = index === null ? 'schedule' : null;
     while (index !== null) {
       const step = this.route.steps[index];
       if (!step || this.session.ended) break;
-      if (step.announce !== undefined) return { kind: 'exhausted', announcement: step.announce, loss };
+      if (step.announce !== undefined)
+        return { kind: 'exhausted', announcement: step.announce, loss: this.#closedLoss(last) };
       this.#noteOverflow(last);
       const tried = await this.#tryStep(index, step, dialBack);
       if ('kind' in tried) return tried;
-      if (this.#earlyMediaHeard || Date.now() >= this.#deadline) break;
       last = tried;
+      if (this.#earlyMediaHeard || Date.now() >= this.#deadline) break;
       index = this.#nextIndex(index, last);
     }
     if (this.session.ended) return { kind: 'call-ended' };
     // Who has heard the business's own sound hears no second one.
-    return { kind: 'exhausted', announcement: this.#earlyMediaHeard ? null : (this.route.announcement ?? null), loss };
+    const announcement = this.#earlyMediaHeard ? null : (this.route.announcement ?? null);
+    return { kind: 'exhausted', announcement, loss: this.#closedLoss(last) };
   }
 
   /** The call ended before the walk began: channels reserved ahead go back. */
@@ -93,6 +95,12 @@ export class RouteWalk {
 
   #nextIndex(lastIndex: number, last: TriedStep | null): number | null {
     return nextStepIndex(this.route, lastIndex, last, (index) => this.#isOpen(this.route.steps[index]));
+  }
+
+  /** Nobody was dialled, because whoever would have been is closed. */
+  #closedLoss(last: TriedStep | null): LossReason | null {
+    const closed = this.route.steps.some((step) => step.dial !== undefined && !this.#isOpen(step));
+    return last === null && closed ? 'schedule' : null;
   }
 
   #isOpen(step: Step | undefined): boolean {
@@ -122,6 +130,7 @@ export class RouteWalk {
         sdp: dialBack.sdp,
         step: index + 1,
         ringMs: Math.max(1, Math.min(step.for, this.#deadline - Date.now())),
+        claim: () => this.#claim(),
         onProgress: (leg, status, sdp) =>
           this.#progress(leg, status, step.strategy === 'all-at-once' ? '' : sdp, dialBack),
       });
@@ -165,6 +174,13 @@ export class RouteWalk {
       if (result.kind === 'failed') this.#note(targets[i] ?? '', result.result, results);
     }
     return { results };
+  }
+
+  /** Two phones may answer in one and the same moment: the call is the first one's, said before anybody else is asked. */
+  #claim(): boolean {
+    const first = !this.#taken;
+    this.#taken = true;
+    return first;
   }
 
   #won({ leg, sdp }: Extract<AttemptResult, { kind: 'answered' }>): WalkResult {

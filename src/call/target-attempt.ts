@@ -1,4 +1,5 @@
 import { inBackground } from '../lib/background.js';
+import { mostTelling } from '../routing/loss.js';
 import { classifyFailure } from '../routing/outcome.js';
 import type { Target } from '../routing/targets.js';
 import type { HeldChannel, Leg, LegResult } from './call.js';
@@ -35,6 +36,8 @@ export interface AttemptContext {
   step: number;
   ringMs: number;
   onProgress: (leg: Leg, status: number, sdp: string) => void;
+  /** True for the first one that answers, of all phones that the call rings. */
+  claim: () => boolean;
 }
 
 /** RFC 3326: the other phones of a group shall not show a missed call. */
@@ -105,7 +108,7 @@ export class TargetAttempt {
   async #dialTogether(addresses: Address[]): Promise<AttemptResult> {
     const attempts = addresses.map((address) => this.#dial(address));
     const won = await firstAnswer(attempts);
-    if (!won) return (await attempts[0]) ?? { kind: 'failed', result: 'unreachable' };
+    if (!won) return { kind: 'failed', result: await mostTellingOf(attempts) };
     for (const invite of this.#invites) invite.cancel(ELSEWHERE);
     return won;
   }
@@ -141,7 +144,7 @@ export class TargetAttempt {
 
   #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
     // Two phones picked up in the same moment: the second one is hung up.
-    if (this.#cancelled) {
+    if (this.#cancelled || !this.context.claim()) {
       inBackground(outcome.leg.bye());
       return this.#closed(leg, 'cancelled');
     }
@@ -207,6 +210,12 @@ export function firstAnswer(
     throw new Error(result.result);
   });
   return Promise.any(answers).catch(() => null);
+}
+
+/** A contact that is gone says nothing of the line when another of its phones rang. */
+async function mostTellingOf(attempts: readonly Promise<AttemptResult>[]): Promise<LegResult> {
+  const results = await Promise.all(attempts);
+  return mostTelling(results.map((attempt) => (attempt.kind === 'failed' ? attempt.result : 'answered')));
 }
 
 function hostOf(uri: string): string {

@@ -41,6 +41,11 @@ const RANK: readonly LegResult[] = [
   'failed',
 ];
 
+/** What shows best why nobody answered, out of several attempts; `unreachable` where there were none. */
+export function mostTelling(results: readonly LegResult[]): LegResult {
+  return RANK.find((result) => results.includes(result)) ?? 'unreachable';
+}
+
 /**
  * One reason for a lost call. A caller who gave up comes first; then whatever shows that somebody was reached; then
  * capacity, named after the first limit met on the route's way (that is the one to widen); then the rest.
