@@ -38,6 +38,11 @@ export class AddressBlock {
     return `${this.prefix}.1`;
   }
 
+  /** Where a second gateway's engines listen. */
+  get peerEngines(): string {
+    return `${this.prefix}.2`;
+  }
+
   /** Where the trunk's calls may come from. */
   get carrierRange(): string {
     return `${this.prefix}.64/26`;

@@ -11,6 +11,8 @@ import { until } from './until.js';
 export interface Gateway {
   /** Base address of its HTTP. */
   url: string;
+  /** Takes this configuration for the next calls; with a process, some moments after this resolves. */
+  reload(config: Record<string, unknown>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -26,7 +28,11 @@ export async function startGateway(config: Record<string, unknown>): Promise<Gat
     await app.stop();
     throw error;
   }
-  return { url, stop: () => app.stop() };
+  const reload = (next: Record<string, unknown>): Promise<void> => {
+    app.reload(configSchema.parse(next));
+    return Promise.resolve();
+  };
+  return { url, reload, stop: () => app.stop() };
 }
 
 /** The gateway as a process, which a test may kill as a crash would. */
@@ -43,7 +49,11 @@ export async function startGatewayProcess(
     throw new Error(`the gateway ended with ${code}:\n${program.output}`);
   });
   await Promise.race([ready(url), died]);
-  return { url, program, stop: () => program.stop(15_000) };
+  const reload = async (next: Record<string, unknown>): Promise<void> => {
+    await writeFile(configFile, stringify(next));
+    program.kill('SIGHUP');
+  };
+  return { url, program, reload, stop: () => program.stop(15_000) };
 }
 
 async function ready(url: string): Promise<void> {

@@ -7,6 +7,8 @@ import type { Stage } from './stage.js';
 import { until } from './until.js';
 import { BUSINESS_HZ, CALLER_HZ } from './wav.js';
 
+type Raw = Record<string, unknown>;
+
 export interface SceneOptions {
   /** What the first step dials: lines of the business, or PSTN destinations behind an outbound trunk. */
   to?: 'line' | 'destination';
@@ -17,6 +19,12 @@ export interface SceneOptions {
   for?: string;
   /** Adds a second step: one more line, dialled under this condition. */
   next?: 'always' | 'overflow' | 'no-answer' | 'busy' | 'unreachable';
+  /** How many lines it dials; default 1. */
+  nextTargets?: number;
+  /** Channels of each of its lines; default those of the first step. */
+  nextChannels?: number;
+  /** What else this scene's parts of the configuration say. */
+  more?: { first?: Raw; next?: Raw; route?: Raw; line?: Raw };
   auth?: { username: string; password: string };
   recording?: 'always' | 'never';
   maxDuration?: string;
@@ -28,8 +36,6 @@ export interface SceneOptions {
 }
 
 export type SippRole = Partial<Omit<SippOptions, 'scenario'>>;
-
-type Raw = Record<string, unknown>;
 
 /** Whether a phone's call heard `hz` in the last quarter of a second. */
 export function hears({ media }: PhoneCall, hz: number): boolean {
@@ -59,7 +65,7 @@ export class Scene {
     this.routeId = `route-${n}`;
     this.sessionId = `visit-${n}`;
     this.carrierAddress = stage.addresses.carrier();
-    const phones = (options.targets ?? 1) + (options.next === undefined ? 0 : 1);
+    const phones = (options.targets ?? 1) + (options.next === undefined ? 0 : (options.nextTargets ?? 1));
     this.businessAddresses = Array.from({ length: phones }, () => stage.addresses.business());
   }
 
@@ -71,16 +77,22 @@ export class Scene {
   /** This scene's share of the configuration. */
   configuration(): { lines: Raw[]; destinations: Raw[]; trunks: Raw[]; routes: Raw[]; numbers: Raw[] } {
     const { to = 'line', targets = 1, next, recording, maxDuration, announcement, number = 'dynamic' } = this.options;
-    const dialled = this.targetIds.map((id, i) => ({ id, uri: this.#uri(i), asLine: to === 'line' || i >= targets }));
-    const lines = dialled.filter(({ asLine }) => asLine);
-    const destinations = dialled.filter(({ asLine }) => !asLine);
-    const { channels = null, auth } = this.options;
+    const dialled = this.targetIds.map((id, i) => ({ id, uri: this.#uri(i), first: i < targets }));
+    const lines = dialled.filter(({ first }) => to === 'line' || !first);
+    const destinations = dialled.filter(({ first }) => to === 'destination' && first);
+    const { channels = null, nextChannels = channels, auth, more = {} } = this.options;
     const steps = [
-      { dial: this.targetIds.slice(0, targets), for: this.options.for ?? '20s' },
-      ...(next === undefined ? [] : [{ dial: this.targetIds.slice(targets), when: next, for: '20s' }]),
+      { dial: this.targetIds.slice(0, targets), for: this.options.for ?? '20s', ...more.first },
+      ...(next === undefined ? [] : [{ dial: this.targetIds.slice(targets), when: next, for: '20s', ...more.next }]),
     ];
     return {
-      lines: lines.map(({ id, uri }) => ({ id, uri, channels, ...(auth === undefined ? {} : { auth }) })),
+      lines: lines.map(({ id, uri, first }) => ({
+        id,
+        ...(first && more.line?.['register'] !== undefined ? {} : { uri }),
+        channels: first ? channels : nextChannels,
+        ...(auth === undefined ? {} : { auth }),
+        ...(first ? more.line : {}),
+      })),
       trunks: destinations.map(({ id, uri }) => ({
         id: `trunk-${id}`,
         outbound: { to: uri, ...(auth === undefined ? {} : { auth }) },
@@ -98,6 +110,7 @@ export class Scene {
           recording: { mode: recording ?? 'always' },
           ...(maxDuration === undefined ? {} : { maxDuration }),
           ...(announcement === undefined ? {} : { announcement }),
+          ...more.route,
         },
       ],
       numbers:

@@ -26,7 +26,7 @@ export interface StageOptions {
   mediaTimeoutMs?: number;
   config?: Raw;
   /** The load that the gateway takes. */
-  limits?: { maxCalls?: number; maxCallsPerSecond?: number };
+  limits?: { maxCalls?: number; maxCallsPerSecond?: number; setupTimeout?: string };
   /** Where the gateway runs: in this process, or in one of its own that a test may kill. */
   gateway?: 'here' | 'process';
 }
@@ -48,6 +48,7 @@ export class Stage {
   #receiver: Receiver | undefined;
   #gateway: Gateway | undefined;
   #peer: Gateway | undefined;
+  #peerEngines: Engines | undefined;
   #program: Program | undefined;
 
   private constructor(
@@ -98,6 +99,26 @@ export class Stage {
     return this.#peer;
   }
 
+  /** A second gateway with engines of its own, as on another machine: only Redis is shared. A process of its own too. */
+  async startTwin(): Promise<Gateway & { program: Program; engines: Engines }> {
+    const address = this.addresses.peerEngines;
+    const engines = await startEngines({ address });
+    this.#peerEngines = engines;
+    const { spool, drachtio, freeswitch } = engines;
+    const gateway = await startGatewayProcess(
+      {
+        ...this.configuration(),
+        gateway: { id: 'gw-twin' },
+        http: { host: address, port: 8080 },
+        engines: { mode: 'real', ...this.#limits, drachtio, freeswitch: [{ ...freeswitch, sipAddress: address }] },
+        recordings: { directory: this.recordings, spool },
+      },
+      join(this.#folder, 'twin.yaml'),
+    );
+    this.#peer = gateway;
+    return { ...gateway, engines };
+  }
+
   async #startProcess(): Promise<Gateway> {
     const gateway = await startGatewayProcess(this.configuration(), join(this.#folder, 'gateway.yaml'));
     this.#program = gateway.program;
@@ -111,7 +132,8 @@ export class Stage {
     this.#wires?.drachtio.close();
     this.#wires?.freeswitch.close();
     this.#client?.disconnect();
-    await Promise.all([this.#engines?.stop(), this.#redis?.remove(), this.#receiver?.stop()]);
+    await Promise.all([this.#engines, this.#peerEngines].map((engines) => engines?.stop()));
+    await Promise.all([this.#redis?.remove(), this.#receiver?.stop()]);
     // Recordings may be listened to after a failure.
     if (process.env['CALLTRACK_TEST_KEEP'] === undefined) await rm(this.#folder, { recursive: true, force: true });
     else process.stderr.write(`kept ${this.#folder}\n`);
@@ -212,15 +234,27 @@ export class Stage {
     await until(
       'nothing of the calls is left',
       async () => {
-        expect(await this.engines.channels()).toBe(0);
-        const held = await this.client.keys(`${PREFIX}v1:channel:*`);
-        for (const key of held) expect(await this.client.zcount(key, Date.now(), '+inf'), key).toBe(0);
+        for (const engines of [this.engines, this.#peerEngines]) {
+          if (engines === undefined) continue;
+          expect(await engines.channels()).toBe(0);
+          expect(await readdir(engines.spool)).toEqual([]);
+        }
+        for (const [resource, inUse] of await this.channelsInUse()) expect(inUse, resource).toBe(0);
         expect(await this.client.zrange(`${PREFIX}v1:{calls}:live`, 0, -1)).toEqual([]);
-        expect(await readdir(this.engines.spool)).toEqual([]);
         return true;
       },
       timeoutMs,
     );
+  }
+
+  /** Channels held in Redis now, by resource: tokens whose time is not over by the server's own clock. */
+  async channelsInUse(): Promise<Map<string, number>> {
+    const prefix = `${PREFIX}v1:channel:`;
+    const keys = await this.client.keys(`${prefix}*`);
+    const [seconds, micros] = await this.client.time();
+    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+    const counts = await Promise.all(keys.map((key) => this.client.zcount(key, `(${now}`, '+inf')));
+    return new Map(keys.map((key, i) => [key.slice(prefix.length).replace(/[{}]/g, ''), counts[i] ?? 0]));
   }
 
   async #lendTo(scene: Scene): Promise<void> {
