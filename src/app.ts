@@ -393,7 +393,7 @@ export class App {
     this.metrics.engineUp('redis', this.#link.ready);
     this.metrics.engineUp('drachtio', this.#sip.up);
     for (const [id, healthy] of Object.entries(this.#media.health()))
-      this.metrics.engineUp(`freeswitch ${id}`, healthy);
+      this.metrics.engineUp(`freeswitch:${id}`, healthy);
     for (const { id, up } of this.#carriers.list()) this.metrics.trunkUp(id, up);
     const limits = limitsOf(this.#config);
     const inUse = await this.#channels.inUse(limits.map(({ resource }) => resource));

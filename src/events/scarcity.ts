@@ -75,7 +75,7 @@ export class ScarcityTeller<C extends LevelChange> {
 }
 
 /** The same change makes the same event, id included, whoever tells it. */
-export function capacityEvent(change: LevelChange): OperationalEvent<CapacityEventType> {
+function capacityEvent(change: LevelChange): OperationalEvent<CapacityEventType> {
   const digest = createHash('sha256').update(`${change.resource} ${change.number} ${change.at}`).digest('hex');
   const data = { ...subjectOf(change.resource), inUse: change.inUse, limit: change.limit };
   return buildOperationalEvent(TYPE_OF[change.level], data, change.at, `evt_${digest.slice(0, 32)}`);

@@ -78,7 +78,7 @@ export function readReportQuery(req: Request, allowed: Allowed): ReportQuery {
 }
 
 /** The time zone of all sites, where they have one in common. */
-export function zoneOf(sites: readonly { timezone: string }[]): string {
+function zoneOf(sites: readonly { timezone: string }[]): string {
   const zones = new Set(sites.map(({ timezone }) => timezone));
   return zones.size === 1 ? ([...zones][0] ?? 'UTC') : 'UTC';
 }

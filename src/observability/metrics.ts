@@ -81,7 +81,7 @@ export class GatewayMetrics implements CallMetrics {
     this.m.backlog.set({ endpoint: this.bound.id('endpoint', endpoint) }, events);
   }
 
-  /** `drachtio`, `redis`, or the name of a FreeSWITCH server. */
+  /** `drachtio`, `redis`, or `freeswitch:<host>:<port>`. */
   engineUp(engine: string, up: boolean): void {
     this.m.engineUp.set({ engine: this.bound.id('engine', engine) }, up ? 1 : 0);
   }

@@ -77,6 +77,8 @@ function wordsFor(type: string, call: Call): string {
   if (type === 'call.ringing' || type === 'call.answered') return leg ? `at ${leg.target}` : '';
   if (type === 'call.completed') return `${call.durations.talkSeconds} s of talk`;
   if (type === 'call.missed' || type === 'call.rejected') return `${call.lossReason ?? ''} ${tags(call)}`;
+  if (type === 'recording.ready') return `${call.recording.durationSeconds ?? 0} s recorded`;
+  if (type.startsWith('recording.')) return call.recording.reason ?? '';
   return `${call.site ?? '?'} by ${call.trunk}`;
 }
 
