@@ -1,5 +1,5 @@
-import path from 'node:path';
 import type { Logger } from 'pino';
+import { startEngines, withEngines } from './app-sandbox.js';
 import type { CallDeps } from './call/deps.js';
 import type { OperationalEventType } from './call/event-types.js';
 import { handleInvite } from './call/inbound.js';
@@ -49,7 +49,7 @@ const DRAIN_REPORT_MS = 5000;
 
 /** A gateway: every part is built and joined here, and nowhere else. */
 export async function createApp(config: GatewayConfig, logger: Logger): Promise<App> {
-  const sandbox = config.engines.mode === 'sandbox' ? await sandboxFor(config, logger) : null;
+  const sandbox = config.engines.mode === 'sandbox' ? await startEngines(config, logger) : null;
   return new App(sandbox ? withEngines(config, sandbox) : config, logger, sandbox);
 }
 
@@ -412,35 +412,4 @@ export class App {
       this.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
     });
   }
-}
-
-/** The stand-ins, as a process of their own; told apart from the real ones by nothing but their addresses. */
-async function sandboxFor(config: GatewayConfig, logger: Logger): Promise<SandboxProcess> {
-  const { startSandbox } = await import('./sandbox/process.js');
-  const { hostname, port } = new URL(config.engines.sandbox.sip.replace('udp+tcp:', 'http:'));
-  return startSandbox({
-    host: hostname,
-    drachtio: { sipPort: Number(port) },
-    spoolDir: path.resolve(config.recordings.spool),
-    onLine: (line) => logger.info({ line }, 'sandbox engines'),
-  });
-}
-
-function withEngines(config: GatewayConfig, { drachtio, freeswitch }: SandboxProcess): GatewayConfig {
-  return {
-    ...config,
-    engines: {
-      ...config.engines,
-      drachtio: { host: drachtio.host, port: drachtio.adminPort, secret: drachtio.secret },
-      freeswitch: [
-        {
-          host: freeswitch.host,
-          port: freeswitch.eslPort,
-          secret: freeswitch.password,
-          callbackAddress: freeswitch.host,
-          profile: 'calltrack',
-        },
-      ],
-    },
-  };
 }
