@@ -20,7 +20,7 @@ export interface BenchOptions {
 const SECONDS = 30;
 const ROUNDS = 3;
 
-export const USAGE = `npm run bench [-- options]
+const USAGE = `npm run bench [-- options]
   --engines sandbox|real   one kind of engines only; otherwise both, the real ones where they are on the PATH
   --only PART[,PART]       ${PARTS.join(', ')}
   --seconds N              length of one measured piece (default ${SECONDS}; less makes a smoke test)

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readWavLayout } from '../../src/recordings/wav.js';
 
 /** A recording may be shorter or longer than the talk by so much. */
-export const TOLERANCE = 0.02;
+const TOLERANCE = 0.02;
 
 export interface RecordingCount {
   expected: number;

@@ -12,7 +12,7 @@ export function header(message: string, name: string, compact = name): string {
 }
 
 /** Via, From, To, Call-ID and CSeq as they came: what every response repeats (RFC 3261 8.2.6.2). */
-export function repeated(message: string, toTag = ''): string {
+function repeated(message: string, toTag = ''): string {
   const lines = message
     .slice(0, message.indexOf('\r\n\r\n'))
     .split('\r\n')

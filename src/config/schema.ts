@@ -352,11 +352,8 @@ export type GatewayConfig = z.output<typeof configSchema>;
 export type TrunkConfig = GatewayConfig['trunks'][number];
 export type CarrierGateway = z.output<typeof carrierGateway>;
 export type LineConfig = GatewayConfig['lines'][number];
-export type DestinationConfig = GatewayConfig['destinations'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
-export type SiteConfig = GatewayConfig['sites'][number];
 export type ScheduleConfig = GatewayConfig['schedules'][number];
-export type WebhookConfig = GatewayConfig['webhooks'][number];
 export type AccessKeyConfig = GatewayConfig['access']['keys'][number];
 
 function isTimeZone(name: string): boolean {

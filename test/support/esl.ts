@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 
 /** One command to FreeSWITCH (or the stand-in) over a connection of its own, as an operator's fs_cli would send it. */
-export async function eslApi(
+async function eslApi(
   at: { host: string; port: number; secret: string },
   command: string,
   timeoutMs = 5000,

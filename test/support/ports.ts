@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { until } from './until.js';
 
 /** A port that is free for UDP and TCP on `address` at this moment. */
-export async function freePort(address = '127.0.0.1'): Promise<number> {
+async function freePort(address = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const server = createServer();
     server.listen(0, address);
