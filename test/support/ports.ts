@@ -4,22 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { until } from './until.js';
 
-/** A port that is free for UDP and TCP on `address` at this moment. */
-async function freePort(address = '127.0.0.1'): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const server = createServer();
-    server.listen(0, address);
-    await once(server, 'listening');
-    const bound = server.address();
-    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
-    const udpIsFree = await udpFree(address, port);
-    server.close();
-    await once(server, 'close');
-    if (udpIsFree) return port;
-  }
-  throw new Error('no free port');
-}
-
 async function udpFree(address: string, port: number): Promise<boolean> {
   const socket = createSocket('udp4');
   try {
