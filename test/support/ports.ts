@@ -1,21 +1,5 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { until } from './until.js';
-
-async function udpFree(address: string, port: number): Promise<boolean> {
-  const socket = createSocket('udp4');
-  try {
-    socket.bind({ address, port, exclusive: true });
-    await once(socket, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.close();
-  }
-}
 
 /** Resolves when some process is bound to `address:port`: seen in the kernel's table, so nothing is sent to it. */
 export async function portBound(protocol: 'udp' | 'tcp', address: string, port: number): Promise<void> {
