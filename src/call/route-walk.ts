@@ -88,8 +88,8 @@ export class RouteWalk {
     this.#first = null;
     if (!prepared) return;
     for (const reserving of prepared.ahead.values()) {
-      const { requests, grants } = await reserving;
-      if (grants.every(({ granted }) => granted)) await this.deps.channels.release(requests);
+      const { held } = await reserving;
+      if (held) await this.session.letGo(held);
     }
   }
 
@@ -212,7 +212,13 @@ export class RouteWalk {
       ...limit,
       token: `${this.session.id}:${randomUUID().slice(0, 8)}`,
     }));
-    return { target, requests, grants: await this.deps.channels.reserve(requests) };
+    const grants = await this.deps.channels.reserve(requests);
+    if (!grants.every(({ granted }) => granted)) return { target, requests, grants, held: null };
+    const held = requests.map(({ resource, token }) => ({ resource, token }));
+    // From now on, be it before FreeSWITCH has dialled back: what the call does not hold is not renewed.
+    this.session.hold(held);
+    if (this.session.ended) await this.session.letGo(held);
+    return { target, requests, grants, held };
   }
 
   /** Leaving a step for capacity is what the product is for: everybody is told, at once. */

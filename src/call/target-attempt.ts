@@ -15,6 +15,8 @@ export interface Reservation {
   target: Target;
   requests: ChannelRequest[];
   grants: ChannelGrant[];
+  /** What the call holds of it; null where one of them was full. */
+  held: HeldChannel[] | null;
 }
 
 export type AttemptResult = { kind: 'answered'; leg: DialogLeg; sdp: string } | { kind: 'failed'; result: LegResult };
@@ -49,7 +51,6 @@ const ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
  */
 export class TargetAttempt {
   readonly #target: Target;
-  readonly #held: HeldChannel[];
   readonly #invites = new Set<OutgoingInvite>();
   /** What must be off the wire before the target's channels are free again. */
   readonly #gone: Promise<void>[] = [];
@@ -60,17 +61,15 @@ export class TargetAttempt {
     private readonly context: AttemptContext,
   ) {
     this.#target = reservation.target;
-    this.#held = reservation.requests.map(({ resource, token }) => ({ resource, token }));
   }
 
   async run(): Promise<AttemptResult> {
-    const full = this.reservation.grants.findIndex((grant) => !grant.granted);
-    if (full >= 0) return this.#full(full);
+    const { held, grants } = this.reservation;
+    if (!held) return this.#full(grants.findIndex((grant) => !grant.granted));
     const { session } = this.context;
-    session.hold(this.#held);
     const outcome = await this.#dialAll();
     if (outcome.kind === 'answered') return outcome;
-    inBackground(Promise.all(this.#gone).then(() => session.letGo(this.#held)));
+    inBackground(Promise.all(this.#gone).then(() => session.letGo(held)));
     return outcome;
   }
 

@@ -20,7 +20,10 @@ const CROWD: SceneOptions = {
   recording: 'never',
 };
 /** So many set up at once on a busy machine take their time; nothing of that is measured here. */
-const LIMITS = { maxCalls: 1000, maxCallsPerSecond: 1000, setupTimeout: '60s' };
+const ROOM = {
+  limits: { maxCalls: 1000, maxCallsPerSecond: 1000, setupTimeout: '60s' },
+  sessionsPerSecond: 1000,
+};
 
 /** Every phone of the scene answers at once, without sound. */
 async function staffed(scene: Scene): Promise<void> {
@@ -113,7 +116,7 @@ const changing = alone.scene({ to: 'destination', channels: 1, recording: 'never
 const scarce = alone.scene({ to: 'destination', channels: 1, recording: 'never' });
 
 describe.skipIf(!enginesHere())('the channels of one gateway', () => {
-  beforeAll(() => alone.start({ limits: LIMITS }), 60_000);
+  beforeAll(() => alone.start(ROOM), 60_000);
   afterAll(() => alone.stop(), 60_000);
 
   test('a hundred callers at once: ten on the number, twenty on the lines, seventy lost', { timeout: 240_000 }, () =>
@@ -189,7 +192,7 @@ const dying = pair.scene({ to: 'destination', channels: 4, recording: 'never' })
 describe.skipIf(!enginesHere())('the channels of two gateways with one Redis', () => {
   let twin: Awaited<ReturnType<Stage['startTwin']>>;
   beforeAll(async () => {
-    await pair.start({ gateway: 'process', limits: LIMITS });
+    await pair.start({ ...ROOM, gateway: 'process' });
     twin = await pair.startTwin();
   }, 120_000);
   afterAll(() => pair.stop(), 60_000);

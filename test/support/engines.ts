@@ -6,6 +6,8 @@ export interface EngineOptions {
   address: string;
   /** How long a leg may send no RTP. */
   mediaTimeoutMs?: number;
+  /** Channels that FreeSWITCH sets up a second, two for each call; it refuses what is above. */
+  sessionsPerSecond?: number;
 }
 
 /** drachtio-server and FreeSWITCH, or the stand-ins for both: the gateway and the tests cannot tell by the interface. */

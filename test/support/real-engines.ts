@@ -47,7 +47,8 @@ function engineByAddress(): Engines {
 }
 
 /** Both binaries with our own configuration, on an address of their own, in a folder that goes when they end. */
-async function startBinaries({ address, mediaTimeoutMs }: EngineOptions): Promise<Engines> {
+async function startBinaries(options: EngineOptions): Promise<Engines> {
+  const { address } = options;
   const folder = await mkdtemp(join(tmpdir(), 'calltrack-engines-'));
   const spool = join(folder, 'spool');
   await mkdir(spool);
@@ -60,7 +61,7 @@ async function startBinaries({ address, mediaTimeoutMs }: EngineOptions): Promis
   function startFreeswitch(): Program {
     const places = ['log', 'db', 'run', 'temp', 'cache', 'storage'].flatMap((name) => [`-${name}`, folder]);
     const configuration = ['-conf', join(ROOT, 'freeswitch'), ...places, '-recordings', spool];
-    const env = { ...process.env, ...freeswitchEnvironment(address, freeswitch.secret, spool, mediaTimeoutMs) };
+    const env = { ...process.env, ...freeswitchEnvironment(options, freeswitch.secret, spool) };
     return new Program('freeswitch', ['-nf', '-nc', '-nonat', '-nonatmap', '-np', ...configuration], {
       cwd: folder,
       env,
@@ -127,10 +128,9 @@ async function freeswitchListens(address: string, port: number): Promise<void> {
 const up = (program: Program, listening: Promise<void>): Promise<void> => Promise.race([listening, diedEarly(program)]);
 
 function freeswitchEnvironment(
-  address: string,
+  { address, mediaTimeoutMs, sessionsPerSecond }: EngineOptions,
   secret: string,
   spool: string,
-  mediaTimeoutMs: number | undefined,
 ): Record<string, string> {
   return {
     CALLTRACK_FS_SIP_IP: address,
@@ -141,6 +141,7 @@ function freeswitchEnvironment(
     CALLTRACK_FS_ESL_PASSWORD: secret,
     CALLTRACK_FS_SPOOL: spool,
     ...(mediaTimeoutMs === undefined ? {} : { CALLTRACK_FS_MEDIA_TIMEOUT_MS: String(mediaTimeoutMs) }),
+    ...(sessionsPerSecond === undefined ? {} : { CALLTRACK_FS_SESSIONS_PER_SECOND: String(sessionsPerSecond) }),
   };
 }
 

@@ -23,8 +23,8 @@ export interface SceneOptions {
   nextTargets?: number;
   /** Channels of each of its lines; default those of the first step. */
   nextChannels?: number;
-  /** What else this scene's parts of the configuration say. */
-  more?: { first?: Raw; next?: Raw; route?: Raw; line?: Raw };
+  /** What else this scene's parts of the configuration say, given the ids of what it dials. */
+  more?: (targetIds: string[]) => { first?: Raw; next?: Raw; route?: Raw; line?: Raw };
   auth?: { username: string; password: string };
   recording?: 'always' | 'never';
   maxDuration?: string;
@@ -80,7 +80,8 @@ export class Scene {
     const dialled = this.targetIds.map((id, i) => ({ id, uri: this.#uri(i), first: i < targets }));
     const lines = dialled.filter(({ first }) => to === 'line' || !first);
     const destinations = dialled.filter(({ first }) => to === 'destination' && first);
-    const { channels = null, nextChannels = channels, auth, more = {} } = this.options;
+    const { channels = null, nextChannels = channels, auth } = this.options;
+    const more = this.options.more?.(this.targetIds) ?? {};
     const steps = [
       { dial: this.targetIds.slice(0, targets), for: this.options.for ?? '20s', ...more.first },
       ...(next === undefined ? [] : [{ dial: this.targetIds.slice(targets), when: next, for: '20s', ...more.next }]),

@@ -7,7 +7,7 @@ import type { Call } from '../../src/call/call.js';
 import type { CallEvent } from '../../src/call/ports.js';
 import { Phone, type PhoneOptions } from '../../src/sandbox/phone/index.js';
 import { AddressBlock } from './addresses.js';
-import { startEngines, type Engines } from './engines.js';
+import { startEngines, type EngineOptions, type Engines } from './engines.js';
 import { startGateway, startGatewayProcess, type Gateway } from './gateway.js';
 import { lend, visitor, writeNumber } from './lender.js';
 import type { Program } from './processes.js';
@@ -24,6 +24,8 @@ const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
 export interface StageOptions {
   mediaTimeoutMs?: number;
+  /** Channels that FreeSWITCH sets up a second. */
+  sessionsPerSecond?: number;
   config?: Raw;
   /** The load that the gateway takes. */
   limits?: { maxCalls?: number; maxCallsPerSecond?: number; setupTimeout?: string };
@@ -42,6 +44,7 @@ export class Stage {
   readonly #folder: string;
   #overrides: Raw = {};
   #limits: Raw = {};
+  #engineOptions: Omit<EngineOptions, 'address'> = {};
   #engines: Engines | undefined;
   #redis: OwnRedis | undefined;
   #client: Redis | undefined;
@@ -70,10 +73,14 @@ export class Stage {
 
   async start(options: StageOptions = {}): Promise<void> {
     this.#overrides = options.config ?? {};
-    const { mediaTimeoutMs, gateway = 'here' } = options;
+    const { mediaTimeoutMs, sessionsPerSecond, gateway = 'here' } = options;
+    this.#engineOptions = {
+      ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }),
+      ...(sessionsPerSecond === undefined ? {} : { sessionsPerSecond }),
+    };
     this.#limits = options.limits ?? {};
     [this.#engines, this.#redis, this.#receiver] = await Promise.all([
-      startEngines({ address: this.addresses.engines, ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }) }),
+      startEngines({ address: this.addresses.engines, ...this.#engineOptions }),
       OwnRedis.start(),
       Receiver.start(SECRET),
     ]);
@@ -102,7 +109,7 @@ export class Stage {
   /** A second gateway with engines of its own, as on another machine: only Redis is shared. A process of its own too. */
   async startTwin(): Promise<Gateway & { program: Program; engines: Engines }> {
     const address = this.addresses.peerEngines;
-    const engines = await startEngines({ address });
+    const engines = await startEngines({ address, ...this.#engineOptions });
     this.#peerEngines = engines;
     const { spool, drachtio, freeswitch } = engines;
     const gateway = await startGatewayProcess(
@@ -132,7 +139,7 @@ export class Stage {
     this.#wires?.drachtio.close();
     this.#wires?.freeswitch.close();
     this.#client?.disconnect();
-    await Promise.all([this.#engines, this.#peerEngines].map((engines) => engines?.stop()));
+    await Promise.all([this.#engines?.stop(), this.#peerEngines?.stop()]);
     await Promise.all([this.#redis?.remove(), this.#receiver?.stop()]);
     // Recordings may be listened to after a failure.
     if (process.env['CALLTRACK_TEST_KEEP'] === undefined) await rm(this.#folder, { recursive: true, force: true });
