@@ -15,18 +15,26 @@ export function withDeadline<T>(
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     let expired = false;
-    const timer = setTimeout(() => {
+    let settled = false;
+    const expire = (): void => {
+      if (settled) return;
       expired = true;
       reject(new GatewayError('GW_ERR_DEADLINE', `${what} took longer than ${timeoutMs} ms`));
-    }, timeoutMs);
+    };
+    // It may have been our own event loop that stood still: what has arrived meanwhile is read first, then we judge.
+    const timer = setTimeout(() => setImmediate(expire), timeoutMs);
+    const settle = (): void => {
+      settled = true;
+      clearTimeout(timer);
+    };
     work.then(
       (value) => {
-        clearTimeout(timer);
+        settle();
         if (expired) late?.(value);
         else resolve(value);
       },
       (error: unknown) => {
-        clearTimeout(timer);
+        settle();
         if (!expired) reject(toError(error));
       },
     );

@@ -37,17 +37,16 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   #exchanges = 0;
   #upSince = 0;
   #lastError = 'not connected yet';
+  readonly #timeoutMs: number;
 
   constructor(options: RedisLinkOptions) {
     super();
     const timeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+    this.#timeoutMs = timeoutMs;
     this.#client = new Redis(options.url, {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: timeoutMs,
-      // A server that holds the connection open and answers nothing: drop the socket, so that later commands fail at once.
-      socketTimeout: timeoutMs,
       connectTimeout: timeoutMs * 2,
       retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), MAX_BACKOFF_MS),
       // After a failover the old master answers as a replica: look for the new one.
@@ -127,7 +126,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     if (pipe.length === 0) return [];
     this.#exchanges += 1;
     try {
-      const results = (await pipe.exec()) ?? [];
+      const results = (await this.#bounded(pipe.exec())) ?? [];
       return results.map(([error, reply]) => (error ? away(error.message, error) : reply));
     } catch (error) {
       throw away('the pipeline failed', error);
@@ -139,7 +138,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     if (!this.#ready) throw away(this.#lastError);
     this.#exchanges += 1;
     try {
-      return await work(this.#client);
+      return await this.#bounded(work(this.#client));
     } catch (error) {
       throw away(error instanceof Error ? error.message : 'the command failed', error);
     }
@@ -152,6 +151,23 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.#client.disconnect();
   }
 
+  /**
+   * A deadline of our own: ioredis' timers fire before a reply is read that came while this process stood still, and a
+   * gateway that stalled for a second would take a healthy Redis for lost and count its channels alone. A server that
+   * holds the connection open and answers nothing loses it, so that later commands fail at once.
+   */
+  async #bounded<R>(work: Promise<R>): Promise<R> {
+    try {
+      return await withDeadline(work, this.#timeoutMs, 'Redis');
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'GW_ERR_DEADLINE') {
+        this.#lastError = error.message;
+        this.#client.disconnect(true);
+      }
+      throw error;
+    }
+  }
+
   #goDown(): void {
     this.#ready = false;
     if (this.#told) return;
@@ -162,7 +178,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   #teachScripts(): void {
     const pipe = this.#client.pipeline();
     for (const script of loadedScripts()) pipe.script('LOAD', script.lua);
-    pipe.exec().then(
+    this.#bounded(pipe.exec()).then(
       (results) => {
         const failed = results?.find(([error]) => error)?.[0];
         // A script that does not compile is refused by the server: its own calls will say so.

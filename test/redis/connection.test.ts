@@ -64,6 +64,15 @@ describe('the link to Redis', () => {
     await eventually(async () => expect(await link.run(count)).toBe(0));
   });
 
+  it('takes no healthy server for lost because this process stood still', async () => {
+    const { link } = await openRedis({ commandTimeoutMs: 100 });
+    const answer = link.run(count);
+    const until = performance.now() + 400;
+    while (performance.now() < until);
+    expect(await answer).toBe(0);
+    expect(link.ready).toBe(true);
+  });
+
   it('rejects what was under way when the connection broke', async () => {
     const { link, server } = await openOwnRedis();
     server.freeze();

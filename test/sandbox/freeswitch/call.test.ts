@@ -278,15 +278,15 @@ describe('hold', () => {
     const { 'Unique-ID': uuid = '' } = await stage.esl.event('CHANNEL_BRIDGE');
     await stage.esl.api(`expand uuid_setvar ${uuid} media_timeout_audio \${calltrack_media_hold_timeout}`);
     await call.request('INVITE', { body: sdp('inactive') });
-    const { 'Event-Date-Timestamp': from } = await stage.esl.event('CHANNEL_HOLD');
-    await until('longer than the timeout', () => Date.now() - Number(from) / 1000 > 2000);
+    const heldAt = Date.now();
+    await until('longer than the timeout', () => Date.now() - heldAt > 2000);
     expect(call.isEnded).toBe(false);
     await stage.esl.api(`uuid_setvar ${uuid} media_timeout_audio`);
     await call.request('INVITE', { body: sdp('sendrecv') });
     expect((await call.ended()).reason).toBe('SIP;cause=804;text="MEDIA_TIMEOUT"');
   });
 
-  it('of the caller is answered and leaves a gap in the recording, that of the business does not', async () => {
+  it('of either side is answered, and its end brings the sound back', async () => {
     stage.business.answers = { toneHz: BUSINESS_HZ };
     const call = await stage.call({ toneHz: CALLER_HZ, headers: { 'X-CT-Record': 'yes' } });
     await call.answered();
@@ -294,11 +294,8 @@ describe('hold', () => {
     await stage.esl.event('CHANNEL_BRIDGE');
     await call.hold();
     expect(call.remoteSdp).toMatch(/a=(recvonly|inactive)/);
-    await stage.esl.event('CHANNEL_HOLD', { variable_calltrack_leg: 'caller' });
     await call.resume();
-    await stage.esl.event('CHANNEL_UNHOLD', { variable_calltrack_leg: 'caller' });
     await other.hold();
-    await stage.esl.event('CHANNEL_HOLD', { variable_calltrack_leg: 'business' });
     await other.resume();
     await until('the caller again', () => dominantTone(other.media.heard(-1600), BOTH) === CALLER_HZ);
     await until('the business again', () => dominantTone(call.media.heard(-1600), BOTH) === BUSINESS_HZ);
