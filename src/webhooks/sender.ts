@@ -74,10 +74,10 @@ export class Sender {
   async send(delivery: Delivery, stop: AbortSignal): Promise<Attempt> {
     const startedAt = performance.now();
     const since = (): number => performance.now() - startedAt;
+    const limit = limitAttempt(stop, this.#timeouts.totalMs);
     try {
       checkLiteralHost(this.#url, this.#allowPrivate);
-      const signal = AbortSignal.any([stop, AbortSignal.timeout(this.#timeouts.totalMs)]);
-      const answer = await this.#post(delivery, signal);
+      const answer = await this.#post(delivery, limit.signal);
       const response = await readStart(answer.body);
       const { statusCode: status, headers } = answer;
       const delivered = status >= 200 && status < 300;
@@ -87,6 +87,8 @@ export class Sender {
     } catch (thrown) {
       const error = describe(toError(thrown));
       return { delivered: false, status: null, error, latencyMs: since(), retryAfterMs: null, response: '' };
+    } finally {
+      limit.release();
     }
   }
 
@@ -101,6 +103,25 @@ export class Sender {
     const headers = { ...this.#headers, ...webhookHeaders({ id: eventId, timestamp, body }, attempt, this.#keys) };
     return request(this.#url, { method: 'POST', headers, body, signal, dispatcher: this.#agent });
   }
+}
+
+/**
+ * A signal that aborts with `stop`, or after `totalMs`. Not `AbortSignal.any`: under Node 20 a lasting signal keeps an
+ * entry for every signal ever derived from it, so each delivery would leave one behind for as long as we run.
+ */
+function limitAttempt(stop: AbortSignal, totalMs: number): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const onStop = (): void => controller.abort(stop.reason);
+  const timer = setTimeout(() => {
+    controller.abort(new DOMException('no complete answer in time', 'TimeoutError'));
+  }, totalMs);
+  stop.addEventListener('abort', onStop, { once: true });
+  if (stop.aborted) onStop();
+  const release = (): void => {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', onStop);
+  };
+  return { signal: controller.signal, release };
 }
 
 /** Takes `user:password@` out of the URL, so that nothing prints it, and makes it a header. */
