@@ -55,7 +55,16 @@ export function configuration(around: Surroundings): Record<string, unknown> {
         source: { utm_source: 'billboard', label: 'MKAD 32 km' },
       },
     ],
-    webhooks: [{ id: 'crm', url: around.webhookUrl, secret: around.webhookSecret, allowPrivate: true }],
+    webhooks: [
+      {
+        id: 'crm',
+        url: around.webhookUrl,
+        secret: around.webhookSecret,
+        // The story is told call by call; capacity.* and trunk.* are for whoever watches the limits.
+        events: ['call.*', 'recording.*'],
+        allowPrivate: true,
+      },
+    ],
     recordings: { directory: join(around.folder, 'recordings'), spool: join(around.tempFolder, 'spool') },
     access: {
       keys: [
