@@ -6,6 +6,8 @@ import { handleInvite } from './call/inbound.js';
 import { LoadGate } from './call/load.js';
 import { CallRegistry } from './call/registry.js';
 import { Upkeep } from './call/upkeep.js';
+import { fillGauges, registeringLines } from './composition/gauges.js';
+import { callReader, eventReader, reportSource } from './composition/http-sources.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
 import { ScarcityTeller } from './events/scarcity.js';
@@ -31,7 +33,7 @@ import { RedisOutbox } from './redis/outbox.js';
 import { RedisRotations } from './redis/rotations.js';
 import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
-import { limitsOf, toldLimitsOf } from './routing/limits.js';
+import { limitsOf } from './routing/limits.js';
 import { RedisRegistrations } from './redis/registrations.js';
 import { RedisTrunks } from './redis/trunks.js';
 import type { SandboxProcess } from './sandbox/process.js';
@@ -319,7 +321,7 @@ export class App {
 
   #buildKeepAlive(): ContactKeepAlive {
     return new ContactKeepAlive({
-      lines: () => this.#registeringLines(),
+      lines: () => registeringLines(this.#config),
       store: this.#registrations,
       ownAddresses: () => this.#sip.addresses,
       ping: (target) => this.#sip.isThere(target),
@@ -338,33 +340,14 @@ export class App {
   }
 
   #buildHttp(keys: Keys): HttpServer {
-    const store = this.#store;
     const use = new RedisUse(this.#link, keys);
     return createHttpServer({
       ...this.#config.http,
       keys: () => this.#config.access.keys,
-      calls: {
-        get: (id) => store.get(id),
-        list: async (cursor, limit) => {
-          const calls = await store.list({ after: cursor ?? '', limit });
-          return { calls, next: calls.length === limit ? (calls.at(-1)?.id ?? null) : null };
-        },
-      },
-      events: {
-        after: async (cursor, limit) => ({
-          events: await store.events({ ...(cursor ? { after: cursor } : {}), limit }),
-        }),
-        cursorAt: (at) => store.cursorAt(at),
-      },
+      calls: callReader(this.#store),
+      events: eventReader(this.#store),
       resources: this.#buildOverview(use),
-      reports: {
-        peaks: (...range) => use.peaks(...range),
-        highest: (...range) => use.highest(...range),
-        traffic: (...range) => use.traffic(...range),
-        callCounts: (...range) => use.callCounts(...range),
-        limits: () => toldLimitsOf(this.#config),
-        sites: () => this.#config.sites,
-      },
+      reports: reportSource(use, () => this.#config),
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,
@@ -387,24 +370,20 @@ export class App {
     return this.#store.appendOperational(event, subject, endpointsForOperational(event.type, this.#config.webhooks));
   }
 
-  /** Gauges are read when somebody looks, not kept up to date for nobody. */
-  async #fillGauges(): Promise<void> {
-    this.metrics.callsInProgress(this.registry.size);
-    this.metrics.engineUp('redis', this.#link.ready);
-    this.metrics.engineUp('drachtio', this.#sip.up);
-    for (const [id, healthy] of Object.entries(this.#media.health()))
-      this.metrics.engineUp(`freeswitch:${id}`, healthy);
-    for (const { id, up } of this.#carriers.list()) this.metrics.trunkUp(id, up);
-    const limits = limitsOf(this.#config);
-    const inUse = await this.#channels.inUse(limits.map(({ resource }) => resource));
-    for (const { kind, id, resource, limit } of limits)
-      this.metrics.channels(kind, id, inUse.get(resource) ?? 0, limit);
-    for (const [line, { contacts }] of await this.#registrations.registrations(this.#registeringLines()))
-      this.metrics.lineContacts(line, contacts);
-  }
-
-  #registeringLines(): string[] {
-    return this.#config.lines.filter(({ register }) => register).map(({ id }) => id);
+  #fillGauges(): Promise<void> {
+    return fillGauges({
+      config: () => this.#config,
+      metrics: this.metrics,
+      callsInProgress: () => this.registry.size,
+      engines: () => ({
+        redis: this.#link.ready,
+        drachtio: this.#sip.up,
+        ...Object.fromEntries(Object.entries(this.#media.health()).map(([id, ok]) => [`freeswitch:${id}`, ok])),
+      }),
+      carriers: this.#carriers,
+      channels: this.#channels,
+      registrations: this.#registrations,
+    });
   }
 
   async #publishNumbers(): Promise<void> {

@@ -1,0 +1,35 @@
+import type { GatewayConfig } from '../config/schema.js';
+import type { GatewayMetrics } from '../observability/metrics.js';
+import type { RedisChannels } from '../redis/channels.js';
+import type { RedisRegistrations } from '../redis/registrations.js';
+import { limitsOf } from '../routing/limits.js';
+import type { CarrierTrunks } from '../trunks/carriers/carriers.js';
+
+export interface GaugeSources {
+  config: () => GatewayConfig;
+  metrics: GatewayMetrics;
+  callsInProgress: () => number;
+  /** Engine → whether it answers. */
+  engines: () => Record<string, boolean>;
+  carriers: Pick<CarrierTrunks, 'list'>;
+  channels: Pick<RedisChannels, 'inUse'>;
+  registrations: Pick<RedisRegistrations, 'registrations'>;
+}
+
+/** Gauges are read when somebody looks, not kept up to date for nobody. */
+export async function fillGauges(sources: GaugeSources): Promise<void> {
+  const { metrics, channels, carriers, registrations } = sources;
+  metrics.callsInProgress(sources.callsInProgress());
+  for (const [engine, up] of Object.entries(sources.engines())) metrics.engineUp(engine, up);
+  for (const { id, up } of carriers.list()) metrics.trunkUp(id, up);
+  const limits = limitsOf(sources.config());
+  const inUse = await channels.inUse(limits.map(({ resource }) => resource));
+  for (const { kind, id, resource, limit } of limits) metrics.channels(kind, id, inUse.get(resource) ?? 0, limit);
+  for (const [line, { contacts }] of await registrations.registrations(registeringLines(sources.config())))
+    metrics.lineContacts(line, contacts);
+}
+
+/** The lines whose phones register with us. */
+export function registeringLines({ lines }: GatewayConfig): string[] {
+  return lines.filter(({ register }) => register).map(({ id }) => id);
+}
