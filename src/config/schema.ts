@@ -188,7 +188,7 @@ const line = z.strictObject({
 
 const destination = z.strictObject({ id, trunk: id, number: e164, channels });
 
-const STEP_CONDITIONS = ['always', 'overflow', 'no-answer', 'busy', 'unreachable'] as const;
+export const STEP_CONDITIONS = ['always', 'overflow', 'no-answer', 'busy', 'unreachable'] as const;
 const condition = z.enum(STEP_CONDITIONS);
 export const STRATEGIES = ['in-order', 'all-at-once', 'round-robin', 'least-recent'] as const;
 const step = z.strictObject({

@@ -14,108 +14,121 @@ const count = z.int().min(0);
 const seconds = z.number().min(0);
 const words = z.string().nullable();
 
-const sessionSchema = z.object({
-  id: z.string(),
-  visitorId: words,
-  landingPage: words,
-  referrer: words,
-  utm: z.object({ source: words, medium: words, campaign: words, content: words, term: words }),
-  keyword: words,
-  gclid: words,
-  yclid: words,
-  gaClientId: words,
-  ymClientId: words,
-});
+const sessionSchema = z
+  .object({
+    id: z.string(),
+    visitorId: words,
+    landingPage: words,
+    referrer: words,
+    utm: z.object({ source: words, medium: words, campaign: words, content: words, term: words }),
+    keyword: words,
+    gclid: words,
+    yclid: words,
+    gaClientId: words.describe('Client id of Google Analytics'),
+    ymClientId: words.describe('Client id of Yandex.Metrica'),
+  })
+  .meta({ id: 'VisitorSession', description: 'Who the visitor is for the ad systems; what is not known is null.' });
 
-const attributionSchema = z.object({
-  verdict: z.enum(VERDICTS),
-  confidence: z.number().min(0).max(1),
-  rule: z.string(),
-  leaseId: words,
-  leaseAgeSeconds: z.number().nullable(),
-  session: sessionSchema.nullable(),
-  source: z.record(z.string(), z.string()).nullable(),
-  candidates: z.array(
-    z.object({
-      leaseId: z.string(),
-      sessionId: z.string(),
-      weight: z.number(),
-      leaseEndedSecondsAgo: z.number().nullable(),
+const attributionSchema = z
+  .object({
+    verdict: z.enum(VERDICTS),
+    confidence: z.number().min(0).max(1),
+    rule: z.string(),
+    leaseId: words,
+    leaseAgeSeconds: z.number().nullable(),
+    session: sessionSchema.nullable(),
+    source: z.record(z.string(), z.string()).nullable().describe('What a static number was bound to'),
+    candidates: z.array(
+      z.object({
+        leaseId: z.string(),
+        sessionId: z.string(),
+        weight: z.number(),
+        leaseEndedSecondsAgo: z.number().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Attribution', description: 'Whose call it was, by which rule, and how sure that is.' });
+
+const legSchema = z
+  .object({
+    n: z.int().min(1),
+    kind: z.enum(['destination', 'line']),
+    target: z.string(),
+    step: z.int().min(1),
+    via: words,
+    startedAt: time,
+    ringingAt: time.nullable(),
+    answeredAt: time.nullable(),
+    endedAt: time.nullable(),
+    result: z.enum(LEG_RESULTS).nullable(),
+    sip: z.int().nullable(),
+    q850: z.int().nullable(),
+    channelsInUse: count.nullable(),
+    channelLimit: count.nullable(),
+  })
+  .meta({ id: 'Leg', description: 'One target that was tried, in the order of `n`.' });
+
+const recordingSchema = z
+  .object({
+    status: z.enum(['none', 'recording', 'ready', 'absent', 'failed']),
+    reason: words,
+    file: words,
+    bytes: count.nullable(),
+    sha256: words,
+    durationSeconds: seconds.nullable(),
+    sampleRate: count.nullable(),
+    channels: z.array(z.string()).nullable(),
+    silentChannels: z.array(z.string()).nullable(),
+  })
+  .meta({
+    id: 'Recording',
+    description: 'What became of the recording; the caller is on the left, the business on the right.',
+  });
+
+export const callSchema = z
+  .object({
+    id: z.string(),
+    sipCallId: z.string(),
+    site: words.describe('null for a number that is not known'),
+    gateway: z.string(),
+    trunk: z.string(),
+    route: words,
+    trackingNumber: z.string(),
+    numberKind: z.enum(['dynamic', 'static']).nullable(),
+    caller: z.object({
+      number: words.describe('E.164; null where it was withheld or not a number'),
+      withheld: z.boolean(),
+      name: words,
+      firstCall: z.boolean().nullable(),
+      previousCalls: count.nullable(),
+      lastCallAt: time.nullable(),
     }),
-  ),
-});
-
-const legSchema = z.object({
-  n: z.int().min(1),
-  kind: z.enum(['destination', 'line']),
-  target: z.string(),
-  step: z.int().min(1),
-  via: words,
-  startedAt: time,
-  ringingAt: time.nullable(),
-  answeredAt: time.nullable(),
-  endedAt: time.nullable(),
-  result: z.enum(LEG_RESULTS).nullable(),
-  sip: z.int().nullable(),
-  q850: z.int().nullable(),
-  channelsInUse: count.nullable(),
-  channelLimit: count.nullable(),
-});
-
-const recordingSchema = z.object({
-  status: z.enum(['none', 'recording', 'ready', 'absent', 'failed']),
-  reason: words,
-  file: words,
-  bytes: count.nullable(),
-  sha256: words,
-  durationSeconds: seconds.nullable(),
-  sampleRate: count.nullable(),
-  channels: z.array(z.string()).nullable(),
-  silentChannels: z.array(z.string()).nullable(),
-});
-
-export const callSchema = z.object({
-  id: z.string(),
-  sipCallId: z.string(),
-  site: words,
-  gateway: z.string(),
-  trunk: z.string(),
-  route: words,
-  trackingNumber: z.string(),
-  numberKind: z.enum(['dynamic', 'static']).nullable(),
-  caller: z.object({
-    number: words,
-    withheld: z.boolean(),
-    name: words,
-    firstCall: z.boolean().nullable(),
-    previousCalls: count.nullable(),
-    lastCallAt: time.nullable(),
-  }),
-  startedAt: time,
-  ringingAt: time.nullable(),
-  answeredAt: time.nullable(),
-  endedAt: time.nullable(),
-  durations: z.object({
-    ringSeconds: seconds,
-    talkSeconds: seconds,
-    totalSeconds: seconds,
-    addedSetupMs: z.number().nullable(),
-  }),
-  disposition: z.enum(DISPOSITIONS).nullable(),
-  lossReason: z.enum(LOSS_REASONS).nullable(),
-  ended: z
-    .object({
-      by: z.enum(['caller', 'business', 'gateway']),
-      reason: z.enum(END_REASONS),
-      sip: z.int().nullable(),
-    })
-    .nullable(),
-  attribution: attributionSchema,
-  legs: z.array(legSchema),
-  overflow: z.object({ from: z.string(), reason: z.enum(['no_free_channel', 'far_end_capacity']) }).nullable(),
-  recording: recordingSchema,
-  tags: z.array(z.object({ name: z.string(), by: z.string(), at: time })),
-});
+    startedAt: time,
+    ringingAt: time.nullable(),
+    answeredAt: time.nullable(),
+    endedAt: time.nullable(),
+    durations: z.object({
+      ringSeconds: seconds,
+      talkSeconds: seconds,
+      totalSeconds: seconds,
+      addedSetupMs: z.number().nullable().describe('What the gateway itself added before it dialled'),
+    }),
+    disposition: z.enum(DISPOSITIONS).nullable(),
+    lossReason: z.enum(LOSS_REASONS).nullable(),
+    ended: z
+      .object({
+        by: z.enum(['caller', 'business', 'gateway']),
+        reason: z.enum(END_REASONS),
+        sip: z.int().nullable(),
+      })
+      .nullable(),
+    attribution: attributionSchema,
+    legs: z.array(legSchema),
+    overflow: z.object({ from: z.string(), reason: z.enum(['no_free_channel', 'far_end_capacity']) }).nullable(),
+    recording: recordingSchema,
+    tags: z.array(z.object({ name: z.string(), by: z.string(), at: time })),
+  })
+  .meta({ id: 'Call', description: 'The whole call as known at this moment.' });
 
 const envelope = { id: z.string().regex(/^evt_[0-9a-f]{32}$/), timestamp: time };
 

@@ -23,6 +23,11 @@ const limit = z
 
 const since = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' }).optional();
 
+/** What a list that is read page by page takes. */
+export const pageQuery = (cursorName: string) => z.object({ [cursorName]: cursor, limit });
+
+export const feedQuery = pageQuery('after').extend({ since });
+
 /** Reads `?after=&limit=&since=`; `since` in ms since the epoch. A cursor says more than a time: both are an error. */
 export function readFeed(req: Request): { cursor: string | null; limit: number; since: number | null } {
   const page = readPage(req, 'after');
@@ -37,7 +42,7 @@ export function readFeed(req: Request): { cursor: string | null; limit: number; 
 
 /** Reads `?<cursorName>=&limit=`; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
 export function readPage(req: Request, cursorName: string): { cursor: string | null; limit: number } {
-  const parsed = z.object({ [cursorName]: cursor, limit }).safeParse(req.query);
+  const parsed = pageQuery(cursorName).safeParse(req.query);
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `"${issue.path.join('.')}" must be ${issue.message}`);
     throw new GatewayError('GW_ERR_BAD_REQUEST', wrong.join('; '));

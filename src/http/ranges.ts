@@ -14,7 +14,8 @@ const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()], {
 });
 const timeZone = z.string().max(64).refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"');
 
-const query = z.strictObject({
+/** What reports may be asked; each of them takes some of it. */
+export const reportQuery = z.strictObject({
   from: moment.optional(),
   to: moment.optional(),
   timezone: timeZone.optional(),
@@ -30,7 +31,9 @@ const query = z.strictObject({
   id: name.optional(),
 });
 
-type Parameter = keyof z.output<typeof query>;
+export const timeZoneQuery = reportQuery.pick({ timezone: true });
+
+type Parameter = keyof z.output<typeof reportQuery>;
 
 export interface ReportQuery {
   /** ms since the epoch, `to` exclusive. */
@@ -55,7 +58,7 @@ interface Allowed {
 
 /** Reads a report's query; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
 export function readReportQuery(req: Request, allowed: Allowed): ReportQuery {
-  const parsed = query.safeParse(req.query);
+  const parsed = reportQuery.safeParse(req.query);
   if (!parsed.success) throw bad(describe(parsed.error, allowed.parameters));
   const given = parsed.data;
   const foreign = Object.keys(given).filter((key) => !allowed.parameters.some((known) => known === key));
@@ -84,7 +87,7 @@ function zoneOf(sites: readonly { timezone: string }[]): string {
 }
 
 export function readTimeZone(req: Request, sites: readonly { timezone: string }[]): string {
-  const parsed = query.pick({ timezone: true }).safeParse(req.query);
+  const parsed = timeZoneQuery.safeParse(req.query);
   if (!parsed.success) throw bad(describe(parsed.error, ['timezone']));
   return parsed.data.timezone ?? zoneOf(sites);
 }

@@ -42,7 +42,7 @@ export function listRouter(what: Listed, resources: ResourceReader, sites: Sites
   return router;
 }
 
-const drainBody = z.strictObject({ draining: z.boolean() });
+export const drainBody = z.strictObject({ draining: z.boolean() });
 
 function addDrain(router: Router, resources: ResourceReader): void {
   const drain = async (id: string, on: boolean, res: Response) => {
@@ -62,7 +62,7 @@ function addDrain(router: Router, resources: ResourceReader): void {
     .all(methodNotAllowed('PUT', 'DELETE'));
 }
 
-const explainQuery = z.strictObject({
+export const explainQuery = z.strictObject({
   number: z
     .string()
     .trim()

@@ -8,6 +8,7 @@ import type { AccessKeyConfig } from '../config/schema.js';
 import type { ErrorCode } from '../lib/errors.js';
 import { authenticate, keyOf } from './auth.js';
 import { callsRouter } from './calls.js';
+import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { healthRouter } from './health.js';
 import type { CallReader, EventReader, MetricsPage, Readiness, ReportSource, ResourceReader } from './ports.js';
@@ -64,6 +65,7 @@ function buildApp(options: HttpServerOptions): Express {
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('case sensitive routing', true);
   app.use(securityHeaders(), tagRequest(options.logger), refuseLongUrls);
   app.use(healthRouter(options.readiness, options.metrics));
+  app.use(docsRouter());
   // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
   app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
   app.use('/v1/calls', callsRouter(options.calls));

@@ -1,3 +1,4 @@
+import type { HttpServerOptions } from '../../src/http/server.js';
 import type { ReportSource, ResourceReader } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
@@ -20,6 +21,18 @@ export const noReports: ReportSource = {
   limits: () => [],
   sites: () => [],
 };
+
+/** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */
+export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => ({
+  host: '127.0.0.1',
+  port: 0,
+  keys: () => [],
+  calls: { get: () => Promise.resolve(null), list: () => Promise.resolve({ calls: [], next: null }) },
+  events: { after: () => Promise.resolve({ events: [] }), cursorAt: (at) => `${at}-0` },
+  resources: noResources,
+  reports: noReports,
+  readiness: () => ({ ready: true, checks: {} }),
+});
 
 const emptyConfig = configSchema.parse({
   trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],

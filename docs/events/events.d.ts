@@ -1,0 +1,518 @@
+// Written by `npm run docs:generate`; do not edit it here.
+
+/** The whole call as known at this moment. */
+export interface Call {
+  id: string;
+  sipCallId: string;
+  /** null for a number that is not known */
+  site: string | null;
+  gateway: string;
+  trunk: string;
+  route: string | null;
+  trackingNumber: string;
+  numberKind: 'dynamic' | 'static' | null;
+  caller: {
+    /** E.164; null where it was withheld or not a number */
+    number: string | null;
+    withheld: boolean;
+    name: string | null;
+    firstCall: boolean | null;
+    previousCalls: number | null;
+    lastCallAt: string | null;
+  };
+  startedAt: string;
+  ringingAt: string | null;
+  answeredAt: string | null;
+  endedAt: string | null;
+  durations: {
+    ringSeconds: number;
+    talkSeconds: number;
+    totalSeconds: number;
+    /** What the gateway itself added before it dialled */
+    addedSetupMs: number | null;
+  };
+  disposition: 'answered' | 'missed' | 'rejected' | null;
+  lossReason:
+    | 'destination_capacity'
+    | 'trunk_capacity'
+    | 'lines_busy'
+    | 'no_answer'
+    | 'busy'
+    | 'declined'
+    | 'caller_hung_up'
+    | 'unreachable'
+    | 'not_registered'
+    | 'media_failure'
+    | 'gateway_lost'
+    | 'unknown_number'
+    | 'blocked'
+    | 'schedule'
+    | null;
+  ended: {
+    by: 'caller' | 'business' | 'gateway';
+    reason:
+      | 'normal'
+      | 'ack_timeout'
+      | 'media_timeout'
+      | 'max_duration'
+      | 'link_lost'
+      | 'media_failure'
+      | 'gateway_lost'
+      | 'shutdown';
+    sip: number | null;
+  } | null;
+  attribution: Attribution;
+  legs: Array<Leg>;
+  overflow: {
+    from: string;
+    reason: 'no_free_channel' | 'far_end_capacity';
+  } | null;
+  recording: Recording;
+  tags: Array<{
+    name: string;
+    by: string;
+    at: string;
+  }>;
+}
+
+/** Whose call it was, by which rule, and how sure that is. */
+export interface Attribution {
+  verdict: 'exact' | 'grace' | 'ambiguous' | 'static' | 'returning' | 'promo' | 'none' | 'deferred';
+  confidence: number;
+  rule: string;
+  leaseId: string | null;
+  leaseAgeSeconds: number | null;
+  session: VisitorSession | null;
+  /** What a static number was bound to */
+  source: Record<string, string> | null;
+  candidates: Array<{
+    leaseId: string;
+    sessionId: string;
+    weight: number;
+    leaseEndedSecondsAgo: number | null;
+  }>;
+}
+
+/** Who the visitor is for the ad systems; what is not known is null. */
+export interface VisitorSession {
+  id: string;
+  visitorId: string | null;
+  landingPage: string | null;
+  referrer: string | null;
+  utm: {
+    source: string | null;
+    medium: string | null;
+    campaign: string | null;
+    content: string | null;
+    term: string | null;
+  };
+  keyword: string | null;
+  gclid: string | null;
+  yclid: string | null;
+  /** Client id of Google Analytics */
+  gaClientId: string | null;
+  /** Client id of Yandex.Metrica */
+  ymClientId: string | null;
+}
+
+/** One target that was tried, in the order of `n`. */
+export interface Leg {
+  n: number;
+  kind: 'destination' | 'line';
+  target: string;
+  step: number;
+  via: string | null;
+  startedAt: string;
+  ringingAt: string | null;
+  answeredAt: string | null;
+  endedAt: string | null;
+  result:
+    | 'answered'
+    | 'no_channel'
+    | 'capacity'
+    | 'busy'
+    | 'declined'
+    | 'no_answer'
+    | 'unreachable'
+    | 'unknown'
+    | 'not_registered'
+    | 'incompatible'
+    | 'redirected'
+    | 'cancelled'
+    | 'failed'
+    | null;
+  sip: number | null;
+  q850: number | null;
+  channelsInUse: number | null;
+  channelLimit: number | null;
+}
+
+/** What became of the recording; the caller is on the left, the business on the right. */
+export interface Recording {
+  status: 'none' | 'recording' | 'ready' | 'absent' | 'failed';
+  reason: string | null;
+  file: string | null;
+  bytes: number | null;
+  sha256: string | null;
+  durationSeconds: number | null;
+  sampleRate: number | null;
+  channels: Array<string> | null;
+  silentChannels: Array<string> | null;
+}
+
+/** A call came in; whose it is has been decided already. */
+export interface CallReceivedEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.received';
+  sequence: number;
+  data: {
+    call: Call;
+  };
+}
+
+/** A phone of the business has begun to ring. */
+export interface CallRingingEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.ringing';
+  sequence: number;
+  data: {
+    call: Call & {
+      ringingAt: string;
+    };
+  };
+}
+
+/** A target had no free channel and the call went on to the next step. */
+export interface CallOverflowedEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.overflowed';
+  sequence: number;
+  data: {
+    call: Call & {
+      overflow: {
+        from: string;
+        reason: 'no_free_channel' | 'far_end_capacity';
+      };
+    };
+  };
+}
+
+/** Somebody of the business took the call. */
+export interface CallAnsweredEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.answered';
+  sequence: number;
+  data: {
+    call: Call & {
+      answeredAt: string;
+    };
+  };
+}
+
+/** An answered call has ended. The call is over; a recording may still follow. */
+export interface CallCompletedEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.completed';
+  sequence: number;
+  data: {
+    call: Call & {
+      answeredAt: string;
+      endedAt: string;
+      disposition: 'answered';
+      ended: {
+        by: 'caller' | 'business' | 'gateway';
+        reason:
+          | 'normal'
+          | 'ack_timeout'
+          | 'media_timeout'
+          | 'max_duration'
+          | 'link_lost'
+          | 'media_failure'
+          | 'gateway_lost'
+          | 'shutdown';
+        sip: number | null;
+      };
+    };
+  };
+}
+
+/** The call ended without an answer; `lossReason` says why. The call is over. */
+export interface CallMissedEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.missed';
+  sequence: number;
+  data: {
+    call: Call & {
+      endedAt: string;
+      disposition: 'missed';
+      lossReason:
+        | 'destination_capacity'
+        | 'trunk_capacity'
+        | 'lines_busy'
+        | 'no_answer'
+        | 'busy'
+        | 'declined'
+        | 'caller_hung_up'
+        | 'unreachable'
+        | 'not_registered'
+        | 'media_failure'
+        | 'gateway_lost'
+        | 'unknown_number'
+        | 'blocked'
+        | 'schedule';
+      ended: {
+        by: 'caller' | 'business' | 'gateway';
+        reason:
+          | 'normal'
+          | 'ack_timeout'
+          | 'media_timeout'
+          | 'max_duration'
+          | 'link_lost'
+          | 'media_failure'
+          | 'gateway_lost'
+          | 'shutdown';
+        sip: number | null;
+      };
+    };
+  };
+}
+
+/** The call was refused before anything was dialled. The call is over. */
+export interface CallRejectedEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.rejected';
+  sequence: number;
+  data: {
+    call: Call & {
+      endedAt: string;
+      disposition: 'rejected';
+    };
+  };
+}
+
+/** The recording is whole and stored. */
+export interface RecordingReadyEvent {
+  id: string;
+  timestamp: string;
+  type: 'recording.ready';
+  sequence: number;
+  data: {
+    call: Call & {
+      recording: {
+        status: 'ready';
+      };
+    };
+  };
+}
+
+/** There is nothing to listen to, and `recording.reason` says why. */
+export interface RecordingAbsentEvent {
+  id: string;
+  timestamp: string;
+  type: 'recording.absent';
+  sequence: number;
+  data: {
+    call: Call & {
+      recording: {
+        status: 'absent';
+      };
+    };
+  };
+}
+
+/** A recording should be there and is not; `recording.reason` says why. */
+export interface RecordingFailedEvent {
+  id: string;
+  timestamp: string;
+  type: 'recording.failed';
+  sequence: number;
+  data: {
+    call: Call & {
+      recording: {
+        status: 'failed';
+      };
+    };
+  };
+}
+
+/** The verdict that the call began with has been put right. */
+export interface CallAttributionCorrectedEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.attribution.corrected';
+  sequence: number;
+  data: {
+    call: Call;
+  };
+}
+
+/** Somebody put a tag on the call, or took one off. */
+export interface CallTaggedEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.tagged';
+  sequence: number;
+  data: {
+    call: Call;
+  };
+}
+
+/** Somebody has taken care of a lost call. */
+export interface CallHandledEvent {
+  id: string;
+  timestamp: string;
+  type: 'call.handled';
+  sequence: number;
+  data: {
+    call: Call;
+  };
+}
+
+/** A carrier's trunk is out of service for the reason given. */
+export interface TrunkDownEvent {
+  id: string;
+  timestamp: string;
+  type: 'trunk.down';
+  data: {
+    trunk: string;
+    reason: string | null;
+  };
+}
+
+/** That reason is gone. */
+export interface TrunkUpEvent {
+  id: string;
+  timestamp: string;
+  type: 'trunk.up';
+  data: {
+    trunk: string;
+    reason: string | null;
+  };
+}
+
+/** Most channels of a limit are in use. */
+export interface CapacityHighEvent {
+  id: string;
+  timestamp: string;
+  type: 'capacity.high';
+  data: {
+    kind: 'trunk' | 'destination' | 'line';
+    id: string;
+    direction: 'inbound' | 'outbound' | null;
+    inUse: number;
+    limit: number;
+  };
+}
+
+/** The last channel of a limit has been taken: the next call overflows or is lost. */
+export interface CapacityExhaustedEvent {
+  id: string;
+  timestamp: string;
+  type: 'capacity.exhausted';
+  data: {
+    kind: 'trunk' | 'destination' | 'line';
+    id: string;
+    direction: 'inbound' | 'outbound' | null;
+    inUse: number;
+    limit: number;
+  };
+}
+
+/** A limit has channels to spare again. */
+export interface CapacityRecoveredEvent {
+  id: string;
+  timestamp: string;
+  type: 'capacity.recovered';
+  data: {
+    kind: 'trunk' | 'destination' | 'line';
+    id: string;
+    direction: 'inbound' | 'outbound' | null;
+    inUse: number;
+    limit: number;
+  };
+}
+
+/** A site has few tracking numbers left to lend. */
+export interface PoolLowEvent {
+  id: string;
+  timestamp: string;
+  type: 'pool.low';
+  data: {
+    site: string;
+    free: number;
+    total: number;
+  };
+}
+
+/** A site has none left: visitors see the fallback number. */
+export interface PoolExhaustedEvent {
+  id: string;
+  timestamp: string;
+  type: 'pool.exhausted';
+  data: {
+    site: string;
+    free: number;
+    total: number;
+  };
+}
+
+export type CallEvent =
+  | CallReceivedEvent
+  | CallRingingEvent
+  | CallOverflowedEvent
+  | CallAnsweredEvent
+  | CallCompletedEvent
+  | CallMissedEvent
+  | CallRejectedEvent
+  | RecordingReadyEvent
+  | RecordingAbsentEvent
+  | RecordingFailedEvent
+  | CallAttributionCorrectedEvent
+  | CallTaggedEvent
+  | CallHandledEvent;
+
+export type OperationalEvent =
+  | TrunkDownEvent
+  | TrunkUpEvent
+  | CapacityHighEvent
+  | CapacityExhaustedEvent
+  | CapacityRecoveredEvent
+  | PoolLowEvent
+  | PoolExhaustedEvent;
+
+/** Tell them apart by `type`; types that you do not know may come with a later version. */
+
+export type GatewayEvent = CallEvent | OperationalEvent;
+
+export declare const CALL_EVENT_TYPES: readonly [
+  'call.received',
+  'call.ringing',
+  'call.overflowed',
+  'call.answered',
+  'call.completed',
+  'call.missed',
+  'call.rejected',
+  'recording.ready',
+  'recording.absent',
+  'recording.failed',
+  'call.attribution.corrected',
+  'call.tagged',
+  'call.handled',
+];
+
+export declare const OPERATIONAL_EVENT_TYPES: readonly [
+  'trunk.down',
+  'trunk.up',
+  'capacity.high',
+  'capacity.exhausted',
+  'capacity.recovered',
+  'pool.low',
+  'pool.exhausted',
+];

@@ -1,0 +1,25 @@
+import type { EventType } from '../call/event-types.js';
+
+/** What each event means, in one sentence for those who write a receiver. */
+export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
+  'call.received': 'A call came in; whose it is has been decided already.',
+  'call.ringing': 'A phone of the business has begun to ring.',
+  'call.overflowed': 'A target had no free channel and the call went on to the next step.',
+  'call.answered': 'Somebody of the business took the call.',
+  'call.completed': 'An answered call has ended. The call is over; a recording may still follow.',
+  'call.missed': 'The call ended without an answer; `lossReason` says why. The call is over.',
+  'call.rejected': 'The call was refused before anything was dialled. The call is over.',
+  'recording.ready': 'The recording is whole and stored.',
+  'recording.absent': 'There is nothing to listen to, and `recording.reason` says why.',
+  'recording.failed': 'A recording should be there and is not; `recording.reason` says why.',
+  'call.attribution.corrected': 'The verdict that the call began with has been put right.',
+  'call.tagged': 'Somebody put a tag on the call, or took one off.',
+  'call.handled': 'Somebody has taken care of a lost call.',
+  'trunk.down': "A carrier's trunk is out of service for the reason given.",
+  'trunk.up': 'That reason is gone.',
+  'capacity.high': 'Most channels of a limit are in use.',
+  'capacity.exhausted': 'The last channel of a limit has been taken: the next call overflows or is lost.',
+  'capacity.recovered': 'A limit has channels to spare again.',
+  'pool.low': 'A site has few tracking numbers left to lend.',
+  'pool.exhausted': 'A site has none left: visitors see the fallback number.',
+};

@@ -1,0 +1,17 @@
+import { callOperations } from './calls.js';
+import { eventOperations } from './events.js';
+import { healthOperations } from './health.js';
+import type { Operation } from './operation.js';
+import { pageOperations } from './page.js';
+import { reportOperations } from './reports.js';
+import { resourceOperations } from './resources.js';
+
+/** Everything the HTTP interface answers to. A test names every route that is missing here. */
+export const OPERATIONS: readonly Operation[] = [
+  ...callOperations,
+  ...eventOperations,
+  ...resourceOperations,
+  ...reportOperations,
+  ...healthOperations,
+  ...pageOperations,
+];

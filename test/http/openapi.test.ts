@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import express from 'express';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { eventSchema } from '../../src/events/catalogue.js';
+import type { EventType } from '../../src/call/event-types.js';
+import { openApiDocument, type Content, type DescribedOperation } from '../../src/http/openapi/document.js';
+import { createHttpServer } from '../../src/http/server.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { validator } from '../support/json-schemas.js';
+import { httpOptions } from '../support/no-resources.js';
+
+interface Layer {
+  route?: { path: string; methods: Record<string, boolean>; stack: { method?: string }[] };
+}
+
+/** Every method and path that the server answers to, from the routers themselves. */
+function servedRoutes(): string[] {
+  const mounted = vi.spyOn(express.application, 'use');
+  createHttpServer({ ...httpOptions(), metrics: new GatewayMetrics(), logger: pino({ level: 'silent' }) });
+  const uses = mounted.mock.calls as unknown[][];
+  mounted.mockRestore();
+  const found = uses.flatMap((args) => {
+    const prefix = typeof args[0] === 'string' ? args[0] : '';
+    return args.flatMap((handler) => {
+      const stack = (handler as { stack?: Layer[] }).stack ?? [];
+      return stack.flatMap(({ route }) => (route ? methodsOf(route, prefix) : []));
+    });
+  });
+  return [...new Set(found)].toSorted();
+}
+
+function methodsOf({ path, stack }: NonNullable<Layer['route']>, prefix: string): string[] {
+  const methods = new Set(stack.flatMap(({ method }) => (method === undefined ? [] : [method])));
+  const whole = `${prefix}${path === '/' && prefix !== '' ? '' : path}`.replace(/:(\w+)/g, '{$1}');
+  return [...methods].map((method) => `${method} ${whole}`);
+}
+
+const operations = (): [string, DescribedOperation][] =>
+  Object.entries(openApiDocument().paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, DescribedOperation] => [
+      `${method} ${path}`,
+      operation,
+    ]),
+  );
+
+/** A schema of the document, with what it refers to. */
+const inDocument = (schema: object) =>
+  validator({ ...schema, components: { schemas: openApiDocument().components.schemas } });
+
+describe('the OpenAPI document', () => {
+  it('is OpenAPI 3.1', async () => {
+    const { valid, errors } = await new Validator().validate(openApiDocument());
+    expect(errors).toBeUndefined();
+    expect(valid).toBe(true);
+  });
+
+  it('describes every route there is, and none that is not', () => {
+    const described = operations().map(([name]) => name);
+    const served = servedRoutes();
+    expect(served.length).toBeGreaterThan(15);
+    expect(
+      served.filter((route) => !described.includes(route)),
+      'routes without a description in src/http/openapi/',
+    ).toEqual([]);
+    expect(
+      described.filter((route) => !served.includes(route)),
+      'descriptions of routes that are gone',
+    ).toEqual([]);
+  });
+
+  it('names each operation once', () => {
+    const ids = operations().map(([, { operationId }]) => operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('gives examples that fit their schemas', () => {
+    const examples = operations().flatMap(([name, { requestBody, responses }]) =>
+      [requestBody, ...Object.values(responses)]
+        .flatMap((part): Content[] => Object.values(part?.content ?? {}))
+        .filter(({ example }) => example !== undefined)
+        .map((content) => ({ name, content })),
+    );
+    expect(examples.length).toBeGreaterThan(8);
+    for (const { name, content } of examples) expect(inDocument(content.schema)(content.example), name).toEqual([]);
+  });
+
+  it('has a webhook for each event, with an example that is right', () => {
+    for (const [type, { post }] of Object.entries(openApiDocument().webhooks)) {
+      const content = post.requestBody?.content['application/json'];
+      expect(inDocument(content?.schema ?? {})(content?.example), type).toEqual([]);
+      expect(eventSchema(type as EventType).safeParse(content?.example).success, type).toBe(true);
+    }
+  });
+});
+
+describe('what is served', () => {
+  async function start(): Promise<string> {
+    const server = createHttpServer({
+      ...httpOptions(),
+      metrics: new GatewayMetrics(),
+      logger: pino({ level: 'silent' }),
+    });
+    const { port } = await server.start();
+    onTestFinished(() => server.stop());
+    return `http://127.0.0.1:${port}`;
+  }
+
+  it('/openapi.json is the document, without a key', async () => {
+    const answer = await fetch(`${await start()}/openapi.json`);
+    expect(await answer.json()).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
+  });
+
+  it('/docs is one page without script that its own policy lets through', async () => {
+    const answer = await fetch(`${await start()}/docs`);
+    const page = await answer.text();
+    expect(answer.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(page).not.toMatch(/<script|\sstyle=|\son\w+=|src=|url\(|@import/i);
+    const [, style = ''] = /<style>([\s\S]*?)<\/style>/.exec(page) ?? [];
+    const digest = createHash('sha256').update(style).digest('base64');
+    expect(answer.headers.get('content-security-policy')).toContain(`style-src 'sha256-${digest}'`);
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+    for (const [name] of operations()) expect(page, name).toContain(`<code>${name.split(' ')[1] ?? ''}</code>`);
+    for (const type of Object.keys(openApiDocument().webhooks)) expect(page, type).toContain(`id="${type}"`);
+  });
+});
