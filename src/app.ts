@@ -6,6 +6,7 @@ import { handleInvite } from './call/inbound.js';
 import { LoadGate } from './call/load.js';
 import { CallRegistry } from './call/registry.js';
 import { Upkeep } from './call/upkeep.js';
+import { CallerSide } from './composition/caller-side.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
 import { callReader, eventReader, reportSource } from './composition/http-sources.js';
 import type { GatewayConfig } from './config/schema.js';
@@ -70,6 +71,7 @@ export class App {
   };
   readonly #limitWatch: LimitWatch;
   readonly #admissions: RedisAdmissions;
+  readonly #callers: CallerSide;
   readonly #store: RedisCallStore;
   readonly #dispatcher: Dispatcher;
   readonly #carriers: CarrierTrunks;
@@ -109,6 +111,7 @@ export class App {
       onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
       scarcity: this.#scarcity,
     });
+    this.#callers = new CallerSide({ config: () => this.#config, link: this.#link, keys, logger });
     this.#store = new RedisCallStore(
       this.#link,
       keys,
@@ -165,6 +168,7 @@ export class App {
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
     this.#limitWatch.start();
+    this.#callers.start();
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
   }
 
@@ -214,6 +218,7 @@ export class App {
       for (const call of this.registry.all()) call.abandonJournal();
     });
     this.#limitWatch.stop();
+    await this.#callers.stop();
     await this.#upkeep.stop();
     await this.#carriers.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
@@ -256,6 +261,7 @@ export class App {
       store: this.#store,
       recordings: this.#recordings,
       lastKnown: new RememberedNumbers(config),
+      callRates: this.#callers.rates,
       lineContacts: this.#registrations,
       rotations: new RedisRotations(this.#link, keys),
       registry: this.registry,

@@ -88,7 +88,10 @@ export interface Attribution {
   candidates: Array<{
     leaseId: string;
     sessionId: string;
+    /** Probability that it was he */
     weight: number;
+    leaseAgeSeconds: number;
+    /** null while the lease goes on */
     leaseEndedSecondsAgo: number | null;
   }>;
 }

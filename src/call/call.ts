@@ -80,13 +80,16 @@ export interface VisitorSession {
 export interface AttributionCandidate {
   leaseId: string;
   sessionId: string;
+  /** Probability that it was him; what the candidates' weights lack to 1 is a stranger's. */
   weight: number;
+  leaseAgeSeconds: number;
+  /** null while his lease goes on. */
   leaseEndedSecondsAgo: number | null;
 }
 
 export interface Attribution {
   verdict: Verdict;
-  /** 0 to 1, by the rule named in `rule`. */
+  /** 0 to 1, by the rule named in `rule` (docs/attribution.md). */
   confidence: number;
   rule: string;
   leaseId: string | null;

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { GatewayConfig, TrunkConfig } from '../config/schema.js';
+import type { CallRateSource } from '../numbers/rate-book.js';
 import type { Call, Overflow, RecordingInfo } from './call.js';
 import type { EventType } from './event-types.js';
 import type { MediaPool } from './media-ports.js';
@@ -55,6 +56,7 @@ export interface CallDeps {
   store: CallStore;
   recordings: Recordings;
   lastKnown: LastKnownNumbers;
+  callRates: CallRateSource;
   registry: CallRegistry;
   metrics: CallMetrics;
   logger: Logger;

@@ -1,8 +1,9 @@
 import type { RouteConfig, TrunkConfig } from '../config/schema.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
-import { attribute, DEFERRED } from '../numbers/verdict.js';
+import { DEFERRED } from '../numbers/verdict.js';
 import { readCaller, readNumber } from '../trunks/number-reading.js';
+import { judge, rulesOf } from './attribution.js';
 import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
@@ -173,7 +174,7 @@ const all = (grants: readonly ChannelGrant[]): boolean => grants.every(({ grante
 function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, deps: CallDeps): TrackingNumber | null {
   const { call } = session;
   const number = answer.number?.enabled ? answer.number : null;
-  call.attribution = attribute({ number, lease: answer.lease }, at);
+  call.attribution = judge(answer, at, deps);
   if (answer.history) {
     call.caller.firstCall = answer.history.previousCalls === 0;
     call.caller.previousCalls = answer.history.previousCalls;
@@ -181,6 +182,7 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   }
   if (!number) return null;
   deps.lastKnown.remember(number);
+  deps.callRates.learn(answer, at, rulesOf(number.site, deps.config()).graceSeconds);
   call.site = number.site;
   call.numberKind = number.kind;
   return number;

@@ -26,10 +26,20 @@ export interface TrackingNumber {
   enabled: boolean;
 }
 
+/** Whose a caller was at his last attributed call to this site. */
+export interface KnownCaller {
+  session: VisitorSession;
+  leaseId: string | null;
+  confidence: number;
+  /** When that call came, ms since the epoch. */
+  at: number;
+}
+
 export interface CallerHistory {
   previousCalls: number;
   /** ms since the epoch; null for a first call. */
   lastCallAt: number | null;
+  known: KnownCaller | null;
 }
 
 export interface AdmissionQuery {

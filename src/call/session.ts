@@ -1,9 +1,9 @@
 import { newCallId, newSecretKey } from '../lib/ids.js';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
-import { attribute } from '../numbers/verdict.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
+import { judge } from './attribution.js';
 import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, NO_RECORDING, type NewCall } from './document.js';
 import { recordingEvent } from './event-types.js';
@@ -279,12 +279,9 @@ export class CallSession {
   #correctVerdictLater(): void {
     inBackground(
       this.#journal.written().then(async () => {
-        const { number, lease } = await this.deps.admissions.lookUp(
-          this.call.trackingNumber,
-          Date.parse(this.call.startedAt),
-        );
+        const at = Date.parse(this.call.startedAt);
         const old = this.call.attribution;
-        const found = attribute({ number, lease }, Date.parse(this.call.startedAt));
+        const found = judge(await this.deps.admissions.lookUp(this.call.trackingNumber, at), at, this.deps);
         this.call.attribution = found;
         this.record('call.attribution.corrected', { old, new: found, reason: 'store was away when the call came' });
       }),

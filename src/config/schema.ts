@@ -265,6 +265,17 @@ const site = z.strictObject({
   timezone: z.string().refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"').default('UTC'),
   defaultRoute: id,
   webhooks: z.array(id).default([]),
+  /** Whose call is it; docs/attribution.md tells how sure each verdict is. */
+  attribution: z
+    .strictObject({
+      /** How long after the end of his lease a visitor may still call and be found. */
+      graceSeconds: z.int().min(0).max(86_400).default(900),
+      /** How long an attributed call speaks for later calls of the same caller; 0: not at all. */
+      returningDays: z.int().min(0).max(365).default(30),
+      /** Share of all that speaks for anybody from which the likeliest holder is taken for certain. */
+      sureFrom: z.number().min(0.5).max(1).default(0.95),
+    })
+    .prefault({}),
 });
 
 const number = z.strictObject({

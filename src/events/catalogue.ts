@@ -42,8 +42,9 @@ const attributionSchema = z
       z.object({
         leaseId: z.string(),
         sessionId: z.string(),
-        weight: z.number(),
-        leaseEndedSecondsAgo: z.number().nullable(),
+        weight: z.number().describe('Probability that it was he'),
+        leaseAgeSeconds: z.number(),
+        leaseEndedSecondsAgo: z.number().nullable().describe('null while the lease goes on'),
       }),
     ),
   })

@@ -1,30 +1,171 @@
-import type { Attribution } from '../call/call.js';
-import type { AdmissionAnswer } from '../call/ports.js';
+import type { Attribution, AttributionCandidate } from '../call/call.js';
+import type { Holder, KnownCaller, TrackingNumber } from '../call/ports.js';
+import { AGE_EDGES, binOf, type CallRates, DEFAULT_RATES, DELAY_EDGES, endOf } from './call-rates.js';
+
+/** `sites[].attribution` of the configuration. */
+export interface AttributionRules {
+  /** How long after the end of his lease a holder may still call. */
+  graceSeconds: number;
+  /** How long an attributed call speaks for later calls of the same caller; 0: not at all. */
+  returningDays: number;
+  /** Share of all that speaks for anybody at which the first candidate is taken for certain. */
+  sureFrom: number;
+}
+
+/** What was known when the INVITE came: one admission's answer. */
+export interface VerdictQuestion {
+  number: TrackingNumber | null;
+  /** The lease that covers the INVITE's arrival. */
+  lease: Holder | null;
+  /** Holders up to then, the most recent first. */
+  holders: readonly Holder[];
+  /** Whose this caller was at his last attributed call. */
+  known?: KnownCaller | null;
+  /** The lease of a promo code that the caller gave. */
+  promo?: Holder | null;
+}
+
+/**
+ * How much less likely it is that a known caller is now another visitor who got this very number: hardly anybody who
+ * has called comes back under another visitor id and is lent the same number out of the whole pool.
+ */
+const STRANGER_WITH_KNOWN_PHONE = 0.001;
+const DAY_MS = 86_400_000;
 
 /**
  * Whose call is it: a pure function from what admission returned to the verdict. The answer is frozen into the call;
- * what becomes of the lease afterwards does not touch it.
+ * what becomes of the lease afterwards does not touch it. `docs/attribution.md` tells each rule and its confidence.
+ *
+ * @param at when the INVITE came, ms since the epoch
  */
-export function attribute(answer: Pick<AdmissionAnswer, 'number' | 'lease'>, at: number): Attribution {
-  const { number, lease } = answer;
+export function attribute(
+  question: VerdictQuestion,
+  at: number,
+  rules: AttributionRules,
+  rates: CallRates = DEFAULT_RATES,
+): Attribution {
+  const { number, lease, known = null, promo = null } = question;
   if (number === null) return NO_VERDICT;
-  if (lease) {
-    return {
-      verdict: 'exact',
-      confidence: 1,
-      rule: 'active-lease',
-      leaseId: lease.leaseId,
-      leaseAgeSeconds: Math.round((at - lease.leasedAt) / 1000),
-      session: lease.session,
-      source: number.source,
-      candidates: [],
-    };
-  }
+  if (promo) return verdictOf('promo', 1, 'promo-code', promo, at);
   if (number.kind === 'static') {
     return { ...NO_VERDICT, verdict: 'static', confidence: 1, rule: 'static-number', source: number.source };
   }
-  return NO_VERDICT;
+  const candidates = candidatesOf(question, at, rules, rates);
+  const first = candidates[0];
+  if (!first) return returning(known, at, rules);
+  // Nobody else has seen the number for as long as anybody may still call: nothing to weigh.
+  if (lease && candidates.length === 1) return verdictOf('exact', 1, 'active-lease', lease, at, number);
+  const measured = rates.measured ? '-measured' : '';
+  const told = candidates.length > 1 ? candidates.map((candidate) => publicCandidate(candidate, at)) : [];
+  const share = first.weight / candidates.reduce((total, { weight }) => total + weight, 0);
+  // Where the number is somebody's now, the earlier holder may be likelier but never certain.
+  const sure = share >= rules.sureFrom && (lease === null || first.endedAt === null);
+  const [verdict, rule] = !sure
+    ? (['ambiguous', `re-lent-number${measured}`] as const)
+    : lease
+      ? (['exact', `active-lease${measured}`] as const)
+      : (['grace', `last-holder${measured}`] as const);
+  return { ...verdictOf(verdict, rounded(first.weight), rule, first.holder, at, number), candidates: told };
 }
+
+interface Candidate {
+  holder: Holder;
+  /** ms since the epoch; null while the lease goes on. */
+  endedAt: number | null;
+  /** Probability that it was him; what is missing to 1 over all candidates is a stranger's. */
+  weight: number;
+}
+
+/**
+ * Everybody who may be calling: who has the number now, and who had it less than the grace time ago. Each calls at his
+ * own rate, so given that somebody calls, he is it with his share of all rates (competing risks).
+ */
+function candidatesOf(
+  { lease, holders, known = null }: VerdictQuestion,
+  at: number,
+  { graceSeconds }: AttributionRules,
+  rates: CallRates,
+): Candidate[] {
+  const present = holders.flatMap((holder, i): Candidate[] => {
+    if (holder.leaseId === lease?.leaseId) {
+      const rate = rates.age[binOf(AGE_EDGES, (at - holder.leasedAt) / 1000)] ?? 0;
+      return [{ holder, endedAt: null, weight: rate }];
+    }
+    // A lease that was taken back before its time ended when we looked, as far as we know.
+    const endedAt = Math.min(endOf(holders, i), at);
+    const delay = (at - endedAt) / 1000;
+    if (delay > graceSeconds || graceSeconds === 0) return [];
+    return [{ holder, endedAt, weight: rates.delay[binOf(DELAY_EDGES, delay)] ?? 0 }];
+  });
+  const weighed = weighCaller(present, known);
+  const total = weighed.reduce((sum, { weight }) => sum + weight, rates.stray);
+  return weighed
+    .map((candidate) => ({ ...candidate, weight: candidate.weight / total }))
+    .sort((a, b) => b.weight - a.weight);
+}
+
+/** The caller has called before, as one of the candidates: the others hardly have the same phone. */
+function weighCaller(candidates: Candidate[], known: KnownCaller | null): Candidate[] {
+  if (known === null || !candidates.some(({ holder }) => isHis(holder, known))) return candidates;
+  const others = Math.max(STRANGER_WITH_KNOWN_PHONE, 1 - known.confidence);
+  return candidates.map((candidate) =>
+    isHis(candidate.holder, known) ? candidate : { ...candidate, weight: candidate.weight * others },
+  );
+}
+
+function isHis({ sessionId, session }: Holder, known: KnownCaller): boolean {
+  return (
+    sessionId === known.session.id || (session.visitorId !== null && session.visitorId === known.session.visitorId)
+  );
+}
+
+/** The person is certain; what fades is that no later visit brought him: by half until the time is over. */
+function returning(known: KnownCaller | null, at: number, { returningDays }: AttributionRules): Attribution {
+  const age = known === null ? Infinity : Math.max(0, at - known.at);
+  if (known === null || age > returningDays * DAY_MS) return NO_VERDICT;
+  return {
+    ...NO_VERDICT,
+    verdict: 'returning',
+    confidence: rounded(known.confidence * (1 - age / (2 * returningDays * DAY_MS))),
+    rule: 'earlier-call',
+    leaseId: known.leaseId,
+    session: known.session,
+  };
+}
+
+function verdictOf(
+  verdict: Attribution['verdict'],
+  confidence: number,
+  rule: string,
+  holder: Holder,
+  at: number,
+  number?: TrackingNumber,
+): Attribution {
+  return {
+    verdict,
+    confidence,
+    rule,
+    leaseId: holder.leaseId,
+    leaseAgeSeconds: seconds(at - holder.leasedAt),
+    session: holder.session,
+    source: number?.source ?? null,
+    candidates: [],
+  };
+}
+
+function publicCandidate({ holder, endedAt, weight }: Candidate, at: number): AttributionCandidate {
+  return {
+    leaseId: holder.leaseId,
+    sessionId: holder.sessionId,
+    weight: rounded(weight),
+    leaseAgeSeconds: seconds(at - holder.leasedAt),
+    leaseEndedSecondsAgo: endedAt === null ? null : seconds(at - endedAt),
+  };
+}
+
+/** A writer's clock may be ahead of ours. */
+const seconds = (ms: number): number => Math.max(0, Math.round(ms / 1000));
+const rounded = (share: number): number => Math.round(share * 1000) / 1000;
 
 const NO_VERDICT: Attribution = {
   verdict: 'none',

@@ -15,7 +15,7 @@ import type { Keys } from './keys.js';
 import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
 
 /** Enough for the "returning" and "ambiguous" verdicts; a busy number has one new holder a few minutes. */
-const MAX_HOLDERS = 20;
+export const MAX_HOLDERS = 20;
 /** Rubbish among the holders must not push out the good ones, so more are read than are kept. */
 const MAX_HOLDERS_READ = 40;
 /** A visitor session is one to two kB; what is longer was not written by a number pool. */
@@ -27,10 +27,19 @@ const HISTORY_CALLS = 500;
 const numberScript = loadScript('admit-number');
 const historyScript = loadScript('caller-history');
 
-/** Which of the contract keys of a number held something unreadable, and how many pieces of it. */
+/**
+ * A lease that stands there has begun, whatever its writer's clock says: taken where it begins in the future by no more
+ * than this. Clocks that are set by NTP differ by milliseconds.
+ */
+const MAX_CLOCK_SKEW_MS = 60_000;
+
+/**
+ * Which of the contract keys of a number held something that cannot be used, and how many pieces of it. `foreign`:
+ * leases of another site, whose visitors are nobody else's business. `skew`: a lease that begins in the future.
+ */
 export interface Rubbish {
   number: string;
-  kind: 'number' | 'lease' | 'holders' | 'oversized';
+  kind: 'number' | 'lease' | 'holders' | 'oversized' | 'foreign' | 'skew';
   count: number;
 }
 
@@ -84,7 +93,7 @@ export class RedisAdmissions implements Admissions {
     const history = rest[channels.length] as CallerHistory | undefined;
     // The answer does not wait for what has to be given back.
     inBackground(this.#channels.keep(inbound, grants));
-    const { number: known, lease, holders } = this.#judge(query.trackingNumber, query.at, reply);
+    const { number: known, lease, holders } = this.#judge(query.trackingNumber, query.at, reply, MAX_CLOCK_SKEW_MS);
     return { number: known, lease, holders: withLease(holders, lease), history: history ?? null, channels: grants };
   }
 
@@ -112,7 +121,7 @@ export class RedisAdmissions implements Admissions {
       args: [query.callId, query.at, HISTORY_AGE_MS, HISTORY_CALLS],
       read: (reply) => {
         const [previous, last] = asArray(reply);
-        return { previousCalls: asNumber(previous), lastCallAt: last === null ? null : asNumber(last) };
+        return { previousCalls: asNumber(previous), lastCallAt: last === null ? null : asNumber(last), known: null };
       },
     };
   }
@@ -121,19 +130,27 @@ export class RedisAdmissions implements Admissions {
     name: string,
     at: number,
     reply: NumberReply,
+    skewMs = 0,
   ): { number: TrackingNumber | null; lease: Holder | null; holders: Holder[] } {
     const number = reply.number.state === 'ok' ? parseNumber(name, reply.number.fields) : null;
-    const lease = reply.lease.state === 'ok' ? parseHolder(reply.lease.fields) : null;
+    const present = reply.lease.state === 'ok' ? parseHolder(reply.lease.fields) : null;
     const parsed = reply.holders.members.map(parseHolderJson);
-    const holders = parsed.filter((holder) => holder !== null);
+    const readable = parsed.filter((holder) => holder !== null);
+    const isOurs = ({ site }: Holder): boolean => number === null || site === number.site;
+    const holders = readable.filter(isOurs);
+    const ours = present && isOurs(present) ? present : null;
+    const ahead = ours !== null && ours.leasedAt > at && ours.leasedAt <= at + skewMs;
+    const lease = ours && (ahead || covers(ours, at)) ? ours : null;
 
     const oddNumber = reply.number.state !== 'none' && (number === null || numberIsOdd(reply.number.fields));
-    const badHolders = parsed.length - holders.length + (reply.holders.state === 'rubbish' ? 1 : 0);
+    const badHolders = parsed.length - readable.length + (reply.holders.state === 'rubbish' ? 1 : 0);
     this.#tell(name, 'number', oddNumber ? 1 : 0);
-    this.#tell(name, 'lease', reply.lease.state !== 'none' && lease === null ? 1 : 0);
+    this.#tell(name, 'lease', reply.lease.state !== 'none' && present === null ? 1 : 0);
     this.#tell(name, 'holders', badHolders);
     this.#tell(name, 'oversized', reply.oversized);
-    return { number, lease: lease && covers(lease, at) ? lease : null, holders: distinct(holders) };
+    this.#tell(name, 'foreign', readable.length - holders.length + (present && !ours ? 1 : 0));
+    this.#tell(name, 'skew', ahead ? 1 : 0);
+    return { number, lease, holders: distinct(holders) };
   }
 
   #tell(number: string, kind: Rubbish['kind'], count: number): void {

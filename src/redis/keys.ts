@@ -40,6 +40,8 @@ export class Keys {
   trunkWords = (trunk: string, reason: string): string => `${this.#calls}trunk:${trunk}:${reason}`;
   /** Stands while the trunk is told down for this reason. */
   trunkTold = (trunk: string, reason: string): string => `${this.trunkWords(trunk, reason)}:told`;
+  /** `period`: 30 days, counted from the epoch. */
+  callRates = (site: string, period: number): string => `${this.#p}v1:rates:{${site}}:${period}`;
   caller = (n: string): string => `${this.#p}v1:caller:{${n}}`;
 
   /** Before the id of a call. */

@@ -57,7 +57,7 @@ describe('admission', () => {
       },
       lease: exampleHolder(),
       holders: [exampleHolder()],
-      history: { previousCalls: 0, lastCallAt: null },
+      history: { previousCalls: 0, lastCallAt: null, known: null },
       channels: [{ granted: true, inUse: 1, limit: 30 }],
     });
     expect(held.count('trunk-in:carrier-a')).toBe(1);
@@ -72,7 +72,10 @@ describe('admission', () => {
 
   it.each([
     [1_000_000, true],
-    [999_999, false],
+    // It stands there, so it has begun: its writer's clock is ahead. By more than a minute it is no clock.
+    [999_999, true],
+    [940_000, true],
+    [939_999, false],
     [1_999_999, true],
     [2_000_000, false],
   ])('a lease from 1,000,000 to 2,000,000 at %d: %s', async (at, covered) => {
@@ -86,10 +89,11 @@ describe('admission', () => {
     const { admissions } = await open();
     const first = query();
     const repeated = query({ at: AT + 10 });
-    expect((await admissions.admit(first)).history).toEqual({ previousCalls: 0, lastCallAt: null });
-    expect((await admissions.admit(repeated)).history).toEqual({ previousCalls: 1, lastCallAt: AT });
-    expect((await admissions.admit(repeated)).history).toEqual({ previousCalls: 1, lastCallAt: AT });
-    expect((await admissions.admit(query({ at: AT + 20 }))).history).toEqual({ previousCalls: 2, lastCallAt: AT + 10 });
+    expect((await admissions.admit(first)).history).toMatchObject({ previousCalls: 0, lastCallAt: null });
+    expect((await admissions.admit(repeated)).history).toMatchObject({ previousCalls: 1, lastCallAt: AT });
+    expect((await admissions.admit(repeated)).history).toMatchObject({ previousCalls: 1, lastCallAt: AT });
+    const third = await admissions.admit(query({ at: AT + 20 }));
+    expect(third.history).toMatchObject({ previousCalls: 2, lastCallAt: AT + 10 });
   });
 
   it('refuses the channel above the limit and still answers the rest', async () => {
@@ -205,6 +209,25 @@ describe('rubbish in the contract keys', () => {
     await writeLease(exampleHolder());
     await raw.hdel(keys.lease(NUMBER), field);
     expect((await admissions.admit(query())).lease).toBeNull();
+  });
+
+  it('a writer whose clock is ahead is told, and his lease counts', async () => {
+    const { admissions, rubbish, writeNumber, writeLease } = await open();
+    await writeNumber();
+    await writeLease(exampleHolder({ leasedAt: AT + 30_000, expiresAt: AT + 600_000 }));
+    const answer = await admissions.admit(query());
+    expect(answer.lease?.leaseId).toBe('lease-1');
+    expect(rubbish).toEqual([{ number: NUMBER, kind: 'skew', count: 1 }]);
+    // Of an earlier moment nothing is known but what the clocks said.
+    expect((await admissions.lookUp(NUMBER, AT)).lease).toBeNull();
+  });
+
+  it("another site's visitors are passed over", async () => {
+    const { admissions, rubbish, writeNumber, writeLease } = await open();
+    await writeNumber({ site: 'krovat' });
+    await writeLease(exampleHolder());
+    expect(await admissions.admit(query())).toMatchObject({ lease: null, holders: [] });
+    expect(rubbish).toEqual([{ number: NUMBER, kind: 'foreign', count: 2 }]);
   });
 
   it('a number of unknown kind is dynamic, and is told', async () => {
