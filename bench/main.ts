@@ -66,7 +66,8 @@ async function runAll(kind: EngineKind, options: BenchOptions, report: Report): 
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
-    for (const part of partsFor(kind, options)) await RUN[part]({ world, report, options });
+    const systems = world.systems.filter((system) => options.systems?.includes(system) ?? true);
+    for (const part of partsFor(kind, options)) await RUN[part]({ world, systems, report, options });
   } finally {
     process.off('SIGINT', interrupted);
     process.off('SIGTERM', interrupted);

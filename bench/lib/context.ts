@@ -7,6 +7,8 @@ import type { System, World } from './world.js';
 /** What every part of the bench gets. */
 export interface Context {
   world: World;
+  /** Those of the world's systems that take part. */
+  systems: readonly System[];
   report: Report;
   options: BenchOptions;
 }

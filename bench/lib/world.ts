@@ -17,7 +17,8 @@ import { takeRecordings } from './recordings.js';
 import type { Address } from './sip-text.js';
 
 /** A: FreeSWITCH alone. P: the bare program of the same way of media. */
-export type System = 'ours' | 'A' | 'P';
+export const SYSTEMS = ['A', 'P', 'ours'] as const;
+export type System = (typeof SYSTEMS)[number];
 
 export interface OursOptions {
   /** Engines' limits; the default lets everything in. */
@@ -85,8 +86,8 @@ export class World {
   }
 
   /** What can be measured on these engines, in the order of a round. */
-  get systems(): System[] {
-    return this.kind === 'real' ? ['A', 'P', 'ours'] : ['ours'];
+  get systems(): readonly System[] {
+    return this.kind === 'real' ? SYSTEMS : ['ours'];
   }
 
   get gateway(): GatewayProcess {

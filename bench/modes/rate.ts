@@ -14,9 +14,9 @@ const OVERLOAD = 2;
 
 /** The highest steps of calls a second with less than 1 % failed, and what happens above the limit that is set. */
 export async function rate(context: Context): Promise<void> {
-  const { world, report } = context;
+  const { world, report, systems: taking } = context;
   printHead(`Calls a second, ${world.kind}: less than ${MOST_FAILED_PERCENT} % failed, set-up p95 below 1 s`);
-  const systems = world.systems.filter((system) => system !== 'P');
+  const systems = taking.filter((system) => system !== 'P');
   const highest = await climb(context, systems);
   report.figure(world.kind, 'highest calls a second', highest);
   console.log(`  highest: ${JSON.stringify(highest)}`);
