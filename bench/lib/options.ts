@@ -49,7 +49,8 @@ export function readOptions(args: string[]): BenchOptions {
   return {
     engines: values.engines === undefined ? null : oneOf('engines', values.engines, ['sandbox', 'real'] as const),
     parts: values.only === undefined ? PARTS : values.only.split(',').map((part) => oneOf('only', part, PARTS)),
-    systems: values.systems === undefined ? null : values.systems.split(',').map((one) => oneOf('systems', one, SYSTEMS)),
+    systems:
+      values.systems === undefined ? null : values.systems.split(',').map((one) => oneOf('systems', one, SYSTEMS)),
     seconds,
     rounds: positive('rounds', values.rounds, ROUNDS),
     short: seconds < SECONDS,

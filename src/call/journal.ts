@@ -1,10 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { toError } from '../lib/deadline.js';
-import { buildCallEvent } from '../events/catalogue.js';
+import { buildCallEvent, writeDown } from '../events/catalogue.js';
 import type { Call, CallResources } from './call.js';
 import type { CallEventType, EventType } from './event-types.js';
-import type { CallEvent, CallStore } from './ports.js';
+import type { CallStore, WrittenEvent } from './ports.js';
 
+/**
+ * Changes without an event wait this long for company: setting a call up means a handful of them within a few
+ * milliseconds, each of which would cost a commit while the caller waits. A peer misses no more than this.
+ */
+const GATHER_MS = 50;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 3000;
 
@@ -22,11 +28,12 @@ export interface JournalDeps {
  * event is lost only with the process, and never told out of order.
  */
 export class Journal {
-  #pending: CallEvent[] = [];
+  #pending: WrittenEvent[] = [];
   #dirty = false;
   #closed = false;
   #sequence: number;
   #writing: Promise<void> | null = null;
+  #gathering: NodeJS.Timeout | undefined;
   #stopped = false;
   #wake: () => void = () => undefined;
 
@@ -42,14 +49,14 @@ export class Journal {
 
   /** Something happened: an event with the call as it is at this moment. */
   record(type: CallEventType, extra: Record<string, unknown> = {}): void {
-    this.#pending.push(buildCallEvent(type, this.call, ++this.#sequence, Date.now(), extra));
+    this.#pending.push(writeDown(buildCallEvent(type, this.call, ++this.#sequence, Date.now(), extra)));
     this.#write();
   }
 
   /** Dialogs, media channels or held channels changed: nothing to tell, but a peer may need it. */
   resourcesChanged(): void {
     this.#dirty = true;
-    this.#write();
+    if (!this.#writing) this.#gathering ??= setTimeout(() => this.#write(), GATHER_MS);
   }
 
   /** Settles when what was recorded so far is in Redis. */
@@ -68,18 +75,21 @@ export class Journal {
   /** Gives up on what Redis has not taken: only when the process ends. */
   abandon(): void {
     this.#stopped = true;
+    clearTimeout(this.#gathering);
     this.#wake();
   }
 
   #write(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = null;
     });
   }
 
   async #writeAll(): Promise<void> {
-    // The caller goes on first: what he records in the same turn goes out in the same commit.
-    await Promise.resolve();
+    // The call goes on first: its SIP leaves before our bookkeeping, and what is recorded meanwhile comes along.
+    await nextTurn();
     let retryMs = RETRY_FIRST_MS;
     while ((this.#pending.length > 0 || this.#dirty) && !this.#stopped) {
       const events = this.#pending;
@@ -88,8 +98,8 @@ export class Journal {
       this.#dirty = false;
       try {
         await this.deps.store.commit({
-          call: structuredClone(this.call),
-          resources: structuredClone(this.resources),
+          call: this.call,
+          resources: this.resources,
           events,
           endpoints,
           closed: this.#closed,

@@ -102,11 +102,17 @@ export interface CallEvent {
   data: { call: Call } & Record<string, unknown>;
 }
 
+/** An event as it happened, in the text that is sent: what changes in the call later does not reach it. */
+export interface WrittenEvent extends Omit<CallEvent, 'data'> {
+  /** JSON of the `CallEvent`. */
+  body: string;
+}
+
 /** A change of a call and the events it means: written in one atomic step, or not at all. */
 export interface CallChange {
   call: Call;
   resources: CallResources;
-  events: CallEvent[];
+  events: WrittenEvent[];
   /** Endpoint ids that want each event; same order as `events`. */
   endpoints: string[][];
   /** The call has ended and nothing of it is alive any more. */
@@ -117,6 +123,7 @@ export interface CallStore {
   /**
    * Idempotent by call and sequence: repeating a change after a lost reply writes nothing twice.
    * Rejects with GW_ERR_REDIS_AWAY while Redis is away; the caller keeps the change and repeats it.
+   * `call` and `resources` are read before this returns: the caller may go on changing them.
    */
   commit(change: CallChange): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { inBackground } from '../lib/background.js';
 import { mostTelling } from '../routing/loss.js';
 import { classifyFailure } from '../routing/outcome.js';
+import { usesLastUsed } from '../routing/strategy.js';
 import type { Target } from '../routing/targets.js';
 import type { HeldChannel, Leg, LegResult } from './call.js';
 import type { CallDeps } from './deps.js';
@@ -150,7 +151,8 @@ export class TargetAttempt {
     leg.answeredAt = iso(Date.now());
     leg.result = 'answered';
     leg.sip = 200;
-    inBackground(this.context.deps.rotations.used(this.#target.id));
+    const { rotations, config } = this.context.deps;
+    if (usesLastUsed(config().routes)) inBackground(rotations.used(this.#target.id));
     return { kind: 'answered', leg: outcome.leg, sdp: outcome.sdp };
   }
 

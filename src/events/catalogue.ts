@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DISPOSITIONS, END_REASONS, LEG_RESULTS, LOSS_REASONS, VERDICTS, type Call } from '../call/call.js';
-import type { CallEvent } from '../call/ports.js';
+import type { CallEvent, WrittenEvent } from '../call/ports.js';
 import type { CallEventType, EventType, OperationalEventType } from '../call/event-types.js';
 import { newEventId } from '../lib/ids.js';
 
@@ -201,7 +201,7 @@ export function eventSchema(type: EventType): z.ZodType {
 }
 
 /**
- * An event of a call, with the call as it is at this moment: later changes of `call` do not reach it.
+ * An event of a call. It holds `call` itself; `writeDown` makes it last.
  * @param now ms since the epoch
  * @param extra beside `call` in `data`
  */
@@ -213,8 +213,13 @@ export function buildCallEvent(
   extra: Record<string, unknown> = {},
   id: string = newEventId(),
 ): CallEvent {
-  const data = structuredClone({ ...extra, call });
-  return { id, type, timestamp: new Date(now).toISOString(), sequence, data };
+  return { id, type, timestamp: new Date(now).toISOString(), sequence, data: { ...extra, call } };
+}
+
+/** The event as of this moment, in the text that is signed and sent. */
+export function writeDown(event: CallEvent): WrittenEvent {
+  const { id, type, timestamp, sequence } = event;
+  return { id, type, timestamp, sequence, body: JSON.stringify(event) };
 }
 
 export function buildOperationalEvent<T extends OperationalEventType>(

@@ -2,9 +2,7 @@ import type { Logger } from 'pino';
 import modesl, { type Connection } from 'modesl';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-
-/** A FreeSWITCH event as its JSON says it; values are strings. */
-export type FreeSwitchEvent = Readonly<Record<string, string>>;
+import { FreeSwitchEvent } from './event-text.js';
 
 export interface EslLinkOptions {
   host: string;
@@ -123,7 +121,7 @@ export class EslLink {
     if (wasUp) this.handlers.onDown();
   }
 
-  /** Past modesl's Event objects and wildcard emitter: an event has some 200 headers, and each call several events. */
+  /** Past modesl's Event objects and wildcard emitter, which take every one of an event's headers apart. */
   #readEventsDirectly(connection: Connection): void {
     const { parser } = connection;
     if (!parser) return;
@@ -134,7 +132,7 @@ export class EslLink {
         return;
       }
       try {
-        this.handlers.onEvent(JSON.parse(body ?? '{}') as FreeSwitchEvent);
+        this.handlers.onEvent(new FreeSwitchEvent(body ?? ''));
       } catch (error) {
         this.options.logger.warn({ err: error }, 'FreeSWITCH event not understood');
       }

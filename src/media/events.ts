@@ -1,5 +1,5 @@
 import type { MediaEvent } from '../call/media-ports.js';
-import type { FreeSwitchEvent } from './esl-link.js';
+import type { FreeSwitchEvent } from './event-text.js';
 
 /** The events that tell what became of calls; HEARTBEAT tells how the server is. */
 export const SUBSCRIBED_EVENTS = [
@@ -12,12 +12,12 @@ export const SUBSCRIBED_EVENTS = [
 
 /** Which call an event is about: our dialplan sets the variable on both legs. */
 export function callIdOf(event: FreeSwitchEvent): string | null {
-  return event['variable_calltrack_call_id'] ?? null;
+  return event.get('variable_calltrack_call_id') ?? null;
 }
 
 /** A FreeSWITCH event in the words of the call; empty where it says nothing that a call needs. */
 export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
-  switch (event['Event-Name']) {
+  switch (event.get('Event-Name')) {
     case 'CHANNEL_BRIDGE':
       return [...bridgedChannels(event), { type: 'bridged' }];
     case 'RECORD_START':
@@ -27,15 +27,20 @@ export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
         {
           type: 'recording-stopped',
           recording: {
-            path: event['Record-File-Path'] ?? '',
-            durationMs: Number(event['variable_record_ms'] ?? 0),
-            cause: event['Record-Completion-Cause'] ?? event['variable_record_completion_cause'] ?? null,
+            path: event.get('Record-File-Path') ?? '',
+            durationMs: Number(event.get('variable_record_ms') ?? 0),
+            cause: event.get('Record-Completion-Cause') ?? event.get('variable_record_completion_cause') ?? null,
           },
         },
       ];
     case 'CHANNEL_HANGUP_COMPLETE':
       return [
-        { type: 'hangup', leg: legOf(event), channelId: event['Unique-ID'] ?? '', cause: event['Hangup-Cause'] ?? '' },
+        {
+          type: 'hangup',
+          leg: legOf(event),
+          channelId: event.get('Unique-ID') ?? '',
+          cause: event.get('Hangup-Cause') ?? '',
+        },
       ];
     default:
       return [];
@@ -43,12 +48,12 @@ export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
 }
 
 function legOf(event: FreeSwitchEvent): 'caller' | 'business' {
-  return event['variable_calltrack_leg'] === 'business' ? 'business' : 'caller';
+  return event.get('variable_calltrack_leg') === 'business' ? 'business' : 'caller';
 }
 
 function bridgedChannels(event: FreeSwitchEvent): MediaEvent[] {
-  const caller = event['Bridge-A-Unique-ID'];
-  const business = event['Bridge-B-Unique-ID'];
+  const caller = event.get('Bridge-A-Unique-ID');
+  const business = event.get('Bridge-B-Unique-ID');
   return [
     ...(caller ? [{ type: 'channel', leg: 'caller', channelId: caller } as const] : []),
     ...(business ? [{ type: 'channel', leg: 'business', channelId: business } as const] : []),

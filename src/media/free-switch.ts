@@ -5,7 +5,8 @@ import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { Announcer } from './announcer.js';
 import { callIdOf, SUBSCRIBED_EVENTS, toMediaEvents } from './events.js';
-import { EslLink, type FreeSwitchEvent } from './esl-link.js';
+import { EslLink } from './esl-link.js';
+import type { FreeSwitchEvent } from './event-text.js';
 
 export interface FreeSwitchOptions {
   host: string;
@@ -158,10 +159,10 @@ export class FreeSwitch implements MediaServer {
   }
 
   #event(event: FreeSwitchEvent): void {
-    if (event['Event-Name'] === 'HEARTBEAT') {
+    if (event.get('Event-Name') === 'HEARTBEAT') {
       this.#heartbeatAt = Date.now();
-      this.#sessions = Number(event['Session-Count'] ?? 0);
-      this.#maxSessions = Number(event['Max-Sessions'] ?? 0);
+      this.#sessions = Number(event.get('Session-Count') ?? 0);
+      this.#maxSessions = Number(event.get('Max-Sessions') ?? 0);
       return;
     }
     const callId = callIdOf(event);

@@ -79,8 +79,8 @@ export class RedisCallStore implements CallStore {
     const { call, events, endpoints } = change;
     const perEvent = events.flatMap((event, i) => {
       const interested = endpoints[i] ?? [];
-      const { id, type, timestamp, sequence } = event;
-      return [id, type, timestamp, sequence, JSON.stringify(event), interested.length, ...interested];
+      const { id, type, timestamp, sequence, body } = event;
+      return [id, type, timestamp, sequence, body, interested.length, ...interested];
     });
     const outcome = await this.#link.run({
       script: commitScript,

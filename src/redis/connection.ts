@@ -88,9 +88,17 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
 
   /** Runs one script: one exchange. */
   async run<R>(call: ScriptCall<R>): Promise<R> {
-    const [result] = await this.runSettled([call]);
+    const { script, keys, args } = call;
+    // Not as a pipeline of one: most exchanges of a call are single scripts, and ioredis builds a lot around a pipeline.
+    const reply = await this.send((client) => client.evalsha(script.sha, keys.length, ...keys, ...args)).catch(
+      (error: unknown) => {
+        if (!isNoScript(error)) throw error;
+        return this.send((client) => client.eval(script.lua, keys.length, ...keys, ...args));
+      },
+    );
+    const result = readReply(call, reply);
     if (result instanceof GatewayError) throw result;
-    return result as R;
+    return result;
   }
 
   /** Runs scripts in one pipeline: one exchange, not one transaction. Rejects when any of them failed. */
@@ -104,6 +112,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   /** As `runAll`, with an error in the place of each script that failed. */
   async runSettled<R>(calls: readonly ScriptCall<R>[]): Promise<(R | GatewayError)[]> {
     if (calls.length === 0) return [];
+    const [only] = calls;
+    if (only && calls.length === 1) return [await this.run(only).catch(asGatewayError)];
     const replies = await this.pipeline((pipe) => {
       for (const { script, keys, args } of calls) pipe.evalsha(script.sha, keys.length, ...keys, ...args);
     });
@@ -207,6 +217,12 @@ type Replies<T extends readonly ScriptCall<unknown>[]> = {
 
 function away(reason: string, cause?: unknown): GatewayError {
   return new GatewayError('GW_ERR_REDIS_AWAY', `Redis cannot be used now: ${reason}`, { cause });
+}
+
+/** What `run` rejects with, in the place of its result; anything else is a fault of ours and goes on. */
+function asGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  throw error;
 }
 
 function isNoScript(reply: unknown): boolean {

@@ -1,4 +1,4 @@
-import type { CarrierGateway, STRATEGIES } from '../config/schema.js';
+import type { CarrierGateway, RouteConfig, STRATEGIES } from '../config/schema.js';
 
 export type Strategy = (typeof STRATEGIES)[number];
 
@@ -51,3 +51,7 @@ function draw(gateways: CarrierGateway[], random: () => number, share: (uri: str
   const index = weights.findIndex((weight) => (at -= weight) < 0);
   return index < 0 ? 0 : index;
 }
+
+/** Whether anybody asks when a target last had a call; otherwise no call need write it down. */
+export const usesLastUsed = (routes: readonly RouteConfig[]): boolean =>
+  routes.some(({ steps }) => steps.some(({ strategy }) => strategy === 'least-recent'));

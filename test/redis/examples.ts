@@ -2,7 +2,7 @@ import { newCallId } from '../../src/lib/ids.js';
 import type { Call, CallResources } from '../../src/call/call.js';
 import type { CallEventType } from '../../src/call/event-types.js';
 import type { CallChange, Holder } from '../../src/call/ports.js';
-import { buildCallEvent } from '../../src/events/catalogue.js';
+import { buildCallEvent, writeDown } from '../../src/events/catalogue.js';
 
 const NO_RESOURCES: CallResources = { dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
 
@@ -89,6 +89,6 @@ export function exampleChange(
   types: CallEventType[],
   { first = 1, endpoints = [] as string[], closed = false } = {},
 ): CallChange {
-  const events = types.map((type, i) => buildCallEvent(type, call, first + i, Date.now()));
+  const events = types.map((type, i) => writeDown(buildCallEvent(type, call, first + i, Date.now())));
   return { call, resources: NO_RESOURCES, events, endpoints: events.map(() => endpoints), closed };
 }
