@@ -147,6 +147,8 @@ async function admit(
   const inbound = [
     { resource: `trunk-in:${trunk.id}`, token: session.id, limit: trunk.inbound?.channels ?? null },
     { resource: `trunk:${trunk.id}`, token: session.id, limit: trunk.channels },
+    // No limit: while the call is up, its number is not lent to the next visitor.
+    { resource: `number:${call.trackingNumber}`, token: session.id, limit: null },
   ];
   const query = {
     callId: session.id,

@@ -3,7 +3,7 @@ import type { ChannelGrant, ChannelRequest, Channels } from '../call/ports.js';
 import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import { HeldTokens } from './held-tokens.js';
-import type { Keys } from './keys.js';
+import { type Keys, numberOf } from './keys.js';
 import { asArray, asNumber, loadScript, type Script, type ScriptCall } from './scripts.js';
 
 /** A channel frees itself this long after its last renewal; three renewals (one each 4 s) may be missed. */
@@ -14,6 +14,7 @@ const releaseScript = loadScript('release-channels');
 const renewScript = loadScript('renew-channels');
 const watchScript = loadScript('watch-channel');
 const countScript = loadScript('count-channels');
+const numberCallsScript = loadScript('note-number-calls');
 
 /** What goes along with every change of a limit's use: whether it became scarce, and who is to hear of it. */
 export interface ScarcityWatch {
@@ -45,6 +46,10 @@ export function reserveCall(
   firm = true,
 ): ScriptCall<ChannelGrant> {
   const { resource, token, limit } = request;
+  if (numberOf(resource) !== null) {
+    const call = numberCalls(keys, resource, ttlMs, [token]);
+    return { ...call, read: (reply) => ({ granted: true, inUse: asNumber(reply), limit: null }) };
+  }
   return {
     script: reserveScript,
     keys: ledgerKeys(keys, resource),
@@ -54,6 +59,11 @@ export function reserveCall(
       return { granted: granted === 1, inUse: readLedger(resource, rest, watch), limit };
     },
   };
+}
+
+/** That calls are up on a tracking number keeps it from being lent away; it has no limit and no books. */
+function numberCalls(keys: Keys, resource: string, ttlMs: number, tokens: string[]): ScriptCall<number> {
+  return { script: numberCallsScript, keys: [keys.channel(resource)], args: [ttlMs, ...tokens], read: asNumber };
 }
 
 const ledgerKeys = (keys: Keys, resource: string): string[] => [
@@ -126,7 +136,9 @@ export class RedisChannels implements Channels {
     for (const channel of held) this.held.drop(channel);
     const results = await this.#settled(
       [...tokensByResource(held)].map(([resource, tokens]) =>
-        this.#ledgerCall(releaseScript, resource, [how, ...tokens]),
+        numberOf(resource) === null
+          ? this.#ledgerCall(releaseScript, resource, [how, ...tokens])
+          : numberCalls(this.#keys, resource, 0, tokens),
       ),
     );
     // What Redis still counts frees itself by its TTL.
@@ -138,7 +150,9 @@ export class RedisChannels implements Channels {
     for (const channel of held) this.held.hold(channel);
     const results = await this.#settled(
       [...tokensByResource(held)].map(([resource, tokens]) =>
-        this.#ledgerCall(renewScript, resource, [this.held.ttlMs, ...tokens]),
+        numberOf(resource) === null
+          ? this.#ledgerCall(renewScript, resource, [this.held.ttlMs, ...tokens])
+          : numberCalls(this.#keys, resource, this.held.ttlMs, tokens),
       ),
     );
     this.#setFallback(!this.#link.ready || results.some((result) => result instanceof GatewayError));

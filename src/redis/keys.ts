@@ -1,3 +1,11 @@
+const NUMBER_RESOURCE = 'number:';
+
+export const numberResource = (number: string): string => NUMBER_RESOURCE + number;
+
+/** The tracking number that a resource like `number:+74951111111` stands for; null for every other resource. */
+export const numberOf = (resource: string): string | null =>
+  resource.startsWith(NUMBER_RESOURCE) ? resource.slice(NUMBER_RESOURCE.length) : null;
+
 /**
  * Every key name of the gateway. `docs/redis-keys.md` tells what each holds.
  *
@@ -22,8 +30,8 @@ export class Keys {
 
   /** Set of the numbers that the configuration wrote. */
   configuredNumbers = (): string => `${this.#p}v1:numbers:configured`;
-  /** `resource` as in `HeldChannel.resource`. */
-  channel = (resource: string): string => `${this.#p}v1:channel:{${resource}}`;
+  /** `resource` as in `HeldChannel.resource`. Calls on a tracking number share the hash tag of its lease. */
+  channel = (resource: string): string => `${this.#p}v1:channel:{${numberOf(resource) ?? resource}}`;
   /** How near its limit a resource is, and the changes of it that are still to be told. */
   channelState = (resource: string): string => `${this.#p}v1:limit:{${resource}}`;
   channelUntold = (resource: string): string => `${this.#p}v1:untold:{${resource}}`;
@@ -77,6 +85,19 @@ export class Keys {
   /** `who`: `source …`, `user …` or `pair …`. */
   registerFailures = (who: string): string => `${this.#p}v1:register-failures:{${who}}`;
   nonceSecret = (): string => `${this.#p}v1:nonce-secret`;
+
+  /** Sorted set of the numbers that a site lends, by when each is free. Parts of one pool share the site's hash tag. */
+  pool = (site: string): string => this.#pool(site, 'numbers');
+  /** All numbers of a site, lent or not: a sorted set in which all scores are 0. */
+  numberIndex = (site: string): string => this.#pool(site, 'index');
+  /** What was last lent to a visitor session. */
+  poolSession = (site: string, session: string): string => this.#pool(site, `session:${session}`);
+  poolState = (site: string): string => this.#pool(site, 'state');
+  poolUntold = (site: string): string => this.#pool(site, 'untold');
+  /** Before a day, counted from the epoch, in UTC. */
+  poolHours = (site: string): string => this.#pool(site, 'hours:');
+
+  #pool = (site: string, part: string): string => `${this.#p}v1:pool:{${site}}:${part}`;
 
   #line = (line: string, part: string): string => `${this.#p}v1:line:{${line}}:${part}`;
 }
