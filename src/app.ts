@@ -9,15 +9,16 @@ import { Upkeep } from './call/upkeep.js';
 import { CallerSide } from './composition/caller-side.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
 import { callReader, eventReader, reportSource } from './composition/http-sources.js';
+import { Pools } from './composition/pools.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
-import { ScarcityTeller } from './events/scarcity.js';
+import { capacityEvent, ScarcityTeller } from './events/scarcity.js';
 import { endpointsForCall, endpointsForOperational } from './events/subscriptions.js';
 import { createHttpServer, type HttpServer } from './http/server.js';
 import type { Readiness } from './http/ports.js';
 import { inBackground } from './lib/background.js';
 import { systemClock } from './lib/clock.js';
-import { toError, withDeadline } from './lib/deadline.js';
+import { withDeadline } from './lib/deadline.js';
 import { ContactKeepAlive } from './lines/keep-alive.js';
 import { Registrar } from './lines/registrar.js';
 import { FreeSwitchPool } from './media/pool.js';
@@ -29,7 +30,6 @@ import { RedisCallStore } from './redis/call-store.js';
 import { RedisChannels, type ScarcityWatch } from './redis/channels.js';
 import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
-import { RedisNumbers } from './redis/numbers.js';
 import { RedisOutbox } from './redis/outbox.js';
 import { RedisRotations } from './redis/rotations.js';
 import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
@@ -62,7 +62,7 @@ export class App {
   #config: GatewayConfig;
   #gate: TrunkGate;
   readonly #link: RedisLink;
-  readonly #numbers: RedisNumbers;
+  readonly #pools: Pools;
   readonly #channels: RedisChannels;
   readonly #scarcityTeller: ScarcityTeller<LevelChange>;
   readonly #scarcity: ScarcityWatch = {
@@ -97,8 +97,8 @@ export class App {
     this.#link = new RedisLink({ url: config.redis.url, name: `calltrack-${config.gateway.id}` });
     const keys = new Keys(config.redis.keyPrefix);
     const untold = new UntoldChanges(this.#link, keys);
-    this.#scarcityTeller = new ScarcityTeller(untold, (event, subject) => this.#tell(event, subject), logger);
-    this.#numbers = new RedisNumbers(this.#link, keys);
+    this.#scarcityTeller = new ScarcityTeller(untold, capacityEvent, (...told) => this.#tell(...told), logger);
+    this.#pools = this.#buildPools(keys);
     this.#channels = new RedisChannels(this.#link, keys, {
       onFallback: (alone) => logger.warn({ alone }, 'channel limits hold for this gateway alone while Redis is away'),
       scarcity: this.#scarcity,
@@ -137,7 +137,7 @@ export class App {
     this.metrics.beforeScrape(() => this.#fillGauges());
     this.#link.on('up', () => {
       logger.info({}, 'connected to Redis');
-      inBackground(this.#publishNumbers());
+      inBackground(this.#pools.publishNumbers());
     });
     this.#link.on('down', (reason) => logger.warn({ reason }, 'Redis is away'));
   }
@@ -191,7 +191,7 @@ export class App {
     this.#dispatcher.update(config.webhooks);
     this.#carriers.update(config.trunks);
     this.metrics.forgetGauges();
-    inBackground(this.#publishNumbers());
+    inBackground(this.#pools.publishNumbers());
     this.logger.info({}, 'configuration reloaded');
   }
 
@@ -345,6 +345,12 @@ export class App {
     );
   }
 
+  #buildPools(keys: Keys): Pools {
+    const { metrics, logger } = this;
+    const tell = (event: OperationalEvent, subject: string) => this.#tell(event, subject);
+    return new Pools({ link: this.#link, keys, config: () => this.#config, metrics, logger, tell });
+  }
+
   #buildHttp(keys: Keys): HttpServer {
     const use = new RedisUse(this.#link, keys);
     return createHttpServer({
@@ -354,6 +360,7 @@ export class App {
       events: eventReader(this.#store),
       resources: this.#buildOverview(use),
       reports: reportSource(use, () => this.#config),
+      leases: this.#pools.desk,
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,
@@ -389,12 +396,7 @@ export class App {
       carriers: this.#carriers,
       channels: this.#channels,
       registrations: this.#registrations,
-    });
-  }
-
-  async #publishNumbers(): Promise<void> {
-    await this.#numbers.write(this.#config.numbers).catch((error: unknown) => {
-      this.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
+      pools: this.#pools,
     });
   }
 }

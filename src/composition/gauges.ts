@@ -4,6 +4,7 @@ import type { RedisChannels } from '../redis/channels.js';
 import type { RedisRegistrations } from '../redis/registrations.js';
 import { limitsOf } from '../routing/limits.js';
 import type { CarrierTrunks } from '../trunks/carriers/carriers.js';
+import type { Pools } from './pools.js';
 
 export interface GaugeSources {
   config: () => GatewayConfig;
@@ -14,6 +15,7 @@ export interface GaugeSources {
   carriers: Pick<CarrierTrunks, 'list'>;
   channels: Pick<RedisChannels, 'inUse'>;
   registrations: Pick<RedisRegistrations, 'registrations'>;
+  pools: Pick<Pools, 'fillGauges'>;
 }
 
 /** Gauges are read when somebody looks, not kept up to date for nobody. */
@@ -27,6 +29,7 @@ export async function fillGauges(sources: GaugeSources): Promise<void> {
   for (const { kind, id, resource, limit } of limits) metrics.channels(kind, id, inUse.get(resource) ?? 0, limit);
   for (const [line, { contacts }] of await registrations.registrations(registeringLines(sources.config())))
     metrics.lineContacts(line, contacts);
+  await sources.pools.fillGauges();
 }
 
 /** The lines whose phones register with us. */

@@ -260,6 +260,24 @@ const schedule = z.strictObject({
   exceptions: z.record(isoDay, z.array(dayTime)).default({}),
 });
 
+/** The numbers that a site lends to its visitors. */
+const pool = z
+  .strictObject({
+    /** How long a number is lent, and how much longer with each extension. */
+    lease: durationOf('10m', 7 * 86_400_000, '7d'),
+    /** The longest lease that may be asked for at once. */
+    maxLease: durationOf('24h', 30 * 86_400_000, '30d'),
+    /** How long a number rests after a lease before somebody else gets it. */
+    quarantine: durationOf('10m', 30 * 86_400_000, '30d'),
+    /** Share of the pool still free at which `pool.low` is told. */
+    low: z.number().min(0).max(1).default(0.2),
+    /** Shown to visitors for whom no number is free. */
+    fallback: e164.optional(),
+    /** How long it is remembered who has had a number. */
+    holders: durationOf('30d', 400 * 86_400_000, '400d'),
+  })
+  .refine(({ lease, maxLease }) => lease <= maxLease, { path: ['lease'], error: 'at most "maxLease"' });
+
 const site = z.strictObject({
   id,
   timezone: z.string().refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"').default('UTC'),
@@ -276,6 +294,7 @@ const site = z.strictObject({
       sureFrom: z.number().min(0.5).max(1).default(0.95),
     })
     .prefault({}),
+  pool: pool.prefault({}),
 });
 
 const number = z.strictObject({
@@ -364,6 +383,7 @@ export type TrunkConfig = GatewayConfig['trunks'][number];
 export type CarrierGateway = z.output<typeof carrierGateway>;
 export type LineConfig = GatewayConfig['lines'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
+export type PoolConfig = GatewayConfig['sites'][number]['pool'];
 export type ScheduleConfig = GatewayConfig['schedules'][number];
 export type AccessKeyConfig = GatewayConfig['access']['keys'][number];
 

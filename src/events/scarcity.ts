@@ -5,7 +5,7 @@ import { toError } from '../lib/deadline.js';
 import { buildOperationalEvent, type OperationalData, type OperationalEvent } from './catalogue.js';
 
 /** A limit has become scarce, or is no longer; as the store has written it down. Times in ms since the epoch. */
-interface LevelChange {
+export interface LevelChange {
   resource: string;
   number: number;
   level: 'ok' | 'high' | 'exhausted';
@@ -14,7 +14,17 @@ interface LevelChange {
   at: number;
 }
 
-interface Untold<C extends LevelChange> {
+/** A site's pool of numbers runs low or dry. */
+export interface PoolChange {
+  resource: string;
+  number: number;
+  level: 'low' | 'exhausted';
+  free: number;
+  total: number;
+  at: number;
+}
+
+interface Untold<C> {
   of(resource: string): Promise<C[]>;
   strikeOff(change: C): Promise<void>;
 }
@@ -28,17 +38,18 @@ const TYPE_OF = {
 } as const satisfies Record<LevelChange['level'], CapacityEventType>;
 
 /**
- * Tells the world when a limit becomes scarce. The store decides (once, over all gateways) and keeps each change until
+ * Tells the world when something becomes scarce: channels of a limit, numbers of a pool. The store decides (once, over all gateways) and keeps each change until
  * it is struck off; whichever gateway comes by tells it. Two that tell the same change make the same event id, which the
  * feed takes once: so each change is told once, and none is lost with the gateway that should have told it.
  */
-export class ScarcityTeller<C extends LevelChange> {
+export class ScarcityTeller<C extends { resource: string }> {
   readonly #busy = new Set<string>();
   /** Woken while busy. */
   readonly #again = new Set<string>();
 
   constructor(
     private readonly untold: Untold<C>,
+    private readonly eventOf: (change: C) => OperationalEvent,
     private readonly append: (event: OperationalEvent, subject: string) => Promise<void>,
     private readonly logger: Logger,
   ) {}
@@ -66,19 +77,28 @@ export class ScarcityTeller<C extends LevelChange> {
   }
 
   async #tell(change: C): Promise<void> {
-    const event = capacityEvent(change);
+    const event = this.eventOf(change);
     await this.append(event, change.resource);
     await this.untold.strikeOff(change);
-    const { inUse, limit } = change;
-    this.logger.info({ resource: change.resource, event: event.type, inUse, limit }, 'capacity changed');
+    this.logger.info({ resource: change.resource, event: event.type, data: event.data }, 'capacity changed');
   }
 }
 
 /** The same change makes the same event, id included, whoever tells it. */
-function capacityEvent(change: LevelChange): OperationalEvent<CapacityEventType> {
-  const digest = createHash('sha256').update(`${change.resource} ${change.number} ${change.at}`).digest('hex');
+export function capacityEvent(change: LevelChange): OperationalEvent<CapacityEventType> {
   const data = { ...subjectOf(change.resource), inUse: change.inUse, limit: change.limit };
-  return buildOperationalEvent(TYPE_OF[change.level], data, change.at, `evt_${digest.slice(0, 32)}`);
+  return buildOperationalEvent(TYPE_OF[change.level], data, change.at, eventIdOf(change));
+}
+
+/** `pool:divan` → the pool of the site. */
+export function poolEvent(change: PoolChange): OperationalEvent<'pool.low' | 'pool.exhausted'> {
+  const data = { site: change.resource.slice('pool:'.length), free: change.free, total: change.total };
+  const type = change.level === 'low' ? 'pool.low' : 'pool.exhausted';
+  return buildOperationalEvent(type, data, change.at, eventIdOf(change));
+}
+
+function eventIdOf({ resource, number, at }: { resource: string; number: number; at: number }): string {
+  return `evt_${createHash('sha256').update(`${resource} ${number} ${at}`).digest('hex').slice(0, 32)}`;
 }
 
 const DIRECTIONS: Record<string, 'inbound' | 'outbound'> = { 'trunk-in': 'inbound', 'trunk-out': 'outbound' };

@@ -2,6 +2,25 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { GatewayError } from '../lib/errors.js';
 
+/** The body as `schema` has it; anything odd is GW_ERR_BAD_REQUEST with every field that is wrong. */
+export const readBody = <T extends z.ZodType>(req: Request, schema: T): z.output<T> =>
+  read(req.body ?? {}, schema, 'the body');
+
+/** The same for the query. */
+export const readQuery = <T extends z.ZodType>(req: Request, schema: T): z.output<T> =>
+  read(req.query, schema, 'the query');
+
+function read<T extends z.ZodType>(value: unknown, schema: T, what: string): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const wrong = parsed.error.issues.map(({ path, message }) =>
+    path.length > 0 ? `"${path.join('.')}": ${message}` : `${what}: ${message}`,
+  );
+  throw new GatewayError('GW_ERR_BAD_REQUEST', wrong.join('; ').slice(0, MAX_DETAIL));
+}
+
+/** Names of unknown fields are repeated, whatever their length. */
+const MAX_DETAIL = 1_000;
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 

@@ -5,12 +5,14 @@ import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { AccessKeyConfig } from '../config/schema.js';
+import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
 import { authenticate, keyOf } from './auth.js';
 import { callsRouter } from './calls.js';
 import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { healthRouter } from './health.js';
+import { leasesRouter } from './leases.js';
 import type { CallReader, EventReader, MetricsPage, Readiness, ReportSource, ResourceReader } from './ports.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { reportsRouter } from './reports.js';
@@ -26,6 +28,7 @@ export interface HttpServerOptions {
   events: EventReader;
   resources: ResourceReader;
   reports: ReportSource;
+  leases: LeaseDesk;
   readiness: () => Readiness;
   metrics: MetricsPage;
   logger: Logger;
@@ -75,6 +78,7 @@ function buildApp(options: HttpServerOptions): Express {
     app.use(`/v1/${what}`, listRouter(what, options.resources, sites));
   }
   app.use('/v1/routes', routesRouter(options.resources));
+  app.use('/v1/leases', leasesRouter(options.leases));
   app.use('/v1/reports', reportsRouter(options.reports));
   app.use(notFound);
   app.use(problems(options.logger));

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Call, Overflow, RecordingInfo } from '../call/call.js';
 import type { CallMetrics } from '../call/deps.js';
 import { withDeadline } from '../lib/deadline.js';
+import type { LeaseOutcome } from '../leases/desk.js';
 import type { RegisterResult } from '../lines/registrar.js';
 import { LabelBound } from './label-bound.js';
 
@@ -56,6 +57,21 @@ export class GatewayMetrics implements CallMetrics {
     this.m.registers.inc({ result });
   }
 
+  lease(site: string, outcome: LeaseOutcome): void {
+    this.m.leases.inc({ site: this.bound.id('site', site), outcome });
+  }
+
+  /** A visitor for whom no number was free; once for each. */
+  poolFallback(site: string): void {
+    this.m.poolFallback.inc({ site: this.bound.id('site', site) });
+  }
+
+  pool(site: string, free: number, total: number): void {
+    const labels = { site: this.bound.id('site', site) };
+    this.m.poolFree.set(labels, free);
+    this.m.poolNumbers.set(labels, total);
+  }
+
   recording(status: RecordingInfo['status']): void {
     this.m.recordings.inc({ status });
   }
@@ -92,8 +108,9 @@ export class GatewayMetrics implements CallMetrics {
 
   /** After a reload: what is no longer configured shall not stand in the graphs for ever. */
   forgetGauges(): void {
-    const { channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts } = this.m;
-    for (const gauge of [channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts]) gauge.reset();
+    const { channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts, poolFree, poolNumbers } = this.m;
+    const gauges = [channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts, poolFree, poolNumbers];
+    for (const gauge of gauges) gauge.reset();
   }
 
   /** `collect` sets gauges just before each scrape; where it fails or takes over a second, the last values stand. */
@@ -149,6 +166,10 @@ function defineMetrics(registry: Registry) {
     refused: counter('invites_refused_total', 'INVITEs that never became a call', ['reason']),
     lineContacts: gauge('line_contacts', 'Phones registered for a line now', ['line']),
     registers: counter('registers_total', 'REGISTER requests of phones, and of who tries', ['result']),
+    leases: counter('leases_total', 'What happened to leases', ['site', 'outcome']),
+    poolFallback: counter('pool_fallback_total', 'Visitors for whom no number was free', ['site']),
+    poolFree: gauge('pool_free', 'Numbers of the pool that can be lent now', ['site']),
+    poolNumbers: gauge('pool_numbers', 'Numbers of the pool', ['site']),
     inProgress: gauge('calls_in_progress', 'Calls of this gateway now', []),
     collectErrors: counter('metrics_collect_errors_total', 'Collectors that failed at a scrape', []),
   };

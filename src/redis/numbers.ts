@@ -4,15 +4,13 @@ import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import { parseNumber } from './holders.js';
 import type { Keys } from './keys.js';
+import { chunks, listInPools, type Listing } from './pool-list.js';
 import { asNumber, loadScript, type ScriptCall } from './scripts.js';
 
 type NumberConfig = GatewayConfig['numbers'][number];
 
 const writeScript = loadScript('write-number');
 const removeScript = loadScript('remove-number');
-
-/** Scripts in one pipeline: a file of ten thousand numbers must not be one request of megabytes. */
-const BATCH = 500;
 
 /** The configuration's tracking numbers in the contract keys, where the admission looks for all numbers alike. */
 export class RedisNumbers {
@@ -30,12 +28,22 @@ export class RedisNumbers {
    */
   async write(numbers: NumberConfig[]): Promise<void> {
     await this.#inBatches(numbers.map((number) => this.#writeCall(number)));
+    const listed = numbers.map(({ site, number, kind }): Listing => {
+      return { site, number, state: kind === 'dynamic' ? 'lent' : 'shown' };
+    });
+    await listInPools(this.#link, this.#keys, listed);
     const listKey = this.#keys.configuredNumbers();
     const before = await this.#link.send((client) => client.smembers(listKey));
     const present = new Set(numbers.map(({ number }) => number));
     const gone = before.filter((number) => !present.has(number));
-    await this.#inBatches(
-      gone.map((number) => ({ script: removeScript, keys: [this.#keys.number(number)], args: [], read: asNumber })),
+    const sites = await this.#inBatches(
+      gone.map((number) => ({ script: removeScript, keys: [this.#keys.number(number)], args: [], read: String })),
+    );
+    const left = gone.map((number, i): Listing => ({ site: sites[i] ?? '', number, state: 'gone' }));
+    await listInPools(
+      this.#link,
+      this.#keys,
+      left.filter(({ site }) => site !== ''),
     );
     const replies = await this.#link.pipeline((pipe) => {
       if (gone.length > 0) pipe.srem(listKey, ...gone);
@@ -63,7 +71,9 @@ export class RedisNumbers {
     };
   }
 
-  async #inBatches(calls: ScriptCall<number>[]): Promise<void> {
-    for (let from = 0; from < calls.length; from += BATCH) await this.#link.runAll(calls.slice(from, from + BATCH));
+  async #inBatches<R>(calls: ScriptCall<R>[]): Promise<R[]> {
+    const replies: R[] = [];
+    for (const part of chunks(calls)) replies.push(...(await this.#link.runAll(part)));
+    return replies;
   }
 }

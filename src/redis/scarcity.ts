@@ -1,3 +1,4 @@
+import type { PoolChange } from '../events/scarcity.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 
@@ -42,4 +43,38 @@ export class UntoldChanges {
   async strikeOff({ resource, entry }: LevelChange): Promise<void> {
     await this.link.send((client) => client.lrem(this.keys.channelUntold(resource), 1, entry));
   }
+}
+
+export interface PoolLevelChange extends PoolChange {
+  entry: string;
+}
+
+/** The same for pools: only changes for the worse are written down. `resource` is `pool:<site>`. */
+export class UntoldPoolChanges {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+  ) {}
+
+  async of(resource: string): Promise<PoolLevelChange[]> {
+    const entries = await this.link.send((client) => client.lrange(this.#key(resource), 0, -1));
+    return entries.map((entry) => {
+      const [number, level, free, total, at] = entry.split('|');
+      return {
+        resource,
+        number: Number(number),
+        level: level === 'low' ? 'low' : 'exhausted',
+        free: Number(free),
+        total: Number(total),
+        at: Number(at),
+        entry,
+      };
+    });
+  }
+
+  async strikeOff({ resource, entry }: PoolLevelChange): Promise<void> {
+    await this.link.send((client) => client.lrem(this.#key(resource), 1, entry));
+  }
+
+  #key = (resource: string): string => this.keys.poolUntold(resource.slice('pool:'.length));
 }

@@ -11,7 +11,7 @@ import { RedisUse } from '../../src/redis/use.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
 import { Overview } from '../../src/trunks/overview.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
-import { unwatchedTrunks } from '../support/no-resources.js';
+import { noLeases, unwatchedTrunks } from '../support/no-resources.js';
 import { openRedis } from '../support/redis.js';
 
 const config = configSchema.parse({
@@ -78,6 +78,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
       limits: () => toldLimitsOf(config),
       sites: () => config.sites,
     },
+    leases: noLeases,
     readiness: () => ({ ready: true, checks: {} }),
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger: pino({ level: 'silent' }),

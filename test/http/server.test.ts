@@ -10,7 +10,7 @@ import type { CallReader, EventReader, Readiness } from '../../src/http/ports.js
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.js';
 import { GatewayError } from '../../src/lib/errors.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
-import { noReports, noResources } from '../support/no-resources.js';
+import { noLeases, noReports, noResources } from '../support/no-resources.js';
 
 const KEY = 'k'.repeat(64);
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -61,6 +61,7 @@ async function start(more: Partial<HttpServerOptions> = {}): Promise<void> {
     events: someEvents,
     resources: noResources,
     reports: noReports,
+    leases: noLeases,
     readiness: () => readiness(),
     metrics: new GatewayMetrics(),
     logger: pino({ level: 'debug' }, { write: (line: string) => log.push(line) }),
@@ -275,7 +276,7 @@ describe('/v1/events', () => {
 });
 
 describe('what a client does wrong', () => {
-  it.each(['/', '/nothing', '/v1', '/v1/leases', '/healthz/x', '/HEALTHZ'])('404 at %s', async (path) => {
+  it.each(['/', '/nothing', '/v1', '/v1/nothing', '/healthz/x', '/HEALTHZ'])('404 at %s', async (path) => {
     expectProblem(await ask(path), 404, 'GW_ERR_NOT_FOUND');
   });
 
@@ -343,6 +344,7 @@ describe('the server', () => {
       events: someEvents,
       resources: noResources,
       reports: noReports,
+      leases: noLeases,
       readiness: () => READY,
       metrics: new GatewayMetrics({ nodeDefaults: false }),
       logger: pino({ level: 'silent' }),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { OperationalEvent } from '../../src/events/catalogue.js';
-import { ScarcityTeller } from '../../src/events/scarcity.js';
+import { capacityEvent, ScarcityTeller } from '../../src/events/scarcity.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
 import { UntoldChanges } from '../../src/redis/scarcity.js';
@@ -115,7 +115,7 @@ describe('changes of level', () => {
     const untold = new UntoldChanges(link, keys);
     const open = () => {
       const append = (event: OperationalEvent, subject: string) => store.appendOperational(event, subject, []);
-      const teller = new ScarcityTeller(untold, append, pino({ level: 'silent' }));
+      const teller = new ScarcityTeller(untold, capacityEvent, append, pino({ level: 'silent' }));
       return new RedisChannels(link, keys, {
         scarcity: { high: () => 0.8, onUntold: (resource) => teller.wake(resource) },
       });

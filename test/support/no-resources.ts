@@ -2,6 +2,7 @@ import type { HttpServerOptions } from '../../src/http/server.js';
 import type { ReportSource, ResourceReader } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
+import { LeaseDesk } from '../../src/leases/desk.js';
 import type { TrunkStates } from '../../src/trunks/carriers/state.js';
 
 /** For tests of the HTTP interface that are about something else. */
@@ -22,6 +23,19 @@ export const noReports: ReportSource = {
   sites: () => [],
 };
 
+/** No site lends anything. */
+export const noLeases = new LeaseDesk(
+  {
+    take: () => Promise.resolve({ outcome: 'dry', again: false }),
+    lend: () => Promise.reject(new Error('nothing was taken')),
+    find: () => Promise.resolve(null),
+    findBySession: () => Promise.resolve(null),
+    extend: () => Promise.resolve(null),
+    release: () => Promise.resolve(false),
+  },
+  () => null,
+);
+
 /** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */
 export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => ({
   host: '127.0.0.1',
@@ -31,6 +45,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   events: { after: () => Promise.resolve({ events: [] }), cursorAt: (at) => `${at}-0` },
   resources: noResources,
   reports: noReports,
+  leases: noLeases,
   readiness: () => ({ ready: true, checks: {} }),
 });
 

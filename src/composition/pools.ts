@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import type { GatewayConfig } from '../config/schema.js';
+import type { OperationalEvent } from '../events/catalogue.js';
+import { poolEvent, ScarcityTeller } from '../events/scarcity.js';
+import { toError } from '../lib/deadline.js';
+import { LeaseDesk } from '../leases/desk.js';
+import type { GatewayMetrics } from '../observability/metrics.js';
+import type { RedisLink } from '../redis/connection.js';
+import type { Keys } from '../redis/keys.js';
+import { RedisLeases } from '../redis/leases.js';
+import { RedisNumbers } from '../redis/numbers.js';
+import { UntoldPoolChanges, type PoolLevelChange } from '../redis/scarcity.js';
+
+export interface PoolParts {
+  link: RedisLink;
+  keys: Keys;
+  config: () => GatewayConfig;
+  metrics: GatewayMetrics;
+  logger: Logger;
+  /** To whoever subscribed to it. */
+  tell: (event: OperationalEvent, subject: string) => Promise<void>;
+}
+
+/** Tracking numbers, the pools of them, and who lends from these. */
+export class Pools {
+  readonly desk: LeaseDesk;
+  readonly #numbers: RedisNumbers;
+  readonly #store: RedisLeases;
+
+  constructor(private readonly parts: PoolParts) {
+    const { link, keys, config, metrics, logger } = parts;
+    const untold = new UntoldPoolChanges(link, keys);
+    const teller = new ScarcityTeller<PoolLevelChange>(untold, poolEvent, (...told) => parts.tell(...told), logger);
+    this.#numbers = new RedisNumbers(link, keys);
+    this.#store = new RedisLeases(link, keys, { onUntold: (site) => teller.wake(`pool:${site}`) });
+    this.desk = new LeaseDesk(this.#store, (site) => config().sites.find(({ id }) => id === site)?.pool ?? null, {
+      onOutcome: (site, outcome) => metrics.lease(site, outcome),
+      onFallback: (site) => metrics.poolFallback(site),
+    });
+  }
+
+  /** The numbers of the configuration go where all numbers stand. Never rejects: the next connection tries again. */
+  async publishNumbers(): Promise<void> {
+    await this.#numbers.write(this.parts.config().numbers).catch((error: unknown) => {
+      this.parts.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
+    });
+  }
+
+  async fillGauges(): Promise<void> {
+    const sites = this.parts.config().sites.map(({ id }) => id);
+    for (const { site, free, total } of await this.#store.count(sites)) this.parts.metrics.pool(site, free, total);
+  }
+}

@@ -1,0 +1,106 @@
+import { Router, type Request } from 'express';
+import { z } from 'zod';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import type { Allocation, LeaseDesk } from '../leases/desk.js';
+import type { Lease } from '../leases/ports.js';
+import { requireScope } from './auth.js';
+import { methodNotAllowed } from './problem.js';
+import { readBody, readQuery } from './query.js';
+
+const TIMEOUT_MS = 5000;
+/** Half of what an admission reads: a longer session would be passed over there. */
+const MAX_SESSION_BYTES = 16_384;
+const MAX_TEXT = 2_048;
+
+/** Landing pages with all their parameters may be long: the rest of them says nothing more. */
+const text = z
+  .string()
+  .transform((whole) => whole.slice(0, MAX_TEXT))
+  .nullable()
+  .default(null);
+const id = z.string().min(1).max(256);
+
+/** A visitor session as contracts section 3 has it; what is not known may be left out. */
+export const sessionSchema = z
+  .strictObject({
+    id,
+    visitorId: text,
+    landingPage: text,
+    referrer: text,
+    utm: z.strictObject({ source: text, medium: text, campaign: text, content: text, term: text }).prefault({}),
+    keyword: text,
+    gclid: text,
+    yclid: text,
+    gaClientId: text,
+    ymClientId: text,
+  })
+  .refine((session) => Buffer.byteLength(JSON.stringify(session)) <= MAX_SESSION_BYTES, {
+    error: `at most ${MAX_SESSION_BYTES} bytes of JSON`,
+  });
+
+const leaseSeconds = z.int().min(1).optional();
+const allocation = z.strictObject({ site: z.string().min(1).max(64), session: sessionSchema, leaseSeconds });
+const extension = z.strictObject({ leaseSeconds });
+const search = z.union(
+  [
+    z.strictObject({ number: z.string().regex(/^\+[1-9]\d{4,14}$/) }),
+    z.strictObject({ site: z.string().min(1).max(64), session: id }),
+  ],
+  { error: 'give "number" in E.164 ("%2B7495…"), or "site" and "session"' },
+);
+
+/** `/v1/leases`: numbers lent to visitors. `docs/leases.md` tells how. */
+export function leasesRouter(desk: LeaseDesk): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/')
+    .post(requireScope('leases:write'), async (req, res) => {
+      const { site, session, leaseSeconds: seconds } = readBody(req, allocation);
+      const given = await bounded(desk.allocate({ site, session, lengthMs: inMs(seconds) }));
+      res.status(given.outcome === 'lent' ? 201 : 200).json(allocationView(given));
+    })
+    .get(requireScope('leases:read'), async (req, res) => {
+      const query = readQuery(req, search);
+      const found = 'number' in query ? desk.findByNumber(query.number) : desk.findBySession(query.site, query.session);
+      const lease = await bounded(found);
+      if (!lease) throw new GatewayError('GW_ERR_NOT_FOUND', 'no lease stands there now');
+      res.json(leaseView(lease));
+    })
+    .all(methodNotAllowed('POST', 'GET', 'HEAD'));
+  router
+    .route('/:id')
+    .get(requireScope('leases:read'), async (req, res) => {
+      res.json(leaseView(await bounded(desk.get(leaseIdOf(req)))));
+    })
+    .patch(requireScope('leases:write'), async (req, res) => {
+      const { leaseSeconds: seconds } = readBody(req, extension);
+      res.json(leaseView(await bounded(desk.extend(leaseIdOf(req), inMs(seconds)))));
+    })
+    .delete(requireScope('leases:write'), async (req, res) => {
+      await bounded(desk.release(leaseIdOf(req)));
+      res.status(204).end();
+    })
+    .all(methodNotAllowed('GET', 'HEAD', 'PATCH', 'DELETE'));
+  return router;
+}
+
+const bounded = <T>(work: Promise<T>): Promise<T> => withDeadline(work, TIMEOUT_MS, 'the pool');
+const inMs = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1000);
+const leaseIdOf = (req: Request): string => String(req.params['id']);
+
+/** The answer to who asked for a number: whatever happens, `number` is what to show; null: leave the page as it is. */
+export function allocationView({ outcome, number, lease }: Allocation) {
+  return { outcome, number, lease: lease && leaseView(lease) };
+}
+
+export function leaseView({ leaseId, number, site, leasedAt, expiresAt, session }: Lease) {
+  return {
+    id: leaseId,
+    number,
+    site,
+    leasedAt: new Date(leasedAt).toISOString(),
+    expiresAt: new Date(expiresAt).toISOString(),
+    session,
+  };
+}

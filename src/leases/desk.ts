@@ -1,0 +1,132 @@
+import type { VisitorSession } from '../call/call.js';
+import { GatewayError } from '../lib/errors.js';
+import { newLeaseIdStart, numberOfLease } from './lease-id.js';
+import type { Lease, LeaseStore, PoolPolicy, Refusal } from './ports.js';
+
+/** Numbers that another service has lent or that are talked on are passed over, but not without end. */
+const MAX_TRIES = 16;
+
+export interface AllocationRequest {
+  site: string;
+  session: VisitorSession;
+  /** ms; the site's `pool.lease` where left out. */
+  lengthMs?: number | undefined;
+}
+
+/**
+ * `lent`: a number of his own. `kept`: the one he has, extended. `fallback`: none was free; `number` is the site's
+ * static one, null where it has none.
+ */
+export type Allocation =
+  | { outcome: 'lent' | 'kept'; number: string; lease: Lease }
+  | { outcome: 'fallback'; number: string | null; lease: null };
+
+export type LeaseOutcome = Allocation['outcome'] | 'extended' | 'released';
+
+export interface DeskHooks {
+  /** Each thing that happened to a lease, for counting. */
+  onOutcome?: (site: string, outcome: LeaseOutcome) => void;
+  /** A visitor went without a number; once for each. */
+  onFallback?: (site: string) => void;
+}
+
+/** Lends the numbers of a site's pool to its visitors. */
+export class LeaseDesk {
+  constructor(
+    private readonly store: LeaseStore,
+    /** As configured now; null where there is no such site. */
+    private readonly policyOf: (site: string) => PoolPolicy | null,
+    private readonly hooks: DeskHooks = {},
+  ) {}
+
+  /**
+   * Idempotent by site and session: the same session gets its lease back, extended.
+   * @throws GatewayError GW_ERR_BAD_REQUEST for a site that is none, or a lease longer than allowed
+   */
+  async allocate({ site, session, lengthMs }: AllocationRequest): Promise<Allocation> {
+    const policy = this.#policy(site);
+    const request = {
+      site,
+      sessionId: session.id,
+      leaseIdStart: newLeaseIdStart(),
+      lengthMs: lengthOf(lengthMs, policy),
+      policy,
+    };
+    let refused: Refusal | null = null;
+    for (let tries = 1; ; tries += 1) {
+      const taken = await this.store.take({ ...request, refused, giveUp: tries > MAX_TRIES });
+      if (taken.outcome === 'dry') return this.#withoutNumber(site, policy, taken.again);
+      const lent = await this.store.lend({ site, session, taken, policy });
+      if ('leaseId' in lent) {
+        const outcome = taken.outcome === 'kept' ? 'kept' : 'lent';
+        this.hooks.onOutcome?.(site, outcome);
+        return { outcome, number: lent.number, lease: lent };
+      }
+      refused = lent;
+    }
+  }
+
+  /** @throws GatewayError GW_ERR_NOT_FOUND for a lease that does not stand, GW_ERR_BAD_REQUEST for too long a one */
+  async extend(leaseId: string, lengthMs?: number): Promise<Lease> {
+    const lease = await this.get(leaseId);
+    const policy = this.#policy(lease.site);
+    const extended = await this.store.extend(lease, lengthOf(lengthMs, policy), policy);
+    if (!extended) throw ended();
+    this.hooks.onOutcome?.(lease.site, 'extended');
+    return extended;
+  }
+
+  /** Idempotent: a lease that has ended is released. Its number rests before somebody else gets it. */
+  async release(leaseId: string): Promise<void> {
+    const lease = await this.#standing(leaseId);
+    if (!lease || !(await this.store.release(lease, this.#policy(lease.site)))) return;
+    this.hooks.onOutcome?.(lease.site, 'released');
+  }
+
+  /** @throws GatewayError GW_ERR_NOT_FOUND for a lease that does not stand */
+  async get(leaseId: string): Promise<Lease> {
+    const lease = await this.#standing(leaseId);
+    if (!lease) throw ended();
+    return lease;
+  }
+
+  /** Whoever wrote it; null where none stands. */
+  findByNumber(number: string): Promise<Lease | null> {
+    return this.store.find(number);
+  }
+
+  /** Leases of this gateway's; another service's are found by their number only. */
+  findBySession(site: string, sessionId: string): Promise<Lease | null> {
+    return this.store.findBySession(site, sessionId);
+  }
+
+  async #standing(leaseId: string): Promise<Lease | null> {
+    const number = numberOfLease(leaseId);
+    const lease = number === null ? null : await this.store.find(number);
+    return lease?.leaseId === leaseId ? lease : null;
+  }
+
+  #withoutNumber(site: string, policy: PoolPolicy, again: boolean): Allocation {
+    this.hooks.onOutcome?.(site, 'fallback');
+    if (!again) this.hooks.onFallback?.(site);
+    return { outcome: 'fallback', number: policy.fallback ?? null, lease: null };
+  }
+
+  #policy(site: string): PoolPolicy {
+    const policy = this.policyOf(site);
+    if (!policy) throw new GatewayError('GW_ERR_BAD_REQUEST', '"site" names no site of the configuration');
+    return policy;
+  }
+}
+
+function lengthOf(asked: number | undefined, policy: PoolPolicy): number {
+  const lengthMs = asked ?? policy.lease;
+  if (lengthMs <= policy.maxLease) return lengthMs;
+  throw new GatewayError(
+    'GW_ERR_BAD_REQUEST',
+    `"leaseSeconds" must be at most ${policy.maxLease / 1000}: this site lends no longer at once`,
+  );
+}
+
+const ended = (): GatewayError =>
+  new GatewayError('GW_ERR_NOT_FOUND', 'there is no such lease, or it has ended: ask for a new one');

@@ -1,0 +1,84 @@
+import type { VisitorSession } from '../call/call.js';
+import type { Holder } from '../call/ports.js';
+
+/** What lending needs from the store, in its own words; `redis/leases.ts` implements it. Times in ms since the epoch. */
+
+/** A number lent to one visitor session. */
+export interface Lease extends Holder {
+  number: string;
+}
+
+/** How a site lends; durations in ms. */
+export interface PoolPolicy {
+  lease: number;
+  maxLease: number;
+  quarantine: number;
+  /** Share still free at which the pool counts as low. */
+  low: number;
+  /** Shown where no number is free. */
+  fallback?: string | undefined;
+  /** How long it is remembered who has had a number. */
+  holders: number;
+}
+
+/** A number that the pool gave out and that could not be lent all the same. */
+export interface Refusal {
+  number: string;
+  /** When it may be tried again; null: it is none of this pool's numbers any more. */
+  retryAt: number | null;
+  reason: RefusalReason;
+}
+
+/**
+ * `none`: not there, of another site or static. `leased`: somebody else's lease stands on it. `talking`: a call is up
+ * on it. `resting`: its last holder may still call. `late`: we were held up for longer than the lease lasts.
+ */
+export const REFUSAL_REASONS = ['none', 'disabled', 'late', 'leased', 'talking', 'resting'] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+export interface TakeRequest {
+  site: string;
+  sessionId: string;
+  /** Beginning of the id that a new lease gets; the store appends the number's digits. */
+  leaseIdStart: string;
+  lengthMs: number;
+  policy: PoolPolicy;
+  /** Put back first. */
+  refused: Refusal | null;
+  /** No number any more: this visitor goes without. */
+  giveUp: boolean;
+}
+
+/** A number reserved for the session in the pool, not lent yet. */
+export interface Taken {
+  outcome: 'taken' | 'kept';
+  number: string;
+  leaseId: string;
+  expiresAt: number;
+}
+
+/** @property again this visitor went without a number before: he is counted once */
+export type TakeResult = Taken | { outcome: 'dry'; again: boolean };
+
+export interface LendRequest {
+  site: string;
+  session: VisitorSession;
+  taken: Taken;
+  policy: PoolPolicy;
+}
+
+/** All reject with GW_ERR_REDIS_AWAY; whatever was done until then only costs one number for one lease. */
+export interface LeaseStore {
+  /** The pool's half. One exchange. */
+  take(request: TakeRequest): Promise<TakeResult>;
+  /** The number's half, which decides. One exchange. */
+  lend(request: LendRequest): Promise<Lease | Refusal>;
+  /** The lease that stands on this number now, whoever wrote it. */
+  find(number: string): Promise<Lease | null>;
+  /** What was last lent to this session, if it still stands. */
+  findBySession(site: string, sessionId: string): Promise<Lease | null>;
+  /** @returns null where it does not stand (any more) */
+  extend(lease: Lease, lengthMs: number, policy: PoolPolicy): Promise<Lease | null>;
+  /** @returns false where it does not stand (any more) */
+  release(lease: Lease, policy: PoolPolicy): Promise<boolean>;
+}
