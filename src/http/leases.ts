@@ -22,7 +22,7 @@ const text = z
 const id = z.string().min(1).max(256);
 
 /** A visitor session as contracts section 3 has it; what is not known may be left out. */
-export const sessionSchema = z
+const sessionSchema = z
   .strictObject({
     id,
     visitorId: text,
@@ -40,15 +40,22 @@ export const sessionSchema = z
   });
 
 const leaseSeconds = z.int().min(1).optional();
-const allocation = z.strictObject({ site: z.string().min(1).max(64), session: sessionSchema, leaseSeconds });
-const extension = z.strictObject({ leaseSeconds });
-const search = z.union(
-  [
-    z.strictObject({ number: z.string().regex(/^\+[1-9]\d{4,14}$/) }),
-    z.strictObject({ site: z.string().min(1).max(64), session: id }),
-  ],
-  { error: 'give "number" in E.164 ("%2B7495…"), or "site" and "session"' },
-);
+export const leaseRequest = z.strictObject({ site: z.string().min(1).max(64), session: sessionSchema, leaseSeconds });
+export const leaseExtension = z.strictObject({ leaseSeconds });
+export const leaseSearch = z
+  .strictObject({
+    number: z
+      .string()
+      .regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "%2B74951111111"')
+      .optional(),
+    site: z.string().min(1).max(64).optional(),
+    session: id.optional(),
+  })
+  .refine(
+    ({ number, site, session }) =>
+      number === undefined ? site !== undefined && session !== undefined : !site && !session,
+    { error: 'give "number", or "site" and "session"' },
+  );
 
 /** `/v1/leases`: numbers lent to visitors. `docs/leases.md` tells how. */
 export function leasesRouter(desk: LeaseDesk): Router {
@@ -56,13 +63,13 @@ export function leasesRouter(desk: LeaseDesk): Router {
   router
     .route('/')
     .post(requireScope('leases:write'), async (req, res) => {
-      const { site, session, leaseSeconds: seconds } = readBody(req, allocation);
+      const { site, session, leaseSeconds: seconds } = readBody(req, leaseRequest);
       const given = await bounded(desk.allocate({ site, session, lengthMs: inMs(seconds) }));
       res.status(given.outcome === 'lent' ? 201 : 200).json(allocationView(given));
     })
     .get(requireScope('leases:read'), async (req, res) => {
-      const query = readQuery(req, search);
-      const found = 'number' in query ? desk.findByNumber(query.number) : desk.findBySession(query.site, query.session);
+      const { number, site = '', session = '' } = readQuery(req, leaseSearch);
+      const found = number === undefined ? desk.findBySession(site, session) : desk.findByNumber(number);
       const lease = await bounded(found);
       if (!lease) throw new GatewayError('GW_ERR_NOT_FOUND', 'no lease stands there now');
       res.json(leaseView(lease));
@@ -74,7 +81,7 @@ export function leasesRouter(desk: LeaseDesk): Router {
       res.json(leaseView(await bounded(desk.get(leaseIdOf(req)))));
     })
     .patch(requireScope('leases:write'), async (req, res) => {
-      const { leaseSeconds: seconds } = readBody(req, extension);
+      const { leaseSeconds: seconds } = readBody(req, leaseExtension);
       res.json(leaseView(await bounded(desk.extend(leaseIdOf(req), inMs(seconds)))));
     })
     .delete(requireScope('leases:write'), async (req, res) => {
@@ -90,11 +97,11 @@ const inMs = (seconds: number | undefined): number | undefined => (seconds === u
 const leaseIdOf = (req: Request): string => String(req.params['id']);
 
 /** The answer to who asked for a number: whatever happens, `number` is what to show; null: leave the page as it is. */
-export function allocationView({ outcome, number, lease }: Allocation) {
+function allocationView({ outcome, number, lease }: Allocation) {
   return { outcome, number, lease: lease && leaseView(lease) };
 }
 
-export function leaseView({ leaseId, number, site, leasedAt, expiresAt, session }: Lease) {
+function leaseView({ leaseId, number, site, leasedAt, expiresAt, session }: Lease) {
   return {
     id: leaseId,
     number,

@@ -1,6 +1,7 @@
 import { callOperations } from './calls.js';
 import { eventOperations } from './events.js';
 import { healthOperations } from './health.js';
+import { leaseOperations } from './leases.js';
 import type { Operation } from './operation.js';
 import { pageOperations } from './page.js';
 import { reportOperations } from './reports.js';
@@ -10,6 +11,7 @@ import { resourceOperations } from './resources.js';
 export const OPERATIONS: readonly Operation[] = [
   ...callOperations,
   ...eventOperations,
+  ...leaseOperations,
   ...resourceOperations,
   ...reportOperations,
   ...healthOperations,
