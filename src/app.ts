@@ -7,6 +7,7 @@ import { LoadGate } from './call/load.js';
 import { CallRegistry } from './call/registry.js';
 import { Upkeep } from './call/upkeep.js';
 import { CallerSide } from './composition/caller-side.js';
+import { buildDispatcher } from './composition/delivery.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
 import { callReader, eventReader, reportSource } from './composition/http-sources.js';
 import { Pools } from './composition/pools.js';
@@ -30,7 +31,6 @@ import { RedisCallStore } from './redis/call-store.js';
 import { RedisChannels, type ScarcityWatch } from './redis/channels.js';
 import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
-import { RedisOutbox } from './redis/outbox.js';
 import { RedisRotations } from './redis/rotations.js';
 import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
@@ -43,7 +43,7 @@ import { CarrierTrunks } from './trunks/carriers/carriers.js';
 import { TrunkGate } from './trunks/gate.js';
 import { LimitWatch } from './trunks/limit-watch.js';
 import { Overview } from './trunks/overview.js';
-import { Dispatcher } from './webhooks/dispatcher.js';
+import type { Dispatcher } from './webhooks/dispatcher.js';
 
 /** How long a stop that does not drain waits for the far ends to answer our BYEs. */
 const HANG_UP_TIMEOUT_MS = 5000;
@@ -121,9 +121,9 @@ export class App {
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
-    this.#dispatcher = new Dispatcher(new RedisOutbox(this.#link, keys), logger, {
-      onDelivered: (_endpoint, seconds) => this.metrics.eventDelivered(seconds),
-      onBacklog: (endpoint, backlog) => this.metrics.webhookBacklog(endpoint, backlog.events),
+    this.#dispatcher = buildDispatcher({
+      ...{ link: this.#link, keys, metrics: this.metrics, logger },
+      config: () => this.#config,
     });
     this.#recordings = new DiskRecordings({ ...config.recordings, logger });
     this.#registrations = new RedisRegistrations(this.#link, keys);

@@ -466,6 +466,57 @@ export interface PoolExhaustedEvent {
   };
 }
 
+/** Nothing is sent to an endpoint any more: it answered 410, took nothing for days, or somebody asked so. Told to the others. */
+export interface WebhookDisabledEvent {
+  id: string;
+  timestamp: string;
+  type: 'webhook.disabled';
+  data: {
+    endpoint: string;
+    undelivered: number;
+    reason: 'gone' | 'failing' | 'request';
+    failingSeconds: number;
+  };
+}
+
+/** An endpoint that was disabled gets its events again, those that waited first. Told to the others. */
+export interface WebhookEnabledEvent {
+  id: string;
+  timestamp: string;
+  type: 'webhook.enabled';
+  data: {
+    endpoint: string;
+    undelivered: number;
+    reason: 'request' | 'configuration';
+  };
+}
+
+/** Deliveries to an endpoint were given up after 76 hours; they can be replayed. Told to the others. */
+export interface WebhookDead_letterEvent {
+  id: string;
+  timestamp: string;
+  type: 'webhook.dead_letter';
+  data: {
+    endpoint: string;
+    events: number;
+    lastEventId: string | null;
+    reason: string;
+  };
+}
+
+/** Undelivered events of an endpoint are gone: beyond what is kept, or lost by Redis. Told to the others. */
+export interface EventsDroppedEvent {
+  id: string;
+  timestamp: string;
+  type: 'events.dropped';
+  data: {
+    endpoint: string;
+    events: number;
+    reason: 'age' | 'count' | 'unserved' | 'missing';
+    oldestSeconds: number | null;
+  };
+}
+
 export type CallEvent =
   | CallReceivedEvent
   | CallRingingEvent
@@ -488,7 +539,11 @@ export type OperationalEvent =
   | CapacityExhaustedEvent
   | CapacityRecoveredEvent
   | PoolLowEvent
-  | PoolExhaustedEvent;
+  | PoolExhaustedEvent
+  | WebhookDisabledEvent
+  | WebhookEnabledEvent
+  | WebhookDead_letterEvent
+  | EventsDroppedEvent;
 
 /** Tell them apart by `type`; types that you do not know may come with a later version. */
 
@@ -518,4 +573,8 @@ export declare const OPERATIONAL_EVENT_TYPES: readonly [
   'capacity.recovered',
   'pool.low',
   'pool.exhausted',
+  'webhook.disabled',
+  'webhook.enabled',
+  'webhook.dead_letter',
+  'events.dropped',
 ];

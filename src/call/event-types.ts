@@ -24,6 +24,10 @@ export const OPERATIONAL_EVENT_TYPES = [
   'capacity.recovered',
   'pool.low',
   'pool.exhausted',
+  'webhook.disabled',
+  'webhook.enabled',
+  'webhook.dead_letter',
+  'events.dropped',
 ] as const;
 export type OperationalEventType = (typeof OPERATIONAL_EVENT_TYPES)[number];
 

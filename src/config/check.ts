@@ -234,9 +234,16 @@ function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[]
     const message = 'leads to a private or loopback address; where that is meant, add "allowPrivate: true"';
     findings.push({ path: ['webhooks', at, 'url'], message });
   }
-  if (webhook.secret?.startsWith('whsec_') && !isStandardSecret(webhook.secret)) {
+  const secrets = Array.isArray(webhook.secret) ? webhook.secret : [webhook.secret];
+  secrets.forEach((secret, n) => {
+    if (!secret?.startsWith('whsec_') || isStandardSecret(secret)) return;
     const message = 'must be "whsec_" and the base64 of 24 to 64 bytes, or any other text of 24 characters and more';
-    findings.push({ path: ['webhooks', at, 'secret'], message });
+    const path = ['webhooks', at, 'secret', ...(Array.isArray(webhook.secret) ? [n] : [])];
+    findings.push({ path, message });
+  });
+  const { cert, key } = (webhook.tls ?? {}) as { cert?: unknown; key?: unknown };
+  if (Boolean(cert) !== Boolean(key)) {
+    findings.push({ path: ['webhooks', at, 'tls'], message: '"cert" and "key" are of use together only' });
   }
   return findings;
 }

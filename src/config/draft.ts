@@ -38,7 +38,16 @@ const draftSchema = z.object({
   ),
   sites: list(group({ id: text, defaultRoute: text, webhooks: texts })),
   numbers: list(group({ number: text, site: text, route: text })),
-  webhooks: list(group({ id: text, url: text, secret: text, events: texts, allowPrivate: z.unknown() })),
+  webhooks: list(
+    group({
+      id: text,
+      url: text,
+      secret: z.string().or(texts).optional().catch(undefined),
+      events: texts,
+      allowPrivate: z.unknown(),
+      tls: z.unknown(),
+    }),
+  ),
   access: group({ keys: list(group({ name: text, hash: text })) }),
 });
 

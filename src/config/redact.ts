@@ -10,13 +10,17 @@ const MAX_ITEMS = 50;
  */
 export function redact(value: unknown, key = ''): unknown {
   if (SECRET_KEYS.test(key) && (typeof value === 'string' || typeof value === 'number')) return REDACTED;
+  // Static headers of webhooks mostly hold a key; PEM may.
+  if (typeof value === 'string' && (value.includes('-----BEGIN ') || key === 'headers')) return REDACTED;
   if (typeof value === 'string') return redactUrl(value.replace(/^(\+\d{4})\d+(\d{4})$/, '$1***$2'));
   if (Array.isArray(value)) {
     const shown: unknown[] = value.slice(0, MAX_ITEMS).map((item) => redact(item, key));
     return value.length > MAX_ITEMS ? [...shown, `and ${value.length - MAX_ITEMS} more`] : shown;
   }
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, redact(inner, name)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, redact(inner, key === 'headers' ? key : name)]),
+  );
 }
 
 function redactUrl(text: string): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readPem } from './pem.js';
 
 /**
  * The configuration, as the operator writes it. One schema gives the types, the checks and the reference;
@@ -305,14 +306,41 @@ const number = z.strictObject({
   source: z.record(z.string(), z.string()).optional(),
 });
 
+const webhookSecret = z.string({ error: 'a text of 24 characters and more' }).min(24);
+/** What HTTP and Standard Webhooks set is not for the configuration. */
+const headerName = z
+  .string()
+  .regex(
+    /^(?!(content-|webhook-|transfer-|host$|connection$|expect$|upgrade$|keep-alive$|te$|trailer$))[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/i,
+    'the name of a header that HTTP and Standard Webhooks leave free',
+  );
+const pem = z
+  .string()
+  .nullable()
+  .default(null)
+  .transform((text, context) => {
+    const read = text === null ? null : readPem(text);
+    if (text !== null && read === null)
+      context.addIssue({ code: 'custom', message: 'PEM, or a file that can be read and holds it' });
+    return read;
+  });
+
 const webhook = z.strictObject({
   id,
   url: z.url({ protocol: /^https?$/ }),
-  /** `whsec_` + base64 of 24 to 64 bytes (Standard Webhooks), or any text of 24 characters and more. */
-  secret: z.string().min(24),
+  /** `whsec_` + base64 of 24 to 64 bytes (Standard Webhooks), or any text of 24 characters and more; two while rotating. */
+  secret: z.union([webhookSecret.transform((one) => [one]), z.array(webhookSecret).min(1).max(3)]),
   events: z.array(z.string()).min(1).default(['*']),
   /** A receiver on a private or loopback address must be allowed by name. */
   allowPrivate: z.boolean().default(false),
+  /** Sent with every request. */
+  headers: z.record(headerName, z.string().regex(/^[\x20-\x7e]{1,4096}$/, 'printable ASCII')).default({}),
+  /** Requests at a time, of each gateway. */
+  inFlight: z.int().min(1).max(64).default(8),
+  /** After so long without one success nothing more is sent until somebody enables it. */
+  disableAfter: durationOf('5d', 30 * 86_400_000, '30d'),
+  /** Certificates as PEM, or the file that holds it. */
+  tls: z.strictObject({ ca: pem, cert: pem, key: pem }).prefault({}),
 });
 
 export const configSchema = z.strictObject({

@@ -164,6 +164,7 @@ const capacity = z.object({
   limit: count,
 });
 const pool = z.object({ site: z.string(), free: count, total: count });
+const endpointSwitch = { endpoint: z.string(), /** Events that wait for it. */ undelivered: count };
 const operationalData = {
   'trunk.down': trunkState,
   'trunk.up': trunkState,
@@ -172,6 +173,28 @@ const operationalData = {
   'capacity.recovered': capacity,
   'pool.low': pool,
   'pool.exhausted': pool,
+  'webhook.disabled': z.object({
+    ...endpointSwitch,
+    /** `gone`: it answered 410; `failing`: for days without one success; `request`: by API or command line. */
+    reason: z.enum(['gone', 'failing', 'request']),
+    failingSeconds: count,
+  }),
+  'webhook.enabled': z.object({ ...endpointSwitch, reason: z.enum(['request', 'configuration']) }),
+  'webhook.dead_letter': z.object({
+    endpoint: z.string(),
+    /** How many have been given up since the last time this was told. */
+    events: z.int().min(1),
+    lastEventId: words,
+    reason: z.string(),
+  }),
+  'events.dropped': z.object({
+    /** For whom they were undelivered. */
+    endpoint: z.string(),
+    events: z.int().min(1),
+    /** `age`, `count`: beyond what is kept; `unserved`: its endpoint left the configuration; `missing`: Redis has lost them. */
+    reason: z.enum(['age', 'count', 'unserved', 'missing']),
+    oldestSeconds: count.nullable(),
+  }),
 } as const satisfies Record<OperationalEventType, z.ZodType>;
 
 export type OperationalData = { [T in OperationalEventType]: z.output<(typeof operationalData)[T]> };

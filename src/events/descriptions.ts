@@ -22,4 +22,12 @@ export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
   'capacity.recovered': 'A limit has channels to spare again.',
   'pool.low': 'A site has few tracking numbers left to lend.',
   'pool.exhausted': 'A site has none left: visitors see the fallback number.',
+  'webhook.disabled':
+    'Nothing is sent to an endpoint any more: it answered 410, took nothing for days, or somebody asked so. Told to the others.',
+  'webhook.enabled':
+    'An endpoint that was disabled gets its events again, those that waited first. Told to the others.',
+  'webhook.dead_letter':
+    'Deliveries to an endpoint were given up after 76 hours; they can be replayed. Told to the others.',
+  'events.dropped':
+    'Undelivered events of an endpoint are gone: beyond what is kept, or lost by Redis. Told to the others.',
 };

@@ -238,6 +238,10 @@ const operationalExamples: OperationalData = {
   'capacity.recovered': { kind: 'line', id: 'sales-1', direction: null, inUse: 0, limit: 1 },
   'pool.low': { site: 'divan', free: 2, total: 40 },
   'pool.exhausted': { site: 'divan', free: 0, total: 40 },
+  'webhook.disabled': { endpoint: 'crm', reason: 'gone', failingSeconds: 0, undelivered: 3 },
+  'webhook.enabled': { endpoint: 'crm', reason: 'request', undelivered: 3 },
+  'webhook.dead_letter': { endpoint: 'crm', events: 2, lastEventId: id(1), reason: 'HTTP 500' },
+  'events.dropped': { endpoint: 'crm', events: 10, reason: 'age', oldestSeconds: 2_600_000 },
 };
 
 /** The example of one type: the same one each time. */

@@ -93,8 +93,18 @@ export class GatewayMetrics implements CallMetrics {
     this.m.delivery.observe(seconds);
   }
 
-  webhookBacklog(endpoint: string, events: number): void {
-    this.m.backlog.set({ endpoint: this.bound.id('endpoint', endpoint) }, events);
+  webhook(id: string, state: { events: number; oldestAt: number | null; dead: number; disabled: boolean }): void {
+    const endpoint = this.bound.id('endpoint', id);
+    this.m.backlog.set({ endpoint }, state.events);
+    this.m.backlogAge.set({ endpoint }, state.oldestAt === null ? 0 : (Date.now() - state.oldestAt) / 1000);
+    this.m.deadLetters.set({ endpoint }, state.dead);
+    this.m.webhookEnabled.set({ endpoint }, state.disabled ? 0 : 1);
+    // From its first moment on, so that the first drop is an increase.
+    this.m.eventsDropped.inc({ endpoint }, 0);
+  }
+
+  eventsDropped(endpoint: string, events: number): void {
+    this.m.eventsDropped.inc({ endpoint: this.bound.id('endpoint', endpoint) }, events);
   }
 
   /** `drachtio`, `redis`, or `freeswitch:<host>:<port>`. */
@@ -108,9 +118,11 @@ export class GatewayMetrics implements CallMetrics {
 
   /** After a reload: what is no longer configured shall not stand in the graphs for ever. */
   forgetGauges(): void {
-    const { channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts, poolFree, poolNumbers } = this.m;
-    const gauges = [channelsInUse, channelLimit, backlog, engineUp, trunkUp, lineContacts, poolFree, poolNumbers];
+    const { channelsInUse, channelLimit, engineUp, trunkUp, lineContacts, poolFree, poolNumbers } = this.m;
+    const gauges = [channelsInUse, channelLimit, engineUp, trunkUp, lineContacts, poolFree, poolNumbers];
     for (const gauge of gauges) gauge.reset();
+    const { backlog, backlogAge, deadLetters, webhookEnabled } = this.m;
+    for (const gauge of [backlog, backlogAge, deadLetters, webhookEnabled]) gauge.reset();
   }
 
   /** `collect` sets gauges just before each scrape; where it fails or takes over a second, the last values stand. */
@@ -160,6 +172,10 @@ function defineMetrics(registry: Registry) {
       [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600, 21_600, 86_400],
     ),
     backlog: gauge('webhook_backlog', 'Events that wait for the receiver', ['endpoint']),
+    backlogAge: gauge('webhook_backlog_age_seconds', 'Age of the oldest of them', ['endpoint']),
+    deadLetters: gauge('webhook_dead_letters', 'Events that were given up and can be replayed', ['endpoint']),
+    webhookEnabled: gauge('webhook_enabled', '0 while nothing is sent to the receiver', ['endpoint']),
+    eventsDropped: counter('events_dropped_total', 'Undelivered events that were dropped', ['endpoint']),
     recordings: counter('recordings_total', 'Recordings settled', ['status']),
     engineUp: gauge('engine_up', '1 while connected', ['engine']),
     trunkUp: gauge('trunk_up', '1 while the carrier answers', ['trunk']),

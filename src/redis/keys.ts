@@ -73,6 +73,14 @@ export class Keys {
   health = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:health`;
   backlog = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:backlog`;
   dead = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:dead`;
+  /** Stands while nothing is sent to the endpoint. */
+  disabled = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:disabled`;
+  /** How far the dead letters have been told of. */
+  deadTold = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:dead-told`;
+  replays = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:replays`;
+  deliveryLog = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:log`;
+  /** Before a call's id: how the deliveries of its events stand. */
+  toldPrefix = (): string => `${this.#calls}told:`;
   /** Before the ordering key of a list of undelivered stream ids. */
   todoPrefix = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:todo:`;
 

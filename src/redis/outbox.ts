@@ -1,8 +1,19 @@
-import type { Backlog, Delivery, DeliveryQueue, Settled, Settlement } from '../webhooks/queue.js';
+import type {
+  Appetite,
+  Backlog,
+  Delivery,
+  DeliveryQueue,
+  DisableReason,
+  Drop,
+  Ended,
+  Turn,
+} from '../webhooks/queue.js';
+import type { OperationalEventType } from '../call/event-types.js';
+import { newEventId } from '../lib/ids.js';
 import type { RedisLink } from './connection.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
+import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
 
 /**
  * The outbox: what is still to be delivered to whom. Scripts `commit-call` and `append-event` fill it in the same step
@@ -18,9 +29,13 @@ import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
  * - `backlog`     stream id → its ms: how many are undelivered, and how old is the oldest;
  * - `dead`        stream of dead letters, each with the event's text.
  *
+ * - `disabled` stands while nothing is sent to the endpoint: everything waits;
+ * - `replays`  when an event was queued again, for its age;
+ * - `log`      stream of attempts, to be looked at (`redis/delivery-log.ts`).
+ *
  * Retention: the stream of events is trimmed by age and count, but never past the oldest undelivered event, which is
- * the lowest entry of the backlogs: one look per endpoint. Endpoints that no gateway has served for a week have left
- * the configuration; what was queued for them is dropped and no longer holds the stream.
+ * the lowest entry of the backlogs: one look per endpoint. What is undelivered has bounds of its own (30 days, a million
+ * events an endpoint, a week where no gateway serves it); what is dropped there is told as `events.dropped`.
  */
 
 /** The pull side (`events` of the call store) reaches back this far. */
@@ -29,73 +44,83 @@ const EVENT_RETENTION_MS = 7 * 86_400_000;
 const EVENT_RETENTION_COUNT = 500_000;
 const UNSERVED_MS = 7 * 86_400_000;
 const DEAD_RETENTION_MS = 30 * 86_400_000;
+/** What an endpoint that is disabled, or that nobody can reach, may have waiting for it. */
+const UNDELIVERED_MS = 30 * 86_400_000;
+const UNDELIVERED_COUNT = 1_000_000;
+/** An event of ours is appended once; the mark need not last. */
+const MARK_MS = 60_000;
 const TRIM_STEPS = 1_000;
 /** Failures in a row, of different calls, after which an endpoint is probed only. */
 const FAILING_AFTER = 3;
 const PROBE_FIRST_MS = 1_000;
 const PROBE_MOST_MS = 60_000;
 
-const claimScript = loadScript('claim-deliveries');
-const settleScript = loadScript('settle-delivery');
+/** As long as the call itself. */
+const TOLD_RETENTION_MS = 30 * 86_400_000;
+/** Attempts that can be looked at, per endpoint. */
+const LOG_LENGTH = 50_000;
+
+const workScript = loadScript('work-deliveries');
 const trimScript = loadScript('trim-events');
+const switchScript = loadScript('switch-endpoint');
+const tellDeadScript = loadScript('tell-dead');
+const appendScript = loadScript('append-event');
 
 export interface OutboxLimits {
   eventRetentionMs?: number;
   eventRetentionCount?: number;
   unservedMs?: number;
+  undeliveredMs?: number;
+  undeliveredCount?: number;
   probeFirstMs?: number;
+}
+
+export interface OutboxOptions {
+  limits?: OutboxLimits;
+  /** Ids of the endpoints that want events of a type. */
+  wanting?: (type: OperationalEventType) => string[];
+  /** Deliveries were queued for these endpoints. */
+  onQueued?: (endpoints: string[]) => void;
 }
 
 export class RedisOutbox implements DeliveryQueue {
   readonly #link: RedisLink;
   readonly #keys: Keys;
+  readonly #options: OutboxOptions;
   readonly #limits: Required<OutboxLimits>;
 
-  constructor(link: RedisLink, keys: Keys, limits: OutboxLimits = {}) {
+  constructor(link: RedisLink, keys: Keys, options: OutboxOptions = {}) {
     this.#link = link;
     this.#keys = keys;
+    this.#options = options;
     this.#limits = {
       eventRetentionMs: EVENT_RETENTION_MS,
       eventRetentionCount: EVENT_RETENTION_COUNT,
       unservedMs: UNSERVED_MS,
+      undeliveredMs: UNDELIVERED_MS,
+      undeliveredCount: UNDELIVERED_COUNT,
       probeFirstMs: PROBE_FIRST_MS,
-      ...limits,
+      ...options.limits,
     };
   }
 
-  async claim(endpoint: string, most: number, leaseMs: number): Promise<{ deliveries: Delivery[]; lost: number }> {
-    return this.#link.run({
-      script: claimScript,
-      keys: this.#endpointKeys(endpoint),
-      args: [most, leaseMs, FAILING_AFTER, this.#keys.todoPrefix(endpoint)],
-      read: (reply) => {
-        const [lost, flat] = asArray(reply);
-        return { lost: asNumber(lost), deliveries: readDeliveries(endpoint, asStrings(flat)) };
-      },
-    });
+  async work(endpoint: string, ended: readonly Ended[], appetite: Appetite): Promise<Turn> {
+    return this.#link.run(this.workCall(endpoint, ended, appetite));
   }
 
-  async settle(delivery: Delivery, settlement: Settlement): Promise<Settled> {
-    const { endpoint, orderingKey, cursor, attempt } = delivery;
-    const retry = settlement.outcome === 'retry' ? settlement : null;
-    const keys = [...this.#endpointKeys(endpoint), this.#keys.dead(endpoint)];
-    return this.#link.run({
-      script: settleScript,
-      keys: [...keys, this.#keys.todoPrefix(endpoint) + orderingKey],
-      args: [
-        orderingKey,
-        cursor,
-        attempt,
-        settlement.outcome,
-        Math.round(retry?.delayMs ?? 0),
-        Math.round(retry?.pauseMs ?? 0),
-        FAILING_AFTER,
-        this.#limits.probeFirstMs,
-        PROBE_MOST_MS,
-        settlement.outcome === 'dead' ? settlement.reason : '',
-      ],
-      read: readSettled,
-    });
+  /** The same, to be sent together with something else. */
+  workCall(endpoint: string, ended: readonly Ended[], { most, leaseMs }: Appetite): ScriptCall<Turn> {
+    const { due, flight, tries, health, backlog, events, dead, disabled, replays, deliveryLog } = this.#keys;
+    const own = [due, flight, tries, health, backlog].map((name) => name(endpoint));
+    const args: (string | number)[] = [most, leaseMs, FAILING_AFTER, this.#limits.probeFirstMs, PROBE_MOST_MS];
+    args.push(this.#keys.todoPrefix(endpoint), this.#keys.toldPrefix(), TOLD_RETENTION_MS, endpoint, LOG_LENGTH);
+    for (const one of ended) pushEnded(args, one);
+    return {
+      script: workScript,
+      keys: [...own, events(), ...[dead, disabled, replays, deliveryLog].map((name) => name(endpoint))],
+      args,
+      read: (reply) => readTurn(endpoint, reply),
+    };
   }
 
   async backlog(endpoints: string[]): Promise<Map<string, Backlog>> {
@@ -103,69 +128,168 @@ export class RedisOutbox implements DeliveryQueue {
       for (const endpoint of endpoints) {
         const backlog = this.#keys.backlog(endpoint);
         pipe.zcard(backlog).zrange(backlog, 0, 0, 'WITHSCORES').xlen(this.#keys.dead(endpoint));
+        pipe.exists(this.#keys.disabled(endpoint));
       }
     });
     for (const reply of replies) if (reply instanceof GatewayError) throw reply;
     return new Map(
       endpoints.map((endpoint, i) => {
-        const [events, oldest, dead] = replies.slice(3 * i, 3 * i + 3);
+        const [events, oldest, dead, disabled] = replies.slice(4 * i, 4 * i + 4);
         const [, score] = asStrings(oldest);
-        return [endpoint, { events: asNumber(events), oldestAt: score ? asNumber(score) : null, dead: asNumber(dead) }];
+        const oldestAt = score ? asNumber(score) : null;
+        return [endpoint, { events: asNumber(events), oldestAt, dead: asNumber(dead), disabled: disabled === 1 }];
       }),
     );
   }
 
-  async trim(served: string[]): Promise<{ trimmed: number; dropped: number }> {
-    const { eventRetentionMs, eventRetentionCount, unservedMs } = this.#limits;
-    return this.#link.run({
+  async trim(served: string[]): Promise<{ trimmed: number; drops: Drop[] }> {
+    const limits = this.#limits;
+    const { id, timestamp, endpoints } = this.#telling('events.dropped');
+    const drops = await this.#link.run({
       script: trimScript,
       keys: [this.#keys.events(), this.#keys.endpoints()],
       args: [
-        eventRetentionMs,
-        eventRetentionCount,
+        limits.eventRetentionMs,
+        limits.eventRetentionCount,
         this.#keys.outboxPrefix(),
-        unservedMs,
+        limits.unservedMs,
         TRIM_STEPS,
         DEAD_RETENTION_MS,
+        limits.undeliveredMs,
+        limits.undeliveredCount,
+        id.slice('evt_'.length, -8),
+        'events.dropped',
+        timestamp,
+        endpoints.length,
+        ...endpoints,
         ...served,
       ],
       read: (reply) => {
-        const [trimmed, dropped] = asArray(reply).map(asNumber);
-        return { trimmed: trimmed ?? 0, dropped: dropped ?? 0 };
+        const [trimmed, flat] = asArray(reply);
+        return { trimmed: asNumber(trimmed), drops: readDrops(asStrings(flat)) };
       },
     });
+    if (drops.drops.length > 0) this.#options.onQueued?.(endpoints);
+    return drops;
   }
 
-  #endpointKeys(endpoint: string): string[] {
-    const { due, flight, tries, health, backlog, events } = this.#keys;
-    return [due(endpoint), flight(endpoint), tries(endpoint), health(endpoint), backlog(endpoint), events()];
+  disable(endpoint: string, reason: DisableReason, fingerprint: string): Promise<boolean> {
+    return this.#switch('disable', endpoint, reason, fingerprint);
+  }
+
+  enable(endpoint: string): Promise<boolean> {
+    return this.#switch('enable', endpoint, 'request', '');
+  }
+
+  reconfigured(endpoint: string, fingerprint: string): Promise<boolean> {
+    return this.#switch('reconfigure', endpoint, 'configuration', fingerprint);
+  }
+
+  async tellDead(endpoint: string): Promise<number> {
+    const type = 'webhook.dead_letter';
+    const { id, timestamp, endpoints } = this.#telling(type, endpoint);
+    const told = await this.#link.run({
+      script: tellDeadScript,
+      keys: [this.#keys.dead(endpoint), this.#keys.deadTold(endpoint), this.#keys.events(), this.#keys.endpoints()],
+      args: [endpoint, this.#keys.outboxPrefix(), id, type, timestamp, ...endpoints],
+      read: asNumber,
+    });
+    if (told > 0) this.#options.onQueued?.(endpoints);
+    return told;
+  }
+
+  async tellMissing(endpoint: string, events: number): Promise<void> {
+    const type = 'events.dropped';
+    const { id, timestamp, endpoints } = this.#telling(type, endpoint);
+    const data = { endpoint, events, reason: 'missing', oldestSeconds: null } as const;
+    await this.#link.run({
+      script: appendScript,
+      keys: [this.#keys.events(), this.#keys.endpoints(), this.#keys.eventMark(id)],
+      args: [
+        ...[id, type, timestamp, JSON.stringify({ id, type, timestamp, data }), `about:webhook ${endpoint}`],
+        ...[this.#keys.outboxPrefix(), MARK_MS, ...endpoints],
+      ],
+      read: String,
+    });
+    this.#options.onQueued?.(endpoints);
+  }
+
+  async #switch(
+    action: 'disable' | 'enable' | 'reconfigure',
+    endpoint: string,
+    reason: string,
+    fingerprint: string,
+  ): Promise<boolean> {
+    const type = action === 'disable' ? 'webhook.disabled' : 'webhook.enabled';
+    const { id, timestamp, endpoints } = this.#telling(type, endpoint);
+    const { disabled, health, due, backlog } = this.#keys;
+    const changed = await this.#link.run({
+      script: switchScript,
+      keys: [
+        ...[disabled, health, due, backlog].map((name) => name(endpoint)),
+        this.#keys.events(),
+        this.#keys.endpoints(),
+      ],
+      args: [action, endpoint, reason, fingerprint, this.#keys.outboxPrefix(), id, type, timestamp, ...endpoints],
+      read: (reply) => asNumber(reply) === 1,
+    });
+    if (changed) this.#options.onQueued?.(endpoints);
+    return changed;
+  }
+
+  /** The envelope of an event about `endpoint`, for all others that want it. */
+  #telling(type: OperationalEventType, endpoint?: string) {
+    const endpoints = this.#options.wanting?.(type).filter((id) => id !== endpoint) ?? [];
+    return { id: newEventId(), timestamp: new Date().toISOString(), endpoints };
   }
 }
 
-const FIELDS_PER_DELIVERY = 7;
+function readDrops(flat: (string | null)[]): Drop[] {
+  const drops: Drop[] = [];
+  for (let i = 0; i < flat.length; i += 3)
+    drops.push({ endpoint: flat[i] ?? '', reason: flat[i + 1] as Drop['reason'], events: Number(flat[i + 2]) });
+  return drops;
+}
 
-function readDeliveries(endpoint: string, flat: (string | null)[]): Delivery[] {
+function pushEnded(args: (string | number)[], { delivery, settlement, trace }: Ended): void {
+  const retry = settlement.outcome === 'retry' ? settlement : null;
+  const detail = settlement.outcome === 'dead' ? settlement.reason : Math.round(retry?.delayMs ?? 0);
+  args.push(delivery.orderingKey, delivery.cursor, delivery.attempt, settlement.outcome, detail);
+  args.push(Math.round(retry?.pauseMs ?? 0), delivery.eventId, delivery.type, trace?.status ?? '');
+  args.push(Math.round(trace?.latencyMs ?? 0), trace?.text ?? '');
+}
+
+function readTurn(endpoint: string, reply: unknown): Turn {
+  const [lost, disabled, failing, changed, failingMs, nextMs, applied, flat] = asArray(reply);
+  const state = disabled === 1 ? 'disabled' : failing === 1 ? 'failing' : 'up';
+  return {
+    lost: asNumber(lost),
+    state,
+    failingMs: asNumber(failingMs),
+    turned: changed === 1 ? (failing === 1 ? 'failing' : 'recovered') : null,
+    nextMs: nextMs === -1 ? null : asNumber(nextMs),
+    applied: asArray(applied).map((one) => one === 1),
+    deliveries: readDeliveries(endpoint, asArray(flat)),
+  };
+}
+
+const FIELDS_PER_DELIVERY = 9;
+
+function readDeliveries(endpoint: string, flat: unknown[]): Delivery[] {
   const deliveries: Delivery[] = [];
   for (let i = 0; i < flat.length; i += FIELDS_PER_DELIVERY) {
-    const [orderingKey, cursor, attempt, ageMs, eventId, timestamp, body] = flat
-      .slice(i, i + FIELDS_PER_DELIVERY)
-      .map((field) => field ?? '');
     deliveries.push({
       endpoint,
-      orderingKey: orderingKey ?? '',
-      cursor: cursor ?? '',
-      attempt: asNumber(attempt),
-      ageMs: asNumber(ageMs),
-      eventId: eventId ?? '',
-      timestamp: timestamp ?? '',
-      body: body ?? '',
+      orderingKey: String(flat[i]),
+      cursor: String(flat[i + 1]),
+      attempt: asNumber(flat[i + 2]),
+      ageMs: asNumber(flat[i + 3]),
+      followed: flat[i + 4] === 1,
+      eventId: String(flat[i + 5]),
+      type: String(flat[i + 6]),
+      timestamp: String(flat[i + 7]),
+      body: String(flat[i + 8]),
     });
   }
   return deliveries;
-}
-
-function readSettled(reply: unknown): Settled {
-  const [applied, more, failing, changed] = asArray(reply).map(asNumber);
-  const turned = failing === 1 ? 'failing' : 'recovered';
-  return { applied: applied === 1, more: more === 1, turned: changed === 1 ? turned : null };
 }

@@ -1,32 +1,40 @@
-import { isDeepStrictEqual } from 'node:util';
+import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
+import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { EndpointWorker, type DeliveryHooks } from './endpoint-worker.js';
-import type { Backlog, DeliveryQueue } from './queue.js';
-import { Sender, type EndpointConfig, type SenderTimeouts } from './sender.js';
+import { SENDER_TIMEOUTS, type SenderTimeouts } from './http-poster.js';
+import type { Backlog, DeliveryQueue, DisableReason, Drop } from './queue.js';
+import { Sender, type Attempt, type DeliveryChannel, type EndpointConfig } from './sender.js';
 
-/** Requests at a time to one endpoint. */
+/** Requests at a time to one endpoint, of one gateway. */
 const IN_FLIGHT = 8;
-const POLL_MS = 500;
+/** For what another gateway wrote or held when it died; our own events and retries do not wait for it. */
+const POLL_MS = 1_000;
 const BACKLOG_MS = 5_000;
 const TRIM_MS = 60_000;
+const DISABLE_AFTER_MS = 5 * 86_400_000;
 
-export interface DispatcherHooks extends DeliveryHooks {
+export interface DispatcherHooks extends Pick<DeliveryHooks, 'onDelivered' | 'onAttempt' | 'onDead'> {
   /** Every five seconds, per endpoint. */
   onBacklog?: (endpoint: string, backlog: Backlog) => void;
+  /** Undelivered events were dropped by retention, or Redis had lost them. */
+  onDrop?: (drop: Drop) => void;
 }
 
 export interface DispatcherOptions {
-  inFlight?: number;
   pollMs?: number;
+  backlogMs?: number;
   timeouts?: SenderTimeouts;
   now?: Clock;
   random?: () => number;
 }
 
 interface Served {
-  config: EndpointConfig;
+  /** What the worker was made with, to see what a new configuration changes. */
+  fingerprint: string;
+  channel: DeliveryChannel;
   worker: EndpointWorker;
 }
 
@@ -40,6 +48,8 @@ export class Dispatcher {
   #timers: NodeJS.Timeout[] = [];
   /** Workers of endpoints that left the configuration, still finishing. */
   readonly #leaving = new Set<Promise<void>>();
+  /** Endpoints whose configuration the outbox has not been told of yet. */
+  readonly #unannounced = new Set<string>();
 
   constructor(queue: DeliveryQueue, log: Logger, hooks: DispatcherHooks = {}, options: DispatcherOptions = {}) {
     this.#queue = queue;
@@ -51,25 +61,50 @@ export class Dispatcher {
   start(endpoints: readonly EndpointConfig[]): void {
     this.update(endpoints);
     this.#timers = [
-      setInterval(() => this.#inBackground(this.#reportBacklog(), 'reading the backlog failed'), BACKLOG_MS),
-      setInterval(() => this.#inBackground(this.#trim(), 'trimming the events failed'), TRIM_MS),
+      setInterval(
+        () => this.#try(() => this.#look(), 'reading the backlog failed'),
+        this.#options.backlogMs ?? BACKLOG_MS,
+      ),
+      setInterval(() => this.#try(() => this.#trim(), 'trimming the events failed'), TRIM_MS),
     ];
   }
 
-  /** A new configuration: what did not change goes on undisturbed; a changed endpoint forgets that it answered 410. */
+  /** A new configuration: what did not change goes on undisturbed; a changed endpoint is no longer taken for gone. */
   update(endpoints: readonly EndpointConfig[]): void {
-    const wanted = new Map(endpoints.map((endpoint) => [endpoint.id, pick(endpoint)]));
-    for (const [id, { config, worker }] of this.#served) {
-      if (isDeepStrictEqual(wanted.get(id), config)) continue;
+    const wanted = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    for (const [id, { fingerprint, worker }] of this.#served) {
+      const config = wanted.get(id);
+      if (config && fingerprintOf(config) === fingerprint) continue;
       this.#served.delete(id);
       this.#leave(worker);
     }
-    for (const [id, config] of wanted) if (!this.#served.has(id)) this.#served.set(id, this.#serve(config));
+    for (const [id, config] of wanted) if (!this.#served.has(id)) this.#serve(config);
+    this.#try(() => this.#announce(), 'telling the outbox of changed endpoints failed');
   }
 
   /** Events were just queued for these endpoints by this gateway: they go out now. */
   poke(endpoints: readonly string[]): void {
     for (const id of endpoints) this.#served.get(id)?.worker.wake();
+  }
+
+  /** One event past the queue, to see what the receiver says; null where there is no such endpoint. */
+  async test(endpoint: string, eventId: string, body: string): Promise<Attempt | null> {
+    const served = this.#served.get(endpoint);
+    return served ? served.channel.send({ eventId, attempt: 1, body }) : null;
+  }
+
+  /** Stops deliveries to an endpoint, for all gateways. False where they were stopped already. */
+  async disable(endpoint: string, reason: DisableReason): Promise<boolean> {
+    const changed = await this.#queue.disable(endpoint, reason, this.#served.get(endpoint)?.fingerprint ?? '');
+    if (changed) this.#log.error({ endpoint, reason }, 'the endpoint is disabled, its events wait until it is enabled');
+    return changed;
+  }
+
+  async enable(endpoint: string): Promise<boolean> {
+    const changed = await this.#queue.enable(endpoint);
+    if (changed) this.#log.info({ endpoint }, 'the endpoint is enabled');
+    this.poke([endpoint]);
+    return changed;
   }
 
   /** Resolves when nothing is being sent any more; what takes longer than `deadlineMs` is broken off and given back. */
@@ -80,35 +115,78 @@ export class Dispatcher {
     await Promise.all([...workers.map(({ worker }) => worker.stop(deadlineMs)), ...this.#leaving]);
   }
 
-  #serve(config: EndpointConfig): Served {
-    const { inFlight = IN_FLIGHT, pollMs = POLL_MS, timeouts, now = systemClock, random = Math.random } = this.#options;
-    const sender = new Sender(config, inFlight, now, timeouts);
-    const parts = { queue: this.#queue, log: this.#log, hooks: this.#hooks, inFlight, pollMs, random };
-    const worker = new EndpointWorker({ endpoint: config.id, sender, ...parts });
+  #serve(config: EndpointConfig): void {
+    const { pollMs = POLL_MS, timeouts, now = systemClock, random = Math.random } = this.#options;
+    const { id, inFlight = IN_FLIGHT, disableAfter: disableAfterMs = DISABLE_AFTER_MS } = config;
+    const channel = new Sender(config, inFlight, now, timeouts);
+    const worker = new EndpointWorker({
+      ...{ endpoint: id, queue: this.#queue, channel, log: this.#log, inFlight, pollMs, random, disableAfterMs },
+      hooks: { ...this.#hooks, onLost: (endpoint, events) => this.#tellLost(endpoint, events) },
+      disable: (reason) => this.disable(id, reason),
+    });
+    this.#served.set(id, { fingerprint: fingerprintOf(config), channel, worker });
+    this.#unannounced.add(id);
     worker.start();
-    return { config, worker };
   }
 
   #leave(worker: EndpointWorker): void {
-    const left = worker.stop(this.#options.timeouts?.totalMs ?? 15_000).finally(() => this.#leaving.delete(left));
+    const left = worker
+      .stop(this.#options.timeouts?.totalMs ?? SENDER_TIMEOUTS.totalMs)
+      .finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
-    this.#inBackground(left, 'stopping an endpoint failed');
+    this.#try(() => left, 'stopping an endpoint failed');
   }
 
-  async #reportBacklog(): Promise<void> {
+  /** What was disabled with another configuration gets its chance with this one. */
+  async #announce(): Promise<void> {
+    for (const endpoint of [...this.#unannounced]) {
+      const served = this.#served.get(endpoint);
+      if (served && (await this.#queue.reconfigured(endpoint, served.fingerprint))) {
+        this.#log.info({ endpoint }, 'the endpoint has a new configuration and is enabled');
+        served.worker.wake();
+      }
+      this.#unannounced.delete(endpoint);
+    }
+  }
+
+  async #look(): Promise<void> {
+    await this.#announce();
     const backlogs = await this.#queue.backlog([...this.#served.keys()]);
-    for (const [endpoint, backlog] of backlogs) this.#hooks.onBacklog?.(endpoint, backlog);
+    for (const [endpoint, backlog] of backlogs) {
+      this.#hooks.onBacklog?.(endpoint, backlog);
+      if (backlog.dead > 0) await this.#queue.tellDead(endpoint);
+    }
   }
 
   async #trim(): Promise<void> {
-    const { dropped } = await this.#queue.trim([...this.#served.keys()]);
-    if (dropped > 0) this.#log.error({ dropped }, 'deliveries of endpoints that nobody serves any more were dropped');
+    const { drops } = await this.#queue.trim([...this.#served.keys()]);
+    for (const drop of drops) {
+      this.#log.error({ ...drop }, 'undelivered events were dropped');
+      this.#hooks.onDrop?.(drop);
+    }
   }
 
-  #inBackground(work: Promise<void>, message: string): void {
-    work.catch((error: unknown) => this.#log.warn({ err: toError(error) }, message));
+  #tellLost(endpoint: string, events: number): void {
+    this.#hooks.onDrop?.({ endpoint, reason: 'missing', events });
+    this.#try(() => this.#queue.tellMissing(endpoint, events), 'telling of missing events failed');
+  }
+
+  #try(work: () => Promise<void>, message: string): void {
+    inBackground(work().catch((error: unknown) => this.#log.warn({ err: toError(error) }, message)));
   }
 }
 
-/** The fields that matter here: a reload that changed an endpoint's subscriptions only must not disturb it. */
-const pick = ({ id, url, secret, allowPrivate }: EndpointConfig): EndpointConfig => ({ id, url, secret, allowPrivate });
+/** Of all that a worker is made with; secrets do not shine through. A change of subscriptions disturbs nobody. */
+function fingerprintOf({
+  id,
+  url,
+  secret,
+  allowPrivate,
+  headers,
+  tls,
+  inFlight,
+  disableAfter,
+}: EndpointConfig): string {
+  const made = JSON.stringify([id, url, secret, allowPrivate, headers, tls, inFlight, disableAfter]);
+  return createHash('sha256').update(made).digest('hex').slice(0, 16);
+}

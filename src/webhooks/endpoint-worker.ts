@@ -1,14 +1,25 @@
 import type { Logger } from 'pino';
+import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import type { Delivery, DeliveryQueue, Settled, Settlement } from './queue.js';
+import { SENDER_TIMEOUTS } from './http-poster.js';
+import type { AttemptTrace, Delivery, DeliveryQueue, DisableReason, Ended, Settlement, Turn } from './queue.js';
 import { retryDelay } from './retry.js';
-import { SENDER_TIMEOUTS, type Attempt, type Sender } from './sender.js';
+import type { Attempt, DeliveryChannel } from './sender.js';
 
 /** Outlives every attempt, so that nobody else takes up what is still being sent. */
 const LEASE_MS = SENDER_TIMEOUTS.totalMs * 2;
-/** A receiver that answered 410 gets the event again after this by another run of the gateway. */
-const GONE_DELAY_MS = 3_600_000;
+/** What was leased this long ago could outlive its lease if it were sent now. */
+const STALE_MS = LEASE_MS - SENDER_TIMEOUTS.totalMs - 1_000;
+/** A receiver that answered 410 gets the event again after this, once it is enabled. */
+const GONE_DELAY_MS = 60_000;
+/** Taken beforehand from a fast receiver's queue, for each request at a time: so that none waits for Redis. */
+const AHEAD = 4;
+const FAST_MS = 50;
+/** An acknowledgement that nobody waits for goes with the next exchange, and after this by itself. */
+const SETTLE_WITHIN_MS = 100;
+/** Of a success; of a failure all 4 kB are kept. */
+const KEPT_OF_SUCCESS = 256;
 
 export interface DeliveryHooks {
   /** A 2xx arrived. `seconds` since the event's own timestamp. */
@@ -16,109 +27,197 @@ export interface DeliveryHooks {
   /** Every attempt, failed or not, with what the receiver answered. */
   onAttempt?: (delivery: Delivery, attempt: Attempt) => void;
   onDead?: (delivery: Delivery, reason: string) => void;
+  /** Queued events whose text Redis no longer has. */
+  onLost?: (endpoint: string, events: number) => void;
 }
 
 interface WorkerParts {
   endpoint: string;
   queue: DeliveryQueue;
-  sender: Sender;
+  channel: DeliveryChannel;
   log: Logger;
   hooks: DeliveryHooks;
   /** Most requests at a time. */
   inFlight: number;
   pollMs: number;
   random: () => number;
+  /** After so long without one success the endpoint is disabled, ms. */
+  disableAfterMs: number;
+  disable: (reason: DisableReason) => Promise<unknown>;
 }
 
 /**
- * Delivers to one endpoint: takes what is due, sends it, writes down how it went. A loop of its own per endpoint, so
- * that a slow or dead one holds up nobody else.
+ * Delivers to one endpoint: takes what is due, sends it, writes down how it went. Each endpoint has its own, so that a
+ * slow or dead one holds up nobody else. One exchange with the outbox at a time does both, taking and writing down;
+ * what ends meanwhile goes with the next one.
  */
 export class EndpointWorker {
   readonly #parts: WorkerParts;
-  readonly #sending = new Set<Promise<void>>();
-  readonly #abort = new AbortController();
-  #running = true;
-  #loop: Promise<void> = Promise.resolve();
-  #wake: (() => void) | null = null;
-  #woken = false;
+  /** Leased, not yet sent. */
+  #ready: Delivery[] = [];
+  #takenAt = 0;
+  #sending = 0;
+  #ended: Ended[] = [];
+  #exchange: Promise<void> | null = null;
+  /** Somebody asked for an exchange while one was under way. */
+  #again = false;
+  /** Counts wakings: a delivery during which none came has nothing behind it. */
+  #wakings = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAt = Infinity;
+  #running = false;
+  #aborted = false;
+  /** After a failure nothing more is sent until the outbox has said whether the endpoint is failing. */
+  #doubtful = false;
+  /** More is due than was taken. */
+  #more = false;
+  #disabling = 0;
+  #latencyMs = Infinity;
+  #idle: (() => void) | null = null;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
   }
 
   start(): void {
-    this.#loop = this.#run();
+    this.#running = true;
+    this.#turn();
   }
 
   /** Something is due. */
   wake(): void {
-    this.#woken = true;
-    this.#wake?.();
+    this.#wakings += 1;
+    this.#turn();
   }
 
   /** Takes nothing more, lets what is being sent finish until `deadlineMs`, then breaks it off and gives it back. */
   async stop(deadlineMs: number): Promise<void> {
     this.#running = false;
-    this.wake();
-    const timer = setTimeout(() => this.#abort.abort(), deadlineMs);
-    await this.#loop;
-    await Promise.all(this.#sending);
+    this.#giveBack();
+    const timer = setTimeout(() => {
+      this.#aborted = true;
+      this.#parts.channel.abort();
+    }, deadlineMs);
+    await this.#exchange;
+    if (this.#sending > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     clearTimeout(timer);
-    await this.#parts.sender.close();
+    await this.#exchange;
+    this.#giveBack();
+    if (this.#ended.length > 0) await this.#run();
+    if (this.#timer) clearTimeout(this.#timer);
+    await this.#parts.channel.close();
+  }
+
+  /** An exchange now, or right after the one under way. */
+  #turn(): void {
+    if (this.#exchange) {
+      this.#again = true;
+      return;
+    }
+    if (!this.#running && this.#ended.length === 0) return;
+    const run = this.#run().finally(() => {
+      this.#exchange = null;
+      if (this.#again) this.#turn();
+    });
+    this.#exchange = run;
+    inBackground(run);
   }
 
   async #run(): Promise<void> {
-    while (this.#running) {
-      this.#woken = false;
-      const room = this.#parts.inFlight - this.#sending.size;
-      if (room > 0) await this.#take(room);
-      await this.#rest();
+    this.#again = false;
+    const ended = this.#ended;
+    this.#ended = [];
+    const { queue, endpoint, pollMs } = this.#parts;
+    try {
+      const turn = await queue.work(endpoint, ended, { most: this.#room(), leaseMs: LEASE_MS });
+      this.#takenAt = performance.now();
+      this.#doubtful = false;
+      this.#more = turn.nextMs === 0;
+      ended.forEach((one, i) => this.#tell(one, turn.applied[i] === true));
+      this.#take(turn);
+      this.#after(turn.nextMs === null ? pollMs : Math.min(turn.nextMs, pollMs), turn);
+    } catch (error) {
+      // Kept, so that nobody gets again what he has acknowledged. Nothing is taken meanwhile, so this is bounded.
+      this.#ended = [...ended.map((one) => ({ ...one, repeated: true })), ...this.#ended];
+      this.#report(error);
+      this.#rest(pollMs);
     }
   }
 
-  async #take(room: number): Promise<void> {
-    const { queue, endpoint, log } = this.#parts;
-    try {
-      const { deliveries, lost } = await queue.claim(endpoint, room, LEASE_MS);
-      if (lost > 0) log.error({ endpoint, lost }, 'queued events are gone from the stream, they cannot be delivered');
-      for (const delivery of deliveries) this.#launch(delivery);
-    } catch (error) {
-      this.#report(error, 'taking deliveries failed');
+  #room(): number {
+    if (!this.#running || this.#disabling > 0) return 0;
+    const { inFlight } = this.#parts;
+    const ahead = this.#latencyMs < FAST_MS ? AHEAD : 0;
+    return Math.max(0, inFlight * (1 + ahead) - this.#sending - this.#ready.length);
+  }
+
+  #take(turn: Turn): void {
+    const { endpoint, log, hooks } = this.#parts;
+    if (turn.lost > 0) {
+      log.error({ endpoint, lost: turn.lost }, 'queued events are gone from Redis, they cannot be delivered');
+      hooks.onLost?.(endpoint, turn.lost);
     }
+    if (turn.turned === 'failing')
+      log.warn({ endpoint }, 'the endpoint is failing, it is probed one request at a time');
+    if (turn.turned === 'recovered') log.info({ endpoint }, 'the endpoint answers again');
+    if (turn.state !== 'up' || !this.#running) this.#giveBack();
+    this.#ready.push(...turn.deliveries);
+    if (turn.state === 'failing' && turn.failingMs >= this.#parts.disableAfterMs)
+      inBackground(this.#disable('failing'));
+    this.#pump();
+  }
+
+  /** What comes after an exchange: another one at once where there is more to do, or a rest. */
+  #after(restMs: number, { nextMs, deliveries }: Turn): void {
+    // What was taken keeps the worker busy: its ends ask for the next exchange.
+    if (nextMs === 0 && this.#room() > 0 && deliveries.length > 0) this.#again = true;
+    else this.#rest(nextMs === 0 && this.#room() > 0 ? 0 : Math.max(restMs, this.#room() > 0 ? 1 : SETTLE_WITHIN_MS));
+  }
+
+  #pump(): void {
+    const { inFlight } = this.#parts;
+    if (this.#ready.length > 0 && performance.now() - this.#takenAt > STALE_MS) this.#giveBack();
+    let next = 0;
+    while (this.#sending < inFlight && next < this.#ready.length && !this.#doubtful && this.#disabling === 0) {
+      const delivery = this.#ready[next];
+      next += 1;
+      if (delivery) this.#launch(delivery);
+    }
+    if (next > 0) this.#ready.splice(0, next);
   }
 
   #launch(delivery: Delivery): void {
-    const work = this.#deliver(delivery)
-      .catch((error: unknown) => {
-        this.#report(error, 'a delivery could not be written down, it comes back after its lease');
-        return false;
-      })
-      .then((more) => {
-        this.#sending.delete(work);
-        if (more) this.wake();
-      });
-    this.#sending.add(work);
+    const wakings = this.#wakings;
+    this.#sending += 1;
+    const sent = this.#parts.channel.send(delivery).then((attempt) => this.#end(delivery, attempt, wakings));
+    inBackground(sent);
   }
 
-  /** Resolves to whether more is due. */
-  async #deliver(delivery: Delivery): Promise<boolean> {
-    const { queue, sender, hooks } = this.#parts;
-    const attempt = await sender.send(delivery, this.#abort.signal);
-    hooks.onAttempt?.(delivery, attempt);
+  async #end(delivery: Delivery, attempt: Attempt, wakings: number): Promise<void> {
+    this.#latencyMs = attempt.delivered ? attempt.latencyMs : Infinity;
+    this.#parts.hooks.onAttempt?.(delivery, attempt);
+    // Before it is written down as failed: the exchange that does so must take nothing more.
+    if (attempt.status === 410) await this.#disable('gone');
+    this.#sending -= 1;
     const settlement = this.#judge(delivery, attempt);
-    const settled = await queue.settle(delivery, settlement);
-    this.#tell(delivery, attempt, settlement, settled);
-    return settled.more;
+    this.#ended.push({ delivery, settlement, trace: traceOf(attempt, settlement) });
+    this.#landed(settlement.outcome !== 'delivered', delivery.followed || this.#more || this.#wakings !== wakings);
+  }
+
+  #landed(failed: boolean, followed: boolean): void {
+    if (failed) this.#doubtful = true;
+    this.#pump();
+    const { inFlight } = this.#parts;
+    if (this.#sending === 0) this.#idle?.();
+    // Half of the ahead is left to send while the exchange is under way.
+    if (failed || (followed && this.#ready.length < inFlight * 2)) this.#turn();
+    else this.#rest(SETTLE_WITHIN_MS);
   }
 
   #judge(delivery: Delivery, attempt: Attempt): Settlement {
     if (attempt.delivered) return { outcome: 'delivered' };
-    if (attempt.status === null && this.#abort.signal.aborted) return { outcome: 'abandoned' };
-    if (attempt.status === 410) {
-      this.#running = false;
-      return { outcome: 'retry', delayMs: GONE_DELAY_MS };
-    }
+    if (attempt.status === null && this.#aborted) return { outcome: 'abandoned' };
+    if (attempt.status === 410) return { outcome: 'retry', delayMs: GONE_DELAY_MS };
     const delayMs = retryDelay({ ...delivery, retryAfterMs: attempt.retryAfterMs }, this.#parts.random());
     if (delayMs === null) return { outcome: 'dead', reason: failure(attempt) };
     return attempt.retryAfterMs === null
@@ -126,50 +225,73 @@ export class EndpointWorker {
       : { outcome: 'retry', delayMs, pauseMs: delayMs };
   }
 
-  #tell(delivery: Delivery, attempt: Attempt, settlement: Settlement, settled: Settled): void {
+  async #disable(reason: DisableReason): Promise<void> {
+    this.#disabling += 1;
+    try {
+      await this.#parts.disable(reason);
+    } catch (error) {
+      this.#report(error); // the next failure tries it again
+    } finally {
+      this.#disabling -= 1;
+    }
+  }
+
+  /** What was taken and not sent is due again, for whoever comes. */
+  #giveBack(): void {
+    const unsent = this.#ready.splice(0);
+    if (unsent.length === 0) return;
+    for (const delivery of unsent) this.#ended.push({ delivery, settlement: { outcome: 'returned' }, trace: null });
+    this.#again = true;
+  }
+
+  #tell({ delivery, settlement, trace, repeated }: Ended, applied: boolean): void {
     const { endpoint, hooks, log } = this.#parts;
-    const { eventId, orderingKey } = delivery;
-    const fields = { endpoint, eventId, callId: orderingKey, attempt: delivery.attempt };
-    if (!settled.applied) log.warn(fields, 'a delivery took longer than its lease');
+    const { eventId, orderingKey, attempt } = delivery;
+    if (settlement.outcome === 'returned' || settlement.outcome === 'abandoned') return;
+    if (!applied && !repeated) log.warn({ endpoint, eventId, attempt }, 'a delivery took longer than its lease');
     if (settlement.outcome === 'delivered') {
       hooks.onDelivered?.(endpoint, Math.max(0, (Date.now() - Date.parse(delivery.timestamp)) / 1000), delivery);
-    } else if (settlement.outcome === 'dead') {
-      log.error(
-        { ...fields, reason: settlement.reason },
-        'a delivery was given up, the event is among the dead letters',
-      );
-      hooks.onDead?.(delivery, settlement.reason);
-    } else if (settlement.outcome === 'retry') {
-      log.warn({ ...fields, reason: failure(attempt), delayMs: settlement.delayMs }, 'a delivery failed');
+      return;
     }
-    if (attempt.status === 410)
-      log.error({ endpoint }, 'the receiver is gone (410), nothing more is sent to it in this run');
-    if (settled.turned === 'failing')
-      log.warn({ endpoint }, 'the endpoint is failing, it is probed one request at a time');
-    if (settled.turned === 'recovered') log.info({ endpoint }, 'the endpoint answers again');
+    const fields = { endpoint, eventId, callId: orderingKey, attempt };
+    if (settlement.outcome === 'dead') {
+      const { reason } = settlement;
+      log.error({ ...fields, reason }, 'a delivery was given up, the event is among the dead letters');
+      hooks.onDead?.(delivery, reason);
+    } else {
+      const reason = trace?.status === null ? trace.text : `HTTP ${trace?.status ?? 0}`;
+      log.warn({ ...fields, reason, delayMs: settlement.delayMs }, 'a delivery failed');
+    }
   }
 
-  /** Until woken, or until the next poll: retries that fall due, other gateways' events, leases of dead workers. */
-  async #rest(): Promise<void> {
-    if (this.#woken) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#parts.pollMs);
-      this.#wake = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = null;
+  /** An exchange after `ms` at the latest: retries that fall due, other gateways' events, leases of dead workers. */
+  #rest(ms: number): void {
+    const at = performance.now() + ms;
+    if (this.#timer && this.#timerAt <= at + 1) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#timerAt = Infinity;
+      this.#turn();
+    }, ms);
   }
 
-  #report(thrown: unknown, message: string): void {
+  #report(thrown: unknown): void {
     const { endpoint, log } = this.#parts;
     const error = toError(thrown);
+    const message = 'the outbox cannot be reached';
     // The link itself has said that Redis is away.
     if (error instanceof GatewayError && error.code === 'GW_ERR_REDIS_AWAY')
       log.debug({ endpoint, err: error }, message);
     else log.error({ endpoint, err: error }, message);
   }
+}
+
+function traceOf(attempt: Attempt, { outcome }: Settlement): AttemptTrace {
+  const { status, latencyMs, response } = attempt;
+  if (outcome === 'delivered') return { status, latencyMs, text: response.slice(0, KEPT_OF_SUCCESS) };
+  return { status, latencyMs, text: status === null ? failure(attempt) : response };
 }
 
 const failure = ({ status, error }: Attempt): string =>

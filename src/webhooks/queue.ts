@@ -9,13 +9,16 @@ export interface Delivery {
   cursor: string;
   /** From 1; counts attempts of dead workers too. */
   attempt: number;
-  /** Since the event was written, ms. */
+  /** Since the event was queued, ms. */
   ageMs: number;
   eventId: string;
+  type: string;
   /** The event's own timestamp, ISO 8601. */
   timestamp: string;
   /** The exact text that is signed and sent. */
   body: string;
+  /** More events of the same key wait behind this one. */
+  followed: boolean;
 }
 
 export type Settlement =
@@ -23,15 +26,48 @@ export type Settlement =
   /** `pauseMs`: the receiver asked for quiet; nothing is sent to it until then. */
   | { outcome: 'retry'; delayMs: number; pauseMs?: number }
   | { outcome: 'dead'; reason: string }
-  /** Given back unfinished (shutdown): due at once, the attempt not counted. */
-  | { outcome: 'abandoned' };
+  /** Broken off (shutdown): due at once, the attempt not counted. */
+  | { outcome: 'abandoned' }
+  /** Never sent: as `abandoned`. */
+  | { outcome: 'returned' };
 
-export interface Settled {
-  /** False when the lease had passed and the delivery is somebody else's by now. */
-  applied: boolean;
-  /** More of this endpoint is due now. */
-  more: boolean;
-  /** Set when this attempt changed the endpoint's health. */
+/** What is kept of an attempt, to be looked at. */
+export interface AttemptTrace {
+  /** HTTP status; null when no answer came. */
+  status: number | null;
+  latencyMs: number;
+  /** What went wrong, or the start of the receiver's answer. */
+  text: string;
+}
+
+/** An attempt that has ended, to be written down. `trace` is null for what was not sent. */
+export interface Ended {
+  delivery: Delivery;
+  settlement: Settlement;
+  trace: AttemptTrace | null;
+  /** An exchange with it has failed: it may be written down already. */
+  repeated?: boolean;
+}
+
+/** How much a worker can take, and for how long. */
+export interface Appetite {
+  most: number;
+  leaseMs: number;
+}
+
+/** What one exchange with the outbox gave. */
+export interface Turn {
+  /** For each ended attempt: false when its lease had passed and the delivery is somebody else's by now. */
+  applied: boolean[];
+  deliveries: Delivery[];
+  /** Queued events whose text no longer exists. */
+  lost: number;
+  /** Until something is due, ms; 0 now, null where nothing is queued or nothing may be sent. */
+  nextMs: number | null;
+  state: 'up' | 'failing' | 'disabled';
+  /** For how long it has failed without one success, ms; 0 while it does not. */
+  failingMs: number;
+  /** Set when these attempts changed the endpoint's health. */
   turned: 'failing' | 'recovered' | null;
 }
 
@@ -41,14 +77,34 @@ export interface Backlog {
   /** When the oldest of them was written, ms since the epoch; null where there is none. */
   oldestAt: number | null;
   dead: number;
+  disabled: boolean;
 }
 
-/** All of these reject with GW_ERR_REDIS_AWAY. */
+/** Why an endpoint gets nothing more until it is enabled again. */
+export type DisableReason = 'gone' | 'failing' | 'request';
+
+/** Deliveries that retention has given up. */
+export interface Drop {
+  endpoint: string;
+  reason: 'age' | 'count' | 'unserved' | 'missing';
+  events: number;
+}
+
+/** All of these reject with GW_ERR_REDIS_AWAY; what they change is told as an event in the same step. */
 export interface DeliveryQueue {
-  /** Leases up to `most` due deliveries; `lost` counts queued events whose text no longer exists. */
-  claim(endpoint: string, most: number, leaseMs: number): Promise<{ deliveries: Delivery[]; lost: number }>;
-  settle(delivery: Delivery, settlement: Settlement): Promise<Settled>;
+  /** Writes down what has ended and leases what is due, in one exchange. Repeating it does no harm. */
+  work(endpoint: string, ended: readonly Ended[], appetite: Appetite): Promise<Turn>;
   backlog(endpoints: string[]): Promise<Map<string, Backlog>>;
   /** Trims what is old and delivered; `served` are the endpoints that this gateway delivers to. */
-  trim(served: string[]): Promise<{ trimmed: number; dropped: number }>;
+  trim(served: string[]): Promise<{ trimmed: number; drops: Drop[] }>;
+  /** False where it was disabled already. `fingerprint` is that of its configuration. */
+  disable(endpoint: string, reason: DisableReason, fingerprint: string): Promise<boolean>;
+  /** False where it was not disabled. */
+  enable(endpoint: string): Promise<boolean>;
+  /** Enables what was disabled with another configuration, unless that was by request. */
+  reconfigured(endpoint: string, fingerprint: string): Promise<boolean>;
+  /** Tells of the dead letters that nobody has told of yet; how many. */
+  tellDead(endpoint: string): Promise<number>;
+  /** Tells that Redis no longer had the text of queued events. */
+  tellMissing(endpoint: string, events: number): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
 /**
  * Standard Webhooks signatures (https://www.standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`, base64.
@@ -8,8 +8,9 @@ import { createHmac } from 'node:crypto';
 const PREFIX = 'whsec_';
 
 /** `whsec_` + base64 as the standard has it; any other text is the key as it stands. */
-export function signingKey(secret: string): Buffer {
-  return secret.startsWith(PREFIX) ? Buffer.from(secret.slice(PREFIX.length), 'base64') : Buffer.from(secret, 'utf8');
+export function signingKey(secret: string): KeyObject {
+  if (secret.startsWith(PREFIX)) return createSecretKey(secret.slice(PREFIX.length), 'base64');
+  return createSecretKey(secret, 'utf8');
 }
 
 interface SignedParts {
@@ -22,17 +23,15 @@ interface SignedParts {
 }
 
 /** Value of `webhook-signature`: `v1,<base64>` per key, separated by spaces. */
-function signatureHeader({ id, timestamp, body }: SignedParts, keys: readonly Buffer[]): string {
-  const content = `${id}.${timestamp}.${body}`;
-  return keys.map((key) => `v1,${createHmac('sha256', key).update(content).digest('base64')}`).join(' ');
+function signatureHeader({ id, timestamp, body }: SignedParts, keys: readonly KeyObject[]): string {
+  const head = `${id}.${timestamp}.`;
+  return keys.map((key) => `v1,${createHmac('sha256', key).update(head).update(body).digest('base64')}`).join(' ');
 }
 
-/** All headers of one attempt that Standard Webhooks and contracts section 4 name. */
-export function webhookHeaders(parts: SignedParts, attempt: number, keys: readonly Buffer[]): Record<string, string> {
-  return {
-    'webhook-id': parts.id,
-    'webhook-timestamp': String(parts.timestamp),
-    'webhook-signature': signatureHeader(parts, keys),
-    'webhook-attempt': String(attempt),
-  };
+/** All headers of one attempt that Standard Webhooks and contracts section 4 name: name, value, name, value … */
+export function webhookHeaders(parts: SignedParts, attempt: number, keys: readonly KeyObject[]): string[] {
+  return [
+    ...['webhook-id', parts.id, 'webhook-timestamp', String(parts.timestamp)],
+    ...['webhook-signature', signatureHeader(parts, keys), 'webhook-attempt', String(attempt)],
+  ];
 }

@@ -5,6 +5,7 @@ import { buildOperationalEvent } from '../../src/events/catalogue.js';
 import { RedisCallStore, type CallStoreHooks, type CallStoreOptions } from '../../src/redis/call-store.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
 import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+import { claim as claimFrom } from './outbox-steps.js';
 import { exampleCall, exampleChange } from './examples.js';
 
 async function open(options: CallStoreOptions = {}, hooks: CallStoreHooks = {}) {
@@ -177,7 +178,7 @@ describe('events without a call', () => {
     await store.appendOperational(down, 'trunk:carrier-a', ['ops']);
     await store.appendOperational(down, 'trunk:carrier-a', ['ops']);
     await store.appendOperational(up, 'trunk:carrier-a', ['ops']);
-    const { deliveries } = await new RedisOutbox(link, keys).claim('ops', 10, 1_000);
+    const { deliveries } = await claimFrom(new RedisOutbox(link, keys), 'ops', 10, 1_000);
     expect(deliveries.map(({ eventId }) => eventId)).toEqual([down.id]);
     expect((await store.events()).map(({ body }) => JSON.parse(body) as unknown)).toEqual([down, up]);
   });

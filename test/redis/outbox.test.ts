@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
+import { claim as claimFrom, settle } from './outbox-steps.js';
 import type { Delivery } from '../../src/webhooks/queue.js';
 import { eventually, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
@@ -10,19 +11,19 @@ const LEASE = 30_000;
 async function open(limits: OutboxLimits = {}) {
   const redis = await openRedis();
   const store = new RedisCallStore(redis.link, redis.keys);
-  const outbox = new RedisOutbox(redis.link, redis.keys, limits);
+  const outbox = new RedisOutbox(redis.link, redis.keys, { limits });
   const write = async (types: Parameters<typeof exampleChange>[1], endpoints = ['crm']) => {
     const call = exampleCall();
     await store.commit(exampleChange(call, types, { endpoints }));
     return call.id;
   };
-  const claim = async (most = 10, leaseMs = LEASE) => (await outbox.claim('crm', most, leaseMs)).deliveries;
+  const claim = async (most = 10, leaseMs = LEASE) => (await claimFrom(outbox, 'crm', most, leaseMs)).deliveries;
   const claimOne = async () => {
     const [delivery] = await claim(1);
     if (!delivery) throw new Error('nothing is due');
     return delivery;
   };
-  const fail = (delivery: Delivery, delayMs = 60_000) => outbox.settle(delivery, { outcome: 'retry', delayMs });
+  const fail = (delivery: Delivery, delayMs = 60_000) => settle(outbox, delivery, { outcome: 'retry', delayMs });
   const backlog = async () => (await outbox.backlog(['crm'])).get('crm');
   return { ...redis, store, outbox, write, claim, claimOne, fail, backlog };
 }
@@ -40,19 +41,19 @@ describe('the outbox', () => {
       [b, 1],
     ]);
     expect(await claim()).toEqual([]);
-    for (const delivery of first) await outbox.settle(delivery, { outcome: 'delivered' });
+    for (const delivery of first) await settle(outbox, delivery, { outcome: 'delivered' });
     const second = await claim();
     expect(second.map(typeOf)).toEqual(['call.ringing']);
-    const settled = await outbox.settle(second[0] as Delivery, { outcome: 'delivered' });
+    const settled = await settle(outbox, second[0] as Delivery, { outcome: 'delivered' });
     expect(settled).toEqual({ applied: true, more: false, turned: null });
   });
 
   it('leaves no key of a delivered call behind', async () => {
-    const { outbox, write, claim, raw, prefix, backlog } = await open();
+    const { outbox, write, claim, raw, prefix, keys, backlog } = await open();
     await write(['call.received']);
-    for (const delivery of await claim()) await outbox.settle(delivery, { outcome: 'delivered' });
-    expect(await backlog()).toEqual({ events: 0, oldestAt: null, dead: 0 });
-    expect(await raw.keys(`${prefix}v1:{calls}:out:*`)).toEqual([]);
+    for (const delivery of await claim()) await settle(outbox, delivery, { outcome: 'delivered' });
+    expect(await backlog()).toEqual({ events: 0, oldestAt: null, dead: 0, disabled: false });
+    expect(await raw.keys(`${prefix}v1:{calls}:out:*`)).toEqual([keys.deliveryLog('crm')]);
   });
 
   it('a failing head blocks its own call only', async () => {
@@ -75,8 +76,8 @@ describe('the outbox', () => {
     });
     expect(again).toMatchObject({ cursor: held?.cursor, attempt: 2 });
     expect(await fail(held as Delivery)).toMatchObject({ applied: false });
-    expect(await outbox.settle(again, { outcome: 'delivered' })).toMatchObject({ applied: true });
-    expect(await outbox.settle(held as Delivery, { outcome: 'delivered' })).toMatchObject({ applied: false });
+    expect(await settle(outbox, again, { outcome: 'delivered' })).toMatchObject({ applied: true });
+    expect(await settle(outbox, held as Delivery, { outcome: 'delivered' })).toMatchObject({ applied: false });
     expect((await claim()).map(typeOf)).toEqual(['call.ringing']);
   });
 
@@ -84,7 +85,7 @@ describe('the outbox', () => {
     const { outbox, write, claimOne } = await open();
     await write(['call.received']);
     const delivery = await claimOne();
-    await outbox.settle(delivery, { outcome: 'abandoned' });
+    await settle(outbox, delivery, { outcome: 'abandoned' });
     expect(await claimOne()).toMatchObject({ attempt: 1, eventId: delivery.eventId });
   });
 
@@ -92,7 +93,7 @@ describe('the outbox', () => {
     const { outbox, write, claimOne, backlog, raw, keys } = await open();
     await write(['call.received', 'call.ringing']);
     const delivery = await claimOne();
-    await outbox.settle(delivery, { outcome: 'dead', reason: 'HTTP 500' });
+    await settle(outbox, delivery, { outcome: 'dead', reason: 'HTTP 500' });
     expect(await backlog()).toMatchObject({ events: 1, dead: 1 });
     const [[, fields]] = (await raw.xrange(keys.dead('crm'), '-', '+')) as [[string, string[]]];
     expect(fields).toEqual(expect.arrayContaining(['HTTP 500', delivery.body, delivery.eventId]));
@@ -104,7 +105,7 @@ describe('the outbox', () => {
     await write(['call.received', 'call.ringing']);
     const [first] = await store.events();
     await raw.xdel(keys.events(), first?.cursor ?? '');
-    const { deliveries, lost } = await outbox.claim('crm', 10, LEASE);
+    const { deliveries, lost } = await claimFrom(outbox, 'crm', 10, LEASE);
     expect(lost).toBe(1);
     expect(deliveries.map(typeOf)).toEqual(['call.ringing']);
   });
@@ -124,7 +125,7 @@ describe('a failing endpoint', () => {
       return probes[0] as Delivery;
     });
     expect(await claim()).toEqual([]);
-    expect(await outbox.settle(probe, { outcome: 'delivered' })).toMatchObject({ turned: 'recovered', more: true });
+    expect(await settle(outbox, probe, { outcome: 'delivered' })).toMatchObject({ turned: 'recovered', more: true });
     expect(await claim()).toHaveLength(5);
   });
 
@@ -141,7 +142,7 @@ describe('a failing endpoint', () => {
     await write(['call.received']);
     await write(['call.received']);
     const delivery = await claimOne();
-    const settled = await outbox.settle(delivery, { outcome: 'retry', delayMs: 60_000, pauseMs: 60_000 });
+    const settled = await settle(outbox, delivery, { outcome: 'retry', delayMs: 60_000, pauseMs: 60_000 });
     expect(settled.turned).toBe('failing');
     expect(await claim()).toEqual([]);
   });
@@ -150,7 +151,7 @@ describe('a failing endpoint', () => {
     const { outbox, write, claim, fail } = await open();
     for (let i = 0; i < 4; i += 1) await write(['call.received'], ['crm', 'bi']);
     for (const delivery of await claim()) await fail(delivery);
-    expect((await outbox.claim('bi', 10, LEASE)).deliveries).toHaveLength(4);
+    expect((await claimFrom(outbox, 'bi', 10, LEASE)).deliveries).toHaveLength(4);
   });
 });
 
@@ -175,7 +176,7 @@ describe('retention', () => {
         'call.answered',
       ]);
     });
-    for (const delivery of await claim()) await outbox.settle(delivery, { outcome: 'delivered' });
+    for (const delivery of await claim()) await settle(outbox, delivery, { outcome: 'delivered' });
     await eventually(async () => {
       await outbox.trim(['crm']);
       expect(await store.events()).toEqual([]);
@@ -198,9 +199,9 @@ describe('retention', () => {
     await write(['call.received', 'call.ringing']);
     await write(['call.received']);
     await claimOne();
-    expect(await outbox.trim(['crm'])).toMatchObject({ dropped: 0 });
+    expect(await outbox.trim(['crm'])).toMatchObject({ drops: [] });
     await raw.zadd(keys.endpoints(), 1, 'crm');
-    expect(await outbox.trim([])).toMatchObject({ dropped: 3 });
+    expect(await outbox.trim([])).toMatchObject({ drops: [{ endpoint: 'crm', reason: 'unserved', events: 3 }] });
     expect(await raw.keys(`${prefix}v1:{calls}:out:*`)).toEqual([]);
     expect(await raw.zcard(keys.endpoints())).toBe(0);
   });

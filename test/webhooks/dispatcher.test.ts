@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../../src/call/call.js';
+import { eventSchema } from '../../src/events/catalogue.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
 import { Dispatcher, type DispatcherHooks, type DispatcherOptions } from '../../src/webhooks/dispatcher.js';
@@ -30,7 +31,11 @@ function open(redis: Opened, { limits, options = QUICK, hooks }: Settings = {}) 
   );
   const attempts: Attempt[] = [];
   const delivered: number[] = [];
-  const outbox = new RedisOutbox(redis.link, redis.keys, { probeFirstMs: 20, ...limits });
+  const outbox = new RedisOutbox(redis.link, redis.keys, {
+    limits: { probeFirstMs: 20, ...limits },
+    wanting: () => ['crm', 'bi'],
+    onQueued: (ids) => dispatcher.poke(ids),
+  });
   const dispatcher = new Dispatcher(
     outbox,
     log,
@@ -201,21 +206,66 @@ describe('receivers that fail', () => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('that are gone (410) get nothing more in this run', async () => {
+  it('that are gone (410) get nothing more, of no gateway and after no restart, and the others are told', async () => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = () => answer(410);
-    const { dispatcher, write, messages, outbox } = open(await openRedis());
-    dispatcher.start([endpoint(receiver)]);
-    await write(exampleCall(), ['call.received']);
-    const gone = 'the receiver is gone (410), nothing more is sent to it in this run';
-    await eventually(() => expect(messages()).toContain(gone));
-    await write(exampleCall(), ['call.received']);
-    expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(2);
+    const others = await openReceiver(SECRET);
+    const redis = await openRedis();
+    const first = open(redis);
+    first.dispatcher.start([endpoint(receiver), endpoint(others, { id: 'bi' })]);
+    await first.write(exampleCall(), ['call.received']);
+    const [told] = await others.wait(1);
+    expect(eventSchema('webhook.disabled').parse(told?.body)).toMatchObject({
+      data: { endpoint: 'crm', reason: 'gone', undelivered: 1 },
+    });
+    expect(first.messages()).toContain('the endpoint is disabled, its events wait until it is enabled');
+    await first.write(exampleCall(), ['call.received']);
+    await first.dispatcher.stop(1_000);
+    const second = open(redis);
+    second.dispatcher.start([endpoint(receiver), endpoint(others, { id: 'bi' })]);
+    await second.write(exampleCall(), ['call.received'], ['crm', 'bi']);
+    await others.wait(2);
+    expect((await second.outbox.backlog(['crm'])).get('crm')).toMatchObject({ events: 3, disabled: true });
     expect(receiver.received).toHaveLength(1);
     // A changed configuration gives it another chance.
     receiver.behave = () => OK;
-    dispatcher.update([endpoint(receiver, { url: `${receiver.url}/new` })]);
-    expect((await receiver.wait(2))[1]?.path).toBe('/hooks/calls/new');
+    second.dispatcher.update([endpoint(receiver, { url: `${receiver.url}/new` }), endpoint(others, { id: 'bi' })]);
+    expect((await receiver.wait(4))[1]?.path).toBe('/hooks/calls/new');
+    await eventually(() => expect(types(others.received)).toContain('webhook.enabled'));
+  });
+
+  it('for days without one success are disabled, and enabled on request', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => answer(500);
+    const redis = await openRedis();
+    const { dispatcher, write, outbox, lines } = open(redis, { options: { ...QUICK, backlogMs: 20 } });
+    const disableAfter = 3_600_000;
+    dispatcher.start([endpoint(receiver, { disableAfter })]);
+    for (let i = 0; i < 4; i += 1) await write(exampleCall(), ['call.received']);
+    const state = async () => (await outbox.backlog(['crm'])).get('crm');
+    await eventually(async () => expect(await redis.raw.hget(redis.keys.health('crm'), 'failures')).not.toBeNull());
+    expect((await state())?.disabled).toBe(false);
+    await redis.raw.hset(redis.keys.health('crm'), 'since', Date.now() - disableAfter - 1_000);
+    await eventually(async () => expect((await state())?.disabled).toBe(true));
+    expect(lines).toContainEqual(expect.objectContaining({ endpoint: 'crm', reason: 'failing' }));
+    const before = receiver.received.length;
+    receiver.behave = () => OK;
+    expect(await dispatcher.enable('crm')).toBe(true);
+    await receiver.wait(before + 4);
+    expect(await dispatcher.enable('crm')).toBe(false);
+  });
+
+  it('are disabled on request, whatever the configuration becomes', async () => {
+    const receiver = await openReceiver(SECRET);
+    const { dispatcher, write, outbox } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    await dispatcher.disable('crm', 'request');
+    await write(exampleCall(), ['call.received']);
+    dispatcher.update([endpoint(receiver, { inFlight: 2 })]);
+    expect(await outbox.reconfigured('crm', 'another')).toBe(false);
+    expect(receiver.received).toEqual([]);
+    await dispatcher.enable('crm');
+    await receiver.wait(1);
   });
 
   it('that were away get everything, each call in order', async () => {

@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { signingKey, webhookHeaders } from '../../src/webhooks/signature.js';
+import { signingKey, webhookHeaders as flatHeaders } from '../../src/webhooks/signature.js';
 
 const ENCODED = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const RAW = 'any text of more than 24 characters';
+
+function webhookHeaders(...args: Parameters<typeof flatHeaders>): Record<string, string> {
+  const flat = flatHeaders(...args);
+  return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])));
+}
 const now = (): number => Math.floor(Date.now() / 1000);
 
 describe('signatures', () => {

@@ -94,7 +94,7 @@ function passwordsOf({ engines, trunks, lines, redis, webhooks }: GatewayConfig)
       [`lines ${id} auth`, auth?.password],
       [`lines ${id} register`, register?.password],
     ]),
-    ...webhooks.map(({ id, secret }): [string, string] => [`webhooks ${id}`, secret]),
+    ...webhooks.flatMap(({ id, secret }) => secret.map((one): [string, string] => [`webhooks ${id}`, one])),
     ['redis.url', decodeURIComponent(new URL(redis.url).password) || undefined],
   ];
   return found.filter((entry): entry is [string, string] => entry[1] !== undefined);

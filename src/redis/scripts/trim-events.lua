@@ -1,38 +1,88 @@
--- Housekeeping of the stream and of what is queued. Undelivered events hold the stream's tail.
+-- Housekeeping of the stream and of what is queued. Undelivered events hold the stream's tail, within bounds; what is dropped
+-- beyond them is told in the same step.
 -- KEYS: 1 events stream, 2 endpoints (all of hash tag {calls})
 -- ARGV: 1 most age (ms), 2 most events, 3 outbox key prefix, 4 after how long an endpoint that no gateway serves is given up (ms),
---       5 most steps of work in one go, 6 age of dead letters (ms), 7 … endpoints that the calling gateway serves
--- Returns: { events trimmed, deliveries dropped with endpoints that nobody serves any more }
+--       5 most steps of work in one go, 6 age of dead letters (ms), 7 most age of undelivered events (ms), 8 most of them per endpoint,
+--       9 seed of event ids (24 hex digits), 10 type, 11 timestamp, 12 number of endpoints to tell, then they,
+--       then endpoints that the calling gateway serves
+-- Returns: { events trimmed, flat list: endpoint, reason, deliveries dropped, … }
 --- @include now
+--- @include enqueue
+--- @include tell
 local events, registry, prefix, steps = KEYS[1], KEYS[2], ARGV[3], tonumber(ARGV[5])
 local now = clock()
-local dropped = 0
+local drops = {}
+local firstServed = 13 + tonumber(ARGV[12])
 
-for i = 7, #ARGV do redis.call('ZADD', registry, now, ARGV[i]) end
+for i = firstServed, #ARGV do redis.call('ZADD', registry, now, ARGV[i]) end
 
-local function drop(endpoint)
-  local base = prefix .. endpoint .. ':'
+local function dropped(endpoint, reason, count, oldest)
+  if count == 0 then return end
+  local told = { id = 'evt_' .. ARGV[9] .. string.format('%08x', #drops / 3), type = ARGV[10], timestamp = ARGV[11], endpoints = {} }
+  for i = 13, firstServed - 1 do if ARGV[i] ~= endpoint then told.endpoints[#told.endpoints + 1] = ARGV[i] end end
+  local data = { endpoint = endpoint, events = count, reason = reason, oldestSeconds = math.floor((now - oldest) / 1000) }
+  tell(events, registry, prefix, told, data, 'webhook ' .. endpoint, now)
+  for _, value in ipairs({ endpoint, reason, count }) do drops[#drops + 1] = value end
+end
+
+local function oldestOf(base)
+  return tonumber(redis.call('ZRANGE', base .. 'backlog', 0, 0, 'WITHSCORES')[2] or now)
+end
+
+-- An endpoint that has left the configuration.
+local function dropAll(endpoint)
+  local base, count = prefix .. endpoint .. ':', 0
+  local oldest = oldestOf(base)
   for _, set in ipairs({ 'due', 'flight' }) do
     for _, key in ipairs(redis.call('ZRANGE', base .. set, 0, steps - 1)) do
-      dropped = dropped + redis.call('LLEN', base .. 'todo:' .. key)
+      count = count + redis.call('LLEN', base .. 'todo:' .. key)
       redis.call('DEL', base .. 'todo:' .. key)
       redis.call('ZREM', base .. set, key)
     end
   end
-  if redis.call('EXISTS', base .. 'due', base .. 'flight') > 0 then return end
-  redis.call('DEL', base .. 'backlog', base .. 'tries', base .. 'health')
-  redis.call('ZREM', registry, endpoint)
+  if redis.call('EXISTS', base .. 'due', base .. 'flight') == 0 then
+    redis.call('DEL', base .. 'backlog', base .. 'tries', base .. 'health', base .. 'disabled', base .. 'replays', base .. 'log', base .. 'dead-told')
+    redis.call('ZREM', registry, endpoint)
+  end
+  dropped(endpoint, 'unserved', count, oldest)
 end
 
-for _, endpoint in ipairs(redis.call('ZRANGEBYSCORE', registry, '-inf', now - tonumber(ARGV[4]))) do drop(endpoint) end
+-- Undelivered events written before `cut`; those being sent at this moment stay.
+local function dropBefore(endpoint, cut, reason)
+  local base, count = prefix .. endpoint .. ':', 0
+  local oldest = oldestOf(base)
+  if oldest >= cut then return end
+  for _, key in ipairs(redis.call('ZRANGE', base .. 'due', 0, steps - 1)) do
+    local todo = base .. 'todo:' .. key
+    local id = redis.call('LINDEX', todo, 0)
+    while id and tonumber(string.match(id, '^%d+')) < cut do
+      redis.call('LPOP', todo)
+      redis.call('ZREM', base .. 'backlog', id)
+      redis.call('HDEL', base .. 'tries', key)
+      redis.call('HDEL', base .. 'replays', id)
+      count = count + 1
+      id = redis.call('LINDEX', todo, 0)
+    end
+    if not id then redis.call('ZREM', base .. 'due', key) end
+  end
+  dropped(endpoint, reason, count, oldest)
+end
+
+for _, endpoint in ipairs(redis.call('ZRANGEBYSCORE', registry, '-inf', now - tonumber(ARGV[4]))) do dropAll(endpoint) end
 
 -- The oldest undelivered event of all endpoints: nothing from its millisecond on is trimmed.
 local floor = now
 for _, endpoint in ipairs(redis.call('ZRANGE', registry, 0, -1)) do
   local base = prefix .. endpoint .. ':'
-  local oldest = redis.call('ZRANGE', base .. 'backlog', 0, 0, 'WITHSCORES')
-  if oldest[2] then floor = math.min(floor, tonumber(oldest[2])) end
+  dropBefore(endpoint, now - tonumber(ARGV[7]), 'age')
+  local excess = redis.call('ZCARD', base .. 'backlog') - tonumber(ARGV[8])
+  if excess > 0 then
+    local first = redis.call('ZRANGE', base .. 'backlog', excess, excess, 'WITHSCORES')
+    dropBefore(endpoint, tonumber(first[2]), 'count')
+  end
+  floor = math.min(floor, oldestOf(base))
   redis.call('XTRIM', base .. 'dead', 'MINID', now - tonumber(ARGV[6]))
+  redis.call('XTRIM', base .. 'log', 'MINID', now - tonumber(ARGV[6]))
 end
 
 local cut = now - tonumber(ARGV[1])
@@ -41,4 +91,4 @@ if excess > 0 then
   local entries = redis.call('XRANGE', events, '-', '+', 'COUNT', math.min(excess, steps) + 1)
   if #entries > 0 then cut = math.max(cut, tonumber(string.match(entries[#entries][1], '^%d+'))) end
 end
-return { redis.call('XTRIM', events, 'MINID', math.min(cut, floor)), dropped }
+return { redis.call('XTRIM', events, 'MINID', math.min(cut, floor)), drops }

@@ -202,6 +202,18 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     /names no event; allowed: \*, call\.\*, recording\.\*/,
   ],
   ['unknown group', (c) => c.webhooks[0]?.events.push('calls.*'), 'webhooks[0].events[4]', /names no event/],
+  [
+    'a certificate without its key',
+    (c) => ((c.webhooks[0] as { tls?: unknown }).tls = { cert: 'x' }),
+    'webhooks[0].tls',
+    /together only/,
+  ],
+  [
+    'the second secret',
+    (c) => ((c.webhooks[0] as { secret: unknown }).secret = ['a secret of more than 24 characters', 'whsec_AAAA']),
+    'webhooks[0].secret[1]',
+    /base64 of 24 to 64/,
+  ],
   ['half a group', (c) => c.webhooks[0]?.events.push('call*'), 'webhooks[0].events[4]', /names no event/],
   [
     'a private receiver',

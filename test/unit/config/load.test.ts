@@ -96,12 +96,12 @@ webhooks:
     const config = await load(text, { ROOT: '/srv', PORT: '9000', HOOK_FILE: file, PRIVATE: 'true' });
     expect(config.recordings).toEqual({ directory: '/srv/rec', spool: '${ROOT}/spool' });
     expect(config.http.port).toBe(9000);
-    expect(config.webhooks[0]).toMatchObject({ secret: 'from a file: ${NOT_LOOKED_AT}', allowPrivate: true });
+    expect(config.webhooks[0]).toMatchObject({ secret: ['from a file: ${NOT_LOOKED_AT}'], allowPrivate: true });
   });
 
   it('keeps a secret made of digits a text', async () => {
     const text = `${SMALL}webhooks: [{ id: a, url: "https://a.example", secret: \${S} }]`;
-    expect((await load(text, { S: '123456789012345678901234' })).webhooks[0]?.secret).toHaveLength(24);
+    expect((await load(text, { S: '123456789012345678901234' })).webhooks[0]?.secret[0]).toHaveLength(24);
   });
 
   it('says where a variable is missing, and nothing that only follows from it', async () => {
@@ -190,7 +190,7 @@ __proto__: 1
       '15:5 sites[0].defaultRoute: is missing; must be a text',
       '15:18 sites[0].timezone: must be an IANA time zone',
       '17:16 webhooks[0].url: must be a URL with http:// or https://',
-      '17:32 webhooks[0].secret: must be at least 24 characters long',
+      '17:32 webhooks[0].secret: must be a text of 24 characters and more, or a list',
       '18:31 access.keys[0].hash: must be SHA-256 of the key in hex',
       '18:51 access.keys[0].scopes[0]: must be "calls:read" or',
       '19:8 log.level: must be "trace" or "debug"',

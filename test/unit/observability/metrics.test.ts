@@ -19,7 +19,8 @@ describe('GatewayMetrics', () => {
     metrics.channels('line', 'sales-1', 1, null);
     metrics.callsInProgress(2);
     metrics.eventDelivered(0.2);
-    metrics.webhookBacklog('crm', 7);
+    metrics.webhook('crm', { events: 7, oldestAt: null, dead: 2, disabled: true });
+    metrics.eventsDropped('crm', 3);
     metrics.engineUp('drachtio', true);
     metrics.trunkUp('carrier-a', false);
     const page = await metrics.render();
@@ -51,7 +52,8 @@ describe('GatewayMetrics', () => {
     metrics.ended(ended('+79160000001'));
     metrics.ended(ended('0193a0b0-7b1e-7000-8000-000000000000'));
     metrics.ended(ended('"} evil'));
-    for (let n = 0; n < 2000; n += 1) metrics.webhookBacklog(`hook-${n}`, n);
+    for (let n = 0; n < 2000; n += 1)
+      metrics.webhook(`hook-${n}`, { events: n, oldestAt: n, dead: 0, disabled: false });
     const page = await metrics.render();
     expect(page).toContain('calltrack_calls_total{trunk="other",disposition="missed",loss_reason="no_answer"} 3');
     expect(page.match(/calltrack_webhook_backlog\{/g)).toHaveLength(501);
