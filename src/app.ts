@@ -98,7 +98,10 @@ export class App {
     const keys = new Keys(config.redis.keyPrefix);
     const untold = new UntoldChanges(this.#link, keys);
     this.#scarcityTeller = new ScarcityTeller(untold, capacityEvent, (...told) => this.#tell(...told), logger);
-    this.#pools = this.#buildPools(keys);
+    this.#pools = new Pools({
+      ...{ link: this.#link, keys, config: () => this.#config, metrics: this.metrics, logger },
+      tell: (...told) => this.#tell(...told),
+    });
     this.#channels = new RedisChannels(this.#link, keys, {
       onFallback: (alone) => logger.warn({ alone }, 'channel limits hold for this gateway alone while Redis is away'),
       scarcity: this.#scarcity,
@@ -345,12 +348,6 @@ export class App {
     );
   }
 
-  #buildPools(keys: Keys): Pools {
-    const { metrics, logger } = this;
-    const tell = (event: OperationalEvent, subject: string) => this.#tell(event, subject);
-    return new Pools({ link: this.#link, keys, config: () => this.#config, metrics, logger, tell });
-  }
-
   #buildHttp(keys: Keys): HttpServer {
     const use = new RedisUse(this.#link, keys);
     return createHttpServer({
@@ -360,7 +357,7 @@ export class App {
       events: eventReader(this.#store),
       resources: this.#buildOverview(use),
       reports: reportSource(use, () => this.#config),
-      leases: this.#pools.desk,
+      ...this.#pools.http,
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,

@@ -2,11 +2,13 @@ import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
 import type { OperationalEvent } from '../events/catalogue.js';
 import { poolEvent, ScarcityTeller } from '../events/scarcity.js';
+import type { NumberSource } from '../http/numbers.js';
 import { toError } from '../lib/deadline.js';
 import { LeaseDesk } from '../leases/desk.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
+import { RedisInventory } from '../redis/inventory.js';
 import { RedisLeases } from '../redis/leases.js';
 import { RedisNumbers } from '../redis/numbers.js';
 import { UntoldPoolChanges, type PoolLevelChange } from '../redis/scarcity.js';
@@ -23,7 +25,8 @@ export interface PoolParts {
 
 /** Tracking numbers, the pools of them, and who lends from these. */
 export class Pools {
-  readonly desk: LeaseDesk;
+  /** What the HTTP interface needs of it. */
+  readonly http: { leases: LeaseDesk; numbers: NumberSource };
   readonly #numbers: RedisNumbers;
   readonly #store: RedisLeases;
 
@@ -33,10 +36,12 @@ export class Pools {
     const teller = new ScarcityTeller<PoolLevelChange>(untold, poolEvent, (...told) => parts.tell(...told), logger);
     this.#numbers = new RedisNumbers(link, keys);
     this.#store = new RedisLeases(link, keys, { onUntold: (site) => teller.wake(`pool:${site}`) });
-    this.desk = new LeaseDesk(this.#store, (site) => config().sites.find(({ id }) => id === site)?.pool ?? null, {
+    const leases = new LeaseDesk(this.#store, (site) => config().sites.find(({ id }) => id === site)?.pool ?? null, {
       onOutcome: (site, outcome) => metrics.lease(site, outcome),
       onFallback: (site) => metrics.poolFallback(site),
     });
+    const names = () => ({ sites: config().sites.map(({ id }) => id), routes: config().routes.map(({ id }) => id) });
+    this.http = { leases, numbers: { inventory: new RedisInventory(link, keys), names } };
   }
 
   /** The numbers of the configuration go where all numbers stand. Never rejects: the next connection tries again. */

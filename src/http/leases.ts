@@ -101,7 +101,7 @@ function allocationView({ outcome, number, lease }: Allocation) {
   return { outcome, number, lease: lease && leaseView(lease) };
 }
 
-function leaseView({ leaseId, number, site, leasedAt, expiresAt, session }: Lease) {
+export function leaseView({ leaseId, number, site, leasedAt, expiresAt, session }: Lease) {
   return {
     id: leaseId,
     number,

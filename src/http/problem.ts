@@ -74,13 +74,17 @@ function toProblem(thrown: unknown): Problem {
   }
   // A path that does not decode names nothing.
   if (thrown instanceof URIError || hasStatus(thrown, 404)) return problemOf('GW_ERR_NOT_FOUND');
-  if (hasStatus(thrown, 413)) return problemOf('GW_ERR_PAYLOAD_TOO_LARGE', 'the body is larger than 64 kB');
+  if (hasStatus(thrown, 413)) return problemOf('GW_ERR_PAYLOAD_TOO_LARGE', tooLarge(thrown));
   if (hasStatus(thrown, 415)) return problemOf('GW_ERR_UNSUPPORTED_MEDIA_TYPE', 'send UTF-8, unencoded or gzip');
   if (hasStatus(thrown, 400)) return problemOf('GW_ERR_BAD_REQUEST', badRequestDetail(thrown));
   return problemOf('GW_ERR_INTERNAL', 'something failed here; the log has it under this requestId');
 }
 
-function hasStatus(thrown: unknown, status: number): thrown is { status: number; type?: unknown } {
+function tooLarge({ limit }: { limit?: unknown }): string {
+  return `the body is larger than ${typeof limit === 'number' ? `${Math.round(limit / 1024)} kB` : 'allowed'}`;
+}
+
+function hasStatus(thrown: unknown, status: number): thrown is { status: number; type?: unknown; limit?: unknown } {
   return typeof thrown === 'object' && thrown !== null && 'status' in thrown && thrown.status === status;
 }
 

@@ -13,6 +13,7 @@ import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { healthRouter } from './health.js';
 import { leasesRouter } from './leases.js';
+import { importBody, numbersRouter, type NumberSource } from './numbers.js';
 import type { CallReader, EventReader, MetricsPage, Readiness, ReportSource, ResourceReader } from './ports.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { reportsRouter } from './reports.js';
@@ -29,6 +30,7 @@ export interface HttpServerOptions {
   resources: ResourceReader;
   reports: ReportSource;
   leases: LeaseDesk;
+  numbers: NumberSource;
   readiness: () => Readiness;
   metrics: MetricsPage;
   logger: Logger;
@@ -70,6 +72,8 @@ function buildApp(options: HttpServerOptions): Express {
   app.use(healthRouter(options.readiness, options.metrics));
   app.use(docsRouter());
   // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
+  // Only an import may be larger; what has read a body leaves nothing for the reader behind it.
+  app.use('/v1/numbers/import', authenticate(options.keys), importBody());
   app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
   app.use('/v1/calls', callsRouter(options.calls));
   app.use('/v1/events', eventsRouter(options.events));
@@ -79,6 +83,7 @@ function buildApp(options: HttpServerOptions): Express {
   }
   app.use('/v1/routes', routesRouter(options.resources));
   app.use('/v1/leases', leasesRouter(options.leases));
+  app.use('/v1/numbers', numbersRouter(options.numbers, options.leases));
   app.use('/v1/reports', reportsRouter(options.reports));
   app.use(notFound);
   app.use(problems(options.logger));

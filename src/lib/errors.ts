@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   GW_ERR_UNAUTHORIZED: { http: 401, retryable: false },
   GW_ERR_FORBIDDEN: { http: 403, retryable: false },
   GW_ERR_METHOD_NOT_ALLOWED: { http: 405, retryable: false },
+  GW_ERR_CONFLICT: { http: 409, retryable: false },
   GW_ERR_PAYLOAD_TOO_LARGE: { http: 413, retryable: false },
   GW_ERR_URI_TOO_LONG: { http: 414, retryable: false },
   GW_ERR_UNSUPPORTED_MEDIA_TYPE: { http: 415, retryable: false },

@@ -4,7 +4,7 @@ import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import { parseNumber } from './holders.js';
 import type { Keys } from './keys.js';
-import { chunks, listInPools, type Listing } from './pool-list.js';
+import { listInPools, runInBatches, type Listing } from './pool-list.js';
 import { asNumber, loadScript, type ScriptCall } from './scripts.js';
 
 type NumberConfig = GatewayConfig['numbers'][number];
@@ -27,7 +27,10 @@ export class RedisNumbers {
    * changes nothing. What other services wrote stays. Rejects with GW_ERR_REDIS_AWAY, having written a part perhaps.
    */
   async write(numbers: NumberConfig[]): Promise<void> {
-    await this.#inBatches(numbers.map((number) => this.#writeCall(number)));
+    await runInBatches(
+      this.#link,
+      numbers.map((number) => this.#writeCall(number)),
+    );
     const listed = numbers.map(({ site, number, kind }): Listing => {
       return { site, number, state: kind === 'dynamic' ? 'lent' : 'shown' };
     });
@@ -36,7 +39,8 @@ export class RedisNumbers {
     const before = await this.#link.send((client) => client.smembers(listKey));
     const present = new Set(numbers.map(({ number }) => number));
     const gone = before.filter((number) => !present.has(number));
-    const sites = await this.#inBatches(
+    const sites = await runInBatches(
+      this.#link,
       gone.map((number) => ({ script: removeScript, keys: [this.#keys.number(number)], args: [], read: String })),
     );
     const left = gone.map((number, i): Listing => ({ site: sites[i] ?? '', number, state: 'gone' }));
@@ -69,11 +73,5 @@ export class RedisNumbers {
       args: [site, kind, route ?? '', source ? JSON.stringify(source) : ''],
       read: asNumber,
     };
-  }
-
-  async #inBatches<R>(calls: ScriptCall<R>[]): Promise<R[]> {
-    const replies: R[] = [];
-    for (const part of chunks(calls)) replies.push(...(await this.#link.runAll(part)));
-    return replies;
   }
 }

@@ -5,7 +5,7 @@ import { asNumber, loadScript, type ScriptCall } from './scripts.js';
 const listScript = loadScript('list-in-pool');
 
 /** Scripts in one pipeline, and numbers in one script: ten thousand numbers must not be one request of megabytes. */
-export const BATCH = 500;
+const BATCH = 500;
 
 /** `lent`: in the list and the pool. `shown`: in the list only (static, disabled). `gone`: in neither. */
 export interface Listing {
@@ -33,6 +33,13 @@ export async function listInPools(link: RedisLink, keys: Keys, listings: readonl
   await link.runAll(calls);
 }
 
-export function chunks<T>(all: readonly T[], size = BATCH): T[][] {
+/** As the link's `runAll`, in as many exchanges as it takes. Rejects having done a part, perhaps. */
+export async function runInBatches<R>(link: RedisLink, calls: readonly ScriptCall<R>[]): Promise<R[]> {
+  const replies: R[] = [];
+  for (const part of chunks(calls)) replies.push(...(await link.runAll(part)));
+  return replies;
+}
+
+function chunks<T>(all: readonly T[], size = BATCH): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
 }

@@ -11,7 +11,7 @@ import { RedisUse } from '../../src/redis/use.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
 import { Overview } from '../../src/trunks/overview.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
-import { noLeases, unwatchedTrunks } from '../support/no-resources.js';
+import { httpOptions, unwatchedTrunks } from '../support/no-resources.js';
 import { openRedis } from '../support/redis.js';
 
 const config = configSchema.parse({
@@ -61,6 +61,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
     findNumber: () => Promise.resolve(null),
   });
   const server = createHttpServer({
+    ...httpOptions(),
     host: '127.0.0.1',
     port: 0,
     keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
@@ -78,7 +79,6 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
       limits: () => toldLimitsOf(config),
       sites: () => config.sites,
     },
-    leases: noLeases,
     readiness: () => ({ ready: true, checks: {} }),
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger: pino({ level: 'silent' }),

@@ -1,3 +1,4 @@
+import type { NumberSource } from '../../src/http/numbers.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
 import type { ReportSource, ResourceReader } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
@@ -24,7 +25,7 @@ export const noReports: ReportSource = {
 };
 
 /** No site lends anything. */
-export const noLeases = new LeaseDesk(
+const noLeases = new LeaseDesk(
   {
     take: () => Promise.resolve({ outcome: 'dry', again: false }),
     lend: () => Promise.reject(new Error('nothing was taken')),
@@ -36,6 +37,18 @@ export const noLeases = new LeaseDesk(
   () => null,
 );
 
+const noNumbers: NumberSource = {
+  inventory: {
+    list: () => Promise.resolve({ numbers: [], next: null }),
+    read: () => Promise.resolve(null),
+    create: () => Promise.resolve({ created: 0, unchanged: 0, conflicts: [] }),
+    setEnabled: () => Promise.resolve('absent'),
+    remove: () => Promise.resolve('absent'),
+    holders: () => Promise.resolve([]),
+  },
+  names: () => ({ sites: [], routes: [] }),
+};
+
 /** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */
 export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => ({
   host: '127.0.0.1',
@@ -46,6 +59,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   resources: noResources,
   reports: noReports,
   leases: noLeases,
+  numbers: noNumbers,
   readiness: () => ({ ready: true, checks: {} }),
 });
 

@@ -3,7 +3,7 @@ import { callSchema } from '../../events/catalogue.js';
 import { leaseExtension, leaseRequest, leaseSearch } from '../leases.js';
 import { ok, time, type Operation } from './operation.js';
 
-const lease = z
+export const lease = z
   .object({
     id: z.string().describe('One opaque word that is not to be guessed'),
     number: z.string(),

@@ -2,6 +2,7 @@ import { callOperations } from './calls.js';
 import { eventOperations } from './events.js';
 import { healthOperations } from './health.js';
 import { leaseOperations } from './leases.js';
+import { numberOperations } from './numbers.js';
 import type { Operation } from './operation.js';
 import { pageOperations } from './page.js';
 import { reportOperations } from './reports.js';
@@ -12,6 +13,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...callOperations,
   ...eventOperations,
   ...leaseOperations,
+  ...numberOperations,
   ...resourceOperations,
   ...reportOperations,
   ...healthOperations,

@@ -4,6 +4,9 @@
 -- Returns: 1
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'site', ARGV[1], 'kind', ARGV[2], 'by', 'config')
+-- The API may be about to create it.
+redis.call('HDEL', KEYS[1], 'batch')
+redis.call('PERSIST', KEYS[1])
 for field, value in pairs({ route = ARGV[3], source = ARGV[4] }) do
   if value == '' then redis.call('HDEL', KEYS[1], field) else redis.call('HSET', KEYS[1], field, value) end
 end

@@ -1,0 +1,178 @@
+import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { z } from 'zod';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import type { LeaseDesk } from '../leases/desk.js';
+import { MAX_ROWS, readRows, type KnownNames, type ReadRows, type RowError } from '../numbers/import.js';
+import type { NumberChange, NumberInventory, RowConflict } from '../numbers/inventory.js';
+import { requireScope } from './auth.js';
+import { leaseView } from './leases.js';
+import { readTable } from './number-table.js';
+import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
+import { pageQuery, readBody, readPage, readQuery } from './query.js';
+
+const TIMEOUT_MS = 5000;
+/** Ten thousand numbers are some forty exchanges with Redis. */
+const IMPORT_TIMEOUT_MS = 14_000;
+const MAX_IMPORT = '2mb';
+
+export interface NumberSource {
+  inventory: NumberInventory;
+  /** What numbers may name, as configured now. */
+  names: () => KnownNames;
+}
+
+const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/);
+const siteName = z.string().min(1).max(64).optional();
+export const importQuery = z.strictObject({ site: siteName.describe('For rows that name none') });
+export const numbersQuery = z.strictObject({ site: siteName, ...pageQuery('cursor').shape });
+export const holdersQuery = pageQuery('cursor');
+export const numberChange = z.strictObject({ enabled: z.boolean() });
+
+/** Reads the body of an import, which may be larger than others. For who may write numbers, and nobody else. */
+export function importBody(): RequestHandler[] {
+  return [
+    requireScope('numbers:write'),
+    express.json({ limit: MAX_IMPORT }),
+    express.text({ limit: MAX_IMPORT, type: ['text/csv', 'text/plain'] }),
+  ];
+}
+
+/** `/v1/numbers`: the tracking numbers, those of the configuration (read-only here) beside those of this interface. */
+export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDesk): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/')
+    .get(requireScope('numbers:read'), async (req, res) => {
+      const { site } = readQuery(req, numbersQuery);
+      const { cursor, limit } = readPage(req, 'cursor');
+      const sites = names().sites.filter((id) => site === undefined || id === site);
+      res.json(await bounded(inventory.list(sites, cursor, limit)));
+    })
+    .post(requireScope('numbers:write'), async (req, res) => {
+      const read = await readRows([req.body ?? {}], names(), null);
+      const row = read.rows[0];
+      if (!row || read.errorCount > 0) {
+        refuseRows(res, read);
+        return;
+      }
+      const { conflicts, created } = await bounded(inventory.create([row]));
+      if (conflicts[0]) throw conflict(conflicts[0].reason);
+      res.status(created > 0 ? 201 : 200).json(await bounded(inventory.read(row.number)));
+    })
+    .all(methodNotAllowed('GET', 'HEAD', 'POST'));
+  router
+    .route('/import')
+    .post(requireScope('numbers:write'), (req, res) => importNumbers(req, res, inventory, names()))
+    .all(methodNotAllowed('POST'));
+  addOne(router, inventory, desk);
+  return router;
+}
+
+function addOne(router: Router, inventory: NumberInventory, desk: LeaseDesk): void {
+  router
+    .route('/:number')
+    .get(requireScope('numbers:read'), async (req, res) => {
+      const number = numberIn(req);
+      const [record, lease] = await bounded(Promise.all([inventory.read(number), desk.findByNumber(number)]));
+      if (!record) throw absent();
+      res.json({ ...record, lease: lease && leaseView(lease) });
+    })
+    .patch(requireScope('numbers:write'), async (req, res) => {
+      const number = numberIn(req);
+      const { enabled } = readBody(req, numberChange);
+      accept(await bounded(inventory.setEnabled(number, enabled)));
+      res.json(await bounded(inventory.read(number)));
+    })
+    .delete(requireScope('numbers:write'), async (req, res) => {
+      accept(await bounded(inventory.remove(numberIn(req))));
+      res.status(204).end();
+    })
+    .all(methodNotAllowed('GET', 'HEAD', 'PATCH', 'DELETE'));
+  router
+    .route('/:number/holders')
+    .get(requireScope('numbers:read'), async (req, res) => {
+      const { cursor, limit } = readPage(req, 'cursor');
+      if (cursor !== null && !/^\d{1,16}$/.test(cursor))
+        throw new GatewayError('GW_ERR_BAD_REQUEST', '"cursor" must be one as given in "next"');
+      const number = numberIn(req);
+      const holders = await bounded(inventory.holders(number, cursor === null ? null : Number(cursor), limit));
+      const last = holders.length < limit ? undefined : holders.at(-1);
+      res.json({
+        holders: holders.map((holder) => leaseView({ ...holder, number })),
+        next: last ? String(last.leasedAt) : null,
+      });
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+}
+
+async function importNumbers(
+  req: Request,
+  res: Response,
+  inventory: NumberInventory,
+  names: KnownNames,
+): Promise<void> {
+  const { site = null } = readQuery(req, importQuery);
+  const given = typeof req.body === 'string' ? await readTable(req.body, MAX_ROWS) : rowsOfJson(req.body);
+  if (given.length > MAX_ROWS) throw new GatewayError('GW_ERR_BAD_REQUEST', `at most ${MAX_ROWS} numbers at once`);
+  if (given.length === 0) throw new GatewayError('GW_ERR_BAD_REQUEST', 'there is no number in it');
+  const read = await readRows(given, names, site);
+  if (read.errorCount > 0) {
+    refuseRows(res, read);
+    return;
+  }
+  const { created, unchanged, conflicts } = await withDeadline(
+    inventory.create(read.rows),
+    IMPORT_TIMEOUT_MS,
+    'the import',
+  );
+  if (conflicts.length === 0) res.json({ created, unchanged });
+  else {
+    const errors = conflicts.map(({ index, reason }): RowError => {
+      return { row: index + 1, field: 'number', message: CONFLICTS[reason] };
+    });
+    const more = { errors: errors.slice(0, 100), errorCount: errors.length };
+    sendProblem(res, problemOf('GW_ERR_CONFLICT', NOTHING_DONE, more));
+  }
+}
+
+const NOTHING_DONE = 'nothing was imported; "errors" has the rows that stand in the way';
+
+function rowsOfJson(body: unknown): unknown[] {
+  const rows: unknown = Array.isArray(body) ? body : (body as { numbers?: unknown } | undefined)?.numbers;
+  if (Array.isArray(rows)) return rows;
+  throw new GatewayError(
+    'GW_ERR_BAD_REQUEST',
+    'send a table as text/csv, or JSON like {"numbers": [{"number": "+7…"}]}',
+  );
+}
+
+function refuseRows(res: Response, { errors, errorCount }: ReadRows): void {
+  sendProblem(res, problemOf('GW_ERR_BAD_REQUEST', NOTHING_DONE, { errors, errorCount }));
+}
+
+function numberIn(req: Request): string {
+  const parsed = e164.safeParse(req.params['number']);
+  if (!parsed.success) throw absent();
+  return parsed.data;
+}
+
+const bounded = <T>(work: Promise<T>): Promise<T> => withDeadline(work, TIMEOUT_MS, 'the numbers');
+const absent = (): GatewayError => new GatewayError('GW_ERR_NOT_FOUND', 'there is no such tracking number');
+
+const CONFLICTS: Record<RowConflict['reason'], string> = {
+  file: 'it is a number of the configuration, which is changed there',
+  other: 'it is a number of another service',
+  different: 'it is there already, with other contents',
+  busy: 'it is being created by another request',
+};
+
+const conflict = (reason: RowConflict['reason']): GatewayError =>
+  new GatewayError('GW_ERR_CONFLICT', CONFLICTS[reason]);
+
+function accept(change: NumberChange): void {
+  if (change === 'absent') throw absent();
+  if (change === 'busy')
+    throw new GatewayError('GW_ERR_CONFLICT', 'it is lent, or a call is up on it: disable it first');
+  if (change !== 'done') throw conflict(change);
+}

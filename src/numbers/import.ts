@@ -1,0 +1,114 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import { z } from 'zod';
+import type { NewNumber } from './inventory.js';
+
+/** Numbers as people hand them over: rows of a table or of JSON, to be taken as a whole or refused as a whole. */
+
+export const MAX_ROWS = 10_000;
+const MAX_ERRORS = 100;
+/** Rows judged at once: calls that share this process wait no longer. */
+const ROWS_AT_ONCE = 200;
+const SOURCE_COLUMN = 'source.';
+
+export interface RowError {
+  /** 1 is the first row after the header. */
+  row: number;
+  field: string;
+  message: string;
+}
+
+/** What rows may name. */
+export interface KnownNames {
+  sites: readonly string[];
+  routes: readonly string[];
+}
+
+export interface ReadRows {
+  rows: NewNumber[];
+  /** The first hundred of them. */
+  errors: RowError[];
+  errorCount: number;
+}
+
+const blank = (value: unknown): unknown => (value === '' || value === null ? undefined : value);
+const words = z.string().max(2_048, 'at most 2,048 characters');
+
+/** One number, as JSON or as a row of CSV; `site` may come from the request. */
+export const numberRow = z.strictObject({
+  number: z
+    .string({ error: 'a number in E.164, like "+74951111111"' })
+    .trim()
+    .regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74951111111"'),
+  site: z.preprocess(blank, z.string().max(64).optional()),
+  kind: z.preprocess(blank, z.enum(['dynamic', 'static'], 'dynamic or static').default('dynamic')),
+  route: z.preprocess(blank, z.string().max(64).optional()),
+  source: z.preprocess(
+    blank,
+    z
+      .record(z.string().max(256), words)
+      .refine((source) => Object.keys(source).length <= 32, 'at most 32 texts')
+      .optional(),
+  ),
+  enabled: z.preprocess(
+    (value) =>
+      ({ true: true, '1': true, yes: true, false: false, '0': false, no: false })[String(value).toLowerCase()] ??
+      blank(value),
+    z.boolean('true or false').default(true),
+  ),
+});
+
+/** Columns `source.<name>` become the texts of `source`. */
+export function rowOfTable(columns: Record<string, string>): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  const source: Record<string, string> = {};
+  for (const [name, value] of Object.entries(columns)) {
+    if (!name.startsWith(SOURCE_COLUMN)) row[name] = value;
+    else if (value !== '') source[name.slice(SOURCE_COLUMN.length)] = value;
+  }
+  return Object.keys(source).length > 0 ? { ...row, source } : row;
+}
+
+/** Judges all rows, so that every error is told at once. */
+export async function readRows(given: readonly unknown[], names: KnownNames, site: string | null): Promise<ReadRows> {
+  const rows: NewNumber[] = [];
+  const errors: RowError[] = [];
+  let errorCount = 0;
+  const first = new Map<string, number>();
+  for (const [index, value] of given.entries()) {
+    if (index % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await breathe();
+    const found = judgeRow(value, names, site);
+    if (Array.isArray(found)) {
+      errorCount += found.length;
+      errors.push(...found.map((error) => ({ row: index + 1, ...error })));
+      continue;
+    }
+    const before = first.get(found.number);
+    if (before === undefined) first.set(found.number, index + 1);
+    else {
+      errorCount += 1;
+      errors.push({ row: index + 1, field: 'number', message: `stands in row ${before} already` });
+    }
+    rows.push(found);
+  }
+  return { rows, errors: errors.slice(0, MAX_ERRORS), errorCount };
+}
+
+type FieldError = Omit<RowError, 'row'>;
+
+function judgeRow(value: unknown, names: KnownNames, defaultSite: string | null): NewNumber | FieldError[] {
+  const parsed = numberRow.safeParse(value);
+  if (!parsed.success) {
+    return parsed.error.issues.map(({ path, message }) => ({
+      field: path.join('.').slice(0, 100),
+      message: message.slice(0, 200),
+    }));
+  }
+  const { number, kind, route = null, source = null, enabled } = parsed.data;
+  const site = parsed.data.site ?? defaultSite;
+  const errors: FieldError[] = [];
+  if (site === null) errors.push({ field: 'site', message: 'is needed: in the row, or as "site" of the request' });
+  else if (!names.sites.includes(site)) errors.push({ field: 'site', message: 'names no site of the configuration' });
+  if (route !== null && !names.routes.includes(route))
+    errors.push({ field: 'route', message: 'names no route of the configuration' });
+  return site === null || errors.length > 0 ? errors : { number, site, kind, route, source, enabled };
+}

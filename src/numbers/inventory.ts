@@ -1,0 +1,48 @@
+import type { Holder, TrackingNumber } from '../call/ports.js';
+
+/** Tracking numbers as the numbers API sees them; `redis/inventory.ts` implements it. */
+
+/** `file`: of the configuration, read-only here. `api`: of this interface. `other`: another service wrote it. */
+export type NumberOrigin = 'file' | 'api' | 'other';
+
+export interface NumberRecord extends TrackingNumber {
+  origin: NumberOrigin;
+}
+
+export type NewNumber = Omit<NumberRecord, 'origin'>;
+
+/** @property index of the row that stands in the way */
+export interface RowConflict {
+  index: number;
+  reason: 'file' | 'other' | 'different' | 'busy';
+}
+
+export type Creation =
+  { created: number; unchanged: number; conflicts: [] } | { created: 0; unchanged: 0; conflicts: RowConflict[] };
+
+/** `busy`: lent, or a call is up on it. */
+export type NumberChange = 'done' | 'absent' | 'file' | 'other' | 'busy';
+
+/** All reject with GW_ERR_REDIS_AWAY. */
+export interface NumberInventory {
+  /**
+   * Numbers of the configuration and of the API, by site and number. A page may hold fewer than `limit`.
+   * @param after the last of the page before, as given in `next`
+   */
+  list(
+    sites: readonly string[],
+    after: string | null,
+    limit: number,
+  ): Promise<{ numbers: NumberRecord[]; next: string | null }>;
+  read(number: string): Promise<NumberRecord | null>;
+  /** All or none; rows that stand there already, the same in everything, are none to create. */
+  create(rows: readonly NewNumber[]): Promise<Creation>;
+  setEnabled(number: string, enabled: boolean): Promise<NumberChange>;
+  /** Its history goes with it. */
+  remove(number: string): Promise<NumberChange>;
+  /**
+   * Who has had it, the most recent first.
+   * @param before only leases that began before this (ms since the epoch)
+   */
+  holders(number: string, before: number | null, limit: number): Promise<Holder[]>;
+}

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import type { Holder } from '../call/ports.js';
+import { GatewayError } from '../lib/errors.js';
+import type {
+  Creation,
+  NewNumber,
+  NumberChange,
+  NumberInventory,
+  NumberOrigin,
+  NumberRecord,
+  RowConflict,
+} from '../numbers/inventory.js';
+import type { RedisLink } from './connection.js';
+import { parseHolderJson, parseNumber } from './holders.js';
+import { type Keys, numberResource } from './keys.js';
+import { listInPools, runInBatches, type Listing } from './pool-list.js';
+import { asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
+
+const claimScript = loadScript('claim-number');
+const settleScript = loadScript('settle-number');
+const changeScript = loadScript('change-number');
+
+/** A claim that nobody settles goes by itself: ten thousand numbers take a second. */
+const CLAIM_MS = 60_000;
+
+/** Numbers of the API beside those of the configuration (`NumberInventory` of numbers/inventory.ts). */
+export class RedisInventory implements NumberInventory {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+  ) {}
+
+  async list(
+    sites: readonly string[],
+    after: string | null,
+    limit: number,
+  ): Promise<{ numbers: NumberRecord[]; next: string | null }> {
+    const [fromSite = '', fromNumber = ''] = after?.split('~') ?? [];
+    const found: { site: string; number: string }[] = [];
+    for (const site of sites.filter((id) => id >= fromSite).toSorted()) {
+      const from = site === fromSite && fromNumber !== '' ? `(${fromNumber}` : '-';
+      const key = this.keys.numberIndex(site);
+      const names = await this.link.send((client) =>
+        client.zrangebylex(key, from, '+', 'LIMIT', 0, limit - found.length),
+      );
+      found.push(...names.map((number) => ({ site, number })));
+      if (found.length >= limit) break;
+    }
+    const records = await this.#readAll(found.map(({ number }) => number));
+    const last = found.length < limit ? undefined : found.at(-1);
+    return {
+      // A number that changed its site stands in the list of the former one until that is written anew.
+      numbers: records.filter((record, i): record is NumberRecord => record !== null && record.site === found[i]?.site),
+      next: last ? `${last.site}~${last.number}` : null,
+    };
+  }
+
+  async read(number: string): Promise<NumberRecord | null> {
+    const [record = null] = await this.#readAll([number]);
+    return record;
+  }
+
+  async create(rows: readonly NewNumber[]): Promise<Creation> {
+    const batch = randomUUID();
+    const outcomes = await runInBatches(
+      this.link,
+      rows.map((row) => this.#claim(row, batch)),
+    );
+    const claimed = rows.filter((_row, i) => outcomes[i] === 'claimed');
+    const conflicts = outcomes.flatMap((outcome, index): RowConflict[] =>
+      outcome === 'claimed' || outcome === 'same' ? [] : [{ index, reason: outcome }],
+    );
+    if (conflicts.length > 0) {
+      await this.#settle(claimed, batch, 'drop');
+      return { created: 0, unchanged: 0, conflicts };
+    }
+    // Those that are there already too: an import that broke off before this is made whole by its repetition.
+    await listInPools(this.link, this.keys, rows.map(listingOf));
+    await this.#settle(claimed, batch, 'keep');
+    return { created: claimed.length, unchanged: rows.length - claimed.length, conflicts: [] };
+  }
+
+  async setEnabled(number: string, enabled: boolean): Promise<NumberChange> {
+    const change = await this.#change(number, enabled ? 'enable' : 'disable');
+    if (change.outcome !== 'done') return change.outcome;
+    const { site, kind } = change;
+    await listInPools(this.link, this.keys, [listingOf({ number, site, kind, enabled })]);
+    return 'done';
+  }
+
+  async remove(number: string): Promise<NumberChange> {
+    const { outcome, site } = await this.#change(number, 'remove');
+    if (outcome === 'done') await listInPools(this.link, this.keys, [{ site, number, state: 'gone' }]);
+    return outcome;
+  }
+
+  async holders(number: string, before: number | null, limit: number): Promise<Holder[]> {
+    const key = this.keys.holders(number);
+    const [type, members] = await this.link.pipeline((pipe) =>
+      pipe.type(key).zrevrangebyscore(key, before === null ? '+inf' : `(${before}`, '-inf', 'LIMIT', 0, limit),
+    );
+    if (type instanceof GatewayError) throw type;
+    if (type !== 'zset') return [];
+    if (members instanceof GatewayError) throw members;
+    return asStrings(members).flatMap((member) => parseHolderJson(member ?? '') ?? []);
+  }
+
+  async #readAll(numbers: readonly string[]): Promise<(NumberRecord | null)[]> {
+    const replies = await this.link.pipeline((pipe) => {
+      for (const number of numbers) pipe.type(this.keys.number(number)).hgetall(this.keys.number(number));
+    });
+    return numbers.map((number, i) => {
+      const [type, fields] = replies.slice(2 * i, 2 * i + 2);
+      if (type instanceof GatewayError) throw type;
+      if (type !== 'hash' || fields instanceof GatewayError) return null;
+      const values = fields as Record<string, string>;
+      // One that is being created is none yet.
+      const record = values['batch'] === undefined ? parseNumber(number, values) : null;
+      return record && { ...record, origin: originOf(values['by']) };
+    });
+  }
+
+  #claim({ number, site, kind, route, source, enabled }: NewNumber, batch: string): ScriptCall<ClaimOutcome> {
+    return {
+      script: claimScript,
+      keys: [this.keys.number(number)],
+      args: [batch, CLAIM_MS, site, kind, route ?? '', source ? JSON.stringify(source) : '', enabled ? 1 : 0],
+      read: (reply) => reply as ClaimOutcome,
+    };
+  }
+
+  async #settle(rows: readonly NewNumber[], batch: string, how: 'keep' | 'drop'): Promise<void> {
+    await runInBatches(
+      this.link,
+      rows.map(({ number }) => ({
+        script: settleScript,
+        keys: [this.keys.number(number)],
+        args: [batch, how],
+        read: asNumber,
+      })),
+    );
+  }
+
+  #change(number: string, how: 'enable' | 'disable' | 'remove'): Promise<Changed> {
+    const { keys } = this;
+    return this.link.run({
+      script: changeScript,
+      keys: [keys.number(number), keys.lease(number), keys.holders(number), keys.channel(numberResource(number))],
+      args: [how],
+      read: (reply) => {
+        const [outcome, site, kind] = asStrings(reply);
+        return { outcome: outcome as NumberChange, site: site ?? '', kind: kind === 'static' ? 'static' : 'dynamic' };
+      },
+    });
+  }
+}
+
+type ClaimOutcome = 'claimed' | 'same' | RowConflict['reason'];
+
+interface Changed {
+  outcome: NumberChange;
+  site: string;
+  kind: NewNumber['kind'];
+}
+
+function listingOf({ number, site, kind, enabled }: Pick<NewNumber, 'number' | 'site' | 'kind' | 'enabled'>): Listing {
+  return { number, site, state: kind === 'dynamic' && enabled ? 'lent' : 'shown' };
+}
+
+const originOf = (by: string | undefined): NumberOrigin => (by === 'config' ? 'file' : by === 'api' ? 'api' : 'other');

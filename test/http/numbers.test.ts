@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { configSchema, type Scope } from '../../src/config/schema.js';
+import { createHttpServer } from '../../src/http/server.js';
+import { LeaseDesk } from '../../src/leases/desk.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { RedisInventory } from '../../src/redis/inventory.js';
+import { RedisLeases } from '../../src/redis/leases.js';
+import { RedisNumbers } from '../../src/redis/numbers.js';
+import { httpOptions } from '../support/no-resources.js';
+import { writeNumber } from '../support/lender.js';
+import { openRedis } from '../support/redis.js';
+
+const config = configSchema.parse({
+  trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+  routes: [{ id: 'main', steps: [{ announce: 'silence_stream://1000' }] }],
+  sites: [
+    { id: 'divan', defaultRoute: 'main' },
+    { id: 'stol', defaultRoute: 'main' },
+  ],
+  numbers: [{ number: '+74951111111', site: 'divan', kind: 'dynamic' }],
+});
+
+interface Body {
+  number?: string;
+  numbers?: { number: string; site: string; origin: string; enabled: boolean }[];
+  next?: string | null;
+  code?: string;
+  detail?: string;
+  errors?: { row: number; field: string; message: string }[];
+  errorCount?: number;
+  created?: number;
+  unchanged?: number;
+  holders?: { session: { id: string } }[];
+}
+
+async function open(scopes: Scope[] = ['numbers:read', 'numbers:write']) {
+  const { link, keys, raw, prefix } = await openRedis();
+  await new RedisNumbers(link, keys).write(config.numbers);
+  const desk = new LeaseDesk(
+    new RedisLeases(link, keys),
+    (site) => config.sites.find(({ id }) => id === site)?.pool ?? null,
+  );
+  const server = createHttpServer({
+    ...httpOptions(),
+    keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
+    leases: desk,
+    numbers: {
+      inventory: new RedisInventory(link, keys),
+      names: () => ({ sites: config.sites.map(({ id }) => id), routes: ['main'] }),
+    },
+    metrics: new GatewayMetrics({ nodeDefaults: false }),
+    logger: pino({ level: 'silent' }),
+  });
+  const { port } = await server.start();
+  onTestFinished(() => server.stop());
+  const ask = async (method: string, path: string, body?: unknown, type = 'application/json') => {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/numbers${path}`, {
+      method,
+      headers: { authorization: 'Bearer key', ...(body === undefined ? {} : { 'content-type': type }) },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Body };
+  };
+  const importCsv = (csv: string, query = '') => ask('POST', `/import${query}`, csv, 'text/csv');
+  const lendTo = (id: string) => desk.allocate({ site: 'divan', session: visitorOf(id) });
+  return { ask, importCsv, lendTo, desk, raw, keys, prefix };
+}
+
+const nothing = { visitorId: null, landingPage: null, referrer: null, keyword: null, gclid: null, yclid: null };
+const visitorOf = (id: string) => ({
+  id,
+  ...nothing,
+  gaClientId: null,
+  ymClientId: null,
+  utm: { source: null, medium: null, campaign: null, content: null, term: null },
+});
+
+describe('/v1/numbers', () => {
+  it('creates one, shows it, disables it, enables it, removes it', async () => {
+    const { ask, lendTo, desk } = await open();
+    const row = { number: '+74950000001', site: 'divan', kind: 'dynamic', route: 'main', source: { label: 'x' } };
+    expect(await ask('POST', '', row)).toEqual({ status: 201, body: { ...row, enabled: true, origin: 'api' } });
+    expect((await ask('POST', '', row)).status).toBe(200);
+    expect(await ask('POST', '', { ...row, kind: 'static' })).toMatchObject({
+      status: 409,
+      body: { code: 'GW_ERR_CONFLICT' },
+    });
+    expect((await ask('PATCH', '/+74950000001', { enabled: false })).body).toMatchObject({ enabled: false });
+    const first = await lendTo('a');
+    expect(first.number).toBe('+74951111111');
+    expect((await lendTo('b')).outcome).toBe('fallback');
+    await ask('PATCH', '/%2B74950000001', { enabled: true });
+    const lent = await lendTo('b');
+    expect(lent.number).toBe('+74950000001');
+    expect((await ask('GET', '/+74950000001')).body).toMatchObject({ lease: { id: lent.lease?.leaseId } });
+    expect((await ask('GET', '/+74950000001/holders')).body.holders).toMatchObject([{ session: { id: 'b' } }]);
+    expect((await ask('DELETE', '/+74950000001')).status).toBe(409);
+    await desk.release(lent.lease?.leaseId ?? '');
+    expect((await ask('DELETE', '/+74950000001')).status).toBe(204);
+    for (const [method, body] of [
+      ['GET', undefined],
+      ['DELETE', undefined],
+      ['PATCH', { enabled: true }],
+    ] as const)
+      expect((await ask(method, '/+74950000001', body)).status).toBe(404);
+    expect((await ask('GET', '/+74950000001/holders')).body).toEqual({ holders: [], next: null });
+  });
+
+  it("leaves the configuration's numbers and other services' alone", async () => {
+    const { ask, raw, prefix } = await open();
+    await writeNumber(raw, prefix, '+74950000009', { site: 'divan', kind: 'dynamic' });
+    for (const number of ['+74951111111', '+74950000009']) {
+      expect((await ask('PATCH', `/${number}`, { enabled: false })).status).toBe(409);
+      expect((await ask('DELETE', `/${number}`)).status).toBe(409);
+      expect((await ask('POST', '', { number, site: 'divan' })).status).toBe(409);
+    }
+    expect((await ask('GET', '/+74951111111')).body).toMatchObject({ origin: 'file' });
+    expect((await ask('GET', '/+74950000009')).body).toMatchObject({ origin: 'other' });
+  });
+
+  it('lists page by page, by site and number', async () => {
+    const { ask } = await open();
+    const numbers = Array.from({ length: 7 }, (_, i) => ({
+      number: `+749500000${10 + i}`,
+      site: i < 4 ? 'stol' : 'divan',
+    }));
+    expect((await ask('POST', '/import', { numbers })).body).toEqual({ created: 7, unchanged: 0 });
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: Body = (await ask('GET', `?limit=3${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)).body;
+      seen.push(...(page.numbers ?? []).map(({ number, site }) => `${site} ${number}`));
+      cursor = page.next ?? null;
+    }
+    expect(seen).toEqual(
+      [...numbers, { number: '+74951111111', site: 'divan' }].map(({ number, site }) => `${site} ${number}`).toSorted(),
+    );
+    expect((await ask('GET', '?site=stol')).body.numbers).toHaveLength(4);
+    expect((await ask('GET', '?site=none')).body).toEqual({ numbers: [], next: null });
+  });
+
+  it('imports thousands as CSV, and the same again changes nothing', async () => {
+    const { ask, importCsv, keys, raw } = await open();
+    const rows = Array.from({ length: 5_000 }, (_, i) => `+7496${1_000_000 + i};static;MKAD "${i}" km;`);
+    const csv = `\uFEFFnumber;kind;source.label;route\r\n${rows.join('\r\n')}\r\n\r\n`;
+    expect(Buffer.byteLength(csv)).toBeGreaterThan(64 * 1024);
+    expect(await importCsv(csv.replaceAll('"', ''), '?site=divan')).toEqual({
+      status: 200,
+      body: { created: 5_000, unchanged: 0 },
+    });
+    expect((await importCsv(csv.replaceAll('"', ''), '?site=divan')).body).toEqual({ created: 0, unchanged: 5_000 });
+    expect((await ask('GET', '/+74961004999')).body).toMatchObject({
+      kind: 'static',
+      source: { label: 'MKAD 4999 km' },
+      route: null,
+    });
+    expect(await raw.pttl(keys.number('+74961004999'))).toBe(-1);
+    expect(await raw.zcard(keys.numberIndex('divan'))).toBe(5_001);
+    expect(await raw.zcard(keys.pool('divan'))).toBe(1);
+  });
+
+  it('imports nothing where a row is wrong, and names every one', async () => {
+    const { importCsv, raw, keys } = await open();
+    const answer = await importCsv(
+      [
+        'number,site,kind,route,enabled',
+        '+74950000001,divan,dynamic,,yes',
+        '84950000002,divan,dynamic,,',
+        '+74950000003,other,dynamic,,',
+        '+74950000001,divan,static,nowhere,perhaps',
+        '+74950000001,divan,static,,',
+        '+74950000005,,,,',
+      ].join('\n'),
+    );
+    expect(answer).toMatchObject({ status: 400, body: { code: 'GW_ERR_BAD_REQUEST', errorCount: 5 } });
+    expect(answer.body.errors?.map(({ row, field }) => `${row} ${field}`)).toEqual([
+      '2 number',
+      '3 site',
+      '4 enabled',
+      '5 number',
+      '6 site',
+    ]);
+    expect(await raw.exists(keys.number('+74950000001'))).toBe(0);
+  });
+
+  it('imports nothing where a number stands there already, whoever wrote it', async () => {
+    const { ask, raw, prefix, keys } = await open();
+    await writeNumber(raw, prefix, '+74950000009', { site: 'divan' });
+    const numbers = ['+74950000008', '+74950000009', '+74951111111'].map((number) => ({ number, site: 'stol' }));
+    const answer = await ask('POST', '/import', { numbers });
+    expect(answer).toMatchObject({ status: 409, body: { code: 'GW_ERR_CONFLICT', errorCount: 2 } });
+    expect(answer.body.errors?.map(({ row }) => row)).toEqual([2, 3]);
+    expect(await raw.exists(keys.number('+74950000008'))).toBe(0);
+    expect((await ask('GET', '')).body.numbers).toHaveLength(1);
+  });
+
+  it('refuses what is no table, too many rows and too large a body', async () => {
+    const { ask, importCsv } = await open();
+    expect(await importCsv('number,site\n+7495,"divan')).toMatchObject({ status: 400 });
+    expect(await importCsv('number,site\n+74950000001,divan,more,than,named')).toMatchObject({ status: 400 });
+    expect((await importCsv('')).body.detail).toContain('no number');
+    expect((await ask('POST', '/import', { rows: [] })).body.detail).toContain('"numbers"');
+    const many = Array.from({ length: 10_001 }, (_, i) => `+7496${1_000_000 + i}`).join('\n');
+    expect((await importCsv(`number\n${many}`, '?site=divan')).body.detail).toContain('10000');
+    const large = await importCsv(`number\n${'x'.repeat(3_000_000)}`);
+    expect(large).toMatchObject({ status: 413, body: { detail: 'the body is larger than 2048 kB' } });
+    expect(await ask('POST', '', { number: '+7495', site: 'divan', kind: 'other' })).toMatchObject({
+      status: 400,
+      body: { errorCount: 2 },
+    });
+    for (const path of ['/123', '/+74951111111x']) expect((await ask('GET', path)).status).toBe(404);
+    for (const path of ['?limit=0', '?site=', '/+74951111111/holders?cursor=x'])
+      expect((await ask('GET', path)).status).toBe(400);
+  });
+
+  it('asks for its scopes before it reads a body', async () => {
+    const reader = await open(['numbers:read']);
+    expect((await reader.importCsv('number\n+74950000001', '?site=divan')).status).toBe(403);
+    expect((await reader.ask('POST', '', { number: '+74950000001' })).status).toBe(403);
+    const writer = await open(['numbers:write']);
+    expect((await writer.ask('GET', '')).status).toBe(403);
+  });
+});
