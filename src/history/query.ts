@@ -1,0 +1,106 @@
+import type { Call, Disposition, LossReason, Verdict } from '../call/call.js';
+
+/** What people ask of the history of calls; `redis/` answers. Times are ms since the epoch, `to` is exclusive. */
+
+/** Only calls that fit every field that is set. */
+export interface CallQuery {
+  /** Calls of these sites only; null: of all, and those that belong to none. */
+  sites: readonly string[] | null;
+  /** Caller's or tracking number in any notation: all of it, its beginning, or its last digits (3 at least). */
+  number?: string;
+  /** By when the call began. */
+  from?: number;
+  to?: number;
+  disposition?: Disposition;
+  lossReason?: LossReason;
+  /** Name of a tag, whatever its case. */
+  tag?: string;
+  /** Words of the source: utm source, medium, campaign, keyword, or what a static number is bound to; all must occur. */
+  source?: string;
+  verdict?: Verdict;
+  trunk?: string;
+  /** A line or destination that was dialled. */
+  target?: string;
+  minTalkSeconds?: number;
+  maxTalkSeconds?: number;
+  /** `next` of the page before. */
+  cursor?: string | null;
+  limit: number;
+}
+
+export interface CallPage {
+  /** Newest first. Fewer than asked for, even none, does not mean that nothing follows: `next` does. */
+  calls: Call[];
+  /** null where nothing follows. */
+  next: string | null;
+  /** Calls that fit, this page and what came before included; null where counting them would take too long. */
+  approximateTotal: number | null;
+}
+
+export const MISSED_STATES = ['waiting', 'called_back', 'handled'] as const;
+/** `called_back`: the caller has talked to us since. `handled`: somebody said that it is done. */
+export type MissedState = (typeof MISSED_STATES)[number];
+
+export interface MissedQuery {
+  sites: readonly string[] | null;
+  /** `waiting`: the queue. `settled`: what has left it, the latest first. */
+  view: 'waiting' | 'settled';
+  cursor?: string | null;
+  limit: number;
+}
+
+/** A caller whom nobody answered. One entry for each caller and site, however often he tried. */
+export interface MissedCaller {
+  /** The last of his lost calls; null where it has left the history. */
+  call: Call | null;
+  callId: string;
+  site: string | null;
+  /** Lost for want of a channel, the last time or before. */
+  forCapacity: boolean;
+  attempts: number;
+  firstAt: string;
+  lastAt: string;
+  state: MissedState;
+  /** Since he first tried in vain: until now, or until it was settled. */
+  waitingSeconds: number;
+  settledAt: string | null;
+  /** The call in which he talked; null where somebody said that it is done. */
+  settledBy: string | null;
+}
+
+export interface MissedPage {
+  /** Waiting ones: lost for capacity first, then the latest first. */
+  callers: MissedCaller[];
+  next: string | null;
+  /** Waiting now, and of them those lost for capacity. */
+  waiting: number;
+  waitingForCapacity: number;
+}
+
+export interface OperatorQuery {
+  sites: readonly string[] | null;
+  from: number;
+  to: number;
+}
+
+/** What came to one line or destination in the time asked for. */
+export interface OperatorRow {
+  kind: 'line' | 'destination';
+  target: string;
+  /** Times it was dialled. */
+  offered: number;
+  answered: number;
+  /** Not answered, busy, declined or unreachable, or the caller gave up while it rang; not: another one was faster. */
+  missed: number;
+  /** All of it, answered or not. */
+  ringSeconds: number;
+  talkSeconds: number;
+}
+
+/** All reject with GW_ERR_REDIS_AWAY, and with GW_ERR_BAD_REQUEST for a cursor that they did not give out. */
+export interface CallHistory {
+  search(query: CallQuery): Promise<CallPage>;
+  missedQueue(query: MissedQuery): Promise<MissedPage>;
+  /** Lines and destinations by name; whole hours, the one that holds `from` included. */
+  operators(query: OperatorQuery): Promise<OperatorRow[]>;
+}
