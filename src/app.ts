@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import { startEngines, withEngines } from './app-sandbox.js';
 import type { CallDeps } from './call/deps.js';
-import type { OperationalEventType } from './call/event-types.js';
 import { handleInvite } from './call/inbound.js';
 import { LoadGate } from './call/load.js';
 import { CallRegistry } from './call/registry.js';
 import { Upkeep } from './call/upkeep.js';
+import { buildCarriers } from './composition/carriers.js';
 import { CallerSide } from './composition/caller-side.js';
 import { buildDispatcher } from './composition/delivery.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
@@ -36,10 +36,9 @@ import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
 import { limitsOf } from './routing/limits.js';
 import { RedisRegistrations } from './redis/registrations.js';
-import { RedisTrunks } from './redis/trunks.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
-import { CarrierTrunks } from './trunks/carriers/carriers.js';
+import type { CarrierTrunks } from './trunks/carriers/carriers.js';
 import { TrunkGate } from './trunks/gate.js';
 import { LimitWatch } from './trunks/limit-watch.js';
 import { Overview } from './trunks/overview.js';
@@ -114,13 +113,13 @@ export class App {
       onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
       scarcity: this.#scarcity,
     });
-    this.#callers = new CallerSide({ config: () => this.#config, link: this.#link, keys, logger });
+    const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
     this.#store = new RedisCallStore(
       this.#link,
       keys,
       {},
       {
-        onQueued: (endpoints) => this.#dispatcher.poke(endpoints),
+        onQueued,
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
@@ -128,11 +127,28 @@ export class App {
       ...{ link: this.#link, keys, metrics: this.metrics, logger },
       config: () => this.#config,
     });
+    this.#callers = new CallerSide({
+      config: () => this.#config,
+      link: this.#link,
+      keys,
+      registry: this.registry,
+      owner: this.#store.owner,
+      onQueued,
+      endpointsFor: this.#endpointsFor,
+      logger,
+    });
     this.#recordings = new DiskRecordings({ ...config.recordings, logger });
     this.#registrations = new RedisRegistrations(this.#link, keys);
     this.#registrar = this.#buildRegistrar();
     this.#sip = this.#buildSip();
-    this.#carriers = this.#buildCarriers(keys);
+    this.#carriers = buildCarriers({
+      config: () => this.#config,
+      link: this.#link,
+      keys,
+      sip: this.#sip,
+      onQueued,
+      logger,
+    });
     this.#keepAlive = this.#buildKeepAlive();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
@@ -182,14 +198,8 @@ export class App {
   reload(config: GatewayConfig): void {
     const { gateway, http, redis, engines, recordings } = this.#config;
     const { maxCalls, maxCallsPerSecond, setupTimeout } = config.engines;
-    this.#config = {
-      ...config,
-      gateway,
-      http,
-      redis,
-      recordings,
-      engines: { ...engines, maxCalls, maxCallsPerSecond, setupTimeout },
-    };
+    const limits = { maxCalls, maxCallsPerSecond, setupTimeout };
+    this.#config = { ...config, gateway, http, redis, recordings, engines: { ...engines, ...limits } };
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
     this.#carriers.update(config.trunks);
@@ -270,12 +280,15 @@ export class App {
       registry: this.registry,
       metrics: this.metrics,
       logger,
-      endpointsFor: (site, type) => endpointsForCall(type, site, this.#config.webhooks, this.#config.sites),
+      endpointsFor: this.#endpointsFor,
       accepting: () => !this.#draining,
     };
     this.#onInvite = (invite) => handleInvite(invite, load, deps);
     return deps;
   }
+
+  #endpointsFor: CallDeps['endpointsFor'] = (site, type) =>
+    endpointsForCall(type, site, this.#config.webhooks, this.#config.sites);
 
   #onInvite: (invite: Parameters<typeof handleInvite>[0]) => void = (invite) => invite.refuse(503);
 
@@ -298,23 +311,6 @@ export class App {
     if (!trunk && !this.#media.owns(address) && !this.#registrar.knows(address)) return 403;
     const draining = trunk !== null && this.#carriers.draining(trunk.id);
     return this.readiness().ready && !draining ? 200 : 503;
-  }
-
-  #buildCarriers(keys: Keys): CarrierTrunks {
-    const shared = new RedisTrunks(this.#link, keys, this.#config.gateway.id, (endpoints) =>
-      this.#dispatcher.poke(endpoints),
-    );
-    const wanting = (type: OperationalEventType) => endpointsForOperational(type, this.#config.webhooks);
-    return new CarrierTrunks(
-      {
-        options: (uri, timeoutMs) => this.#sip.options(uri, timeoutMs),
-        register: (settings, onChange) => this.#sip.register(settings, onChange),
-        share: (heard) => shared.share(heard),
-        setDrained: (trunk, on) => shared.setDrained(trunk, on),
-        tell: (word) => shared.tell(word, { down: wanting('trunk.down'), up: wanting('trunk.up') }),
-      },
-      { logger: this.logger },
-    );
   }
 
   #buildRegistrar(): Registrar {
@@ -354,6 +350,7 @@ export class App {
       ...this.#config.http,
       keys: () => this.#config.access.keys,
       calls: callReader(this.#store),
+      callEditor: this.#callers.editor(this.#store, this.#admissions),
       events: eventReader(this.#store),
       resources: this.#buildOverview(use),
       reports: reportSource(use, () => this.#config),
@@ -375,7 +372,6 @@ export class App {
     });
   }
 
-  /** An event that belongs to no call, to whoever subscribed to it. */
   #tell(event: OperationalEvent, subject: string): Promise<void> {
     return this.#store.appendOperational(event, subject, endpointsForOperational(event.type, this.#config.webhooks));
   }

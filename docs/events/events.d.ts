@@ -19,6 +19,8 @@ export interface Call {
     firstCall: boolean | null;
     previousCalls: number | null;
     lastCallAt: string | null;
+    /** How the last call ended; null while it goes on */
+    lastDisposition: 'answered' | 'missed' | 'rejected' | null;
   };
   startedAt: string;
   ringingAt: string | null;
@@ -73,6 +75,19 @@ export interface Call {
     by: string;
     at: string;
   }>;
+  /** Who has taken care of it */
+  handled: {
+    by: string;
+    at: string;
+  } | null;
+  notes: Array<{
+    id: string;
+    text: string;
+    by: string;
+    at: string;
+  }>;
+  /** null where no rule of the site was hit */
+  screening: Screening | null;
 }
 
 /** Whose call it was, by which rule, and how sure that is. */
@@ -161,6 +176,19 @@ export interface Recording {
   sampleRate: number | null;
   channels: Array<string> | null;
   silentChannels: Array<string> | null;
+}
+
+/** Which of the site's rules against spam and fraud the call hit. */
+export interface Screening {
+  /** The strictest of those of its hits */
+  action: 'tag' | 'announce' | 'reject';
+  hits: Array<{
+    rule: 'block' | 'rate' | 'range' | 'short' | 'hopping';
+    action: 'tag' | 'announce' | 'reject';
+    /** What was counted; null for the block list */
+    count: number | null;
+    limit: number | null;
+  }>;
 }
 
 /** A call came in; whose it is has been decided already. */
@@ -353,10 +381,13 @@ export interface CallAttributionCorrectedEvent {
   sequence: number;
   data: {
     call: Call;
+    old: Attribution;
+    new: Attribution;
+    reason: string;
   };
 }
 
-/** Somebody put a tag on the call, or took one off. */
+/** Somebody put a tag on the call, took one off, or wrote a note; `change` says which. */
 export interface CallTaggedEvent {
   id: string;
   timestamp: string;
@@ -364,10 +395,30 @@ export interface CallTaggedEvent {
   sequence: number;
   data: {
     call: Call;
+    change:
+      | {
+          name: string;
+          by: string;
+          at: string;
+          kind: 'tag';
+        }
+      | {
+          name: string;
+          by: string;
+          at: string;
+          kind: 'untag';
+        }
+      | {
+          id: string;
+          text: string;
+          by: string;
+          at: string;
+          kind: 'note';
+        };
   };
 }
 
-/** Somebody has taken care of a lost call. */
+/** Somebody has taken care of a lost call, or takes that back (`handled` null). */
 export interface CallHandledEvent {
   id: string;
   timestamp: string;

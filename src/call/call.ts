@@ -148,6 +148,25 @@ export interface Tag {
   at: string;
 }
 
+export interface Note {
+  id: string;
+  text: string;
+  by: string;
+  at: string;
+}
+
+export const SCREENING_RULES = ['block', 'rate', 'range', 'short', 'hopping'] as const;
+export type ScreeningRule = (typeof SCREENING_RULES)[number];
+/** From the mildest to the strictest. */
+export const SCREENING_ACTIONS = ['tag', 'announce', 'reject'] as const;
+export type ScreeningAction = (typeof SCREENING_ACTIONS)[number];
+
+/** Which of its site's rules against spam and fraud a call hit. */
+export interface Screening {
+  action: ScreeningAction;
+  hits: { rule: ScreeningRule; action: ScreeningAction; count: number | null; limit: number | null }[];
+}
+
 export interface Call {
   id: string;
   sipCallId: string;
@@ -165,6 +184,8 @@ export interface Call {
     firstCall: boolean | null;
     previousCalls: number | null;
     lastCallAt: string | null;
+    /** null while it goes on. */
+    lastDisposition: Disposition | null;
   };
   startedAt: string;
   ringingAt: string | null;
@@ -185,6 +206,10 @@ export interface Call {
   overflow: Overflow | null;
   recording: RecordingInfo;
   tags: Tag[];
+  /** Who has taken care of it, and when: for lost calls. */
+  handled: { by: string; at: string } | null;
+  notes: Note[];
+  screening: Screening | null;
 }
 
 /**

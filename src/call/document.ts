@@ -36,7 +36,7 @@ export function newCall(from: NewCall): Call {
     route: null,
     trackingNumber: from.trackingNumber,
     numberKind: null,
-    caller: { ...from.caller, firstCall: null, previousCalls: null, lastCallAt: null },
+    caller: { ...from.caller, firstCall: null, previousCalls: null, lastCallAt: null, lastDisposition: null },
     startedAt: iso(from.receivedAt),
     ringingAt: null,
     answeredAt: null,
@@ -50,6 +50,9 @@ export function newCall(from: NewCall): Call {
     overflow: null,
     recording: NO_RECORDING,
     tags: [],
+    handled: null,
+    notes: [],
+    screening: null,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
+import { amend, type Amendment } from './amendments.js';
 import { judge } from './attribution.js';
 import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, NO_RECORDING, type NewCall } from './document.js';
@@ -117,6 +118,13 @@ export class CallSession {
     this.record('call.received');
     if (this.call.attribution.verdict === 'deferred') this.#correctVerdictLater();
     if (this.#endBeforeIntroduction) this.end(this.#endBeforeIntroduction);
+  }
+
+  /** A change from outside; settles when it is in Redis. Throws GW_ERR_BAD_REQUEST where the call is full. */
+  async amend(amendment: Amendment): Promise<void> {
+    const amended = amend(this.call, amendment);
+    if (amended) this.record(amended.type, amended.extra);
+    await this.#journal.written();
   }
 
   abandonJournal(): void {

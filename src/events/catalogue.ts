@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { DISPOSITIONS, END_REASONS, LEG_RESULTS, LOSS_REASONS, VERDICTS, type Call } from '../call/call.js';
+import {
+  DISPOSITIONS,
+  END_REASONS,
+  LEG_RESULTS,
+  LOSS_REASONS,
+  SCREENING_ACTIONS,
+  SCREENING_RULES,
+  VERDICTS,
+  type Call,
+} from '../call/call.js';
 import type { CallEvent, WrittenEvent } from '../call/ports.js';
 import type { CallEventType, EventType, OperationalEventType } from '../call/event-types.js';
 import { newEventId } from '../lib/ids.js';
@@ -86,6 +95,22 @@ const recordingSchema = z
     description: 'What became of the recording; the caller is on the left, the business on the right.',
   });
 
+const tagSchema = z.object({ name: z.string(), by: z.string(), at: time });
+const noteSchema = z.object({ id: z.string(), text: z.string(), by: z.string(), at: time });
+const screeningSchema = z
+  .object({
+    action: z.enum(SCREENING_ACTIONS).describe('The strictest of those of its hits'),
+    hits: z.array(
+      z.object({
+        rule: z.enum(SCREENING_RULES),
+        action: z.enum(SCREENING_ACTIONS),
+        count: count.nullable().describe('What was counted; null for the block list'),
+        limit: count.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Screening', description: "Which of the site's rules against spam and fraud the call hit." });
+
 export const callSchema = z
   .object({
     id: z.string(),
@@ -103,6 +128,7 @@ export const callSchema = z
       firstCall: z.boolean().nullable(),
       previousCalls: count.nullable(),
       lastCallAt: time.nullable(),
+      lastDisposition: z.enum(DISPOSITIONS).nullable().describe('How the last call ended; null while it goes on'),
     }),
     startedAt: time,
     ringingAt: time.nullable(),
@@ -127,7 +153,10 @@ export const callSchema = z
     legs: z.array(legSchema),
     overflow: z.object({ from: z.string(), reason: z.enum(['no_free_channel', 'far_end_capacity']) }).nullable(),
     recording: recordingSchema,
-    tags: z.array(z.object({ name: z.string(), by: z.string(), at: time })),
+    tags: z.array(tagSchema),
+    handled: z.object({ by: z.string(), at: time }).nullable().describe('Who has taken care of it'),
+    notes: z.array(noteSchema),
+    screening: screeningSchema.nullable().describe('null where no rule of the site was hit'),
   })
   .meta({ id: 'Call', description: 'The whole call as known at this moment.' });
 
@@ -153,6 +182,18 @@ const callSchemas = {
   'call.tagged': callSchema,
   'call.handled': callSchema,
 } as const satisfies Record<CallEventType, z.ZodType<Call>>;
+
+/** What stands beside `call` in the data. */
+const besideCall: Partial<Record<CallEventType, Record<string, z.ZodType>>> = {
+  'call.attribution.corrected': { old: attributionSchema, new: attributionSchema, reason: z.string() },
+  'call.tagged': {
+    change: z.discriminatedUnion('kind', [
+      tagSchema.extend({ kind: z.literal('tag') }),
+      tagSchema.extend({ kind: z.literal('untag') }),
+      noteSchema.extend({ kind: z.literal('note') }),
+    ]),
+  },
+};
 
 const trunkState = z.object({ trunk: z.string(), reason: words });
 const capacity = z.object({
@@ -214,7 +255,7 @@ export function eventSchema(type: EventType): z.ZodType {
       ...envelope,
       type: z.literal(type),
       sequence: z.int().min(1),
-      data: z.looseObject({ call: callSchemas[type as CallEventType] }),
+      data: z.looseObject({ call: callSchemas[type as CallEventType], ...besideCall[type as CallEventType] }),
     });
   return z.looseObject({
     ...envelope,

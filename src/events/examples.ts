@@ -28,6 +28,7 @@ const received: Call = {
     firstCall: false,
     previousCalls: 2,
     lastCallAt: '2026-11-18T09:40:12.000Z',
+    lastDisposition: 'missed',
   },
   startedAt: clockAt('10:12:00.118'),
   ringingAt: null,
@@ -72,6 +73,9 @@ const received: Call = {
     silentChannels: null,
   },
   tags: [],
+  handled: null,
+  notes: [],
+  screening: null,
 };
 
 const overflowed: Call = {
@@ -194,7 +198,16 @@ const rejected: Call = {
   attribution: nobody,
 };
 
-const callExamples: Record<CallEventType, { call: Call; at: string; sequence: number }> = {
+interface Example {
+  call: Call;
+  at: string;
+  sequence: number;
+  /** What stands beside `call`. */
+  extra?: Record<string, unknown>;
+}
+
+const sofas = { name: 'sofas', by: 'olga', at: clockAt('10:31:00.000') };
+const callExamples: Record<CallEventType, Example> = {
   'call.received': { call: received, at: clockAt('10:12:00.129'), sequence: 1 },
   'call.overflowed': { call: overflowed, at: clockAt('10:12:00.132'), sequence: 2 },
   'call.ringing': { call: ringing, at: clockAt('10:12:00.403'), sequence: 3 },
@@ -217,14 +230,16 @@ const callExamples: Record<CallEventType, { call: Call; at: string; sequence: nu
     call: { ...completed, recording: ready },
     at: clockAt('10:13:30.001'),
     sequence: 7,
+    extra: { old: nobody, new: received.attribution, reason: 'the lease was written after the call had come' },
   },
   'call.tagged': {
-    call: { ...missed, tags: [...missed.tags, { name: 'sofas', by: 'olga', at: clockAt('10:31:00.000') }] },
+    call: { ...missed, tags: [...missed.tags, sofas] },
     at: clockAt('10:31:00.004'),
     sequence: 5,
+    extra: { change: { kind: 'tag', ...sofas } },
   },
   'call.handled': {
-    call: { ...missed, tags: [...missed.tags, { name: 'handled', by: 'olga', at: clockAt('10:35:00.000') }] },
+    call: { ...missed, tags: [...missed.tags, sofas], handled: { by: 'olga', at: clockAt('10:35:00.000') } },
     at: clockAt('10:35:00.003'),
     sequence: 6,
   },
@@ -248,8 +263,8 @@ const operationalExamples: OperationalData = {
 export function exampleEvent(type: EventType): CallEvent | OperationalEvent {
   if (!isCallType(type))
     return buildOperationalEvent(type, operationalExamples[type], Date.parse(clockAt('10:00:00.000')), id(0));
-  const { call, at, sequence } = callExamples[type];
-  return buildCallEvent(type, call, sequence, Date.parse(at), {}, id(1 + CALL_EVENT_TYPES.indexOf(type)));
+  const { call, at, sequence, extra } = callExamples[type];
+  return buildCallEvent(type, call, sequence, Date.parse(at), extra, id(1 + CALL_EVENT_TYPES.indexOf(type)));
 }
 
 const isCallType = (type: EventType): type is CallEventType => !(type in (operationalExamples as object));

@@ -1,3 +1,4 @@
+import type { AmendmentKind } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
 import type { Explanation } from '../routing/explain.js';
 import type { Limit, LimitKind } from '../routing/limits.js';
@@ -15,6 +16,21 @@ export interface CallReader {
    * @throws GatewayError GW_ERR_BAD_REQUEST for a cursor that it did not give out
    */
   list(cursor: string | null, limit: number): Promise<{ calls: Call[]; next: string | null }>;
+}
+
+/** Changes of calls, living or ended. */
+export interface CallEditor {
+  /**
+   * @param by name of the key that asks
+   * @returns the call as amended; null where the gateway that has it will do it within seconds
+   * @throws GatewayError GW_ERR_NOT_FOUND, GW_ERR_BAD_REQUEST where the call is full, GW_ERR_REDIS_AWAY
+   */
+  amend(callId: string, change: Exclude<AmendmentKind, { kind: 'attribution' }>, by: string): Promise<Call | null>;
+  /**
+   * An operator's word whose call it was.
+   * @param leaseId of one of the number's holders up to then; null: nobody's
+   */
+  correct(callId: string, leaseId: string | null, reason: string, by: string): Promise<Call | null>;
 }
 
 export interface EventReader {

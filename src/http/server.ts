@@ -8,13 +8,22 @@ import type { AccessKeyConfig } from '../config/schema.js';
 import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
 import { authenticate, keyOf } from './auth.js';
+import { callEditsRouter } from './call-edits.js';
 import { callsRouter } from './calls.js';
 import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { healthRouter } from './health.js';
 import { leasesRouter } from './leases.js';
 import { importBody, numbersRouter, type NumberSource } from './numbers.js';
-import type { CallReader, EventReader, MetricsPage, Readiness, ReportSource, ResourceReader } from './ports.js';
+import type {
+  CallEditor,
+  CallReader,
+  EventReader,
+  MetricsPage,
+  Readiness,
+  ReportSource,
+  ResourceReader,
+} from './ports.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { reportsRouter } from './reports.js';
 import { listRouter, routesRouter } from './resources.js';
@@ -26,6 +35,7 @@ export interface HttpServerOptions {
   /** `access.keys`, asked at each request. */
   keys: () => readonly AccessKeyConfig[];
   calls: CallReader;
+  callEditor: CallEditor;
   events: EventReader;
   resources: ResourceReader;
   reports: ReportSource;
@@ -75,7 +85,7 @@ function buildApp(options: HttpServerOptions): Express {
   // Only an import may be larger; what has read a body leaves nothing for the reader behind it.
   app.use('/v1/numbers/import', authenticate(options.keys), importBody());
   app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
-  app.use('/v1/calls', callsRouter(options.calls));
+  app.use('/v1/calls', callsRouter(options.calls), callEditsRouter(options.callEditor));
   app.use('/v1/events', eventsRouter(options.events));
   const sites = () => options.reports.sites();
   for (const what of ['trunks', 'lines', 'destinations'] as const) {

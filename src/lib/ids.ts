@@ -7,5 +7,8 @@ export const newCallId = (): string => uuidv7();
 /** Stable over retries and replays; it is the `webhook-id` that receivers deduplicate by. */
 export const newEventId = (): string => `evt_${uuidv7().replaceAll('-', '')}`;
 
+/** Makes asking twice for one change of a call harmless. */
+export const newAmendmentId = (): string => uuidv7();
+
 /** 128 random bits: whoever knows it may join a call's media, so it must not be guessable. */
 export const newSecretKey = (): string => randomBytes(16).toString('hex');

@@ -167,6 +167,11 @@ function publicCandidate({ holder, endedAt, weight }: Candidate, at: number): At
 const seconds = (ms: number): number => Math.max(0, Math.round(ms / 1000));
 const rounded = (share: number): number => Math.round(share * 1000) / 1000;
 
+/** A person said whose call it was; null: nobody's. */
+export function judgedByOperator(holder: Holder | null, at: number): Attribution {
+  return holder ? verdictOf('exact', 1, 'operator', holder, at) : { ...NO_VERDICT, rule: 'operator' };
+}
+
 const NO_VERDICT: Attribution = {
   verdict: 'none',
   confidence: 0,

@@ -90,6 +90,7 @@ export class RedisCallStore implements CallStore {
         this.#keys.recentCalls(),
         this.#keys.events(),
         this.#keys.endpoints(),
+        this.#keys.historyDue(),
       ],
       args: [
         call.id,
@@ -107,6 +108,7 @@ export class RedisCallStore implements CallStore {
           ? ''
           : JSON.stringify(countsOf(call).map(({ hour, key, count }) => [hour, JSON.stringify(key), count])),
         USE_RETENTION_MS,
+        call.caller.number === null ? '' : this.#keys.callsOf(call.caller.number),
         events.length,
         ...perEvent,
       ],

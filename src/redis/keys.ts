@@ -60,6 +60,13 @@ export class Keys {
   /** Before an hour (counted from the epoch): what its calls came to. */
   callHours = (): string => `${this.#calls}hour:`;
   events = (): string => `${this.#calls}events`;
+  /** Changes of a call that wait for its owner, and the calls that have any. */
+  amendments = (callId: string): string => `${this.#calls}amend:${callId}`;
+  amendedCalls = (): string => `${this.#calls}amended`;
+  /** Calls of the last 30 days by their caller's number. */
+  callsOf = (caller: string): string => `${this.#calls}caller:${caller}`;
+  /** Ended calls that their caller's history does not know yet. */
+  historyDue = (): string => `${this.#calls}history-due`;
 
   /** Marks an operational event as written. */
   eventMark = (eventId: string): string => `${this.#calls}written:${eventId}`;

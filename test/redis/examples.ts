@@ -23,6 +23,7 @@ export function exampleCall(fields: Partial<Call> = {}): Call {
       firstCall: false,
       previousCalls: 2,
       lastCallAt: '2026-11-20T09:00:00.000Z',
+      lastDisposition: 'answered',
     },
     startedAt: '2026-11-21T10:12:00.000Z',
     ringingAt: null,
@@ -56,6 +57,9 @@ export function exampleCall(fields: Partial<Call> = {}): Call {
       silentChannels: null,
     },
     tags: [],
+    handled: null,
+    notes: [],
+    screening: null,
     ...fields,
   };
 }

@@ -1,6 +1,6 @@
 import type { NumberSource } from '../../src/http/numbers.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
-import type { ReportSource, ResourceReader } from '../../src/http/ports.js';
+import type { CallEditor, ReportSource, ResourceReader } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
@@ -14,6 +14,8 @@ export const noResources: ResourceReader = {
   drain: () => Promise.resolve(false),
   explain: (number, at) => Promise.resolve(explainRoute(emptyConfig, number, null, at)),
 };
+
+const noEdits: CallEditor = { amend: () => Promise.resolve(null), correct: () => Promise.resolve(null) };
 
 export const noReports: ReportSource = {
   peaks: () => Promise.resolve([]),
@@ -55,6 +57,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   port: 0,
   keys: () => [],
   calls: { get: () => Promise.resolve(null), list: () => Promise.resolve({ calls: [], next: null }) },
+  callEditor: noEdits,
   events: { after: () => Promise.resolve({ events: [] }), cursorAt: (at) => `${at}-0` },
   resources: noResources,
   reports: noReports,

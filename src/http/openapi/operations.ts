@@ -1,3 +1,4 @@
+import { callEditOperations } from './call-edits.js';
 import { callOperations } from './calls.js';
 import { eventOperations } from './events.js';
 import { healthOperations } from './health.js';
@@ -11,6 +12,7 @@ import { resourceOperations } from './resources.js';
 /** Everything the HTTP interface answers to. A test names every route that is missing here. */
 export const OPERATIONS: readonly Operation[] = [
   ...callOperations,
+  ...callEditOperations,
   ...eventOperations,
   ...leaseOperations,
   ...numberOperations,

@@ -1,24 +1,26 @@
 -- One change of a call: document, what a peer needs to end it, its events and their queueing, or nothing of it.
--- KEYS: 1 call hash, 2 live calls, 3 recent calls, 4 events stream, 5 endpoints (all of hash tag {calls})
+-- KEYS: 1 call hash, 2 live calls, 3 recent calls, 4 events stream, 5 endpoints, 6 calls whose callers' history is due
+--       (all of hash tag {calls})
 -- ARGV: 1 call id, 2 owner, 3 document (JSON), 4 resources (JSON), 5 owner's lease (ms), 6 closed 1|0, 7 start of the call (ms),
 --       8 retention (ms), 9 outbox key prefix, 10 revision (rises with every
 --       commit of an owner), 11 hour key prefix, 12 what an ended call is counted as (JSON: [hour, field, by] …; "" while
---       it goes on), 13 retention of the hours (ms), 14 number of events,
+--       it goes on), 13 retention of the hours (ms), 14 key of the calls
+--       of this caller, or "", 15 number of events,
 --       then per event: id, type, timestamp, sequence, body (JSON), number of endpoints, endpoint ids …
 -- Returns: "written" | "repeated" (something later is there already) | "foreign" (another gateway owns the call now)
 --- @include now
 --- @include enqueue
-local call, live, recent, events, registry = unpack(KEYS)
+local call, live, recent, events, registry, historyDue = unpack(KEYS)
 local id, owner = ARGV[1], ARGV[2]
-local stored = redis.call('HMGET', call, 'owner', 'seq', 'closed', 'revision')
+local stored = redis.call('HMGET', call, 'owner', 'seq', 'closed', 'revision', 'entries')
 if stored[1] and stored[1] ~= owner then return 'foreign' end
 local seq = tonumber(stored[2] or 0)
 local closed = stored[3] == '1' or ARGV[6] == '1'
 local now = clock()
 
 local function readEvents()
-  local list, at, last = {}, 15, 0
-  for _ = 1, tonumber(ARGV[14]) do
+  local list, at, last = {}, 16, 0
+  for _ = 1, tonumber(ARGV[15]) do
     local event = { id = ARGV[at], type = ARGV[at + 1], timestamp = ARGV[at + 2], seq = tonumber(ARGV[at + 3]), body = ARGV[at + 4], endpoints = {} }
     local count = tonumber(ARGV[at + 5])
     for i = 1, count do event.endpoints[i] = ARGV[at + 5 + i] end
@@ -44,16 +46,26 @@ if closed then
 else
   redis.call('ZADD', live, now + tonumber(ARGV[5]), id)
 end
+if ARGV[14] ~= '' and not stored[1] then
+  redis.call('ZADD', ARGV[14], ARGV[7], id)
+  redis.call('ZREMRANGEBYSCORE', ARGV[14], '-inf', now - tonumber(ARGV[8]))
+  redis.call('PEXPIRE', ARGV[14], ARGV[8])
+end
 -- Once a call, whoever writes its end and however often.
 if ARGV[12] ~= '' and redis.call('HSETNX', call, 'counted', 1) == 1 then
+  if ARGV[14] ~= '' then redis.call('ZADD', historyDue, now, id) end
   for _, entry in ipairs(cjson.decode(ARGV[12])) do
     local hour = ARGV[11] .. entry[1]
     redis.call('HINCRBY', hour, entry[2], entry[3])
     redis.call('PEXPIRE', hour, ARGV[13])
   end
 end
+local entries = stored[5]
 for _, event in ipairs(fresh) do
   local at = redis.call('XADD', events, '*', 'id', event.id, 'type', event.type, 'at', event.timestamp, 'call', id, 'body', event.body)
   for _, endpoint in ipairs(event.endpoints) do enqueue(ARGV[9], registry, endpoint, id, at, now) end
+  entries = (entries and entries .. ' ' or '') .. at
 end
+-- Where its events stand in the stream: who is forgotten is forgotten there too.
+if #fresh > 0 then redis.call('HSET', call, 'entries', entries) end
 return 'written'

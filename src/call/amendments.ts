@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { GatewayError } from '../lib/errors.js';
+import type { Attribution, Call } from './call.js';
+import type { CallEventType } from './event-types.js';
+
+/** A change that somebody makes to a call from outside, while it lives or after it has ended. Plain data: it may wait in Redis. */
+export type Amendment = AmendmentKind & {
+  /** Makes repeating it harmless. */
+  id: string;
+  /** Name of the key that asked for it, or `gateway`. */
+  by: string;
+  /** ISO 8601. */
+  at: string;
+};
+
+export type AmendmentKind =
+  | { kind: 'tag' | 'untag'; name: string }
+  | { kind: 'handled'; handled: boolean }
+  | { kind: 'note'; text: string }
+  | { kind: 'attribution'; attribution: Attribution; reason: string };
+
+export const MAX_TAGS = 50;
+export const MAX_NOTES = 20;
+
+// Control characters would end up in logs and tables.
+const line = (most: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(most)
+    .regex(/^\P{Cc}*$/u, 'without control characters');
+export const tagName = line(64);
+export const noteText = z.string().trim().min(1).max(2000);
+export const correctionReason = line(200);
+
+/** What is told of an amendment: `extra` stands beside `call` in the event's data. */
+export interface Amended {
+  type: CallEventType;
+  extra: Record<string, unknown>;
+}
+
+/**
+ * Changes `call`; null where nothing is to be changed (any more). Throws GW_ERR_BAD_REQUEST where the call is full.
+ * Asked for twice it changes nothing the second time.
+ */
+export function amend(call: Call, amendment: Amendment): Amended | null {
+  const { by, at } = amendment;
+  switch (amendment.kind) {
+    case 'tag':
+      return tag(call, amendment.name, by, at);
+    case 'untag': {
+      if (!call.tags.some(({ name }) => name === amendment.name)) return null;
+      call.tags = call.tags.filter(({ name }) => name !== amendment.name);
+      return tagged('untag', { name: amendment.name, by, at });
+    }
+    case 'note': {
+      const note = { id: amendment.id, text: amendment.text, by, at };
+      if (call.notes.some(({ id }) => id === note.id)) return null;
+      refuseAbove(MAX_NOTES, call.notes.length, 'notes');
+      call.notes = [...call.notes, note];
+      return tagged('note', note);
+    }
+    case 'handled': {
+      if ((call.handled !== null) === amendment.handled) return null;
+      call.handled = amendment.handled ? { by, at } : null;
+      return { type: 'call.handled', extra: {} };
+    }
+    case 'attribution':
+      return correct(call, amendment);
+  }
+}
+
+function tag(call: Call, name: string, by: string, at: string): Amended | null {
+  if (call.tags.some((one) => one.name === name)) return null;
+  refuseAbove(MAX_TAGS, call.tags.length, 'tags');
+  call.tags = [...call.tags, { name, by, at }];
+  return tagged('tag', { name, by, at });
+}
+
+const tagged = (kind: string, what: object): Amended => ({ type: 'call.tagged', extra: { change: { kind, ...what } } });
+
+function correct(call: Call, { attribution, reason, by }: Extract<Amendment, { kind: 'attribution' }>): Amended | null {
+  const old = call.attribution;
+  const same = old.verdict === attribution.verdict && old.leaseId === attribution.leaseId;
+  // What a person has decided is not undone by what the gateway finds later.
+  if (same || (by === 'gateway' && old.rule === 'operator')) return null;
+  call.attribution = attribution;
+  return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
+}
+
+function refuseAbove(most: number, present: number, what: string): void {
+  if (present >= most) throw new GatewayError('GW_ERR_BAD_REQUEST', `a call has at most ${most} ${what}`);
+}

@@ -1,0 +1,26 @@
+import type { CallAmender } from '../call/amender.js';
+import { judgedByOperator } from '../numbers/verdict.js';
+import type { Admissions } from '../call/ports.js';
+import type { CallReader, CallEditor } from '../http/ports.js';
+import { GatewayError } from '../lib/errors.js';
+import { newAmendmentId } from '../lib/ids.js';
+
+/** Changes of calls by people, from what makes them. */
+export function callEditor(amender: CallAmender, calls: Pick<CallReader, 'get'>, admissions: Admissions): CallEditor {
+  const stamp = (by: string) => ({ id: newAmendmentId(), by, at: new Date().toISOString() });
+  return {
+    amend: (callId, change, by) => amender.amend(callId, { ...change, ...stamp(by) }),
+    correct: async (callId, leaseId, reason, by) => {
+      const call = await calls.get(callId);
+      if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      const at = Date.parse(call.startedAt);
+      const { number, holders } = await admissions.lookUp(call.trackingNumber, at);
+      const holder = holders.find((one) => one.leaseId === leaseId) ?? null;
+      // The number may have gone to another site meanwhile: its visitors are not this call's.
+      if (leaseId !== null && (!holder || number?.site !== call.site))
+        throw new GatewayError('GW_ERR_BAD_REQUEST', "no holder of the call's number up to then had this lease");
+      const attribution = judgedByOperator(holder, at);
+      return amender.amend(callId, { kind: 'attribution', attribution, reason, ...stamp(by) });
+    },
+  };
+}

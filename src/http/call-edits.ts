@@ -1,0 +1,89 @@
+import { Router, type Request, type Response } from 'express';
+import { z } from 'zod';
+import { correctionReason, noteText, tagName } from '../call/amendments.js';
+import type { Call } from '../call/call.js';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import { keyOf, requireScope } from './auth.js';
+import type { CallEditor } from './ports.js';
+import { methodNotAllowed } from './problem.js';
+
+const TIMEOUT_MS = 5000;
+
+export const tagBody = z.strictObject({ name: tagName });
+export const handledBody = z.strictObject({ handled: z.boolean().default(true) }).prefault({});
+export const noteBody = z.strictObject({ text: noteText });
+export const attributionBody = z.strictObject({
+  leaseId: z
+    .string()
+    .min(1)
+    .max(256)
+    .nullable()
+    .describe("Of one of the number's holders up to the call; null: nobody's"),
+  reason: correctionReason.default('corrected by an operator'),
+});
+
+/** What people and their systems do with a call: tags, notes, "I have taken care of it", whose call it really was. */
+export function callEditsRouter(calls: CallEditor): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const allow = requireScope('calls:write');
+  const by = (res: Response): string => keyOf(res)?.name ?? '';
+
+  router
+    .route('/:id/tags')
+    .post(allow, async (req, res) => {
+      const { name } = read(tagBody, req);
+      await answer(res, calls.amend(idOf(req), { kind: 'tag', name }, by(res)));
+    })
+    .all(methodNotAllowed('POST'));
+  router
+    .route('/:id/tags/:name')
+    .delete(allow, async (req, res) => {
+      const name = req.params['name'];
+      await answer(res, calls.amend(idOf(req), { kind: 'untag', name }, by(res)));
+    })
+    .all(methodNotAllowed('DELETE'));
+  router
+    .route('/:id/handled')
+    .post(allow, async (req, res) => {
+      const { handled } = read(handledBody, req);
+      await answer(res, calls.amend(idOf(req), { kind: 'handled', handled }, by(res)));
+    })
+    .all(methodNotAllowed('POST'));
+  router
+    .route('/:id/notes')
+    .post(allow, async (req, res) => {
+      const { text } = read(noteBody, req);
+      await answer(res, calls.amend(idOf(req), { kind: 'note', text }, by(res)));
+    })
+    .all(methodNotAllowed('POST'));
+  router
+    .route('/:id/attribution')
+    .put(allow, async (req, res) => {
+      const { leaseId, reason } = read(attributionBody, req);
+      await answer(res, calls.correct(idOf(req), leaseId, reason, by(res)));
+    })
+    .all(methodNotAllowed('PUT'));
+  return router;
+}
+
+/** 202 where the gateway that has the call will do it: its event tells. */
+async function answer(res: Response, work: Promise<Call | null>): Promise<void> {
+  const call = await withDeadline(work, TIMEOUT_MS, 'changing a call');
+  if (call) res.json(call);
+  else res.status(202).json({ status: 'queued' });
+}
+
+function read<S extends z.ZodType>(schema: S, req: Request): z.output<S> {
+  const parsed = schema.safeParse(req.body);
+  if (parsed.success) return parsed.data;
+  const wrong = parsed.error.issues.map(({ path, message }) => `"${path.join('.')}": ${message}`);
+  throw new GatewayError('GW_ERR_BAD_REQUEST', wrong.join('; '));
+}
+
+function idOf(req: Request): string {
+  const { id } = req.params;
+  // Ids become parts of keys further down: nothing but an id may get there.
+  if (typeof id === 'string' && /^[\w-]{1,64}$/.test(id)) return id;
+  throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { amend, type Amendment, type AmendmentKind, noteText, tagName } from '../../../src/call/amendments.js';
+import { judgedByOperator } from '../../../src/numbers/verdict.js';
+import { exampleCall, exampleHolder } from '../../redis/examples.js';
+
+const STAMP = { by: 'crm', at: '2026-11-21T11:00:00.000Z' };
+const amendment = (kind: AmendmentKind, id = 'a-1', by = 'crm'): Amendment => ({ ...kind, ...STAMP, id, by });
+
+describe('amending a call', () => {
+  it('tags it once, and takes the tag off once', () => {
+    const call = exampleCall();
+    expect(amend(call, amendment({ kind: 'tag', name: 'sofas' }))).toEqual({
+      type: 'call.tagged',
+      extra: { change: { kind: 'tag', name: 'sofas', ...STAMP } },
+    });
+    expect(amend(call, amendment({ kind: 'tag', name: 'sofas' }, 'a-2'))).toBeNull();
+    expect(call.tags).toEqual([{ name: 'sofas', ...STAMP }]);
+    expect(amend(call, amendment({ kind: 'untag', name: 'sofas' }))?.extra).toMatchObject({
+      change: { kind: 'untag' },
+    });
+    expect(amend(call, amendment({ kind: 'untag', name: 'sofas' }))).toBeNull();
+    expect(call.tags).toEqual([]);
+  });
+
+  it('takes fifty tags and twenty notes', () => {
+    const call = exampleCall();
+    for (let n = 1; n <= 50; n += 1) amend(call, amendment({ kind: 'tag', name: `tag-${n}` }));
+    expect(() => amend(call, amendment({ kind: 'tag', name: 'one more' }))).toThrow('at most 50 tags');
+    for (let n = 1; n <= 20; n += 1) amend(call, amendment({ kind: 'note', text: 'x' }, `note-${n}`));
+    expect(() => amend(call, amendment({ kind: 'note', text: 'x' }))).toThrow('at most 20 notes');
+  });
+
+  it('writes a note once, however often the request is repeated', () => {
+    const call = exampleCall();
+    expect(amend(call, amendment({ kind: 'note', text: 'grey' }))?.extra).toMatchObject({ change: { kind: 'note' } });
+    expect(amend(call, amendment({ kind: 'note', text: 'grey' }))).toBeNull();
+    expect(call.notes).toEqual([{ id: 'a-1', text: 'grey', ...STAMP }]);
+  });
+
+  it('is handled, and not handled again', () => {
+    const call = exampleCall();
+    expect(amend(call, amendment({ kind: 'handled', handled: false }))).toBeNull();
+    expect(amend(call, amendment({ kind: 'handled', handled: true }))?.type).toBe('call.handled');
+    expect(amend(call, amendment({ kind: 'handled', handled: true }, 'a-2', 'other'))).toBeNull();
+    expect(call.handled).toEqual(STAMP);
+    expect(amend(call, amendment({ kind: 'handled', handled: false }))?.type).toBe('call.handled');
+    expect(call.handled).toBeNull();
+  });
+
+  it('a correction tells the old and the new, and a person has the last word', () => {
+    const call = exampleCall();
+    const old = call.attribution;
+    const nobody = judgedByOperator(null, 0);
+    const his = { kind: 'attribution', attribution: nobody, reason: 'he said so' } as const;
+    expect(amend(call, amendment(his))).toEqual({
+      type: 'call.attribution.corrected',
+      extra: { old, new: nobody, reason: 'he said so' },
+    });
+    expect(amend(call, amendment(his))).toBeNull();
+    const found = { kind: 'attribution', attribution: old, reason: 'found' } as const;
+    expect(amend(call, amendment(found, 'a-2', 'gateway'))).toBeNull();
+    const other = judgedByOperator(exampleHolder({ leaseId: 'lease-2' }), 1_500_000);
+    expect(amend(call, amendment({ ...his, attribution: other }))?.type).toBe('call.attribution.corrected');
+  });
+});
+
+describe('what may be written', () => {
+  it.each([
+    ['sofas', true],
+    [' угловые диваны ', true],
+    ['x'.repeat(64), true],
+    ['x'.repeat(65), false],
+    ['', false],
+    ['   ', false],
+    ['two\nlines', false],
+    ['\u0000', false],
+  ])('tag %j: %s', (name, ok) => expect(tagName.safeParse(name).success).toBe(ok));
+
+  it.each([
+    ['two\nlines', true],
+    ['x'.repeat(2000), true],
+    ['x'.repeat(2001), false],
+    [' ', false],
+  ])('note %j: %s', (text, ok) => expect(noteText.safeParse(text).success).toBe(ok));
+});
