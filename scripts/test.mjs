@@ -37,7 +37,7 @@ async function runChecks() {
 
 const startedAt = Date.now();
 await ensureNodeModules();
-await ensureDebian('redis-server', 'sipp');
+await ensureDebian('redis-server', 'sipp', 'chromium');
 console.log(`ready (${seconds(startedAt)})`);
 
 await runChecks();

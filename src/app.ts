@@ -355,6 +355,7 @@ export class App {
       resources: this.#buildOverview(use),
       reports: reportSource(use, () => this.#config),
       ...this.#pools.http,
+      sites: () => this.#config.sites,
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,

@@ -279,6 +279,26 @@ const pool = z
   })
   .refine(({ lease, maxLease }) => lease <= maxLease, { path: ['lease'], error: 'at most "maxLease"' });
 
+/** Lets the site's own pages borrow numbers for their visitors (`/dni.js`); docs/snippet.md. */
+const snippet = z.strictObject({
+  /** Stands in the page, so it is no secret: it lets borrow numbers of this site, from these origins, and nothing else. */
+  key: z.string().regex(/^[\w-]{16,64}$/, 'letters, digits, "_" and "-", 16 to 64 of them'),
+  /** Where the pages are: `https://shop.example`, or `https://*.shop.example` for every name below it. */
+  origins: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^https?:\/\/(\*\.)?[a-z0-9.-]+(:\d{1,5})?$/,
+          'an origin like "https://shop.example" or "https://*.shop.example"',
+        ),
+    )
+    .min(1)
+    .max(100),
+  /** Requests a minute from one address; above it 429. A page asks once, and then once in half a lease. */
+  perAddress: z.int().min(1).max(100_000).default(60),
+});
+
 const site = z.strictObject({
   id,
   timezone: z.string().refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"').default('UTC'),
@@ -296,6 +316,7 @@ const site = z.strictObject({
     })
     .prefault({}),
   pool: pool.prefault({}),
+  snippet: snippet.optional(),
 });
 
 const number = z.strictObject({
@@ -345,7 +366,14 @@ const webhook = z.strictObject({
 
 export const configSchema = z.strictObject({
   gateway: z.strictObject({ id, publicUrl: z.url().default('http://127.0.0.1:8080') }).prefault({ id: 'gw-1' }),
-  http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(8080) }).prefault({}),
+  http: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: port.default(8080),
+      /** Proxies in front of us: the client's address is what they say in X-Forwarded-For. */
+      trustedProxies: z.array(cidr).default([]),
+    })
+    .prefault({}),
   redis: z
     .strictObject({
       url: z
@@ -411,6 +439,7 @@ export type TrunkConfig = GatewayConfig['trunks'][number];
 export type CarrierGateway = z.output<typeof carrierGateway>;
 export type LineConfig = GatewayConfig['lines'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
+export type SnippetConfig = NonNullable<GatewayConfig['sites'][number]['snippet']>;
 export type PoolConfig = GatewayConfig['sites'][number]['pool'];
 export type ScheduleConfig = GatewayConfig['schedules'][number];
 export type AccessKeyConfig = GatewayConfig['access']['keys'][number];

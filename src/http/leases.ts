@@ -22,7 +22,7 @@ const text = z
 const id = z.string().min(1).max(256);
 
 /** A visitor session as contracts section 3 has it; what is not known may be left out. */
-const sessionSchema = z
+export const sessionSchema = z
   .strictObject({
     id,
     visitorId: text,

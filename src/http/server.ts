@@ -27,6 +27,7 @@ import type {
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { reportsRouter } from './reports.js';
 import { listRouter, routesRouter } from './resources.js';
+import { snippetRouter, type SiteWithSnippet } from './snippet.js';
 
 export interface HttpServerOptions {
   host: string;
@@ -41,6 +42,10 @@ export interface HttpServerOptions {
   reports: ReportSource;
   leases: LeaseDesk;
   numbers: NumberSource;
+  /** The sites, asked at each request. */
+  sites: () => readonly SiteWithSnippet[];
+  /** Proxies whose X-Forwarded-For is believed; addresses or CIDR ranges. */
+  trustedProxies: readonly string[];
   readiness: () => Readiness;
   metrics: MetricsPage;
   logger: Logger;
@@ -78,9 +83,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 function buildApp(options: HttpServerOptions): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('case sensitive routing', true);
+  app.set('trust proxy', [...options.trustedProxies]);
   app.use(securityHeaders(), tagRequest(options.logger), refuseLongUrls);
   app.use(healthRouter(options.readiness, options.metrics));
   app.use(docsRouter());
+  app.use(snippetRouter(options.leases, options.sites));
   // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
   // Only an import may be larger; what has read a body leaves nothing for the reader behind it.
   app.use('/v1/numbers/import', authenticate(options.keys), importBody());

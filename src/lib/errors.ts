@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   GW_ERR_URI_TOO_LONG: { http: 414, retryable: false },
   GW_ERR_UNSUPPORTED_MEDIA_TYPE: { http: 415, retryable: false },
   GW_ERR_HEADERS_TOO_LARGE: { http: 431, retryable: false },
+  GW_ERR_TOO_MANY_REQUESTS: { http: 429, retryable: true },
   GW_ERR_REQUEST_TIMEOUT: { http: 408, retryable: true },
   GW_ERR_NOT_READY: { http: 503, retryable: true },
   GW_ERR_INTERNAL: { http: 500, retryable: false },

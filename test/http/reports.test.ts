@@ -62,10 +62,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
   });
   const server = createHttpServer({
     ...httpOptions(),
-    host: '127.0.0.1',
-    port: 0,
     keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
-    calls: { get: () => Promise.resolve(null), list: () => Promise.resolve({ calls: [], next: null }) },
     events: {
       after: async (cursor, limit) => ({ events: await store.events({ ...(cursor ? { after: cursor } : {}), limit }) }),
       cursorAt: (at) => store.cursorAt(at),

@@ -10,7 +10,7 @@ import type { CallReader, EventReader, Readiness } from '../../src/http/ports.js
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.js';
 import { GatewayError } from '../../src/lib/errors.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
-import { httpOptions, noReports, noResources } from '../support/no-resources.js';
+import { httpOptions } from '../support/no-resources.js';
 
 const KEY = 'k'.repeat(64);
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -55,13 +55,9 @@ let log: string[];
 async function start(more: Partial<HttpServerOptions> = {}): Promise<void> {
   server = createHttpServer({
     ...httpOptions(),
-    host: '127.0.0.1',
-    port: 0,
     keys: () => keys,
     calls,
     events: someEvents,
-    resources: noResources,
-    reports: noReports,
     readiness: () => readiness(),
     metrics: new GatewayMetrics(),
     logger: pino({ level: 'debug' }, { write: (line: string) => log.push(line) }),
@@ -338,14 +334,7 @@ describe('the server', () => {
   it('says when its address is taken', async () => {
     const second = createHttpServer({
       ...httpOptions(),
-      host: '127.0.0.1',
       port,
-      keys: () => [],
-      calls,
-      events: someEvents,
-      resources: noResources,
-      reports: noReports,
-      readiness: () => READY,
       metrics: new GatewayMetrics({ nodeDefaults: false }),
       logger: pino({ level: 'silent' }),
     });

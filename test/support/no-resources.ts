@@ -7,7 +7,7 @@ import { LeaseDesk } from '../../src/leases/desk.js';
 import type { TrunkStates } from '../../src/trunks/carriers/state.js';
 
 /** For tests of the HTTP interface that are about something else. */
-export const noResources: ResourceReader = {
+const noResources: ResourceReader = {
   trunks: () => Promise.resolve([]),
   lines: () => Promise.resolve([]),
   destinations: () => Promise.resolve([]),
@@ -17,7 +17,7 @@ export const noResources: ResourceReader = {
 
 const noEdits: CallEditor = { amend: () => Promise.resolve(null), correct: () => Promise.resolve(null) };
 
-export const noReports: ReportSource = {
+const noReports: ReportSource = {
   peaks: () => Promise.resolve([]),
   highest: () => Promise.resolve(new Map()),
   traffic: () => Promise.resolve([]),
@@ -63,6 +63,8 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   reports: noReports,
   leases: noLeases,
   numbers: noNumbers,
+  sites: () => [],
+  trustedProxies: [],
   readiness: () => ({ ready: true, checks: {} }),
 });
 

@@ -8,6 +8,7 @@ import type { Operation } from './operation.js';
 import { pageOperations } from './page.js';
 import { reportOperations } from './reports.js';
 import { resourceOperations } from './resources.js';
+import { snippetOperations } from './snippet.js';
 
 /** Everything the HTTP interface answers to. A test names every route that is missing here. */
 export const OPERATIONS: readonly Operation[] = [
@@ -16,6 +17,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...eventOperations,
   ...leaseOperations,
   ...numberOperations,
+  ...snippetOperations,
   ...resourceOperations,
   ...reportOperations,
   ...healthOperations,

@@ -57,7 +57,7 @@ describe('loadConfig', () => {
       for: 30_000,
     });
     expect(config.routes[0]?.maxDuration).toBe(7_200_000);
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080 });
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080, trustedProxies: [] });
   });
 
   it('takes an empty section for one left out', async () => {
@@ -77,7 +77,7 @@ describe('loadConfig', () => {
     await writeFile(join(parts, 'notes.txt'), ': not yaml');
     const config = await loadConfig(parts, {});
     expect(config.lines.map((line) => line.id)).toEqual(['sales-1', 'sales-2']);
-    expect(config.http).toEqual({ host: '0.0.0.0', port: 1 });
+    expect(config.http).toMatchObject({ host: '0.0.0.0', port: 1 });
     await writeFile(join(parts, '50-again.yaml'), '\nhttp: { port: 2 }\nlines: { id: x }\n');
     expect(await errorsOf(parts)).toEqual([
       expect.stringMatching(/^parts\/50-again.yaml:2:9 http.port: is given twice, first at \S+20-more.yml:3; keep one/),

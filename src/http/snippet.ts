@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { z } from 'zod';
+import type { SnippetConfig } from '../config/schema.js';
+import type { LeaseDesk } from '../leases/desk.js';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import { sessionSchema } from './leases.js';
+import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
+import { readBody } from './query.js';
+import { RateLimit } from './rate-limit.js';
+
+export interface SiteWithSnippet {
+  id: string;
+  snippet?: SnippetConfig | undefined;
+}
+
+const TIMEOUT_MS = 5000;
+const MAX_BODY = '20kb';
+/** A visitor for whom no number was free asks again after this. */
+const RETRY_SECONDS = 60;
+const MIN_ASK_AGAIN_SECONDS = 5;
+
+export const snippetRequest = z.strictObject({ session: sessionSchema });
+export const snippetAnswer = z.object({
+  number: z.string().nullable().describe('What to show; null: leave the page as it is'),
+  expiresInSeconds: z.number().describe('0 where it is the number of everybody'),
+  askAgainSeconds: z.number().describe('When to ask again, as long as the page is seen: that extends the lease'),
+});
+
+/**
+ * `/dni.js` and the one thing that it may ask: a number of its site for its visitor. The key stands in the page for
+ * everybody to read; what it gives is bounded by the origin of the page, which browsers state truthfully, and by the
+ * requests of one address, which holds for everything else.
+ */
+export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSnippet[]): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const limit = new RateLimit();
+  router.route('/dni.js').get(script()).all(methodNotAllowed('GET', 'HEAD'));
+  router
+    .route('/dni/:key/leases')
+    .all((req, res, next) => {
+      const site = siteOf(req, sites());
+      allowOrigin(req, res, site.snippet);
+      (res.locals as Locals).site = site;
+      next();
+    })
+    // Browsers send text/plain without asking beforehand; what it holds is JSON all the same.
+    .post(refuseTooMany(limit), express.json({ limit: MAX_BODY, type: () => true }), async (req, res) => {
+      const { session } = readBody(req, snippetRequest);
+      const { id } = (res.locals as Locals).site;
+      const given = await withDeadline(desk.allocate({ site: id, session }), TIMEOUT_MS, 'the pool');
+      res.setHeader('Cache-Control', 'no-store');
+      res.json(answer(given.number, given.lease && given.lease.expiresAt - Date.now()));
+    })
+    .all(methodNotAllowed('POST'));
+  return router;
+}
+
+interface Locals {
+  site: { id: string; snippet: SnippetConfig };
+}
+
+/** At half of the lease, so that one lost request costs nothing. */
+function answer(number: string | null, leftMs: number | null): z.output<typeof snippetAnswer> {
+  if (leftMs === null) return { number, expiresInSeconds: 0, askAgainSeconds: RETRY_SECONDS };
+  const expiresInSeconds = Math.max(0, Math.floor(leftMs / 1000));
+  return { number, expiresInSeconds, askAgainSeconds: Math.max(MIN_ASK_AGAIN_SECONDS, expiresInSeconds / 2) };
+}
+
+/** Minified by the build, plain when run from the sources. Made once; an hour old is young enough for a page. */
+function script(): RequestHandler {
+  const text = readFileSync(new URL('../snippet/dni.js', import.meta.url), 'utf8');
+  const etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+  return (req, res) => {
+    res.setHeader('Cache-Control', 'public, max-age=3600');
+    res.setHeader('ETag', etag);
+    // Pages of other origins are who it is for.
+    res.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+    if (req.fresh) res.status(304).end();
+    else res.type('text/javascript').send(text);
+  };
+}
+
+function siteOf(req: Request, sites: readonly SiteWithSnippet[]): Locals['site'] {
+  for (const { id, snippet } of sites) if (snippet && snippet.key === req.params['key']) return { id, snippet };
+  throw new GatewayError('GW_ERR_NOT_FOUND', 'no site has this key');
+}
+
+function allowOrigin(req: Request, res: Response, { origins }: SnippetConfig): void {
+  const origin = req.get('Origin');
+  if (origin === undefined || !origins.some((allowed) => isAllowed(origin, allowed)))
+    throw new GatewayError('GW_ERR_FORBIDDEN', 'this key is not for pages of this origin');
+  res.setHeader('Access-Control-Allow-Origin', origin);
+  // For who sends application/json: his browser asks beforehand, by OPTIONS.
+  res.setHeader('Access-Control-Allow-Headers', 'Content-Type');
+  res.setHeader('Access-Control-Max-Age', '86400');
+  res.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+  res.vary('Origin');
+}
+
+/** `https://*.shop.example` stands for every name below it, not for `https://shop.example` itself. */
+function isAllowed(origin: string, allowed: string): boolean {
+  const [scheme, domain] = allowed.split('*');
+  if (domain === undefined) return origin === allowed;
+  return origin.startsWith(scheme ?? '') && origin.endsWith(domain) && origin.length > allowed.length - 1;
+}
+
+function refuseTooMany(limit: RateLimit): RequestHandler {
+  return (req, res, next) => {
+    const { site } = res.locals as Locals;
+    const seconds = limit.take(`${site.id} ${req.ip ?? ''}`, site.snippet.perAddress);
+    if (seconds === 0) {
+      next();
+      return;
+    }
+    res.setHeader('Retry-After', String(seconds));
+    sendProblem(res, problemOf('GW_ERR_TOO_MANY_REQUESTS', 'too many requests from this address'));
+  };
+}

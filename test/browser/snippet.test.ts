@@ -1,0 +1,212 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { transformSync } from 'esbuild';
+import { pino } from 'pino';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { configSchema } from '../../src/config/schema.js';
+import { createHttpServer } from '../../src/http/server.js';
+import { LeaseDesk } from '../../src/leases/desk.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { RedisLeases } from '../../src/redis/leases.js';
+import { RedisNumbers } from '../../src/redis/numbers.js';
+import { startChromium } from '../support/chromium.js';
+import { httpOptions } from '../support/no-resources.js';
+import { openRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+const KEY = 'site-divan-0123456789';
+
+const PAGE = (gateway: string) => `<!doctype html><html lang="ru"><body>
+<p id="marked" data-ct-number>Звоните: +7 (495) 222-22-22, с 9 до 18</p>
+<p id="eight" data-ct-number><b>8 495 222 22 22</b></p>
+<p id="plain">Факс +7 495 222-22-22</p>
+<a id="link" href="tel:+74952222222">(495) 222-22-22</a>
+<a id="other" href="tel:+74953333333">+7 495 333-33-33</a>
+<script async src="${gateway}/dni.js" data-key="${KEY}" data-number="+7 495 222-22-22"></script>
+</body></html>`;
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await startChromium();
+}, 30_000);
+afterAll(() => browser.close());
+
+/** Serves on a free port of loopback until the test ends. */
+async function serve(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+interface Setting {
+  numbers?: string[];
+  lease?: string;
+  fallback?: string;
+  perAddress?: number;
+  /** Instead of the page's own origin. */
+  origins?: string[];
+}
+
+/** A shop's site and a gateway that lends it numbers, on origins of their own. */
+async function open({ numbers = ['+74951111111', '+74951111112'], lease = '10m', ...more }: Setting = {}) {
+  const { link, keys, raw, prefix } = await openRedis();
+  let gatewayUrl = '';
+  const shopPort = await serve(
+    createServer((_req, res) => res.setHeader('content-type', 'text/html; charset=utf-8').end(PAGE(gatewayUrl))),
+  );
+  const shop = `http://127.0.0.1:${shopPort}`;
+  const { origins = [shop], perAddress = 60, fallback } = more;
+  const config = configSchema.parse({
+    trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+    routes: [{ id: 'main', steps: [{ announce: 'silence_stream://1000' }] }],
+    sites: [
+      { id: 'divan', defaultRoute: 'main', pool: { lease, fallback }, snippet: { key: KEY, origins, perAddress } },
+    ],
+    numbers: numbers.map((number) => ({ number, site: 'divan', kind: 'dynamic' })),
+  });
+  await new RedisNumbers(link, keys).write(config.numbers);
+  const gateway = createHttpServer({
+    ...httpOptions(),
+    leases: new LeaseDesk(
+      new RedisLeases(link, keys),
+      (site) => config.sites.find(({ id }) => id === site)?.pool ?? null,
+    ),
+    sites: () => config.sites,
+    metrics: new GatewayMetrics({ nodeDefaults: false }),
+    logger: pino({ level: 'silent' }),
+  });
+  const { port } = await gateway.start();
+  onTestFinished(() => gateway.stop());
+  gatewayUrl = `http://127.0.0.1:${port}`;
+  const leaseOn = (number: string) => raw.hgetall(`${prefix}lease:{${number}}`);
+  return { shop, gatewayUrl, gateway, leaseOn };
+}
+
+/** A visitor: a browser profile of his own. */
+async function visitor(): Promise<BrowserContext> {
+  const context = await browser.newContext({ locale: 'ru-RU' });
+  onTestFinished(() => context.close());
+  return context;
+}
+
+const textOf = (page: Page, id: string) => page.locator(`#${id}`).textContent();
+const shows = (page: Page, id: string, text: string) =>
+  until(`#${id} shows ${text}`, async () => (await textOf(page, id))?.includes(text) ?? false);
+
+describe('dni.js in a browser', () => {
+  it('is smaller than 3 kB as it is sent', () => {
+    const source = readFileSync(new URL('../../src/snippet/dni.js', import.meta.url), 'utf8');
+    expect(gzipSync(transformSync(source, { minify: true, target: 'es2018' }).code).length).toBeLessThan(3 * 1024);
+  });
+
+  it("puts the visitor's number into marked text and links, in the notation found there, and nowhere else", async () => {
+    const { shop } = await open();
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '+7 (495) 111-11-11, с 9 до 18');
+    expect(await textOf(page, 'eight')).toBe('8 495 111 11 11');
+    expect(await textOf(page, 'link')).toBe('(495) 111-11-11');
+    expect(await page.getAttribute('#link', 'href')).toBe('tel:+74951111111');
+    expect(await textOf(page, 'plain')).toBe('Факс +7 495 222-22-22');
+    expect(await page.getAttribute('#other', 'href')).toBe('tel:+74953333333');
+    const late = '<a id="late" href="tel:+74952222222">+7 495 222 22 22</a>';
+    await page.evaluate(`document.body.insertAdjacentHTML('beforeend', '${late}')`);
+    await shows(page, 'late', '+7 495 111 11 11');
+  });
+
+  it('tells the gateway where the visitor came from', async () => {
+    const { shop, leaseOn } = await open();
+    const context = await visitor();
+    await context.addCookies([
+      { name: '_ga', value: 'GA1.1.111.222', url: shop },
+      { name: '_ym_uid', value: '1700000000000000000', url: shop },
+    ]);
+    const page = await context.newPage();
+    const landing = `${shop}/?utm_source=yandex&utm_medium=cpc&utm_campaign=sofas&utm_term=divan&gclid=G1&yclid=Y1`;
+    await page.goto(landing, { referer: 'https://ya.example/search' });
+    await shows(page, 'marked', '111-11-11');
+    const { session = '', site } = await leaseOn('+74951111111');
+    expect(site).toBe('divan');
+    expect(JSON.parse(session)).toMatchObject({
+      landingPage: landing,
+      referrer: expect.stringContaining('https://ya.example') as string,
+      utm: { source: 'yandex', medium: 'cpc', campaign: 'sofas', content: null, term: 'divan' },
+      keyword: 'divan',
+      gclid: 'G1',
+      yclid: 'Y1',
+      gaClientId: '111.222',
+      ymClientId: '1700000000000000000',
+    });
+  });
+
+  it('keeps the number from page to page, and gives each visitor his own', async () => {
+    const { shop } = await open();
+    const [one, two] = [await visitor(), await visitor()];
+    const first = await one.newPage();
+    await first.goto(`${shop}/?utm_source=yandex`);
+    await shows(first, 'marked', '111-11-11');
+    await first.goto(`${shop}/delivery`);
+    await shows(first, 'marked', '111-11-11');
+    const second = await two.newPage();
+    await second.goto(shop);
+    await shows(second, 'marked', '111-11-12');
+    // Another ad clicked: another visit, for which there is no number left.
+    const asked = first.waitForResponse(/\/leases$/);
+    await first.goto(`${shop}/?utm_source=google`);
+    expect(await (await asked).json()).toMatchObject({ number: null });
+    expect(await textOf(first, 'marked')).toContain('222-22-22');
+  });
+
+  it('keeps the lease alive while the page is seen, and not otherwise', async () => {
+    const { shop, leaseOn } = await open({ lease: '11s' });
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '111-11-11');
+    const { expiresAt: before = '' } = await leaseOn('+74951111111');
+    await until(
+      'the lease is extended',
+      async () => Number((await leaseOn('+74951111111'))['expiresAt']) > Number(before),
+      15_000,
+    );
+    expect(await textOf(page, 'marked')).toContain('111-11-11');
+  });
+
+  it('shows the number of everybody where the pool is dry', async () => {
+    const { shop } = await open({ numbers: [], fallback: '+74959999999' });
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '+7 (495) 999-99-99');
+  });
+
+  it('leaves the page as it is while the gateway is away', async () => {
+    const { shop, gateway, gatewayUrl } = await open();
+    const page = await (await visitor()).newPage();
+    // The script comes from the browser's cache; what it asks does not.
+    await page.route(`${gatewayUrl}/dni/**`, (route) => route.abort());
+    const failed = page.waitForEvent('requestfailed');
+    await page.goto(shop);
+    await failed;
+    expect(await textOf(page, 'marked')).toContain('222-22-22');
+    await gateway.stop();
+    const without = await (await visitor()).newPage();
+    await without.goto(shop);
+    expect(await textOf(without, 'marked')).toContain('222-22-22');
+  });
+
+  it('gets nothing on a page of another origin', async () => {
+    const { shop, leaseOn } = await open({ origins: ['https://divan.example'] });
+    const page = await (await visitor()).newPage();
+    const refused = page.waitForEvent('requestfailed');
+    await page.goto(shop);
+    expect((await refused).url()).toContain('/dni/');
+    expect(await textOf(page, 'marked')).toContain('222-22-22');
+    expect(await leaseOn('+74951111111')).toEqual({});
+  });
+});

@@ -1,0 +1,77 @@
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createHttpServer } from '../../src/http/server.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { httpOptions } from '../support/no-resources.js';
+
+const KEY = 'site-divan-0123456789';
+const ORIGINS = ['https://divan.example', 'https://*.shop.example:8443'];
+
+async function open(perAddress = 60) {
+  const sites = [{ id: 'divan', snippet: { key: KEY, origins: ORIGINS, perAddress } }, { id: 'without' }];
+  const server = createHttpServer({
+    ...httpOptions(),
+    sites: () => sites,
+    trustedProxies: ['127.0.0.1'],
+    metrics: new GatewayMetrics({ nodeDefaults: false }),
+    logger: pino({ level: 'silent' }),
+  });
+  const { port } = await server.start();
+  onTestFinished(() => server.stop());
+  return (headers: Record<string, string>, { key = KEY, method = 'POST', body = '{"session":{"id":"s"}}' } = {}) =>
+    fetch(`http://127.0.0.1:${port}/dni/${key}/leases`, {
+      method,
+      headers: { 'content-type': 'text/plain', ...headers },
+      ...(method === 'POST' ? { body } : {}),
+    });
+}
+
+describe("the snippet's way in", () => {
+  it.each([
+    ['https://divan.example', true],
+    ['https://www.shop.example:8443', true],
+    ['https://a.b.shop.example:8443', true],
+    ['http://divan.example', false],
+    ['https://divan.example.evil.example', false],
+    ['https://shop.example:8443', false],
+    ['https://.shop.example:8443', false],
+    ['https://evilshop.example:8443', false],
+    ['null', false],
+  ])('from %s: %s', async (origin, allowed) => {
+    const ask = await open();
+    // 400: let in, and then told that nothing of the sort is lent here.
+    const answer = await ask({ origin });
+    expect(answer.status).toBe(allowed ? 400 : 403);
+    expect(answer.headers.get('access-control-allow-origin')).toBe(allowed ? origin : null);
+    const before = await ask({ origin, 'access-control-request-method': 'POST' }, { method: 'OPTIONS' });
+    expect(before.status).toBe(allowed ? 204 : 403);
+    expect(before.headers.get('access-control-allow-headers')).toBe(allowed ? 'Content-Type' : null);
+  });
+
+  it('refuses who says no origin, and a key that is none', async () => {
+    const ask = await open();
+    expect((await ask({})).status).toBe(403);
+    expect((await ask({ origin: 'https://divan.example' }, { key: 'undefined' })).status).toBe(404);
+  });
+
+  it.each([
+    ['no JSON', '{', 400],
+    ['no session', '{}', 400],
+    ['anything else beside it', '{"session":{"id":"s"},"leaseSeconds":86400}', 400],
+    ['a megabyte', JSON.stringify({ session: { id: 's', landingPage: 'x'.repeat(1_000_000) } }), 413],
+  ])('refuses %s', async (_what, body, status) => {
+    const ask = await open();
+    expect((await ask({ origin: 'https://divan.example' }, { body })).status).toBe(status);
+  });
+
+  it('lets one address ask only so often, by what a trusted proxy says', async () => {
+    const ask = await open(2);
+    const from = (address: string) => ask({ origin: 'https://divan.example', 'x-forwarded-for': address });
+    expect((await from('192.0.2.1')).status).toBe(400);
+    expect((await from('192.0.2.1')).status).toBe(400);
+    const third = await from('192.0.2.1');
+    expect(third.status).toBe(429);
+    expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await from('192.0.2.2')).status).toBe(400);
+  });
+});
