@@ -7,7 +7,7 @@ import { CallRegistry } from './call/registry.js';
 import { Upkeep } from './call/upkeep.js';
 import { buildCarriers } from './composition/carriers.js';
 import { CallerSide } from './composition/caller-side.js';
-import { buildDispatcher } from './composition/delivery.js';
+import { buildDelivery } from './composition/delivery.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
 import { callReader, eventReader, reportSource } from './composition/http-sources.js';
 import { Pools } from './composition/pools.js';
@@ -42,6 +42,7 @@ import type { CarrierTrunks } from './trunks/carriers/carriers.js';
 import { TrunkGate } from './trunks/gate.js';
 import { LimitWatch } from './trunks/limit-watch.js';
 import { Overview } from './trunks/overview.js';
+import type { WebhookDesk } from './webhooks/desk.js';
 import type { Dispatcher } from './webhooks/dispatcher.js';
 
 /** How long a stop that does not drain waits for the far ends to answer our BYEs. */
@@ -73,6 +74,7 @@ export class App {
   readonly #callers: CallerSide;
   readonly #store: RedisCallStore;
   readonly #dispatcher: Dispatcher;
+  readonly #webhooks: WebhookDesk;
   readonly #carriers: CarrierTrunks;
   readonly #registrations: RedisRegistrations;
   readonly #registrar: Registrar;
@@ -123,10 +125,8 @@ export class App {
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
-    this.#dispatcher = buildDispatcher({
-      ...{ link: this.#link, keys, metrics: this.metrics, logger },
-      config: () => this.#config,
-    });
+    const parts = { link: this.#link, keys, metrics: this.metrics, logger };
+    ({ dispatcher: this.#dispatcher, desk: this.#webhooks } = buildDelivery({ ...parts, config: () => this.#config }));
     this.#callers = new CallerSide({
       config: () => this.#config,
       link: this.#link,
@@ -356,6 +356,7 @@ export class App {
       reports: reportSource(use, () => this.#config),
       ...this.#pools.http,
       sites: () => this.#config.sites,
+      webhooks: this.#webhooks,
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,

@@ -10,8 +10,19 @@ import { doctor } from './commands/doctor.js';
 import { lines } from './commands/lines.js';
 import { routeExplain } from './commands/route-explain.js';
 import { trunks } from './commands/trunks.js';
+import { webhooks } from './commands/webhooks.js';
 
-const COMMANDS: readonly Command[] = [configCheck, trunks, lines, channels, callsTail, callShow, routeExplain, doctor];
+const COMMANDS: readonly Command[] = [
+  configCheck,
+  trunks,
+  lines,
+  channels,
+  callsTail,
+  callShow,
+  routeExplain,
+  webhooks,
+  doctor,
+];
 const COMMON = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },

@@ -30,6 +30,10 @@ export class GatewayClient {
     return this.#ask('PUT', path, JSON.stringify(body));
   }
 
+  async post(path: string, body: unknown): Promise<unknown> {
+    return this.#ask('POST', path, JSON.stringify(body));
+  }
+
   async #ask(method: string, path: string, body?: string): Promise<unknown> {
     let response: Response;
     try {

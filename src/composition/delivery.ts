@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
+import { CALL_EVENT_TYPES } from '../call/event-types.js';
 import type { GatewayConfig } from '../config/schema.js';
-import { endpointsForOperational } from '../events/subscriptions.js';
+import { endpointsForCall, endpointsForOperational } from '../events/subscriptions.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import type { RedisLink } from '../redis/connection.js';
+import { RedisDeliveryArchive } from '../redis/delivery-archive.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisOutbox } from '../redis/outbox.js';
+import { WebhookDesk } from '../webhooks/desk.js';
 import { Dispatcher } from '../webhooks/dispatcher.js';
 
 export interface DeliveryParts {
@@ -15,8 +18,10 @@ export interface DeliveryParts {
   logger: Logger;
 }
 
-/** The outbox and who empties it. */
-export function buildDispatcher({ link, keys, config, metrics, logger }: DeliveryParts): Dispatcher {
+const callTypes = new Set<string>(CALL_EVENT_TYPES);
+
+/** The outbox, who empties it, and where people look at it. */
+export function buildDelivery({ link, keys, config, metrics, logger }: DeliveryParts) {
   const outbox = new RedisOutbox(link, keys, {
     wanting: (type) => endpointsForOperational(type, config().webhooks),
     onQueued: (endpoints) => dispatcher.poke(endpoints),
@@ -26,5 +31,17 @@ export function buildDispatcher({ link, keys, config, metrics, logger }: Deliver
     onBacklog: (endpoint, backlog) => metrics.webhook(endpoint, backlog),
     onDrop: ({ endpoint, events }) => metrics.eventsDropped(endpoint, events),
   });
-  return dispatcher;
+  const desk = new WebhookDesk({
+    endpoints: () => config().webhooks,
+    entitled: (endpoint, type, site) => {
+      const { webhooks, sites } = config();
+      const wanting = callTypes.has(type)
+        ? endpointsForCall(type, site, webhooks, sites)
+        : endpointsForOperational(type, webhooks);
+      return wanting.includes(endpoint);
+    },
+    dispatcher,
+    archive: new RedisDeliveryArchive(link, keys, outbox),
+  });
+  return { dispatcher, desk };
 }

@@ -13,6 +13,7 @@ import { callsRouter } from './calls.js';
 import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { healthRouter } from './health.js';
+import type { WebhookDesk } from '../webhooks/desk.js';
 import { leasesRouter } from './leases.js';
 import { importBody, numbersRouter, type NumberSource } from './numbers.js';
 import type {
@@ -24,6 +25,7 @@ import type {
   ReportSource,
   ResourceReader,
 } from './ports.js';
+import { webhooksRouter } from './webhooks.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { reportsRouter } from './reports.js';
 import { listRouter, routesRouter } from './resources.js';
@@ -46,6 +48,7 @@ export interface HttpServerOptions {
   sites: () => readonly SiteWithSnippet[];
   /** Proxies whose X-Forwarded-For is believed; addresses or CIDR ranges. */
   trustedProxies: readonly string[];
+  webhooks: WebhookDesk;
   readiness: () => Readiness;
   metrics: MetricsPage;
   logger: Logger;
@@ -101,6 +104,7 @@ function buildApp(options: HttpServerOptions): Express {
   app.use('/v1/routes', routesRouter(options.resources));
   app.use('/v1/leases', leasesRouter(options.leases));
   app.use('/v1/numbers', numbersRouter(options.numbers, options.leases));
+  app.use('/v1/webhooks', webhooksRouter(options.webhooks));
   app.use('/v1/reports', reportsRouter(options.reports));
   app.use(notFound);
   app.use(problems(options.logger));

@@ -67,6 +67,8 @@ export class Keys {
   callsOf = (caller: string): string => `${this.#calls}caller:${caller}`;
   /** Ended calls that their caller's history does not know yet. */
   historyDue = (): string => `${this.#calls}history-due`;
+  /** Names this set of data: another name means that Redis has lost it. */
+  identity = (): string => `${this.#calls}identity`;
 
   /** Marks an operational event as written. */
   eventMark = (eventId: string): string => `${this.#calls}written:${eventId}`;

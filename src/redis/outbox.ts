@@ -51,7 +51,7 @@ const UNDELIVERED_COUNT = 1_000_000;
 const MARK_MS = 60_000;
 const TRIM_STEPS = 1_000;
 /** Failures in a row, of different calls, after which an endpoint is probed only. */
-const FAILING_AFTER = 3;
+export const FAILING_AFTER = 3;
 const PROBE_FIRST_MS = 1_000;
 const PROBE_MOST_MS = 60_000;
 
@@ -140,6 +140,14 @@ export class RedisOutbox implements DeliveryQueue {
         return [endpoint, { events: asNumber(events), oldestAt, dead: asNumber(dead), disabled: disabled === 1 }];
       }),
     );
+  }
+
+  async identity(): Promise<string> {
+    const [, identity] = await this.#link.pipeline((pipe) => {
+      pipe.setnx(this.#keys.identity(), newEventId()).get(this.#keys.identity());
+    });
+    if (identity instanceof GatewayError) throw identity;
+    return String(identity);
   }
 
   async trim(served: string[]): Promise<{ trimmed: number; drops: Drop[] }> {

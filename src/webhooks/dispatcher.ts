@@ -48,6 +48,8 @@ export class Dispatcher {
   #timers: NodeJS.Timeout[] = [];
   /** Workers of endpoints that left the configuration, still finishing. */
   readonly #leaving = new Set<Promise<void>>();
+  #identity: string | null = null;
+  #backlogs = new Map<string, Backlog>();
   /** Endpoints whose configuration the outbox has not been told of yet. */
   readonly #unannounced = new Set<string>();
 
@@ -151,11 +153,22 @@ export class Dispatcher {
 
   async #look(): Promise<void> {
     await this.#announce();
+    await this.#checkIdentity();
     const backlogs = await this.#queue.backlog([...this.#served.keys()]);
+    this.#backlogs = backlogs;
     for (const [endpoint, backlog] of backlogs) {
       this.#hooks.onBacklog?.(endpoint, backlog);
       if (backlog.dead > 0) await this.#queue.tellDead(endpoint);
     }
+  }
+
+  /** What was undelivered at the last look is gone with the data. */
+  async #checkIdentity(): Promise<void> {
+    const before = this.#identity;
+    this.#identity = await this.#queue.identity();
+    if (before === null || before === this.#identity) return;
+    this.#log.error({}, 'Redis has come back without its data: calls, events and deliveries before this are gone');
+    for (const [endpoint, { events }] of this.#backlogs) if (events > 0) this.#tellLost(endpoint, events);
   }
 
   async #trim(): Promise<void> {

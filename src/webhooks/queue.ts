@@ -95,6 +95,8 @@ export interface DeliveryQueue {
   /** Writes down what has ended and leases what is due, in one exchange. Repeating it does no harm. */
   work(endpoint: string, ended: readonly Ended[], appetite: Appetite): Promise<Turn>;
   backlog(endpoints: string[]): Promise<Map<string, Backlog>>;
+  /** Of the data that Redis holds: another one than before means that it was lost. */
+  identity(): Promise<string>;
   /** Trims what is old and delivered; `served` are the endpoints that this gateway delivers to. */
   trim(served: string[]): Promise<{ trimmed: number; drops: Drop[] }>;
   /** False where it was disabled already. `fingerprint` is that of its configuration. */

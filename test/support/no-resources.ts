@@ -4,6 +4,7 @@ import type { CallEditor, ReportSource, ResourceReader } from '../../src/http/po
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
+import { WebhookDesk } from '../../src/webhooks/desk.js';
 import type { TrunkStates } from '../../src/trunks/carriers/state.js';
 
 /** For tests of the HTTP interface that are about something else. */
@@ -50,6 +51,26 @@ const noNumbers: NumberSource = {
   },
   names: () => ({ sites: [], routes: [] }),
 };
+/** No receivers. */
+const noWebhooks = new WebhookDesk({
+  endpoints: () => [],
+  entitled: () => false,
+  dispatcher: {
+    test: () => Promise.resolve(null),
+    enable: () => Promise.resolve(false),
+    disable: () => Promise.resolve(false),
+    poke: () => undefined,
+  },
+  archive: {
+    states: () => Promise.resolve([]),
+    attempts: () => Promise.resolve({ attempts: [], next: null }),
+    ofCall: () => Promise.resolve([]),
+    find: () => Promise.resolve(null),
+    feed: () => Promise.resolve([]),
+    requeue: () => Promise.resolve(0),
+    revive: () => Promise.resolve({ queued: 0, left: 0 }),
+  },
+});
 
 /** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */
 export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => ({
@@ -65,6 +86,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   numbers: noNumbers,
   sites: () => [],
   trustedProxies: [],
+  webhooks: noWebhooks,
   readiness: () => ({ ready: true, checks: {} }),
 });
 

@@ -6,6 +6,7 @@ import { eventSchema } from '../../src/events/catalogue.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
 import { Dispatcher, type DispatcherHooks, type DispatcherOptions } from '../../src/webhooks/dispatcher.js';
+import type { Backlog } from '../../src/webhooks/queue.js';
 import type { Attempt, EndpointConfig } from '../../src/webhooks/sender.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { answer, OK, openReceiver, type Received, type Receiver } from '../support/receiver.js';
@@ -386,5 +387,31 @@ describe('Redis away', () => {
     await write(exampleCall(), ['call.received']);
     await receiver.wait(2);
     expect(lines.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+  });
+
+  it('says so when Redis comes back without its data', async () => {
+    const others = await openReceiver(SECRET);
+    const redis = await openOwnRedis();
+    const dropped: unknown[] = [];
+    const hooks = {
+      onDrop: (drop: unknown) => dropped.push(drop),
+      onBacklog: (_id: string, { events }: Backlog) => (seen += events),
+    };
+    let seen = 0;
+    const { dispatcher, write, messages } = open(redis, { options: { ...QUICK, backlogMs: 20 }, hooks });
+    dispatcher.start([endpoint(others, { id: 'bi' }), { ...endpoint(others), url: 'http://127.0.0.1:1/' }]);
+    await write(exampleCall(), ['call.received']);
+    await eventually(() => expect(seen).toBeGreaterThan(0));
+    await redis.server.kill();
+    await redis.server.up();
+    await redis.link.waitUntilReady(5_000);
+    await eventually(() => expect(dropped).toEqual([{ endpoint: 'crm', reason: 'missing', events: 1 }]));
+    expect(messages()).toContain(
+      'Redis has come back without its data: calls, events and deliveries before this are gone',
+    );
+    expect((await others.wait(1))[0]?.body).toMatchObject({
+      type: 'events.dropped',
+      data: { endpoint: 'crm', events: 1 },
+    });
   });
 });

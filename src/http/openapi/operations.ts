@@ -9,6 +9,7 @@ import { pageOperations } from './page.js';
 import { reportOperations } from './reports.js';
 import { resourceOperations } from './resources.js';
 import { snippetOperations } from './snippet.js';
+import { webhookOperations } from './webhooks.js';
 
 /** Everything the HTTP interface answers to. A test names every route that is missing here. */
 export const OPERATIONS: readonly Operation[] = [
@@ -18,6 +19,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...leaseOperations,
   ...numberOperations,
   ...snippetOperations,
+  ...webhookOperations,
   ...resourceOperations,
   ...reportOperations,
   ...healthOperations,

@@ -1,0 +1,215 @@
+import { GatewayError } from '../lib/errors.js';
+import type {
+  DeliveryArchive,
+  EndpointState,
+  FeedEvent,
+  LoggedAttempt,
+  LogQuery,
+  Outcome,
+} from '../webhooks/archive.js';
+import type { DisableReason } from '../webhooks/queue.js';
+import type { RedisLink } from './connection.js';
+import type { Keys } from './keys.js';
+import { FAILING_AFTER, type RedisOutbox } from './outbox.js';
+import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
+
+const requeueScript = loadScript('requeue-events');
+
+const PAGE = 1_000;
+/** Entries of the log that one question may pass over. */
+const MOST_PASSED = 10_000;
+/** An event is written within moments of its id; while Redis is away, later. */
+const BEFORE_ID_MS = 10_000;
+
+/** The delivery log, the told calls and the dead letters; scripts `work-deliveries` and `requeue-events` write them. */
+export class RedisDeliveryArchive implements DeliveryArchive {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+    private readonly outbox: RedisOutbox,
+  ) {}
+
+  async states(endpoints: string[]): Promise<EndpointState[]> {
+    const backlogs = await this.outbox.backlog(endpoints);
+    const replies = await this.link.pipeline((pipe) => {
+      for (const endpoint of endpoints) {
+        pipe.hmget(this.keys.health(endpoint), 'failures', 'since', 'probeAt');
+        pipe.hmget(this.keys.disabled(endpoint), 'at', 'reason');
+      }
+    });
+    for (const reply of replies) if (reply instanceof GatewayError) throw reply;
+    return endpoints.map((endpoint, i) => {
+      const [failures, since, probeAt] = asStrings(replies[2 * i]);
+      const [at, reason] = asStrings(replies[2 * i + 1]);
+      const failing = Number(failures ?? 0) >= FAILING_AFTER;
+      return {
+        ...(backlogs.get(endpoint) ?? { events: 0, oldestAt: null, dead: 0, disabled: false }),
+        disabledSince: at ? { at: Number(at), reason: reason as DisableReason } : null,
+        failures: Number(failures ?? 0),
+        failing,
+        failingSince: since ? Number(since) : null,
+        nextProbeAt: failing && probeAt ? Number(probeAt) : null,
+      };
+    });
+  }
+
+  async attempts(endpoint: string, query: LogQuery): Promise<{ attempts: LoggedAttempt[]; next: string | null }> {
+    const found: LoggedAttempt[] = [];
+    let end = query.before === null ? endOf(query.to) : `(${query.before}`;
+    for (let passed = 0; passed < MOST_PASSED; passed += PAGE) {
+      const start = query.from === null ? '-' : String(query.from);
+      const page = await this.#log(endpoint, end, start, Math.min(PAGE, MOST_PASSED));
+      for (const attempt of page) {
+        if (!fits(attempt, query)) continue;
+        found.push(attempt);
+        if (found.length === query.limit) return { attempts: found, next: attempt.cursor };
+      }
+      const last = page.at(-1);
+      if (page.length < PAGE || !last) return { attempts: found, next: null };
+      end = `(${last.cursor}`;
+    }
+    return { attempts: found, next: end.slice(1) };
+  }
+
+  async ofCall(endpoint: string, callId: string): Promise<LoggedAttempt[]> {
+    const told = await this.link.send((client) => client.hgetall(this.keys.toldPrefix() + callId));
+    const own = Object.entries(told).filter(([field]) => field.startsWith(`${endpoint} `));
+    const logged = await this.link.pipeline((pipe) => {
+      for (const [, value] of own) {
+        const entry = value.split(' ')[2] ?? '0-0';
+        pipe.xrange(this.keys.deliveryLog(endpoint), entry, entry);
+      }
+    });
+    return own.map(([field, value], i) => {
+      const [entry] = asArray(logged[i] instanceof GatewayError ? [] : logged[i]) as [string, string[]][];
+      return entry ? readAttempt(entry) : outline(field, value, callId);
+    });
+  }
+
+  async find(endpoint: string, eventId: string): Promise<FeedEvent | null> {
+    if (/^\d{1,15}-\d{1,10}$/.test(eventId)) return this.#at(eventId);
+    if (!/^evt_[0-9a-f]{32}$/.test(eventId)) return null;
+    // Event ids of calls begin with their time (UUID version 7).
+    const writtenAt = Number.parseInt(eventId.slice('evt_'.length, 'evt_'.length + 12), 16);
+    let after = `${Math.max(0, writtenAt - BEFORE_ID_MS)}-0`;
+    for (let passed = 0; passed < MOST_PASSED; passed += PAGE) {
+      const page = await this.feed(after, Infinity, PAGE);
+      const event = page.find((one) => one.eventId === eventId);
+      if (event) return event;
+      if (page.length < PAGE) break;
+      after = page.at(-1)?.cursor ?? after;
+    }
+    return this.#ofLog(endpoint, eventId);
+  }
+
+  async feed(after: string, to: number, limit: number): Promise<FeedEvent[]> {
+    const entries = await this.link.send((client) =>
+      client.xrange(this.keys.events(), `(${after}`, endOf(to), 'COUNT', limit),
+    );
+    return entries.map(readFeed);
+  }
+
+  async requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number> {
+    if (events.length === 0) return 0;
+    const items = events.flatMap(({ cursor, callId }) => [cursor, callId === '' ? 'about:replay' : callId]);
+    return count(await this.#requeue(endpoint, 'events', items));
+  }
+
+  async revive(endpoint: string, most: number): Promise<{ queued: number; left: number }> {
+    const dead = this.keys.dead(endpoint);
+    const letters = await this.link.send((client) => client.xrange(dead, '-', '+', 'COUNT', most));
+    const items = letters.flatMap(([cursor]) => [cursor, '']);
+    const done = items.length === 0 ? [] : await this.#requeue(endpoint, 'dead', items);
+    return { queued: count(done), left: await this.link.send((client) => client.xlen(dead)) };
+  }
+
+  #requeue(endpoint: string, kind: 'events' | 'dead', items: string[]): Promise<number[]> {
+    const { backlog, due, replays, dead } = this.keys;
+    const own = [backlog, due, replays, dead].map((name) => name(endpoint));
+    return this.link.run({
+      script: requeueScript,
+      keys: [...own, this.keys.events(), this.keys.endpoints()],
+      args: [endpoint, this.keys.outboxPrefix(), kind, ...items],
+      read: (reply) => asArray(reply).map(asNumber),
+    });
+  }
+
+  async #log(endpoint: string, end: string, start: string, most: number): Promise<LoggedAttempt[]> {
+    const log = this.keys.deliveryLog(endpoint);
+    const entries = await this.link.send((client) => client.xrevrange(log, end, start, 'COUNT', most));
+    return entries.map(readAttempt);
+  }
+
+  async #ofLog(endpoint: string, eventId: string): Promise<FeedEvent | null> {
+    const everything = { before: null, from: null, to: null, outcome: null, status: null };
+    const { attempts } = await this.attempts(endpoint, { ...everything, eventId, limit: 1 });
+    const [entry] = attempts[0]
+      ? await this.link.send((client) =>
+          client.xrange(this.keys.deliveryLog(endpoint), attempts[0]?.cursor ?? '', attempts[0]?.cursor ?? ''),
+        )
+      : [];
+    return entry ? this.#at(fieldsOf(entry[1]).get('cursor') ?? '0-0') : null;
+  }
+
+  async #at(cursor: string): Promise<FeedEvent | null> {
+    const [entry] = await this.link.send((client) => client.xrange(this.keys.events(), cursor, cursor));
+    return entry ? readFeed(entry) : null;
+  }
+}
+
+const endOf = (ms: number | null): string => (ms === null || !Number.isFinite(ms) ? '+' : String(ms));
+const count = (done: number[]): number => done.filter((one) => one === 1).length;
+
+function fits(attempt: LoggedAttempt, { outcome, status, eventId }: LogQuery): boolean {
+  return (
+    (outcome === null || attempt.outcome === outcome) &&
+    (status === null || attempt.status === status) &&
+    (eventId === null || attempt.eventId === eventId)
+  );
+}
+
+function fieldsOf(flat: string[]): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (let i = 0; i < flat.length; i += 2) fields.set(flat[i] ?? '', flat[i + 1] ?? '');
+  return fields;
+}
+
+function readFeed([cursor, flat]: [string, string[]]): FeedEvent {
+  const fields = fieldsOf(flat);
+  const text = (name: string): string => fields.get(name) ?? '';
+  return { cursor, eventId: text('id'), type: text('type'), callId: text('call'), body: text('body') };
+}
+
+function readAttempt([cursor, flat]: [string, string[]]): LoggedAttempt {
+  const fields = fieldsOf(flat);
+  const text = (name: string): string => fields.get(name) ?? '';
+  return {
+    cursor,
+    at: new Date(Number(cursor.split('-')[0])).toISOString(),
+    eventId: text('event'),
+    type: text('type'),
+    callId: text('key').startsWith('about:') ? null : text('key'),
+    attempt: Number(text('attempt')),
+    outcome: text('outcome') as Outcome,
+    status: text('status') === '' ? null : Number(text('status')),
+    latencyMs: Number(text('ms')),
+    response: text('text'),
+  };
+}
+
+/** Where the log has gone already: what the call itself remembers. */
+function outline(field: string, value: string, callId: string): LoggedAttempt {
+  const [outcome = '', attempt = '', cursor = '0-0'] = value.split(' ');
+  return {
+    cursor,
+    at: new Date(Number(cursor.split('-')[0])).toISOString(),
+    eventId: field.slice(field.indexOf(' ') + 1),
+    type: '',
+    callId,
+    attempt: Number(attempt),
+    outcome: outcome as Outcome,
+    status: null,
+    latencyMs: 0,
+    response: '',
+  };
+}

@@ -1,0 +1,73 @@
+import type { Backlog, DisableReason } from './queue.js';
+
+/** What has been kept of deliveries, and how to queue them again; `redis/delivery-archive.ts` keeps it. */
+
+export type Outcome = 'delivered' | 'retry' | 'dead';
+
+/** One attempt, as it went. */
+export interface LoggedAttempt {
+  /** Where it stands in the log; newer ones are greater. */
+  cursor: string;
+  /** ISO 8601. */
+  at: string;
+  eventId: string;
+  type: string;
+  /** null for an event that belongs to no call. */
+  callId: string | null;
+  attempt: number;
+  outcome: Outcome;
+  /** HTTP status; null when no answer came. */
+  status: number | null;
+  latencyMs: number;
+  /** What went wrong, or the start of the receiver's answer. */
+  response: string;
+}
+
+/** An event of the feed, as far as replaying asks. */
+export interface FeedEvent {
+  cursor: string;
+  eventId: string;
+  type: string;
+  /** Empty for an event that belongs to no call. */
+  callId: string;
+  body: string;
+}
+
+export interface EndpointState extends Backlog {
+  /** null while it is not disabled. */
+  disabledSince: { at: number; reason: DisableReason } | null;
+  /** Failures in a row over different calls; from `failingAt` on it is probed one request at a time. */
+  failures: number;
+  failing: boolean;
+  /** Of the first of them; ms since the epoch. */
+  failingSince: number | null;
+  nextProbeAt: number | null;
+}
+
+export interface LogQuery {
+  /** Only attempts before this entry of the log. */
+  before: string | null;
+  from: number | null;
+  to: number | null;
+  outcome: Outcome | null;
+  status: number | null;
+  eventId: string | null;
+  limit: number;
+}
+
+/** All of these reject with GW_ERR_REDIS_AWAY. */
+export interface DeliveryArchive {
+  states(endpoints: string[]): Promise<EndpointState[]>;
+  /** Newest first; `next` goes on where there may be more. */
+  attempts(endpoint: string, query: LogQuery): Promise<{ attempts: LoggedAttempt[]; next: string | null }>;
+  /** The last attempt at each event of a call. */
+  ofCall(endpoint: string, callId: string): Promise<LoggedAttempt[]>;
+  /** An event by its id or by its cursor; null when it is not kept any more. */
+  find(endpoint: string, eventId: string): Promise<FeedEvent | null>;
+  /** Events after a cursor, in the order of the feed. */
+  feed(after: string, to: number, limit: number): Promise<FeedEvent[]>;
+  /** Queues them once more; how many were not queued already. */
+  requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number>;
+  /** Queues up to `most` dead letters once more, the oldest first. */
+  revive(endpoint: string, most: number): Promise<{ queued: number; left: number }>;
+}

@@ -1,0 +1,261 @@
+import { createHash } from 'node:crypto';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { configSchema, type Scope } from '../../src/config/schema.js';
+import { webhooks as command } from '../../src/cli/commands/webhooks.js';
+import { buildDelivery } from '../../src/composition/delivery.js';
+import { createHttpServer } from '../../src/http/server.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { exampleCall, exampleChange } from '../redis/examples.js';
+import { httpOptions } from '../support/no-resources.js';
+import { answer, OK, openReceiver, type Received } from '../support/receiver.js';
+import { eventually, openRedis } from '../support/redis.js';
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const KEY = 'k'.repeat(64);
+type Body = Record<string, unknown>;
+
+async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write']) {
+  const redis = await openRedis();
+  const receiver = await openReceiver(SECRET);
+  const config = configSchema.parse({
+    trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+    routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
+    sites: [
+      { id: 'divan', defaultRoute: 'none', webhooks: ['crm'] },
+      { id: 'other', defaultRoute: 'none' },
+    ],
+    webhooks: [{ id: 'crm', url: `${receiver.url}?token=hidden`, secret: SECRET, allowPrivate: true }],
+  });
+  const logger = pino({ level: 'silent' });
+  const metrics = new GatewayMetrics({ nodeDefaults: false });
+  const { dispatcher, desk } = buildDelivery({ ...redis, config: () => config, metrics, logger });
+  dispatcher.start(config.webhooks);
+  const store = new RedisCallStore(redis.link, redis.keys, {}, { onQueued: (ids) => dispatcher.poke(ids) });
+  const hash = createHash('sha256').update(KEY).digest('hex');
+  const keys = () => [{ name: 'ops', hash, scopes }];
+  const server = createHttpServer({ ...httpOptions(), keys, webhooks: desk, metrics, logger });
+  const { port } = await server.start();
+  onTestFinished(async () => {
+    await server.stop();
+    await dispatcher.stop(0);
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const ask = async (path: string, body?: Body) => {
+    const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+    const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+    const response = await fetch(`${url}/v1/webhooks${path}`, { headers, ...sent });
+    return { status: response.status, body: (await response.json()) as Body };
+  };
+  const write = async (types: Parameters<typeof exampleChange>[1] = ['call.received'], site = 'divan') => {
+    const call = exampleCall({ site });
+    await store.commit(exampleChange(call, types, { endpoints: site === 'divan' ? ['crm'] : [] }));
+    return call.id;
+  };
+  const cli = async (...args: string[]) => {
+    const out: string[] = [];
+    const terminal = {
+      out: (text: string) => out.push(text),
+      err: () => undefined,
+      tty: false,
+      env: { CALLTRACK_URL: url, CALLTRACK_KEY: KEY },
+      interrupted: new AbortController().signal,
+    };
+    const dead = args.includes('--dead');
+    const status = await command.run(
+      { dead },
+      args.filter((arg) => arg !== '--dead'),
+      terminal,
+    );
+    return { status, text: out.join('\n') };
+  };
+  return { ...redis, receiver, ask, write, cli, desk };
+}
+
+const deliveriesOf = async (ask: Awaited<ReturnType<typeof open>>['ask'], query = '') =>
+  (await ask(`/crm/deliveries${query}`)).body['deliveries'] as Body[];
+const idOf = (received: Received | undefined): string => received?.body.id ?? '';
+
+describe('/v1/webhooks', () => {
+  it('shows state and backlog, without what stands in the query of the address', async () => {
+    const { ask, receiver } = await open();
+    const { body } = await ask('');
+    expect(body['webhooks']).toEqual([
+      {
+        id: 'crm',
+        url: receiver.url,
+        events: ['*'],
+        state: 'up',
+        reason: null,
+        since: null,
+        nextProbeAt: null,
+        undelivered: 0,
+        oldestAt: null,
+        deadLetters: 0,
+      },
+    ]);
+    expect(JSON.stringify(body)).not.toContain('hidden');
+    expect((await ask('/nobody')).status).toBe(404);
+  });
+
+  it('shows each attempt with status, latency and answer, by outcome, status, time and call', async () => {
+    const { ask, receiver, write } = await open();
+    receiver.behave = () =>
+      receiver.received.length === 1 ? { kind: 'answer', status: 500, body: `sorry${'!'.repeat(9_000)}` } : OK;
+    const call = await write(['call.received', 'call.ringing']);
+    await receiver.wait(3);
+    const all = await eventually(async () => {
+      const found = await deliveriesOf(ask);
+      expect(found).toHaveLength(3);
+      return found;
+    });
+    expect(all.map(({ type, attempt, outcome, status }) => [type, attempt, outcome, status])).toEqual([
+      ['call.ringing', 1, 'delivered', 200],
+      ['call.received', 2, 'delivered', 200],
+      ['call.received', 1, 'retry', 500],
+    ]);
+    expect(String(all[2]?.['response'])).toHaveLength(4_096);
+    expect(all[0]).toMatchObject({ response: 'ok', callId: call });
+    expect(await deliveriesOf(ask, '?outcome=retry')).toEqual([all[2]]);
+    expect(await deliveriesOf(ask, '?status=200')).toEqual(all.slice(0, 2));
+    expect(await deliveriesOf(ask, `?from=${new Date(Date.now() + 1_000).toISOString()}`)).toEqual([]);
+    const byCall = await deliveriesOf(ask, `?call=${call}`);
+    expect(byCall.map(({ type, attempt }) => [type, attempt]).toSorted()).toEqual([
+      ['call.received', 2],
+      ['call.ringing', 1],
+    ]);
+    const page = (await ask('/crm/deliveries?limit=2')).body;
+    expect(await deliveriesOf(ask, `?before=${String(page['next'])}`)).toEqual([all[2]]);
+  });
+
+  it('sends one event again with its own id, once however often it is asked', async () => {
+    const { ask, receiver, write, desk } = await open();
+    await write();
+    const [first] = await receiver.wait(1);
+    await desk.switch('crm', false);
+    await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(1));
+    const path = `/crm/deliveries/${idOf(first)}/replay`;
+    expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
+    expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 0, skipped: 1, next: null } });
+    await desk.switch('crm', true);
+    const again = (await receiver.wait(2))[1];
+    expect(idOf(again)).toBe(idOf(first));
+    expect(again?.headers['webhook-attempt']).toBe('1');
+    expect(again?.verified).toBe(true);
+  });
+
+  it('tells no webhook of calls that are not its own', async () => {
+    const { ask, receiver, write, link, keys } = await open();
+    await write(['call.received'], 'other');
+    const [[cursor]] = (await link.send((client) => client.xrange(keys.events(), '-', '+'))) as [[string, string[]]];
+    expect((await ask(`/crm/deliveries/${cursor}/replay`, {})).status).toBe(404);
+    const range = { from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
+    expect((await ask('/crm/replay', range)).body).toEqual({ queued: 0, skipped: 1, next: null });
+    expect(receiver.received).toEqual([]);
+  });
+
+  it('sends the events of a time again', async () => {
+    const { ask, receiver, write } = await open();
+    for (let i = 0; i < 5; i += 1) await write();
+    const first = (await receiver.wait(5)).map(idOf);
+    await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(5));
+    const range = { from: new Date(Date.now() - 60_000).toISOString(), to: new Date(Date.now() + 1_000).toISOString() };
+    expect((await ask('/crm/replay', range)).body).toEqual({ queued: 5, skipped: 0, next: null });
+    const all = (await receiver.wait(10)).map(idOf);
+    expect(all.slice(5).toSorted()).toEqual(first.toSorted());
+  });
+
+  it('sends all dead letters again, also those that the feed has lost', async () => {
+    const { ask, receiver, write, raw, keys } = await open();
+    receiver.behave = () => answer(500);
+    await write();
+    const [first] = await receiver.wait(1);
+    // The letter as the outbox makes it after 76 hours.
+    await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(1));
+    const [[cursor, fields]] = (await raw.xrange(keys.events(), '-', '+')) as [[string, string[]]];
+    const call = fields[fields.indexOf('call') + 1] ?? '';
+    await raw.xadd(
+      keys.dead('crm'),
+      '*',
+      'event',
+      cursor,
+      'key',
+      call,
+      'attempts',
+      '9',
+      'reason',
+      'HTTP 500',
+      ...fields,
+    );
+    await raw.del(keys.events(), `${keys.todoPrefix('crm')}${call}`, keys.due('crm'), keys.flight('crm'));
+    await raw.del(keys.backlog('crm'), keys.health('crm'), keys.tries('crm'));
+    receiver.behave = () => OK;
+    expect((await ask('/crm/replay', { dead: true })).body).toEqual({ queued: 1, skipped: 0, next: null });
+    const again = (await receiver.wait(2))[1];
+    expect(idOf(again)).toBe(idOf(first));
+    expect(again?.raw).toBe(first?.raw);
+    expect((await ask('/crm')).body['deadLetters']).toBe(0);
+    expect((await ask('/crm/replay', { dead: true })).body).toEqual({ queued: 0, skipped: 0, next: null });
+  });
+
+  it('tests a receiver and tells what it answered', async () => {
+    const { ask, receiver } = await open();
+    const { body } = await ask('/crm/test', {});
+    expect(body).toMatchObject({ delivered: true, status: 200, response: 'ok', error: null });
+    expect(receiver.received[0]).toMatchObject({ verified: true, body: { id: body['eventId'], type: 'webhook.test' } });
+    expect(await deliveriesOf(ask)).toEqual([]);
+    await receiver.stop();
+    expect((await ask('/crm/test', {})).body).toMatchObject({ delivered: false, error: { code: 'ECONNREFUSED' } });
+  });
+
+  it.each([
+    ['/crm/deliveries?outcome=lost', undefined, 400],
+    ['/crm/deliveries?status=abc', undefined, 400],
+    ['/crm/deliveries?from=yesterday', undefined, 400],
+    ['/crm/deliveries?before=xyz', undefined, 400],
+    ['/crm/deliveries?limit=9999', undefined, 400],
+    ['/crm/deliveries?unknown=1', undefined, 400],
+    ['/crm/deliveries/evt_00000000000000000000000000000000/replay', {}, 404],
+    ['/crm/deliveries/rubbish/replay', {}, 404],
+    ['/crm/replay', {}, 400],
+    ['/crm/replay', { from: '2026-01-01T00:00:00Z' }, 400],
+    ['/nobody/replay', { dead: true }, 404],
+    ['/nobody/test', {}, 404],
+    ['/nobody/enable', {}, 404],
+    ['/nobody/deliveries', undefined, 404],
+  ])('%s %j is answered %i', async (path, body, status) => {
+    const { ask } = await open();
+    expect((await ask(path, body)).status).toBe(status);
+  });
+
+  it('lets nobody write who may only read', async () => {
+    const { ask } = await open(['webhooks:read']);
+    expect((await ask('')).status).toBe(200);
+    for (const path of ['/crm/test', '/crm/enable', '/crm/disable', '/crm/replay'])
+      expect((await ask(path, {})).status).toBe(403);
+  });
+});
+
+describe('calltrack webhooks', () => {
+  it('shows, tests, switches and replays', async () => {
+    const { cli, receiver, write, ask } = await open();
+    expect(await cli()).toMatchObject({ status: 0, text: expect.stringMatching(/crm +up/) as string });
+    await write();
+    await receiver.wait(1);
+    await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(1));
+    expect((await cli('deliveries', 'crm')).text).toMatch(/call\.received +evt_\w+ +1 +delivered +200/);
+    expect(await cli('test', 'crm')).toMatchObject({
+      status: 0,
+      text: expect.stringMatching(/^taken: HTTP 200/) as string,
+    });
+    expect((await cli('disable', 'crm')).text).toBe('crm is disabled');
+    expect(await cli()).toMatchObject({ status: 1, text: expect.stringContaining('disabled (request)') as string });
+    expect((await cli('replay', 'crm', idOf(receiver.received[0]))).text).toBe('1 queued, 0 passed over');
+    expect((await cli('enable', 'crm')).text).toBe('crm is enabled');
+    await receiver.wait(3);
+    expect((await cli('replay', 'crm', '--dead')).text).toBe('0 queued, 0 passed over');
+    await expect(cli('replay', 'crm')).rejects.toThrow('one of');
+    await expect(cli('wipe', 'crm')).rejects.toThrow('deliveries ID');
+  });
+});
