@@ -9,7 +9,7 @@ import { buildCarriers } from './composition/carriers.js';
 import { CallerSide } from './composition/caller-side.js';
 import { buildDelivery } from './composition/delivery.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
-import { callReader, eventReader, reportSource } from './composition/http-sources.js';
+import { callReader, openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
 import { Pools } from './composition/pools.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
@@ -83,6 +83,7 @@ export class App {
   readonly #media: FreeSwitchPool;
   readonly #recordings: DiskRecordings;
   readonly #upkeep: Upkeep;
+  readonly #events: OpenFeed;
   readonly #http: HttpServer;
   #httpPort = 0;
   #draining = false;
@@ -152,6 +153,7 @@ export class App {
     this.#keepAlive = this.#buildKeepAlive();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
+    this.#events = openFeed(config, this.#link, keys, logger);
     this.#http = this.#buildHttp(keys);
     this.metrics.beforeScrape(() => this.#fillGauges());
     this.#link.on('up', () => {
@@ -240,6 +242,7 @@ export class App {
     this.#sip.stop();
     this.#media.stop();
     await this.#http.stop();
+    this.#events.stop();
     this.#link.close();
     await this.sandbox?.stop();
   }
@@ -351,7 +354,7 @@ export class App {
       keys: () => this.#config.access.keys,
       calls: callReader(this.#store),
       callEditor: this.#callers.editor(this.#store, this.#admissions),
-      events: eventReader(this.#store),
+      events: this.#events,
       resources: this.#buildOverview(use),
       reports: reportSource(use, () => this.#config),
       ...this.#pools.http,

@@ -1,6 +1,11 @@
+import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
 import type { CallReader, EventReader, ReportSource } from '../http/ports.js';
 import type { RedisCallStore } from '../redis/call-store.js';
+import type { RedisLink } from '../redis/connection.js';
+import { RedisEventFeed } from '../redis/event-feed.js';
+import { RedisEventTail } from '../redis/event-tail.js';
+import type { Keys } from '../redis/keys.js';
 import type { RedisUse } from '../redis/use.js';
 import { toldLimitsOf } from '../routing/limits.js';
 
@@ -13,13 +18,23 @@ export function callReader(store: RedisCallStore): CallReader {
       const calls = await store.list({ after: cursor ?? '', limit });
       return { calls, next: calls.length === limit ? (calls.at(-1)?.id ?? null) : null };
     },
+    between: (from, to, after, limit) => store.between(from, to, after, limit),
   };
 }
 
-export function eventReader(store: RedisCallStore): EventReader {
+/** The feed of events, and what keeps it live. */
+export interface OpenFeed extends EventReader {
+  stop(): void;
+}
+
+export function openFeed({ gateway, redis }: GatewayConfig, link: RedisLink, keys: Keys, logger: Logger): OpenFeed {
+  const feed = new RedisEventFeed(link, keys);
+  const live = new RedisEventTail(feed, keys, { url: redis.url, name: `calltrack-live-${gateway.id}`, logger });
   return {
-    after: async (cursor, limit) => ({ events: await store.events({ ...(cursor ? { after: cursor } : {}), limit }) }),
-    cursorAt: (at) => store.cursorAt(at),
+    after: (cursor, limit) => feed.after(cursor, limit),
+    cursorAt: (at) => feed.cursorAt(at),
+    live,
+    stop: () => live.stop(),
   };
 }
 

@@ -7,6 +7,12 @@ import type { TrunkState } from '../trunks/carriers/state.js';
 
 /** What the HTTP interface reads from, in its own words; `redis/` implements it. Cursors are opaque to callers. */
 
+export interface ExportedCall {
+  id: string;
+  startedAt: number;
+  doc: string;
+}
+
 export interface CallReader {
   get(id: string): Promise<Call | null>;
   /**
@@ -16,6 +22,55 @@ export interface CallReader {
    * @throws GatewayError GW_ERR_BAD_REQUEST for a cursor that it did not give out
    */
   list(cursor: string | null, limit: number): Promise<{ calls: Call[]; next: string | null }>;
+  /**
+   * By when they began, the oldest first. Times in ms since the epoch, `to` exclusive.
+   * @param after the last call of the part before; null for the first
+   * @returns `doc` is the call as JSON text
+   */
+  between(from: number, to: number, after: ExportedCall | null, limit: number): Promise<ExportedCall[]>;
+}
+
+/** An event of the feed. */
+export interface FeedEvent {
+  /** Where to go on from. */
+  cursor: string;
+  type: string;
+  /** When it was written, ms since the epoch. */
+  at: number;
+  /** The event's JSON exactly as it was delivered. */
+  body: string;
+}
+
+/** Why a reader cannot go on from its cursor as if nothing had happened. */
+export interface FeedGap {
+  /** `gone`: older than what is kept. `unknown`: of a feed that is no more. */
+  gap: 'gone' | 'unknown';
+  /** How many events there were in between; null where that cannot be known. */
+  lost: number | null;
+  /** Between which times, ISO 8601; null where that cannot be known. */
+  from: string | null;
+  to: string | null;
+  /** Where to go on: before the oldest event that is kept. */
+  next: string;
+}
+
+export interface FeedPage {
+  events: FeedEvent[];
+  /** Where to go on from, with or without events. */
+  next: string;
+  /** Set where the cursor cannot be gone on from; there are no events then. */
+  gap: FeedGap | null;
+  /** Nothing follows at this moment. */
+  complete: boolean;
+}
+
+/** What has just happened, told to many. */
+export interface LiveSource {
+  /**
+   * Calls `listener` with everything that is written from now on, in order; it must not throw. Resolves, once this
+   * holds, to how to leave. Rejects with GW_ERR_REDIS_AWAY.
+   */
+  subscribe(listener: (events: readonly FeedEvent[]) => void): Promise<() => void>;
 }
 
 /** Changes of calls, living or ended. */
@@ -37,11 +92,12 @@ export interface EventReader {
   /**
    * Oldest first.
    * @param cursor of the last event the caller has; null for the oldest that is kept
-   * @returns `body` is the event's JSON exactly as it was delivered
+   * @throws GatewayError GW_ERR_BAD_REQUEST for what is no cursor
    */
-  after(cursor: string | null, limit: number): Promise<{ events: { cursor: string; body: string }[] }>;
+  after(cursor: string | null, limit: number): Promise<FeedPage>;
   /** Where to go on from for what happens from `at` (ms since the epoch) on. */
   cursorAt(at: number): string;
+  live: LiveSource;
 }
 
 /** One limit as it is now. */

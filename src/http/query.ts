@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
+import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.js';
 import { GatewayError } from '../lib/errors.js';
 
 /** The body as `schema` has it; anything odd is GW_ERR_BAD_REQUEST with every field that is wrong. */
@@ -23,6 +24,8 @@ function read<T extends z.ZodType>(value: unknown, schema: T, what: string): z.o
 const MAX_DETAIL = 1_000;
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
+const MAX_WAIT_SECONDS = 30;
+const CLOCK_SKEW_MS = 300_000;
 
 const cursor = z
   .string()
@@ -40,32 +43,75 @@ const limit = z
   )
   .optional();
 
-const since = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' }).optional();
+const moment = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' });
+const types = z
+  .string()
+  .max(1024)
+  .transform((text) => text.split(','))
+  .refine((patterns) => unknownPatterns(patterns).length === 0, {
+    error: `types of events with commas between them, of ${SUBSCRIPTION_PATTERNS.join(', ')}`,
+  })
+  .optional()
+  .describe('Like `call.missed,recording.*`; all when left out');
+const site = z
+  .string()
+  .regex(/^[\w.-]{1,64}$/, 'an id of the configuration')
+  .optional()
+  .describe('Events of this site only: of its calls and of its pool');
+const wait = z
+  .string()
+  .regex(/^\d{1,2}$/, `seconds from 0 to ${MAX_WAIT_SECONDS}`)
+  .transform(Number)
+  .pipe(z.number().max(MAX_WAIT_SECONDS, { error: `seconds from 0 to ${MAX_WAIT_SECONDS}` }))
+  .optional()
+  .describe('How long to wait for an event where there is none, s');
 
 /** What a list that is read page by page takes. */
 export const pageQuery = (cursorName: string) => z.object({ [cursorName]: cursor, limit });
 
-export const feedQuery = pageQuery('after').extend({ since });
+export const feedQuery = z.object({
+  after: cursor.describe('`next` of the answer before; the oldest that is kept when left out'),
+  since: moment.optional().describe('In the place of `after`: what happened from then on'),
+  limit,
+  types,
+  site,
+  wait,
+});
+export const liveQuery = z.object({ types: types.describe('`call.*,recording.*` when left out'), site });
+export const eventExportQuery = z.object({
+  from: moment.optional().describe('The oldest that is kept when left out'),
+  to: moment.optional().describe('Exclusive; now when left out'),
+  types,
+  site,
+});
+export const callExportQuery = z.object({
+  from: moment.optional().describe('Of the beginning of the call; the oldest that is kept when left out'),
+  to: moment.optional().describe('Exclusive; now when left out'),
+  site: site.describe('Calls of this site only'),
+});
 
-/** Reads `?after=&limit=&since=`; `since` in ms since the epoch. A cursor says more than a time: both are an error. */
-export function readFeed(req: Request): { cursor: string | null; limit: number; since: number | null } {
-  const page = readPage(req, 'after');
-  const parsed = since.safeParse(req.query['since']);
-  if (!parsed.success)
-    throw new GatewayError('GW_ERR_BAD_REQUEST', '"since" must be a time like "2026-11-21T10:00:00Z"');
-  if (parsed.data !== undefined && page.cursor !== null) {
+/** Reads what the feed is asked; times in ms. A cursor says more than a time: both are an error. */
+export function readFeed(req: Request, now: number) {
+  const { after = null, since, limit: most = DEFAULT_LIMIT, wait: seconds = 0, ...wanted } = readQuery(req, feedQuery);
+  if (since !== undefined && after !== null)
     throw new GatewayError('GW_ERR_BAD_REQUEST', 'give "after" or "since", not both');
-  }
-  return { ...page, since: parsed.data === undefined ? null : Date.parse(parsed.data) };
+  const from = since === undefined ? null : Date.parse(since);
+  if (from !== null && from > now + CLOCK_SKEW_MS)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', '"since" lies in the future');
+  return { cursor: after, since: from, limit: most, waitMs: seconds * 1000, ...wanted };
+}
+
+/** Reads a range of time, ms since the epoch; `to` exclusive. */
+export function readRange({ from, to }: { from?: string | undefined; to?: string | undefined }, now: number) {
+  const range = { from: from === undefined ? null : Date.parse(from), to: to === undefined ? now : Date.parse(to) };
+  if (range.from !== null && range.from >= range.to)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', '"from" must be before "to"');
+  return range;
 }
 
 /** Reads `?<cursorName>=&limit=`; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
 export function readPage(req: Request, cursorName: string): { cursor: string | null; limit: number } {
-  const parsed = pageQuery(cursorName).safeParse(req.query);
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map((issue) => `"${issue.path.join('.')}" must be ${issue.message}`);
-    throw new GatewayError('GW_ERR_BAD_REQUEST', wrong.join('; '));
-  }
-  const given = parsed.data[cursorName];
-  return { cursor: typeof given === 'string' ? given : null, limit: Number(parsed.data['limit'] ?? DEFAULT_LIMIT) };
+  const parsed = readQuery(req, pageQuery(cursorName));
+  const given = parsed[cursorName];
+  return { cursor: typeof given === 'string' ? given : null, limit: Number(parsed['limit'] ?? DEFAULT_LIMIT) };
 }

@@ -12,9 +12,12 @@ import { callEditsRouter } from './call-edits.js';
 import { callsRouter } from './calls.js';
 import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
+import { callExportRouter, eventExportRouter } from './exports.js';
 import { healthRouter } from './health.js';
 import type { WebhookDesk } from '../webhooks/desk.js';
 import { leasesRouter } from './leases.js';
+import { Listeners, type ListenerLimits } from './listeners.js';
+import { LiveFeed } from './live.js';
 import { importBody, numbersRouter, type NumberSource } from './numbers.js';
 import type {
   CallEditor,
@@ -54,6 +57,8 @@ export interface HttpServerOptions {
   logger: Logger;
   /** How long `stop` waits for answers in progress; 5 s when left out. */
   stopTimeoutMs?: number;
+  /** Open connections that wait for events. */
+  listeners?: ListenerLimits;
 }
 
 export interface HttpServer {
@@ -66,11 +71,16 @@ export interface HttpServer {
 const MAX_URL = 2048;
 const MAX_BODY = '64kb';
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
-const MAX_CONNECTIONS = 1000;
+/** Of them most may be listeners, who cost little; the others are answered at once. */
+const MAX_CONNECTIONS = 3000;
+const LISTENERS: ListenerLimits = { perKey: 1000, total: 2000 };
 
 /** The HTTP interface: health, metrics and `/v1`. Everything it knows comes through `options`. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const server = createServer({ ...LIMITS, connectionsCheckingInterval: 5_000 }, buildApp(options));
+  const listeners = new Listeners(options.listeners ?? LISTENERS);
+  const live = new LiveFeed({ events: options.events, listeners, logger: options.logger });
+  const app = buildApp(options, listeners, live);
+  const server = createServer({ ...LIMITS, connectionsCheckingInterval: 5_000 }, app);
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', refuseUnreadable);
   server.on('request', (_req, res) => {
@@ -79,11 +89,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   return {
     start: () => listen(server, options),
-    stop: () => close(server, options.stopTimeoutMs ?? 5_000),
+    stop: () => {
+      live.stop();
+      return close(server, options.stopTimeoutMs ?? 5_000);
+    },
   };
 }
 
-function buildApp(options: HttpServerOptions): Express {
+function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFeed): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('case sensitive routing', true);
   app.set('trust proxy', [...options.trustedProxies]);
@@ -95,8 +108,9 @@ function buildApp(options: HttpServerOptions): Express {
   // Only an import may be larger; what has read a body leaves nothing for the reader behind it.
   app.use('/v1/numbers/import', authenticate(options.keys), importBody());
   app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
+  app.use('/v1/calls', live.router(), callExportRouter(options.calls, options));
   app.use('/v1/calls', callsRouter(options.calls), callEditsRouter(options.callEditor));
-  app.use('/v1/events', eventsRouter(options.events));
+  app.use('/v1/events', eventExportRouter(options.events, options), eventsRouter(options.events, listeners));
   const sites = () => options.reports.sites();
   for (const what of ['trunks', 'lines', 'destinations'] as const) {
     app.use(`/v1/${what}`, listRouter(what, options.resources, sites));

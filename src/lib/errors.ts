@@ -22,6 +22,9 @@ export const ERROR_CODES = {
   GW_ERR_HEADERS_TOO_LARGE: { http: 431, retryable: false },
   GW_ERR_TOO_MANY_REQUESTS: { http: 429, retryable: true },
   GW_ERR_REQUEST_TIMEOUT: { http: 408, retryable: true },
+  GW_ERR_EVENTS_GONE: { http: 410, retryable: false },
+  GW_ERR_CURSOR_UNKNOWN: { http: 409, retryable: false },
+  GW_ERR_TOO_MANY_LISTENERS: { http: 429, retryable: true },
   GW_ERR_NOT_READY: { http: 503, retryable: true },
   GW_ERR_INTERNAL: { http: 500, retryable: false },
 } as const satisfies Record<string, { http: number; retryable: boolean }>;

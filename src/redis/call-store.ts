@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Call, CallResources } from '../call/call.js';
 import type { CallChange, CallStore } from '../call/ports.js';
 import type { OperationalEvent } from '../events/catalogue.js';
-import { GatewayError } from '../lib/errors.js';
 import { countsOf } from '../reports/call-counts.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
@@ -25,6 +24,7 @@ const appendScript = loadScript('append-event');
 const renewScript = loadScript('renew-live');
 const claimScript = loadScript('claim-orphans');
 const listScript = loadScript('list-calls');
+const exportScript = loadScript('export-calls');
 
 export interface CallStoreHooks {
   /** Deliveries were queued for these endpoints: wake their workers at once. */
@@ -46,14 +46,6 @@ interface Orphan {
   /** Of the call's last event; the next one is `sequence + 1`. */
   sequence: number;
   formerOwner: string;
-}
-
-/** An entry of the feed of all events. */
-interface FeedEntry {
-  /** Where to go on from: `events({ after })`. */
-  cursor: string;
-  /** The event as delivered: JSON text. */
-  body: string;
 }
 
 /** Calls and events in Redis (`CallStore` of call/ports.ts, and what reads it back). */
@@ -182,19 +174,25 @@ export class RedisCallStore implements CallStore {
     });
   }
 
-  /** Events in the order they happened, from after a cursor (or the oldest kept). GW_ERR_BAD_REQUEST for no cursor of ours. */
-  async events({ after = '0-0', limit = 100 }: { after?: string; limit?: number } = {}): Promise<FeedEntry[]> {
-    if (!/^\d{1,15}-\d{1,10}$/.test(after))
-      throw new GatewayError('GW_ERR_BAD_REQUEST', 'the cursor is not one that this feed gave out');
-    const entries = await this.#link.send((client) =>
-      client.xrange(this.#keys.events(), `(${after}`, '+', 'COUNT', limit),
-    );
-    return entries.map(([cursor, fields]) => ({ cursor, body: fields[fields.indexOf('body') + 1] ?? '' }));
-  }
-
-  /** Where the feed goes on with what happens from `at` (ms since the epoch) on: for `events({ after })`. */
-  cursorAt(at: number): string {
-    return `${Math.max(0, at - 1)}-9999999999`;
+  /** Calls by when they began (ms, `to` exclusive), the oldest first; `doc` is the document's JSON, "" where it is gone. */
+  async between(
+    from: number,
+    to: number,
+    after: { id: string; startedAt: number } | null,
+    limit: number,
+  ): Promise<{ id: string; startedAt: number; doc: string }[]> {
+    return this.#link.run({
+      script: exportScript,
+      keys: [this.#keys.recentCalls()],
+      args: [from, to, after?.id ?? '', after?.startedAt ?? 0, limit, this.#keys.callPrefix()],
+      read: (reply) => {
+        const flat = asStrings(reply).map((field) => field ?? '');
+        return Array.from({ length: flat.length / 3 }, (_, i) => {
+          const [id = '', startedAt = '', doc = ''] = flat.slice(3 * i, 3 * i + 3);
+          return { id, startedAt: Number(startedAt), doc };
+        });
+      },
+    });
   }
 
   #queued(endpoints: string[]): void {

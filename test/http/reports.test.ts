@@ -7,11 +7,12 @@ import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
+import { RedisEventFeed } from '../../src/redis/event-feed.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
 import { Overview } from '../../src/trunks/overview.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
-import { httpOptions, unwatchedTrunks } from '../support/no-resources.js';
+import { httpOptions, noEvents, unwatchedTrunks } from '../support/no-resources.js';
 import { openRedis } from '../support/redis.js';
 
 const config = configSchema.parse({
@@ -42,6 +43,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
   const { link, keys, raw } = await openRedis();
   const channels = new RedisChannels(link, keys);
   const store = new RedisCallStore(link, keys);
+  const feed = new RedisEventFeed(link, keys);
   const use = new RedisUse(link, keys);
   const drained: unknown[] = [];
   const trunkStates = {
@@ -64,8 +66,9 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
     ...httpOptions(),
     keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
     events: {
-      after: async (cursor, limit) => ({ events: await store.events({ ...(cursor ? { after: cursor } : {}), limit }) }),
-      cursorAt: (at) => store.cursorAt(at),
+      after: (cursor, limit) => feed.after(cursor, limit),
+      cursorAt: (at) => feed.cursorAt(at),
+      live: noEvents.live,
     },
     resources,
     reports: {

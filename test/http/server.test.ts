@@ -10,7 +10,7 @@ import type { CallReader, EventReader, Readiness } from '../../src/http/ports.js
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.js';
 import { GatewayError } from '../../src/lib/errors.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
-import { httpOptions } from '../support/no-resources.js';
+import { httpOptions, noEvents } from '../support/no-resources.js';
 
 const KEY = 'k'.repeat(64);
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -35,12 +35,23 @@ class SomeCalls implements CallReader {
     const next = from + limit < this.calls.length ? String(from + limit) : null;
     return Promise.resolve({ calls: this.calls.slice(from, from + limit), next });
   }
+
+  between(): Promise<[]> {
+    return Promise.resolve([]);
+  }
 }
 
 const someEvents: EventReader = {
+  ...noEvents,
   after: (cursor, limit) => {
     const all = [1, 2, 3].map((n) => ({ cursor: `${n}-0`, body: `{"id":"evt_${n}","spaced":  "kept"}` }));
-    return Promise.resolve({ events: all.filter((event) => event.cursor > (cursor ?? '')).slice(0, limit) });
+    const events = all.filter((event) => event.cursor > (cursor ?? '')).slice(0, limit);
+    return Promise.resolve({
+      events: events.map((event) => ({ ...event, type: 'call.received', at: 0 })),
+      next: events.at(-1)?.cursor ?? cursor ?? '0-0',
+      gap: null,
+      complete: events.length < limit,
+    });
   },
   cursorAt: (at) => `${at}-0`,
 };

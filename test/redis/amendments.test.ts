@@ -7,7 +7,7 @@ import { eventSchema } from '../../src/events/catalogue.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
-import { openRedis } from '../support/redis.js';
+import { keptEvents, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
 
 let made = 0;
@@ -37,7 +37,7 @@ async function open() {
   };
   const [here, there] = [gateway('here'), gateway('there')];
   const events = async () =>
-    (await here.calls.events({ limit: 1000 })).map(
+    (await keptEvents(redis)).map(
       ({ body }) => JSON.parse(body) as { type: 'call.tagged'; sequence: number; data: Record<string, unknown> },
     );
   return { ...redis, here, there, queued, events };

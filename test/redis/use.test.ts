@@ -7,7 +7,7 @@ import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
 import { UntoldChanges } from '../../src/redis/scarcity.js';
 import { RedisUse } from '../../src/redis/use.js';
-import { eventually, openRedis } from '../support/redis.js';
+import { keptEvents, eventually, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
 
 const HOUR_MS = 3_600_000;
@@ -122,7 +122,7 @@ describe('changes of level', () => {
     };
     const told = async (id: string) => {
       await eventually(async () => expect(await raw.llen(keys.channelUntold(`destination:${id}`))).toBe(0));
-      const events = (await store.events({ limit: 1000 })).map(
+      const events = (await keptEvents({ link, keys })).map(
         ({ body }) => JSON.parse(body) as OperationalEvent<'capacity.high'>,
       );
       return events.filter(({ data }) => data.id === id);

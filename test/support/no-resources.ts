@@ -1,6 +1,6 @@
 import type { NumberSource } from '../../src/http/numbers.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
-import type { CallEditor, ReportSource, ResourceReader } from '../../src/http/ports.js';
+import type { CallEditor, EventReader, ReportSource, ResourceReader } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
@@ -72,14 +72,24 @@ const noWebhooks = new WebhookDesk({
   },
 });
 
+export const noEvents: EventReader = {
+  after: () => Promise.resolve({ events: [], next: '0-0', gap: null, complete: true }),
+  cursorAt: (at) => `${at}-0`,
+  live: { subscribe: () => Promise.resolve(() => undefined) },
+};
+
 /** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */
 export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => ({
   host: '127.0.0.1',
   port: 0,
   keys: () => [],
-  calls: { get: () => Promise.resolve(null), list: () => Promise.resolve({ calls: [], next: null }) },
+  calls: {
+    get: () => Promise.resolve(null),
+    list: () => Promise.resolve({ calls: [], next: null }),
+    between: () => Promise.resolve([]),
+  },
   callEditor: noEdits,
-  events: { after: () => Promise.resolve({ events: [] }), cursorAt: (at) => `${at}-0` },
+  events: noEvents,
   resources: noResources,
   reports: noReports,
   leases: noLeases,
@@ -90,7 +100,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   readiness: () => ({ ready: true, checks: {} }),
 });
 
-const emptyConfig = configSchema.parse({
+export const emptyConfig = configSchema.parse({
   trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
   routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
   sites: [{ id: 'site', defaultRoute: 'none' }],

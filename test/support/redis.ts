@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished, vi } from 'vitest';
 import { RedisLink, type RedisLinkOptions } from '../../src/redis/connection.js';
+import type { FeedEvent } from '../../src/http/ports.js';
+import { RedisEventFeed } from '../../src/redis/event-feed.js';
 import { Keys } from '../../src/redis/keys.js';
 import { OwnRedis } from './redis-server.js';
 
@@ -30,6 +32,10 @@ export async function openOwnRedis(options: Partial<RedisLinkOptions> = {}) {
   onTestFinished(() => server.remove());
   return { server, ...(await openRedis({ ...options, url: server.url })) };
 }
+
+/** All events that are kept. */
+export const keptEvents = async (redis: { link: RedisLink; keys: Keys }): Promise<FeedEvent[]> =>
+  (await new RedisEventFeed(redis.link, redis.keys).after(null, 1000)).events;
 
 /** Retries until `check` stops throwing. */
 export const eventually = <T>(check: () => T | Promise<T>, timeout = 10_000): Promise<T> =>

@@ -1,0 +1,108 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { Router, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
+import { systemClock, type Clock } from '../lib/clock.js';
+import { toError, withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import { requireScope } from './auth.js';
+import { sendGap, wants } from './feed.js';
+import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
+import { methodNotAllowed } from './problem.js';
+import { callExportQuery, eventExportQuery, readQuery, readRange } from './query.js';
+
+const PART = 200;
+const READ_TIMEOUT_MS = 5_000;
+/** A reader that takes nothing for so long is let go. */
+const STALL_MS = 60_000;
+
+interface ExportOptions {
+  logger: Logger;
+  clock?: Clock;
+}
+
+/** `/v1/events/export`: every event of a time range, one JSON text a line; read and sent part by part. */
+export function eventExportRouter(events: EventReader, options: ExportOptions): Router {
+  const { logger, clock = systemClock } = options;
+  const read = (cursor: string | null) => withDeadline(events.after(cursor, PART), READ_TIMEOUT_MS, 'reading events');
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/export')
+    .get(requireScope('events:read'), async (req, res) => {
+      const { types, site, ...range } = readQuery(req, eventExportQuery);
+      const { from, to } = readRange(range, clock());
+      // The first part comes before the head of the answer: what is wrong with the beginning is still told in full.
+      const first = await read(from === null ? null : events.cursorAt(from));
+      if (first.gap) sendGap(res, first.gap);
+      else await sendLines(req, res, eventLines(first, to, wants({ types, site }), read), logger);
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  return router;
+}
+
+async function* eventLines(
+  first: FeedPage,
+  to: number,
+  fits: ReturnType<typeof wants>,
+  read: (cursor: string) => Promise<FeedPage>,
+): AsyncGenerator<string> {
+  for (let page = first; ; page = await read(page.next)) {
+    // Events that were trimmed away under a slow reader: better half an export that shows it than a whole one with a hole.
+    if (page.gap) throw new GatewayError('GW_ERR_EVENTS_GONE', 'events of the range are no longer kept');
+    const inRange = page.events.filter(({ at }) => at < to);
+    const lines = inRange.filter(fits).map(({ body }) => `${body}\n`);
+    if (lines.length > 0) yield lines.join('');
+    if (page.complete || inRange.length < page.events.length) return;
+  }
+}
+
+/** `/v1/calls/export`: every call that began in a time range, the oldest first. */
+export function callExportRouter(calls: CallReader, options: ExportOptions): Router {
+  const { logger, clock = systemClock } = options;
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/export')
+    .get(requireScope('calls:read'), async (req, res) => {
+      const { site, ...range } = readQuery(req, callExportQuery);
+      const { from, to } = readRange(range, clock());
+      const read = (after: ExportedCall | null) =>
+        withDeadline(calls.between(from ?? 0, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
+      await sendLines(req, res, callLines(await read(null), site, read), logger);
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  return router;
+}
+
+async function* callLines(
+  first: ExportedCall[],
+  site: string | undefined,
+  read: (after: ExportedCall) => Promise<ExportedCall[]>,
+): AsyncGenerator<string> {
+  for (let part = first; ;) {
+    const wanted = part.filter(({ doc }) => doc !== '' && (site === undefined || siteOf(doc) === site));
+    if (wanted.length > 0) yield wanted.map(({ doc }) => `${doc}\n`).join('');
+    const last = part.at(-1);
+    if (last === undefined || part.length < PART) return;
+    part = await read(last);
+  }
+}
+
+const siteOf = (doc: string): string | null => (JSON.parse(doc) as { site: string | null }).site;
+
+/** As fast as the client reads; a broken export ends without its last chunk, which every HTTP client notices. */
+async function sendLines(req: Request, res: Response, lines: AsyncIterable<string>, logger: Logger): Promise<void> {
+  res.type('application/x-ndjson').vary('Accept-Encoding');
+  res.setTimeout(STALL_MS, () => res.destroy());
+  const source = Readable.from(lines, { highWaterMark: 1 });
+  const zipped = req.acceptsEncodings('gzip', 'identity') === 'gzip';
+  if (zipped) res.setHeader('Content-Encoding', 'gzip');
+  try {
+    await (zipped ? pipeline(source, createGzip(), res) : pipeline(source, res));
+  } catch (thrown) {
+    const error = toError(thrown);
+    // The client has gone; nobody is left to be told.
+    if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+    logger.warn({ err: error }, 'an export was broken off');
+  }
+}

@@ -1,0 +1,332 @@
+import { createHash } from 'node:crypto';
+import { get, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { CallEventType } from '../../src/call/event-types.js';
+import { openFeed, callReader } from '../../src/composition/http-sources.js';
+import type { EventReader } from '../../src/http/ports.js';
+import { createHttpServer, type HttpServerOptions } from '../../src/http/server.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { exampleCall, exampleChange } from '../redis/examples.js';
+import { emptyConfig, httpOptions } from '../support/no-resources.js';
+import { eventually, openOwnRedis } from '../support/redis.js';
+
+const logger = pino({ level: 'silent' });
+const hash = (key: string) => createHash('sha256').update(key).digest('hex');
+const auth = (key = 'key') => ({ authorization: `Bearer ${key}` });
+
+/** The HTTP interface on a Redis of its own, so that its commands can be counted. */
+async function open(more: Partial<HttpServerOptions> = {}) {
+  const { link, keys, raw, server } = await openOwnRedis();
+  const config = { ...emptyConfig, redis: { ...emptyConfig.redis, url: server.url } };
+  const store = new RedisCallStore(link, keys);
+  const feed = openFeed(config, link, keys, logger);
+  const http = createHttpServer({
+    ...httpOptions(),
+    keys: () => ['key', 'other'].map((name) => ({ name, hash: hash(name), scopes: ['calls:read', 'events:read'] })),
+    events: feed,
+    calls: callReader(store),
+    metrics: new GatewayMetrics({ nodeDefaults: false }),
+    logger,
+    stopTimeoutMs: 500,
+    ...more,
+  });
+  const { port } = await http.start();
+  onTestFinished(async () => {
+    feed.stop();
+    await http.stop();
+  });
+  const url = `http://127.0.0.1:${port}/v1`;
+  /** One call with an event for each type. */
+  const happen = async (types: CallEventType[], site = 'divan', startedAt = new Date().toISOString()) => {
+    const call = exampleCall({ site, startedAt });
+    await store.commit(exampleChange(call, types));
+    return call;
+  };
+  const ask = async (path: string) => {
+    const response = await fetch(`${url}${path}`, { headers: auth() });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  return { url, port, happen, ask, raw, keys, http, store, server };
+}
+
+const typesOf = (body: Record<string, unknown>) => (body['events'] as { type: string }[]).map(({ type }) => type);
+
+describe('/v1/events', () => {
+  it('takes types and a site', async () => {
+    const { ask, happen } = await open();
+    await happen(['call.received', 'call.ringing', 'call.missed']);
+    await happen(['call.received', 'recording.ready'], 'stol');
+    expect(typesOf((await ask('/events?types=call.missed,recording.*')).body)).toEqual([
+      'call.missed',
+      'recording.ready',
+    ]);
+    const first = await ask('/events?site=stol&limit=1');
+    expect(typesOf(first.body)).toEqual(['call.received']);
+    const second = await ask(`/events?site=stol&after=${String(first.body['next'])}`);
+    expect(typesOf(second.body)).toEqual(['recording.ready']);
+    const wrong = await ask('/events?types=call.lost&wait=99');
+    expect(wrong.status).toBe(400);
+    expect(wrong.body['detail']).toMatch(/"types": .*call\.missed.*; "wait": /);
+  });
+
+  it('goes on behind what a filter leaves out', async () => {
+    const { ask, happen } = await open();
+    await happen(['call.received', 'call.ringing']);
+    const nothing = await ask('/events?types=call.missed');
+    expect(nothing.body).toMatchObject({ events: [] });
+    expect(await ask(`/events?after=${String(nothing.body['next'])}`)).toMatchObject({ body: { events: [] } });
+  });
+
+  it('waits for what happens, and no longer than asked', async () => {
+    const { ask, happen } = await open();
+    const { body } = await ask('/events');
+    const waiting = ask(`/events?wait=20&types=call.missed&after=${String(body['next'])}`);
+    const empty = ask(`/events?wait=1&types=trunk.down&after=${String(body['next'])}`);
+    await delay(100);
+    await happen(['call.received']);
+    await happen(['call.missed']);
+    expect(typesOf((await waiting).body)).toEqual(['call.missed']);
+    expect((await empty).body).toMatchObject({ events: [] });
+  });
+
+  it('says what is gone, how much, and where to go on', async () => {
+    const { ask, happen, raw, keys } = await open();
+    await happen(['call.received', 'call.ringing', 'call.answered', 'call.completed']);
+    const { body } = await ask('/events?limit=1');
+    await raw.xtrim(keys.events(), 'MAXLEN', 1);
+    const gone = await ask(`/events?after=${String(body['next'])}`);
+    expect(gone).toMatchObject({
+      status: 410,
+      body: { code: 'GW_ERR_EVENTS_GONE', lost: { events: 2 } },
+    });
+    expect(gone.body['detail']).toMatch(/^2 events between .* are no longer kept; go on with "after=/);
+    const next = encodeURIComponent(String(gone.body['next']));
+    expect(typesOf((await ask(`/events?after=${next}`)).body)).toEqual(['call.completed']);
+    await raw.flushall();
+    expect(await ask(`/events?after=${String(body['next'])}`)).toMatchObject({
+      status: 409,
+      body: { code: 'GW_ERR_CURSOR_UNKNOWN' },
+    });
+  });
+});
+
+describe('exports', () => {
+  it('give the events of a range, one a line', async () => {
+    const { url, happen } = await open();
+    await happen(['call.received', 'call.missed']);
+    await delay(5);
+    const middle = new Date().toISOString();
+    await delay(5);
+    await happen(['call.received', 'call.rejected']);
+    const lines = async (query: string) => {
+      const response = await fetch(`${url}/events/export?${query}`, { headers: auth() });
+      expect(response.headers.get('content-type')).toMatch(/^application\/x-ndjson/);
+      const text = await response.text();
+      return text.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { type: string }).type]));
+    };
+    expect(await lines('')).toEqual(['call.received', 'call.missed', 'call.received', 'call.rejected']);
+    expect(await lines(`to=${middle}`)).toEqual(['call.received', 'call.missed']);
+    expect(await lines(`from=${middle}&types=call.rejected`)).toEqual(['call.rejected']);
+    const backwards = await fetch(`${url}/events/export?from=${middle}&to=2020-01-01T00:00:00Z`, { headers: auth() });
+    expect(backwards.status).toBe(400);
+  });
+
+  it('give the calls of a range, the oldest first, over any number of parts', async () => {
+    const { url, happen } = await open();
+    const day = (n: number) => new Date(Date.UTC(2026, 10, 1) + Math.floor(n / 3) * 60_000).toISOString();
+    const calls: string[] = [];
+    for (let n = 0; n < 450; n += 1) calls.push((await happen(['call.received'], n % 2 ? 'stol' : 'divan', day(n))).id);
+    const ids = async (query: string) => {
+      const text = await (await fetch(`${url}/calls/export?${query}`, { headers: auth() })).text();
+      return text.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { id: string }).id]));
+    };
+    expect((await ids('')).toSorted()).toEqual(calls.toSorted());
+    expect((await ids(`from=${day(30)}&to=${day(60)}`)).toSorted()).toEqual(calls.slice(30, 60).toSorted());
+    expect(await ids('site=stol')).toHaveLength(225);
+  });
+
+  it('50,000 events: read as fast as the client takes them, no faster', async () => {
+    const body = JSON.stringify({ id: 'evt_1', type: 'call.received', data: { pad: 'x'.repeat(2000) } });
+    const total = 50_000;
+    let read = 0;
+    const events: EventReader = {
+      ...httpOptions().events,
+      after: (cursor, limit) => {
+        const from = Number(cursor ?? 0);
+        const count = Math.min(limit, total - from);
+        read = from + count;
+        const page = Array.from({ length: count }, (_, i) => ({
+          cursor: String(from + i + 1),
+          type: 'call.received',
+          at: 1,
+          body,
+        }));
+        return Promise.resolve({ events: page, next: String(read), gap: null, complete: read >= total });
+      },
+    };
+    const { url } = await open({ events });
+    const response = await new Promise<IncomingMessage>((resolve) =>
+      get(`${url}/events/export`, { headers: auth() }, resolve),
+    );
+    response.pause();
+    const stalled = await eventually(async () => {
+      const before = read;
+      await delay(100);
+      if (read === 0 || read !== before) throw new Error('still reading');
+      return read;
+    });
+    // What the sockets of both sides hold, not the 100 MB of the whole.
+    expect(stalled).toBeLessThan(total / 5);
+    const heapBefore = process.memoryUsage().heapUsed;
+    let lines = 0;
+    let most = 0;
+    for await (const line of createInterface({ input: response })) {
+      lines += line === '' ? 0 : 1;
+      if (lines % 1000 === 0) most = Math.max(most, process.memoryUsage().heapUsed - heapBefore);
+    }
+    expect(lines).toBe(total);
+    expect(most).toBeLessThan(80 * 1024 * 1024);
+  });
+
+  it('zip what is asked to be zipped', async () => {
+    const { url, happen } = await open();
+    await happen(['call.received']);
+    const response = await fetch(`${url}/events/export`, { headers: { ...auth(), 'accept-encoding': 'gzip' } });
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(JSON.parse(await response.text())).toMatchObject({ type: 'call.received' });
+  });
+});
+
+interface Listening {
+  socket: Socket;
+  text: () => string;
+}
+
+/** A listener as plain as can be: a thousand of them must fit into one test. */
+async function listen(port: number, query = '', headers: Record<string, string> = {}, key = 'key'): Promise<Listening> {
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  socket.setEncoding('utf8').on('data', (data: string) => (text += data));
+  socket.on('error', () => undefined);
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(
+    `GET /v1/calls/live${query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n${more.join('')}\r\n`,
+  );
+  await eventually(() => expect(text).toMatch(/retry: |"code"/), 15_000);
+  return { socket, text: () => text };
+}
+
+const told = ({ text }: Listening) => [...text().matchAll(/^event: (\S+)$/gm)].map(([, type]) => type);
+
+describe('/v1/calls/live', () => {
+  it('a thousand listeners hear everything by one read of Redis', { timeout: 60_000 }, async () => {
+    const { port, happen, raw } = await open();
+    const listeners: Listening[] = [];
+    for (let n = 0; n < 1000; n += 50)
+      listeners.push(...(await Promise.all(Array.from({ length: 50 }, () => listen(port)))));
+    const calls = async (command: string) => {
+      const stats = await raw.info('commandstats');
+      return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    };
+    const before = { xread: await calls('xread'), evalsha: await calls('evalsha') };
+    await happen(['call.received', 'call.ringing', 'call.answered']);
+    await eventually(() => {
+      for (const one of listeners) expect(told(one)).toEqual(['call.received', 'call.ringing', 'call.answered']);
+    }, 30_000);
+    const reads = (await calls('xread')) - before.xread;
+    const scripts = (await calls('evalsha')) - before.evalsha;
+    console.log(`1,000 listeners, 3 events: ${reads} blocked reads, ${scripts} scripts (the commit itself)`);
+    expect(reads).toBeLessThanOrEqual(3);
+    expect(scripts).toBe(1);
+    const connections = String(await raw.client('LIST')).match(/name=calltrack-live-/g);
+    expect(connections).toHaveLength(1);
+  });
+
+  it('tells of one site and of the types asked for', async () => {
+    const { port, happen } = await open();
+    const [all, stol, missed] = await Promise.all([
+      listen(port),
+      listen(port, '?site=stol'),
+      listen(port, '?types=call.missed'),
+    ]);
+    await happen(['call.received', 'call.missed'], 'stol');
+    await happen(['call.received'], 'divan');
+    await eventually(() => expect(told(all)).toEqual(['call.received', 'call.missed', 'call.received']));
+    expect(told(stol)).toEqual(['call.received', 'call.missed']);
+    expect(told(missed)).toEqual(['call.missed']);
+  });
+
+  it('goes on after the last event that was heard', async () => {
+    const { port, happen } = await open();
+    const first = await listen(port);
+    await happen(['call.received']);
+    await eventually(() => expect(told(first)).toEqual(['call.received']));
+    const id = /^id: (\S+)$/m.exec(first.text())?.[1] ?? '';
+    first.socket.destroy();
+    await happen(['call.received', 'call.missed']);
+    const second = await listen(port, '', { 'Last-Event-ID': id });
+    await happen(['call.received', 'call.rejected']);
+    await eventually(() =>
+      expect(told(second)).toEqual(['call.received', 'call.missed', 'call.received', 'call.rejected']),
+    );
+    const ids = [...second.text().matchAll(/^id: (\S+)$/gm)].map(([, one]) => one);
+    expect(new Set(ids).size).toBe(4);
+  });
+
+  it('says that there is a gap where what followed is gone', async () => {
+    const { port, happen, raw, keys, ask } = await open();
+    await happen(['call.received']);
+    const { body } = await ask('/events');
+    await happen(['call.received', 'call.ringing', 'call.missed']);
+    await raw.xtrim(keys.events(), 'MAXLEN', 1);
+    const listener = await listen(port, '', { 'Last-Event-ID': String(body['next']) });
+    await happen(['call.received']);
+    await eventually(() => expect(told(listener)).toEqual(['gap', 'call.received']));
+    expect(listener.text()).toMatch(/event: gap\ndata: .*"gone".*"lost":2/);
+  });
+
+  it('lets each key have so many and no more', async () => {
+    const { port } = await open({ listeners: { perKey: 2, total: 3 } });
+    const [first] = await Promise.all([listen(port), listen(port)]);
+    expect((await listen(port)).text()).toMatch(/^HTTP\/1.1 429 [\s\S]*GW_ERR_TOO_MANY_LISTENERS.*2 of 2/);
+    expect((await listen(port, '', {}, 'other')).text()).toContain('200 OK');
+    expect((await listen(port, '', {}, 'other')).text()).toContain('3 of 3');
+    first.socket.destroy();
+    await eventually(async () => expect((await listen(port)).text()).toContain('200 OK'));
+  });
+
+  it('cuts off who does not read, and nobody else', { timeout: 60_000 }, async () => {
+    const { port, store } = await open();
+    const [slow, good] = await Promise.all([listen(port), listen(port)]);
+    slow.socket.pause();
+    const call = exampleCall({ attribution: { ...exampleCall().attribution, rule: 'x'.repeat(30_000) } });
+    const types = Array.from({ length: 20 }, (): CallEventType => 'call.tagged');
+    let closed = false;
+    slow.socket.once('close', () => (closed = true));
+    for (let n = 0; n < 30; n += 1) {
+      await store.commit(exampleChange(call, types, { first: 1 + 20 * n }));
+      await eventually(() => expect(told(good)).toHaveLength(20 * (n + 1)));
+    }
+    // Only now does it read again, and finds the end.
+    slow.socket.resume();
+    await eventually(() => expect(closed).toBe(true));
+    expect(told(slow).length).toBeLessThan(600);
+  });
+
+  it('beats while nothing happens, and ends with the gateway', async () => {
+    const { port, http } = await open();
+    const listener = await listen(port);
+    let closed = false;
+    listener.socket.once('close', () => (closed = true));
+    await http.stop();
+    await eventually(() => expect(closed).toBe(true));
+  });
+});

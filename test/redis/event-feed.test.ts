@@ -1,0 +1,157 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { pino } from 'pino';
+import type { FeedEvent } from '../../src/http/ports.js';
+import { buildOperationalEvent } from '../../src/events/catalogue.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisEventFeed } from '../../src/redis/event-feed.js';
+import { RedisEventTail } from '../../src/redis/event-tail.js';
+import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+
+type Opened = Pick<Awaited<ReturnType<typeof openRedis>>, 'link' | 'keys' | 'raw'>;
+
+function open({ link, keys, raw }: Opened) {
+  const feed = new RedisEventFeed(link, keys);
+  const store = new RedisCallStore(link, keys);
+  let written = 0;
+  const write = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i += 1) {
+      written += 1;
+      const event = buildOperationalEvent('pool.low', { site: 'divan', free: written, total: 40 }, Date.now());
+      await store.appendOperational(event, 'divan', []);
+    }
+  };
+  /** Forgets all but the newest. */
+  const keep = (count: number) => raw.xtrim(keys.events(), 'MAXLEN', count);
+  return { feed, write, keep };
+}
+
+const numbers = (events: readonly FeedEvent[]): number[] =>
+  events.map(({ body }) => (JSON.parse(body) as { data: { free: number } }).data.free);
+
+describe('the feed', () => {
+  it('is read to its end and on from there', async () => {
+    const { feed, write } = open(await openRedis());
+    const empty = await feed.after(null, 10);
+    expect(empty).toMatchObject({ events: [], gap: null, complete: true });
+    await write(5);
+    const first = await feed.after(empty.next, 3);
+    expect(numbers(first.events)).toEqual([1, 2, 3]);
+    expect(first).toMatchObject({ gap: null, complete: false });
+    const second = await feed.after(first.next, 3);
+    expect(numbers(second.events)).toEqual([4, 5]);
+    expect(second.complete).toBe(true);
+    expect(await feed.after(second.next, 3)).toMatchObject({ events: [], next: second.next, gap: null });
+  });
+
+  it('gives the same cursor for an event, however it was reached', async () => {
+    const { feed, write } = open(await openRedis());
+    await write(6);
+    const at = feed.cursorAt(Date.now() - 60_000);
+    const whole = (await feed.after(null, 10)).events.map(({ cursor }) => cursor);
+    expect((await feed.after(at, 10)).events.map(({ cursor }) => cursor)).toEqual(whole);
+    const later = await feed.after((await feed.after(null, 2)).next, 2);
+    expect(later.events.map(({ cursor }) => cursor)).toEqual(whole.slice(2, 4));
+  });
+
+  it('tells to the event what is gone after a cursor, and where to go on', async () => {
+    const { feed, write, keep } = open(await openRedis());
+    await write(10);
+    const { next } = await feed.after(null, 3);
+    await keep(4);
+    const page = await feed.after(next, 10);
+    expect(page.gap).toMatchObject({ gap: 'gone', lost: 3 });
+    expect(numbers((await feed.after(page.gap?.next ?? '', 10)).events)).toEqual([7, 8, 9, 10]);
+  });
+
+  it('has nothing lost where all that went was read before', async () => {
+    const { feed, write, keep } = open(await openRedis());
+    await write(10);
+    const { next } = await feed.after(null, 6);
+    await keep(4);
+    const page = await feed.after(next, 10);
+    expect(page.gap).toBeNull();
+    expect(numbers(page.events)).toEqual([7, 8, 9, 10]);
+  });
+
+  it('a cursor from last year: how much is gone cannot be known, that something is can', async () => {
+    const { feed, write, keep } = open(await openRedis());
+    await write(3);
+    const lastYear = feed.cursorAt(Date.now() - 365 * 86_400_000);
+    expect((await feed.after(lastYear, 10)).gap).toBeNull();
+    await keep(1);
+    expect((await feed.after(lastYear, 10)).gap).toMatchObject({ gap: 'gone', lost: null });
+  });
+
+  it('a cursor from the future is of no feed of ours', async () => {
+    const { feed, write } = open(await openRedis());
+    await write(1);
+    expect((await feed.after(`${Date.now() + 86_400_000}-0`, 10)).gap).toMatchObject({ gap: 'unknown' });
+    await expect(feed.after('(0', 10)).rejects.toMatchObject({ code: 'GW_ERR_BAD_REQUEST' });
+  });
+
+  it('a Redis that lost its data has another feed, however much it holds by now', async () => {
+    const opened = await openRedis();
+    const { feed, write } = open(opened);
+    await write(3);
+    const { next } = await feed.after(null, 3);
+    await opened.raw.del(opened.keys.events(), opened.keys.identity());
+    await write(8);
+    const page = await feed.after(next, 10);
+    expect(page.gap).toMatchObject({ gap: 'unknown', lost: null });
+    expect(numbers((await feed.after(page.gap?.next ?? '', 10)).events)).toHaveLength(8);
+  });
+
+  it('so has one that was set back to an older copy', async () => {
+    const opened = await openRedis();
+    const { feed, write } = open(opened);
+    await write(2);
+    const copy = await opened.raw.dumpBuffer(opened.keys.events());
+    await write(3);
+    const { next } = await feed.after(null, 5);
+    await opened.raw.restore(opened.keys.events(), 0, copy, 'REPLACE');
+    expect((await feed.after(next, 10)).gap).toMatchObject({ gap: 'unknown' });
+    await write(5);
+    expect((await feed.after(next, 10)).gap).toMatchObject({ gap: 'unknown' });
+  });
+});
+
+describe('the live tail', () => {
+  it('tells all listeners by one read, and reads while somebody listens only', async () => {
+    const opened = await openOwnRedis();
+    const { feed, write } = open(opened);
+    const logger = pino({ level: 'silent' });
+    const tail = new RedisEventTail(feed, opened.keys, { url: opened.server.url, name: 'tail', logger, lingerMs: 10 });
+    onTestFinished(() => tail.stop());
+    const heard: number[][] = [];
+    const leave = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const own: number[] = [];
+        heard.push(own);
+        return await tail.subscribe((events) => own.push(...numbers(events)));
+      }),
+    );
+    await write(3);
+    await eventually(() => expect(heard).toEqual(Array(50).fill([1, 2, 3])));
+    expect(tail.reads).toBeLessThanOrEqual(4);
+    for (const go of leave) go();
+    const clients = async () => String(await opened.raw.client('LIST'));
+    await eventually(async () => expect(await clients()).not.toContain('name=tail'));
+  });
+
+  it('goes on where it was after an outage, with the cursors of the feed', async () => {
+    const opened = await openOwnRedis();
+    const { feed, write } = open(opened);
+    const logger = pino({ level: 'silent' });
+    const tail = new RedisEventTail(feed, opened.keys, { url: opened.server.url, name: 'tail', logger });
+    onTestFinished(() => tail.stop());
+    const heard: FeedEvent[] = [];
+    await tail.subscribe((events) => heard.push(...events));
+    await write(1);
+    await eventually(() => expect(heard).toHaveLength(1));
+    const [, id = ''] = /id=(\d+) [^\n]*name=tail/.exec(String(await opened.raw.client('LIST'))) ?? [];
+    expect(await opened.raw.client('KILL', 'ID', id)).toBe(1);
+    await write(2);
+    await eventually(() => expect(numbers(heard)).toEqual([1, 2, 3]));
+    expect((await feed.after(null, 10)).events).toEqual(heard);
+  });
+});
