@@ -121,7 +121,9 @@ export class Dispatcher {
     const { pollMs = POLL_MS, timeouts, now = systemClock, random = Math.random } = this.#options;
     const { id, inFlight = IN_FLIGHT, disableAfter: disableAfterMs = DISABLE_AFTER_MS } = config;
     const channel = new Sender(config, inFlight, now, timeouts);
+    const { totalMs: attemptMs } = timeouts ?? SENDER_TIMEOUTS;
     const worker = new EndpointWorker({
+      attemptMs,
       ...{ endpoint: id, queue: this.#queue, channel, log: this.#log, inFlight, pollMs, random, disableAfterMs },
       hooks: { ...this.#hooks, onLost: (endpoint, events) => this.#tellLost(endpoint, events) },
       disable: (reason) => this.disable(id, reason),

@@ -2,15 +2,10 @@ import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { SENDER_TIMEOUTS } from './http-poster.js';
 import type { AttemptTrace, Delivery, DeliveryQueue, DisableReason, Ended, Settlement, Turn } from './queue.js';
 import { retryDelay } from './retry.js';
 import type { Attempt, DeliveryChannel } from './sender.js';
 
-/** Outlives every attempt, so that nobody else takes up what is still being sent. */
-const LEASE_MS = SENDER_TIMEOUTS.totalMs * 2;
-/** What was leased this long ago could outlive its lease if it were sent now. */
-const STALE_MS = LEASE_MS - SENDER_TIMEOUTS.totalMs - 1_000;
 /** A receiver that answered 410 gets the event again after this, once it is enabled. */
 const GONE_DELAY_MS = 60_000;
 /** Taken beforehand from a fast receiver's queue, for each request at a time: so that none waits for Redis. */
@@ -40,6 +35,8 @@ interface WorkerParts {
   /** Most requests at a time. */
   inFlight: number;
   pollMs: number;
+  /** Longest that one attempt may take. */
+  attemptMs: number;
   random: () => number;
   /** After so long without one success the endpoint is disabled, ms. */
   disableAfterMs: number;
@@ -53,6 +50,10 @@ interface WorkerParts {
  */
 export class EndpointWorker {
   readonly #parts: WorkerParts;
+  /** Outlives every attempt, so that nobody else takes up what is still being sent. */
+  readonly #leaseMs: number;
+  /** What was leased this long ago could outlive its lease if it were sent now. */
+  readonly #staleMs: number;
   /** Leased, not yet sent. */
   #ready: Delivery[] = [];
   #takenAt = 0;
@@ -77,6 +78,8 @@ export class EndpointWorker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+    this.#leaseMs = parts.attemptMs * 2;
+    this.#staleMs = parts.attemptMs * 0.8;
   }
 
   start(): void {
@@ -129,7 +132,7 @@ export class EndpointWorker {
     this.#ended = [];
     const { queue, endpoint, pollMs } = this.#parts;
     try {
-      const turn = await queue.work(endpoint, ended, { most: this.#room(), leaseMs: LEASE_MS });
+      const turn = await queue.work(endpoint, ended, { most: this.#room(), leaseMs: this.#leaseMs });
       this.#takenAt = performance.now();
       this.#doubtful = false;
       this.#more = turn.nextMs === 0;
@@ -176,7 +179,7 @@ export class EndpointWorker {
 
   #pump(): void {
     const { inFlight } = this.#parts;
-    if (this.#ready.length > 0 && performance.now() - this.#takenAt > STALE_MS) this.#giveBack();
+    if (this.#ready.length > 0 && performance.now() - this.#takenAt > this.#staleMs) this.#giveBack();
     let next = 0;
     while (this.#sending < inFlight && next < this.#ready.length && !this.#doubtful && this.#disabling === 0) {
       const delivery = this.#ready[next];

@@ -17,21 +17,25 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A redis-server of our own: nothing saved, data in a temporary folder, ended by its own pid. */
+/** A redis-server of our own: nothing saved unless it is lasting, data in a temporary folder, ended by its own pid. */
 export class OwnRedis {
   readonly #port: number;
   readonly #directory: string;
   #process: ChildProcess | null = null;
 
-  private constructor(port: number, directory: string) {
+  readonly #lasting: boolean;
+
+  private constructor(port: number, directory: string, lasting: boolean) {
     this.#port = port;
     this.#directory = directory;
+    this.#lasting = lasting;
   }
 
-  static async start(): Promise<OwnRedis> {
+  /** @param lasting keeps its data over `kill` and `up`, as production does (appendonly) */
+  static async start({ lasting = false } = {}): Promise<OwnRedis> {
     const directory = await mkdtemp(join(tmpdir(), 'calltrack-redis-'));
     for (let attempt = 1; ; attempt += 1) {
-      const own = new OwnRedis(await freePort(), directory);
+      const own = new OwnRedis(await freePort(), directory, lasting);
       try {
         await own.up();
         return own;
@@ -46,10 +50,10 @@ export class OwnRedis {
     return `redis://127.0.0.1:${this.#port}/0`;
   }
 
-  /** Starts the server (again) on the same port; an earlier instance's data is gone. */
+  /** Starts the server (again) on the same port; an earlier instance's data is gone unless it is lasting. */
   async up(): Promise<void> {
     const args = ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.#directory];
-    args.push('--save', '', '--appendonly', 'no', '--daemonize', 'no', '--logfile', '');
+    args.push('--save', '', '--appendonly', this.#lasting ? 'yes' : 'no', '--daemonize', 'no', '--logfile', '');
     const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;
     const lines: string[] = [];

@@ -1,0 +1,214 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { Webhook } from 'standardwebhooks';
+import type { CallEvent } from '../../src/call/ports.js';
+import { Keys } from '../../src/redis/keys.js';
+import { OwnRedis } from '../support/redis-server.js';
+import { until } from '../support/until.js';
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const keys = new Keys('chaos:');
+
+export interface ChaosOptions {
+  /** Events that are written at least. */
+  events: number;
+  seed: number;
+  gateways: number;
+  /** Between two misfortunes, ms: at most. */
+  everyMs: number;
+  /** For the last event to arrive after the last misfortune. */
+  settleMs: number;
+  log: (line: string) => void;
+}
+
+export interface ChaosResult {
+  written: number;
+  received: number;
+  requests: number;
+  misfortunes: Record<string, number>;
+  /** Written and never received. */
+  missing: string[];
+  /** Received without being written, or ahead of what its call says. */
+  unfounded: string[];
+  /** Calls whose events came in another order. */
+  disordered: string[];
+  unverified: number;
+}
+
+type Mood = 'well' | 'error' | 'hang' | 'reset';
+
+/** A receiver with moods, which remembers the order of what it has taken. */
+class MoodyReceiver {
+  mood: Mood = 'well';
+  requests = 0;
+  unverified = 0;
+  /** Event ids that were answered 200, in the order of their first coming, by call. */
+  readonly taken = new Map<string, Map<string, number>>();
+  readonly #webhook = new Webhook(SECRET);
+  readonly #server: Server = createServer((request, response) => this.#serve(request, response));
+
+  async start(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+
+  get received(): number {
+    return [...this.taken.values()].reduce((sum, events) => sum + events.size, 0);
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('error', () => undefined); // a killed gateway breaks off
+    request.on('end', () => this.#answer(Buffer.concat(chunks).toString('utf8'), request, response));
+  }
+
+  #answer(raw: string, request: IncomingMessage, response: ServerResponse): void {
+    this.requests += 1;
+    if (this.mood === 'hang') return;
+    if (this.mood === 'reset') response.socket?.resetAndDestroy();
+    else if (this.mood === 'error') response.writeHead(500).end();
+    else {
+      this.#take(raw, request.headers as Record<string, string>);
+      response.end('ok');
+    }
+  }
+
+  #take(raw: string, headers: Record<string, string>): void {
+    try {
+      const event = this.#webhook.verify(raw, headers) as CallEvent;
+      const { id } = event.data.call;
+      const events = this.taken.get(id) ?? new Map<string, number>();
+      this.taken.set(id, events);
+      if (!events.has(event.id)) events.set(event.id, event.sequence);
+    } catch {
+      this.unverified += 1;
+    }
+  }
+}
+
+/** Random numbers that a seed repeats (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Kills gateways, restarts Redis and lets the receiver fail until enough was written; then looks at what came of it. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const redis = await OwnRedis.start({ lasting: true });
+  const receiver = new MoodyReceiver();
+  const url = await receiver.start();
+  const client = new Redis(redis.url, { retryStrategy: () => 50 });
+  client.on('error', () => undefined); // Redis is taken away on purpose
+  const launch = (): ChildProcess =>
+    fork(new URL('./gateway.ts', import.meta.url), [redis.url, url, SECRET], { execArgv: ['--import', 'tsx'] });
+  const gateways = Array.from({ length: options.gateways }, launch);
+  const misfortunes: Record<string, number> = {};
+  try {
+    await misfortune({ ...options, redis, receiver, client, gateways, launch, misfortunes });
+    receiver.mood = 'well';
+    for (const gateway of gateways) gateway.send('quiet');
+    await pause(500);
+    const written = await until('the writers are quiet', () => stillLength(client), 30_000);
+    options.log(`${written} events written; waiting for the last ones`);
+    const all = until('every event has arrived', () => receiver.received >= written, options.settleMs);
+    await all.catch(() => undefined); // what is missing is told below
+    return { ...(await judge(client, receiver)), misfortunes };
+  } finally {
+    for (const gateway of gateways) gateway.kill('SIGKILL');
+    receiver.stop();
+    client.disconnect();
+    await redis.remove();
+  }
+}
+
+async function stillLength(client: Redis): Promise<number | false> {
+  const before = await client.xlen(keys.events());
+  await pause(300);
+  return (await client.xlen(keys.events())) === before && before;
+}
+
+interface Stage extends Omit<ChaosOptions, 'gateways'> {
+  redis: OwnRedis;
+  receiver: MoodyReceiver;
+  client: Redis;
+  gateways: ChildProcess[];
+  launch: () => ChildProcess;
+  misfortunes: Record<string, number>;
+}
+
+async function misfortune(stage: Stage): Promise<void> {
+  const { redis, receiver, client, gateways, launch, misfortunes, log } = stage;
+  const random = randomOf(stage.seed);
+  const acts: Record<string, () => Promise<void>> = {
+    'kill -9 of a gateway': async () => {
+      const at = Math.floor(random() * gateways.length);
+      gateways[at]?.kill('SIGKILL');
+      gateways[at] = launch();
+      return Promise.resolve();
+    },
+    'restart of Redis': async () => {
+      await redis.kill();
+      await pause(random() * 500);
+      await redis.up();
+    },
+    'receiver: errors': () => moody('error'),
+    'receiver: hangs': () => moody('hang'),
+    'receiver: resets': () => moody('reset'),
+  };
+  const moody = async (mood: Mood): Promise<void> => {
+    receiver.mood = mood;
+    await pause(random() * 1_500);
+    receiver.mood = 'well';
+  };
+  const names = Object.keys(acts);
+  // Each once, then as it comes.
+  for (let n = 0; n < names.length || (await written(client)) < stage.events; n += 1) {
+    await pause(random() * stage.everyMs);
+    const name = names[n < names.length ? n : Math.floor(random() * names.length)] ?? '';
+    misfortunes[name] = (misfortunes[name] ?? 0) + 1;
+    log(`${name}; ${receiver.received} events received`);
+    await acts[name]?.();
+  }
+}
+
+const written = (client: Redis): Promise<number> => client.xlen(keys.events());
+
+async function judge(client: Redis, receiver: MoodyReceiver): Promise<Omit<ChaosResult, 'misfortunes'>> {
+  const all = await client.xrange(keys.events(), '-', '+');
+  const events = all.map(([, fields]) => JSON.parse(fields[fields.indexOf('body') + 1] ?? '') as CallEvent);
+  const known = new Set(events.map(({ id }) => id));
+  const takenIds = new Set([...receiver.taken.values()].flatMap((taken) => [...taken.keys()]));
+  const unfounded = [...takenIds].filter((id) => !known.has(id));
+  const disordered: string[] = [];
+  for (const [call, taken] of receiver.taken) {
+    const sequence = [...taken.values()];
+    if (sequence.some((n, i) => i > 0 && n < (sequence[i - 1] ?? 0))) disordered.push(call);
+    const seq = Number(await client.hget(keys.call(call), 'seq'));
+    if (Math.max(...sequence) > seq) unfounded.push(call);
+  }
+  return {
+    written: events.length,
+    received: takenIds.size,
+    requests: receiver.requests,
+    missing: events.map(({ id }) => id).filter((id) => !takenIds.has(id)),
+    unfounded,
+    disordered,
+    unverified: receiver.unverified,
+  };
+}

@@ -1,0 +1,24 @@
+// npm run chaos [-- --events N --seed N --gateways N]
+import { parseArgs } from 'node:util';
+import { runChaos } from './chaos.js';
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    gateways: { type: 'string', default: '3' },
+  },
+});
+const startedAt = Date.now();
+const log = (line: string): void =>
+  console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}`);
+const [events, seed, gateways] = [Number(values.events), Number(values.seed), Number(values.gateways)];
+log(`seed ${seed}, ${gateways} gateways, ${events} events`);
+const result = await runChaos({ events, seed, gateways, everyMs: 3_000, settleMs: 300_000, log });
+const { missing, unfounded, disordered, unverified } = result;
+console.log(JSON.stringify({ seed, ...result }));
+const good = missing.length + unfounded.length + disordered.length + unverified === 0;
+console.log(
+  good ? 'Every event arrived, none without its change, each call in order.' : 'Events were lost or disordered.',
+);
+process.exit(good ? 0 : 1);
