@@ -35,6 +35,7 @@ import { RedisRotations } from './redis/rotations.js';
 import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
 import { limitsOf } from './routing/limits.js';
+import { needsOf } from './screening/rules.js';
 import { RedisRegistrations } from './redis/registrations.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
@@ -114,6 +115,7 @@ export class App {
     );
     this.#admissions = new RedisAdmissions(this.#link, keys, this.#channels, {
       onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
+      screening: () => needsOf(this.#config.sites),
       scarcity: this.#scarcity,
     });
     const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
@@ -123,6 +125,7 @@ export class App {
       {},
       {
         onQueued,
+        onEnded: (call) => this.#callers.ended(call),
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
@@ -132,6 +135,7 @@ export class App {
       config: () => this.#config,
       link: this.#link,
       keys,
+      admissions: this.#admissions,
       registry: this.registry,
       owner: this.#store.owner,
       onQueued,
@@ -222,7 +226,6 @@ export class App {
     await this.stop();
   }
 
-  /** Ends every call and stops. */
   async stop(): Promise<void> {
     this.#draining = true;
     for (const call of this.registry.all())
@@ -278,6 +281,7 @@ export class App {
       recordings: this.#recordings,
       lastKnown: new RememberedNumbers(config),
       callRates: this.#callers.rates,
+      callers: this.#callers.callers,
       lineContacts: this.#registrations,
       rotations: new RedisRotations(this.#link, keys),
       registry: this.registry,
@@ -353,7 +357,8 @@ export class App {
       ...this.#config.http,
       keys: () => this.#config.access.keys,
       calls: callReader(this.#store),
-      callEditor: this.#callers.editor(this.#store, this.#admissions),
+      screening: this.#callers.screening,
+      callEditor: this.#callers.editor(this.#store),
       events: this.#events,
       resources: this.#buildOverview(use),
       reports: reportSource(use, () => this.#config),

@@ -3,6 +3,7 @@ import type { Call } from '../call/call.js';
 import type { Explanation } from '../routing/explain.js';
 import type { Limit, LimitKind } from '../routing/limits.js';
 import type { UseReader } from '../reports/ports.js';
+import type { ListEntry } from '../screening/lists.js';
 import type { TrunkState } from '../trunks/carriers/state.js';
 
 /** What the HTTP interface reads from, in its own words; `redis/` implements it. Cursors are opaque to callers. */
@@ -86,6 +87,16 @@ export interface CallEditor {
    * @param leaseId of one of the number's holders up to then; null: nobody's
    */
   correct(callId: string, leaseId: string | null, reason: string, by: string): Promise<Call | null>;
+}
+
+/** Block and allow lists of the sites, beside those of the configuration. */
+export interface ScreeningEditor {
+  hasSite(site: string): boolean;
+  entries(site: string): Promise<ListEntry[]>;
+  /** @throws GatewayError GW_ERR_BAD_REQUEST where the lists are full */
+  set(site: string, pattern: string, list: ListEntry['list'], by: string): Promise<ListEntry>;
+  /** False where it is on none. */
+  remove(site: string, pattern: string): Promise<boolean>;
 }
 
 export interface EventReader {

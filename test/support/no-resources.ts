@@ -1,6 +1,6 @@
 import type { NumberSource } from '../../src/http/numbers.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
-import type { CallEditor, EventReader, ReportSource, ResourceReader } from '../../src/http/ports.js';
+import type { CallEditor, EventReader, ReportSource, ResourceReader, ScreeningEditor } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
@@ -14,6 +14,13 @@ const noResources: ResourceReader = {
   destinations: () => Promise.resolve([]),
   drain: () => Promise.resolve(false),
   explain: (number, at) => Promise.resolve(explainRoute(emptyConfig, number, null, at)),
+};
+
+const noScreening: ScreeningEditor = {
+  hasSite: () => false,
+  entries: () => Promise.resolve([]),
+  set: (_site, pattern, list, by) => Promise.resolve({ pattern, list, by, at: new Date(0).toISOString() }),
+  remove: () => Promise.resolve(false),
 };
 
 const noEdits: CallEditor = { amend: () => Promise.resolve(null), correct: () => Promise.resolve(null) };
@@ -89,6 +96,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
     between: () => Promise.resolve([]),
   },
   callEditor: noEdits,
+  screening: noScreening,
   events: noEvents,
   resources: noResources,
   reports: noReports,
