@@ -14,7 +14,7 @@ import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
 import { ListBook } from '../../src/screening/lists.js';
 import { RedisScreening } from '../../src/redis/screening.js';
-import { openRedis } from '../support/redis.js';
+import { keptEvents, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange, exampleHolder } from './examples.js';
 
 const NUMBER = '+74951111111';
@@ -181,7 +181,7 @@ describe('after a call', () => {
   });
 
   it('a lease that was written too late is found, once, and told', async () => {
-    const { store, aftercare, raw, keys } = await openAftercare();
+    const { store, aftercare, raw, link, keys } = await openAftercare();
     const none = { ...exampleCall().attribution, verdict: 'none', session: null, leaseId: null } as const;
     const call = callAt(0, { ...missed, attribution: none });
     await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
@@ -189,7 +189,9 @@ describe('after a call', () => {
     await raw.zadd(keys.holders(NUMBER), late.leasedAt, JSON.stringify(late));
     aftercare.ended(call);
     await expect.poll(async () => (await store.get(call.id))?.attribution.verdict).toBe('exact');
-    const told = (await store.events()).map(({ body }) => JSON.parse(body) as { type: string; data: object });
+    const told = (await keptEvents({ link, keys })).map(
+      ({ body }) => JSON.parse(body) as { type: string; data: object },
+    );
     expect(told.at(-1)).toMatchObject({
       type: 'call.attribution.corrected',
       data: { old: { verdict: 'none' }, new: { verdict: 'exact', leaseId: 'lease-1' } },
