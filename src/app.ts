@@ -361,7 +361,11 @@ export class App {
       callEditor: this.#callers.editor(this.#store),
       events: this.#events,
       resources: this.#buildOverview(use),
-      reports: reportSource(use, () => this.#config),
+      reports: reportSource(
+        use,
+        () => this.#config,
+        () => this.#pools.now(this.#callers.rates),
+      ),
       ...this.#pools.http,
       sites: () => this.#config.sites,
       webhooks: this.#webhooks,

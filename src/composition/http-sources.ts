@@ -38,13 +38,15 @@ export function openFeed({ gateway, redis }: GatewayConfig, link: RedisLink, key
   };
 }
 
-export function reportSource(use: RedisUse, config: () => GatewayConfig): ReportSource {
+export function reportSource(use: RedisUse, config: () => GatewayConfig, pools: ReportSource['pools']): ReportSource {
   return {
     peaks: (...range) => use.peaks(...range),
     highest: (...range) => use.highest(...range),
     traffic: (...range) => use.traffic(...range),
     callCounts: (...range) => use.callCounts(...range),
     limits: () => toldLimitsOf(config()),
+    poolHours: (...range) => use.poolHours(...range),
     sites: () => config().sites,
+    pools,
   };
 }

@@ -1,5 +1,6 @@
 import type { AmendmentKind } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
+import type { CallRates } from '../numbers/call-rates.js';
 import type { Explanation } from '../routing/explain.js';
 import type { Limit, LimitKind } from '../routing/limits.js';
 import type { UseReader } from '../reports/ports.js';
@@ -164,6 +165,17 @@ export interface ResourceReader {
 export interface ReportSource extends UseReader {
   limits(): Limit[];
   sites(): { id: string; timezone: string }[];
+  /** Every site's pool as it is now. */
+  pools(): Promise<PoolNow[]>;
+}
+
+export interface PoolNow {
+  site: string;
+  free: number;
+  numbers: number;
+  leaseSeconds: number;
+  quarantineSeconds: number;
+  rates: CallRates;
 }
 
 /** Whether new calls can be taken, and where not, why. */

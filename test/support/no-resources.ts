@@ -32,6 +32,8 @@ const noReports: ReportSource = {
   callCounts: () => Promise.resolve([]),
   limits: () => [],
   sites: () => [],
+  poolHours: () => Promise.resolve([]),
+  pools: () => Promise.resolve([]),
 };
 
 /** No site lends anything. */
