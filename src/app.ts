@@ -361,11 +361,7 @@ export class App {
       callEditor: this.#callers.editor(this.#store),
       events: this.#events,
       resources: this.#buildOverview(use),
-      reports: reportSource(
-        use,
-        () => this.#config,
-        () => this.#pools.now(this.#callers.rates),
-      ),
+      reports: reportSource(use, { config: () => this.#config, pools: () => this.#pools.now(this.#callers.rates) }),
       ...this.#pools.http,
       sites: () => this.#config.sites,
       webhooks: this.#webhooks,

@@ -38,7 +38,11 @@ export function openFeed({ gateway, redis }: GatewayConfig, link: RedisLink, key
   };
 }
 
-export function reportSource(use: RedisUse, config: () => GatewayConfig, pools: ReportSource['pools']): ReportSource {
+interface ReportParts extends Pick<ReportSource, 'pools'> {
+  config: () => GatewayConfig;
+}
+
+export function reportSource(use: RedisUse, { config, pools }: ReportParts): ReportSource {
   return {
     peaks: (...range) => use.peaks(...range),
     highest: (...range) => use.highest(...range),
