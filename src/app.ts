@@ -9,7 +9,8 @@ import { buildCarriers } from './composition/carriers.js';
 import { CallerSide } from './composition/caller-side.js';
 import { buildDelivery } from './composition/delivery.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
-import { callReader, openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
+import { openHistory } from './composition/history.js';
+import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
 import { Pools } from './composition/pools.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
@@ -35,7 +36,6 @@ import { RedisRotations } from './redis/rotations.js';
 import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
 import { limitsOf } from './routing/limits.js';
-import { needsOf } from './screening/rules.js';
 import { RedisRegistrations } from './redis/registrations.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
@@ -115,7 +115,6 @@ export class App {
     );
     this.#admissions = new RedisAdmissions(this.#link, keys, this.#channels, {
       onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
-      screening: () => needsOf(this.#config.sites),
       scarcity: this.#scarcity,
     });
     const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
@@ -125,7 +124,6 @@ export class App {
       {},
       {
         onQueued,
-        onEnded: (call) => this.#callers.ended(call),
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
@@ -135,7 +133,6 @@ export class App {
       config: () => this.#config,
       link: this.#link,
       keys,
-      admissions: this.#admissions,
       registry: this.registry,
       owner: this.#store.owner,
       onQueued,
@@ -226,6 +223,7 @@ export class App {
     await this.stop();
   }
 
+  /** Ends every call and stops. */
   async stop(): Promise<void> {
     this.#draining = true;
     for (const call of this.registry.all())
@@ -281,7 +279,6 @@ export class App {
       recordings: this.#recordings,
       lastKnown: new RememberedNumbers(config),
       callRates: this.#callers.rates,
-      callers: this.#callers.callers,
       lineContacts: this.#registrations,
       rotations: new RedisRotations(this.#link, keys),
       registry: this.registry,
@@ -356,12 +353,12 @@ export class App {
     return createHttpServer({
       ...this.#config.http,
       keys: () => this.#config.access.keys,
-      calls: callReader(this.#store),
-      screening: this.#callers.screening,
-      callEditor: this.#callers.editor(this.#store),
+      calls: this.#store,
+      history: openHistory(this.#link, keys, () => this.#config, use),
+      callEditor: this.#callers.editor(this.#store, this.#admissions),
       events: this.#events,
       resources: this.#buildOverview(use),
-      reports: reportSource(use, { config: () => this.#config, pools: () => this.#pools.now(this.#callers.rates) }),
+      reports: reportSource(use, () => this.#config),
       ...this.#pools.http,
       sites: () => this.#config.sites,
       webhooks: this.#webhooks,

@@ -65,7 +65,7 @@ export function iso(ms: number): string {
 }
 
 /** Seconds between two of the call's stamps, to the millisecond; 0 where one of them did not happen. */
-function secondsBetween(from: string | null, to: string | null): number {
+export function secondsBetween(from: string | null, to: string | null): number {
   if (from === null || to === null) return 0;
   return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
 }
@@ -93,6 +93,6 @@ export function loseDocument(call: Call, disposition: 'missed' | 'rejected', rea
   if (isCapacityLoss(reason)) addTag(call, { name: 'callback', by: 'gateway', at: iso(at) });
 }
 
-export function addTag(call: Call, tag: Tag): void {
+function addTag(call: Call, tag: Tag): void {
   if (!call.tags.some(({ name }) => name === tag.name)) call.tags.push(tag);
 }

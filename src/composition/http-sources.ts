@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
-import type { CallReader, EventReader, ReportSource } from '../http/ports.js';
-import type { RedisCallStore } from '../redis/call-store.js';
+import type { EventReader, ReportSource } from '../http/ports.js';
 import type { RedisLink } from '../redis/connection.js';
 import { RedisEventFeed } from '../redis/event-feed.js';
 import { RedisEventTail } from '../redis/event-tail.js';
@@ -10,17 +9,6 @@ import type { RedisUse } from '../redis/use.js';
 import { toldLimitsOf } from '../routing/limits.js';
 
 /** What the HTTP interface reads, from what keeps it. */
-
-export function callReader(store: RedisCallStore): CallReader {
-  return {
-    get: (id) => store.get(id),
-    list: async (cursor, limit) => {
-      const calls = await store.list({ after: cursor ?? '', limit });
-      return { calls, next: calls.length === limit ? (calls.at(-1)?.id ?? null) : null };
-    },
-    between: (from, to, after, limit) => store.between(from, to, after, limit),
-  };
-}
 
 /** The feed of events, and what keeps it live. */
 export interface OpenFeed extends EventReader {
@@ -38,19 +26,13 @@ export function openFeed({ gateway, redis }: GatewayConfig, link: RedisLink, key
   };
 }
 
-interface ReportParts extends Pick<ReportSource, 'pools'> {
-  config: () => GatewayConfig;
-}
-
-export function reportSource(use: RedisUse, { config, pools }: ReportParts): ReportSource {
+export function reportSource(use: RedisUse, config: () => GatewayConfig): ReportSource {
   return {
     peaks: (...range) => use.peaks(...range),
     highest: (...range) => use.highest(...range),
     traffic: (...range) => use.traffic(...range),
     callCounts: (...range) => use.callCounts(...range),
     limits: () => toldLimitsOf(config()),
-    poolHours: (...range) => use.poolHours(...range),
     sites: () => config().sites,
-    pools,
   };
 }

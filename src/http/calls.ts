@@ -1,22 +1,42 @@
-import { Router } from 'express';
-import { withDeadline } from '../lib/deadline.js';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Router, type Response } from 'express';
+import type { Logger } from 'pino';
+import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
+import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { requireScope } from './auth.js';
+import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
+import { csvOfCall, csvRow, type CallColumn } from './csv.js';
 import type { CallReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { readPage } from './query.js';
 
 const READ_TIMEOUT_MS = 5000;
+/** What a spreadsheet still opens. */
+export const MAX_CSV_ROWS = 100_000;
+const CSV_PAGE = 200;
+/** A reader that takes nothing for so long is let go. */
+const STALL_MS = 60_000;
 
-/** `/v1/calls`: the calls, newest first, and one of them. */
-export function callsRouter(calls: CallReader): Router {
+/** `/v1/calls`: the calls, newest first, those that nobody answered, and one of them. */
+export function callsRouter(calls: CallReader, history: CallHistory): Router {
   const router = Router({ strict: true, caseSensitive: true });
 
   router
     .route('/')
     .get(requireScope('calls:read'), async (req, res) => {
-      const { cursor, limit } = readPage(req, 'cursor');
-      res.json(await withDeadline(calls.list(cursor, limit), READ_TIMEOUT_MS, 'listing calls'));
+      const { site, query } = readCallQuery(req);
+      const page = history.search({ ...query, sites: site === null ? null : [site] });
+      res.json(await withDeadline(page, READ_TIMEOUT_MS, 'searching calls'));
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+
+  router
+    .route('/missed')
+    .get(requireScope('calls:read'), async (req, res) => {
+      const { site, query } = readMissedQuery(req);
+      const page = history.missedQueue({ ...query, sites: site === null ? null : [site] });
+      res.json(await withDeadline(page, READ_TIMEOUT_MS, 'listing missed callers'));
     })
     .all(methodNotAllowed('GET', 'HEAD'));
 
@@ -33,4 +53,54 @@ export function callsRouter(calls: CallReader): Router {
     .all(methodNotAllowed('GET', 'HEAD'));
 
   return router;
+}
+
+/** `/v1/calls.csv`: the same search as a table, sent as fast as the client reads. */
+export function callsCsvRouter(history: CallHistory, logger: Logger): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/')
+    .get(requireScope('calls:read'), async (req, res) => {
+      const { site, query, columns } = readCallExport(req);
+      const read = (cursor: string | null) =>
+        withDeadline(
+          history.search({ ...query, sites: site === null ? null : [site], cursor, limit: CSV_PAGE }),
+          READ_TIMEOUT_MS,
+          'searching calls',
+        );
+      // The first page comes before the head of the answer: what is wrong with the beginning is still told in full.
+      const first = await read(null);
+      await sendCsv(res, csvRows(first, columns, read), logger);
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  return router;
+}
+
+async function* csvRows(
+  first: CallPage,
+  columns: readonly CallColumn[],
+  read: (cursor: CallQuery['cursor'] & string) => Promise<CallPage>,
+): AsyncGenerator<string> {
+  yield csvRow(columns);
+  let rows = 0;
+  for (let page = first; ; page = await read(page.next)) {
+    const calls = page.calls.slice(0, MAX_CSV_ROWS - rows);
+    rows += calls.length;
+    if (calls.length > 0) yield calls.map((call) => csvOfCall(call, columns)).join('');
+    if (page.next === null || rows >= MAX_CSV_ROWS) return;
+  }
+}
+
+/** A broken export ends without its last chunk, which every HTTP client notices. */
+async function sendCsv(res: Response, rows: AsyncIterable<string>, logger: Logger): Promise<void> {
+  res.type('text/csv; charset=utf-8; header=present').attachment('calls.csv');
+  res.setTimeout(STALL_MS, () => res.destroy());
+  try {
+    await pipeline(Readable.from(rows, { highWaterMark: 1 }), res);
+  } catch (thrown) {
+    const error = toError(thrown);
+    // The client has gone; nobody is left to be told.
+    if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+    logger.warn({ err: error }, 'an export was broken off');
+  }
 }

@@ -68,6 +68,7 @@ const wait = z
 
 /** What a list that is read page by page takes. */
 export const pageQuery = (cursorName: string) => z.object({ [cursorName]: cursor, limit });
+export const page = { cursor, limit };
 
 export const feedQuery = z.object({
   after: cursor.describe('`next` of the answer before; the oldest that is kept when left out'),

@@ -5,11 +5,12 @@ import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { AccessKeyConfig } from '../config/schema.js';
+import type { CallHistory } from '../history/query.js';
 import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
 import { authenticate, keyOf } from './auth.js';
 import { callEditsRouter } from './call-edits.js';
-import { callsRouter } from './calls.js';
+import { callsCsvRouter, callsRouter } from './calls.js';
 import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { callExportRouter, eventExportRouter } from './exports.js';
@@ -27,13 +28,11 @@ import type {
   Readiness,
   ReportSource,
   ResourceReader,
-  ScreeningEditor,
 } from './ports.js';
 import { webhooksRouter } from './webhooks.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { reportsRouter } from './reports.js';
 import { listRouter, routesRouter } from './resources.js';
-import { screeningRouter } from './screening.js';
 import { snippetRouter, type SiteWithSnippet } from './snippet.js';
 
 export interface HttpServerOptions {
@@ -43,8 +42,8 @@ export interface HttpServerOptions {
   /** `access.keys`, asked at each request. */
   keys: () => readonly AccessKeyConfig[];
   calls: CallReader;
+  history: CallHistory;
   callEditor: CallEditor;
-  screening: ScreeningEditor;
   events: EventReader;
   resources: ResourceReader;
   reports: ReportSource;
@@ -112,8 +111,8 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1/numbers/import', authenticate(options.keys), importBody());
   app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
   app.use('/v1/calls', live.router(), callExportRouter(options.calls, options));
-  app.use('/v1/calls', callsRouter(options.calls), callEditsRouter(options.callEditor));
-  app.use('/v1/screening', screeningRouter(options.screening));
+  app.use('/v1/calls.csv', callsCsvRouter(options.history, options.logger));
+  app.use('/v1/calls', callsRouter(options.calls, options.history), callEditsRouter(options.callEditor));
   app.use('/v1/events', eventExportRouter(options.events, options), eventsRouter(options.events, listeners));
   const sites = () => options.reports.sites();
   for (const what of ['trunks', 'lines', 'destinations'] as const) {

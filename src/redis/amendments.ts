@@ -2,6 +2,7 @@ import type { AmendmentStore, StoredCall, WaitingAmendment } from '../call/amend
 import type { Amendment } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
 import type { WrittenEvent } from '../call/ports.js';
+import { indexEntry } from '../history/slots.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { asNumber, asStrings, loadScript } from './scripts.js';
@@ -61,6 +62,9 @@ export class RedisAmendments implements AmendmentStore {
         event.type,
         event.timestamp,
         event.body,
+        this.keys.history(),
+        indexEntry(call),
+        Date.parse(call.startedAt),
         ...endpoints,
       ],
       read: String,

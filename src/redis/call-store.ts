@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Call, CallResources } from '../call/call.js';
 import type { CallChange, CallStore } from '../call/ports.js';
 import type { OperationalEvent } from '../events/catalogue.js';
+import { indexEntry } from '../history/slots.js';
 import { countsOf } from '../reports/call-counts.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
+import { asNumber, asStrings, loadScript } from './scripts.js';
 
 /**
  * A gateway that has not renewed its calls for this long is dead to its peers. Three renewals (one each 5 s) may be
@@ -19,20 +20,15 @@ const USE_RETENTION_MS = 93 * 86_400_000;
 /** A repeat of an operational event after a lost reply comes within seconds. */
 const REPEAT_WINDOW_MS = 600_000;
 
-const TERMINAL: ReadonlySet<string> = new Set(['call.completed', 'call.missed', 'call.rejected']);
-
 const commitScript = loadScript('commit-call');
 const appendScript = loadScript('append-event');
 const renewScript = loadScript('renew-live');
 const claimScript = loadScript('claim-orphans');
-const listScript = loadScript('list-calls');
 const exportScript = loadScript('export-calls');
 
 export interface CallStoreHooks {
   /** Deliveries were queued for these endpoints: wake their workers at once. */
   onQueued?: (endpoints: string[]) => void;
-  /** The end of a call was written. */
-  onEnded?: (call: Call) => void;
   /** A commit was dropped because a peer has taken the call over; the call here should be let go. */
   onForeign?: (callId: string) => void;
 }
@@ -105,6 +101,8 @@ export class RedisCallStore implements CallStore {
           : JSON.stringify(countsOf(call).map(({ hour, key, count }) => [hour, JSON.stringify(key), count])),
         USE_RETENTION_MS,
         call.caller.number === null ? '' : this.#keys.callsOf(call.caller.number),
+        this.#keys.history(),
+        indexEntry(call),
         events.length,
         ...perEvent,
       ],
@@ -112,7 +110,6 @@ export class RedisCallStore implements CallStore {
     });
     if (outcome === 'foreign') this.#hooks.onForeign?.(call.id);
     else this.#queued(endpoints.flat());
-    if (outcome === 'written' && events.some(({ type }) => TERMINAL.has(type))) this.#hooks.onEnded?.(call);
   }
 
   /**
@@ -167,16 +164,6 @@ export class RedisCallStore implements CallStore {
   async get(callId: string): Promise<Call | null> {
     const json = await this.#link.send((client) => client.hget(this.#keys.call(callId), 'doc'));
     return json === null ? null : (JSON.parse(json) as Call);
-  }
-
-  /** Calls, the newest first; `after` is the id of the last call of the page before. Unknown cursors end the list. */
-  async list({ after = '', limit = 50 }: { after?: string; limit?: number } = {}): Promise<Call[]> {
-    return this.#link.run({
-      script: listScript,
-      keys: [this.#keys.recentCalls()],
-      args: [after, limit, this.#keys.callPrefix()],
-      read: (reply) => asArray(reply).map((json) => JSON.parse(String(json)) as Call),
-    });
   }
 
   /** Calls by when they began (ms, `to` exclusive), the oldest first; `doc` is the document's JSON, "" where it is gone. */

@@ -1,4 +1,5 @@
 import type { Call, Leg } from '../call/call.js';
+import { secondsBetween } from '../call/document.js';
 import { isCapacityLoss } from '../routing/loss.js';
 
 export const HOUR_MS = 3_600_000;
@@ -11,7 +12,11 @@ export type CallCountKey =
   /** Answered, but not where the route wanted him first: `target` had no channel. */
   | ['rerouted', site: string, target: string, reason: string]
   /** The far end said that it was full, although we had a channel. */
-  | ['farEnd', resource: string];
+  | ['farEnd', resource: string]
+  /** What came to a line or destination. */
+  | ['leg', site: string, kind: Leg['kind'], target: string, what: LegSum];
+
+export type LegSum = 'offered' | 'answered' | 'missed' | 'ringSeconds' | 'talkSeconds';
 
 export interface CallCount {
   /** Hours since the epoch. */
@@ -26,8 +31,8 @@ export interface CallCount {
  */
 export function countsOf(call: Call): CallCount[] {
   const counts: CallCount[] = [];
-  const add = (at: string, key: CallCountKey) => {
-    counts.push({ hour: Math.floor(Date.parse(at) / HOUR_MS), key, count: 1 });
+  const add = (at: string, key: CallCountKey, count = 1) => {
+    if (count > 0) counts.push({ hour: Math.floor(Date.parse(at) / HOUR_MS), key, count });
   };
   const site = call.site ?? '';
   add(call.startedAt, ['calls', site, call.disposition ?? 'missed']);
@@ -37,9 +42,29 @@ export function countsOf(call: Call): CallCount[] {
   if (call.disposition === 'answered' && call.overflow) {
     add(call.startedAt, ['rerouted', site, call.overflow.from, call.overflow.reason]);
   }
-  for (const leg of call.legs)
+  for (const leg of call.legs) {
     if (leg.result === 'capacity') add(leg.startedAt, ['farEnd', `${leg.kind}:${leg.target}`]);
+    const sums = legSums(leg, call);
+    for (const what of LEG_SUMS) add(leg.startedAt, ['leg', site, leg.kind, leg.target, what], sums[what]);
+  }
   return counts;
+}
+
+const LEG_SUMS: readonly LegSum[] = ['offered', 'answered', 'missed', 'ringSeconds', 'talkSeconds'];
+
+/** Whole seconds, because sums of them are kept as whole numbers. */
+function legSums(leg: Leg, call: Call): Record<LegSum, number> {
+  if (leg.result === 'no_channel') return { offered: 0, answered: 0, missed: 0, ringSeconds: 0, talkSeconds: 0 };
+  const answered = leg.result === 'answered' ? 1 : 0;
+  // Cancelled because another one was faster is nobody's fault.
+  const spared = leg.result === 'cancelled' && call.disposition === 'answered';
+  return {
+    offered: 1,
+    answered,
+    missed: answered || spared ? 0 : 1,
+    ringSeconds: Math.round(secondsBetween(leg.ringingAt, leg.answeredAt ?? leg.endedAt)),
+    talkSeconds: Math.round(secondsBetween(leg.answeredAt, leg.endedAt)),
+  };
 }
 
 const isFull = ({ result }: Leg): boolean => result === 'no_channel' || result === 'capacity';

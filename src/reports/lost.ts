@@ -36,7 +36,7 @@ export function lostReport(counts: readonly CallCount[], query: LostQuery): Lost
   const totals = { calls: 0, answered: 0, lost: 0, rerouted: 0, rejected: 0 };
   const rows = new Map<string, LostRow>();
   for (const { hour, key, count } of counts) {
-    if (key[0] === 'farEnd' || (query.site !== null && key[1] !== query.site)) continue;
+    if (key[0] === 'farEnd' || key[0] === 'leg' || (query.site !== null && key[1] !== query.site)) continue;
     if (key[0] === 'calls') {
       totals.calls += count;
       if (key[2] === 'answered') totals.answered += count;

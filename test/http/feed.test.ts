@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CallEventType } from '../../src/call/event-types.js';
-import { openFeed, callReader } from '../../src/composition/http-sources.js';
+import { openFeed } from '../../src/composition/http-sources.js';
 import type { EventReader } from '../../src/http/ports.js';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
@@ -29,7 +29,7 @@ async function open(more: Partial<HttpServerOptions> = {}) {
     ...httpOptions(),
     keys: () => ['key', 'other'].map((name) => ({ name, hash: hash(name), scopes: ['calls:read', 'events:read'] })),
     events: feed,
-    calls: callReader(store),
+    calls: store,
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger,
     stopTimeoutMs: 500,

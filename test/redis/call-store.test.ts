@@ -144,17 +144,6 @@ describe('calls of a dead gateway', () => {
 });
 
 describe('reading back', () => {
-  it('lists calls page by page, the newest first', async () => {
-    const { store } = await open();
-    const calls = Array.from({ length: 5 }, (_, i) => exampleCall({ startedAt: new Date(1e12 + i).toISOString() }));
-    for (const call of calls) await store.commit(exampleChange(call, ['call.received']));
-    const newest = calls.map(({ id }) => id).reverse();
-    const first = await store.list({ limit: 2 });
-    const second = await store.list({ limit: 10, after: first[1]?.id ?? '' });
-    expect([...first, ...second].map(({ id }) => id)).toEqual(newest);
-    expect(await store.list({ after: 'nobody' })).toEqual([]);
-  });
-
   it('knows no call that never was', async () => {
     const { store } = await open();
     expect(await store.get('nobody')).toBeNull();

@@ -1,24 +1,69 @@
 import { z } from 'zod';
 import { callSchema } from '../../events/catalogue.js';
 import { exampleEvent } from '../../events/examples.js';
-import { callExportQuery, liveQuery, pageQuery } from '../query.js';
-import { ok, type Operation } from './operation.js';
+import { callExportQuery, liveQuery } from '../query.js';
+import { csvQuery, callQuery, missedQuery } from '../call-queries.js';
+import { MAX_CSV_ROWS } from '../calls.js';
+import { MISSED_STATES } from '../../history/query.js';
+import { count, ok, time, type Operation } from './operation.js';
 
 const { call } = exampleEvent('call.completed').data as { call: unknown };
+
+const callPage = z.object({
+  calls: z.array(callSchema),
+  next: z.string().nullable(),
+  approximateTotal: count.nullable(),
+});
+const missedPage = z.object({
+  callers: z.array(
+    z.object({
+      call: callSchema.nullable().describe('The last of his lost calls; null where it has left the history'),
+      callId: z.string(),
+      site: z.string().nullable(),
+      forCapacity: z.boolean(),
+      attempts: count,
+      firstAt: time,
+      lastAt: time,
+      state: z.enum(MISSED_STATES),
+      waitingSeconds: count.describe('Since his first try: until now, or until it was settled'),
+      settledAt: time.nullable(),
+      settledBy: z.string().nullable().describe('The call in which he talked'),
+    }),
+  ),
+  next: z.string().nullable(),
+  waiting: count,
+  waitingForCapacity: count,
+});
 
 export const callOperations: Operation[] = [
   {
     method: 'get',
     path: '/v1/calls',
-    summary: 'Calls, the newest first',
+    summary: 'Calls that fit every filter given, the newest first',
     description:
-      '`next` is the `cursor` of the page that follows, null after the last one. Calls are kept for 30 days.',
+      '`next` is the `cursor` of the page that follows, null after the last one; a page may have fewer calls than asked for, even none, while more follow. `approximateTotal` is null where counting would take too long. Calls are kept for `history.retention`.',
     scope: 'calls:read',
-    query: pageQuery('cursor'),
-    answers: ok('A page', z.object({ calls: z.array(callSchema), next: z.string().nullable() }), {
-      calls: [call],
-      next: null,
-    }),
+    query: callQuery,
+    answers: ok('A page', callPage, { calls: [call], next: null, approximateTotal: 1 }),
+  },
+  {
+    method: 'get',
+    path: '/v1/calls.csv',
+    summary: 'The same as a table (RFC 4180)',
+    description: `${MAX_CSV_ROWS} rows at most. Cells that a spreadsheet would take for a formula begin with an apostrophe; numbers are without their plus.`,
+    scope: 'calls:read',
+    query: csvQuery,
+    answers: { 200: { description: 'The rows, the newest first', type: 'text/csv' } },
+  },
+  {
+    method: 'get',
+    path: '/v1/calls/missed',
+    summary: 'Callers whom nobody answered: to be called back',
+    description:
+      'One entry for each caller and site. Lost for capacity first, then the latest first. A caller leaves the queue by himself when he calls again and talks, or when a call of his is marked as handled.',
+    scope: 'calls:read',
+    query: missedQuery,
+    answers: ok('A page', missedPage),
   },
   {
     method: 'get',

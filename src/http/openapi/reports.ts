@@ -68,42 +68,23 @@ const capacity = z
   })
   .meta({ id: 'CapacityReport' });
 
-const visitors = z.object({
-  visitors: count,
-  withoutNumber: count,
-  shareWithoutNumber: share,
-  meanLeaseSeconds: z.number().nullable(),
-  mostTaken: count,
-});
-const pools = z
+const operators = z
   .object({
     ...period,
-    pools: z.array(
+    site: z.string().nullable(),
+    rows: z.array(
       z.object({
-        site: z.string(),
-        free: count.describe('Numbers that can be lent now'),
-        numbers: count,
-        measured: visitors,
-        busyHour: visitors.extend({ at: time, offeredErlang: z.number() }).nullable(),
-        inputs: z.object({
-          visitorsPerHour: count,
-          meanLeaseSeconds: z.number(),
-          leaseMeasured: z.boolean(),
-          quarantineSeconds: z.number(),
-          offeredErlang: z.number(),
-        }),
-        chance: share,
-        numbersNeeded: count,
-        expectedChance: z.object({ present: share, needed: share }),
-        ambiguous: z.object({
-          chance: share,
-          inputs: z.object({ relentAfterSeconds: count, lateShare: share, ratesMeasured: z.boolean() }),
-        }),
-        sentence: z.string(),
+        kind: z.enum(['line', 'destination']),
+        target: z.string(),
+        offered: count.describe('Times it was dialled'),
+        answered: count,
+        missed: count.describe('Without those that another one answered'),
+        ringSeconds: count,
+        talkSeconds: count,
       }),
     ),
   })
-  .meta({ id: 'PoolsReport' });
+  .meta({ id: 'OperatorsReport' });
 
 type Parameter = keyof typeof reportQuery.shape;
 const asked = (...parameters: Parameter[]) =>
@@ -120,6 +101,14 @@ export const reportOperations: Operation[] = [
   },
   {
     method: 'get',
+    path: '/v1/reports/operators',
+    summary: 'Answered, missed, ring and talk time by line and destination',
+    scope: 'reports:read',
+    query: asked('from', 'to', 'timezone', 'site'),
+    answers: ok('Whole hours; lines before destinations, by name', operators),
+  },
+  {
+    method: 'get',
     path: '/v1/reports/channels',
     summary: 'Channels in use over time',
     scope: 'reports:read',
@@ -133,13 +122,5 @@ export const reportOperations: Operation[] = [
     scope: 'reports:read',
     query: asked('from', 'to', 'timezone', 'kind', 'id'),
     answers: ok('One entry for each limit', capacity),
-  },
-  {
-    method: 'get',
-    path: '/v1/reports/pools',
-    summary: 'How many tracking numbers a site needs, by Erlang B',
-    scope: 'reports:read',
-    query: asked('from', 'to', 'timezone', 'site', 'chance'),
-    answers: ok('One entry for each site', pools),
   },
 ];

@@ -5,11 +5,12 @@
 --       8 retention (ms), 9 outbox key prefix, 10 revision (rises with every
 --       commit of an owner), 11 hour key prefix, 12 what an ended call is counted as (JSON: [hour, field, by] …; "" while
 --       it goes on), 13 retention of the hours (ms), 14 key of the calls
---       of this caller, or "", 15 number of events,
+--       of this caller, or "", 15 history key prefix, 16 what the call is found by (its index entry), 17 number of events,
 --       then per event: id, type, timestamp, sequence, body (JSON), number of endpoints, endpoint ids …
 -- Returns: "written" | "repeated" (something later is there already) | "foreign" (another gateway owns the call now)
 --- @include now
 --- @include enqueue
+--- @include history
 local call, live, recent, events, registry, historyDue = unpack(KEYS)
 local id, owner = ARGV[1], ARGV[2]
 local stored = redis.call('HMGET', call, 'owner', 'seq', 'closed', 'revision', 'entries')
@@ -19,8 +20,8 @@ local closed = stored[3] == '1' or ARGV[6] == '1'
 local now = clock()
 
 local function readEvents()
-  local list, at, last = {}, 16, 0
-  for _ = 1, tonumber(ARGV[15]) do
+  local list, at, last = {}, 18, 0
+  for _ = 1, tonumber(ARGV[17]) do
     local event = { id = ARGV[at], type = ARGV[at + 1], timestamp = ARGV[at + 2], seq = tonumber(ARGV[at + 3]), body = ARGV[at + 4], endpoints = {} }
     local count = tonumber(ARGV[at + 5])
     for i = 1, count do event.endpoints[i] = ARGV[at + 5 + i] end
@@ -46,6 +47,7 @@ if closed then
 else
   redis.call('ZADD', live, now + tonumber(ARGV[5]), id)
 end
+reindex(ARGV[15], call, id, ARGV[16], tonumber(ARGV[7]), now)
 if ARGV[14] ~= '' and not stored[1] then
   redis.call('ZADD', ARGV[14], ARGV[7], id)
   redis.call('ZREMRANGEBYSCORE', ARGV[14], '-inf', now - tonumber(ARGV[8]))

@@ -5,7 +5,9 @@ import { exampleCall } from '../../redis/examples.js';
 
 const leg = (target: string, result: Leg['result'], kind: Leg['kind'] = 'destination') =>
   ({ target, result, kind, startedAt: '2026-11-21T11:00:01.000Z' }) as Leg;
-const keysOf = (call: Partial<Call>) => countsOf(exampleCall(call)).map(({ key }) => key.join(' '));
+/** Without what came to each leg. */
+const countsBut = (call: Partial<Call>) => countsOf(exampleCall(call)).filter(({ key }) => key[0] !== 'leg');
+const keysOf = (call: Partial<Call>) => countsBut(call).map(({ key }) => key.join(' '));
 
 describe('what an ended call is counted as', () => {
   it.for<[string, Partial<Call>, string[]]>([
@@ -54,9 +56,22 @@ describe('what an ended call is counted as', () => {
       lossReason: 'destination_capacity',
       legs: [leg('office', 'capacity')],
     });
-    const hours = countsOf({ ...call, startedAt: '2026-11-21T10:59:59.000Z' }).map(({ hour }) =>
+    const hours = countsBut({ ...call, startedAt: '2026-11-21T10:59:59.000Z' }).map(({ hour }) =>
       new Date(hour * 3_600_000).toISOString(),
     );
     expect(hours).toEqual(['2026-11-21T10:00:00.000Z', '2026-11-21T10:00:00.000Z', '2026-11-21T11:00:00.000Z']);
+  });
+
+  it('says what came to each leg that was dialled', () => {
+    const call = exampleCall({
+      disposition: 'answered',
+      legs: [leg('office', 'no_channel'), leg('sales', 'busy', 'line'), leg('support', 'cancelled', 'line')],
+    });
+    const legs = countsOf(call).flatMap(({ key, count }) => (key[0] === 'leg' ? [[...key.slice(1), count]] : []));
+    expect(legs).toEqual([
+      ['divan', 'line', 'sales', 'offered', 1],
+      ['divan', 'line', 'sales', 'missed', 1],
+      ['divan', 'line', 'support', 'offered', 1],
+    ]);
   });
 });

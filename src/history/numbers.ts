@@ -1,0 +1,47 @@
+import { getCountryCallingCode, isSupportedCountry } from 'libphonenumber-js/min';
+import type { Call } from '../call/call.js';
+import { readNumber } from '../trunks/number-reading.js';
+
+/** What digits of a number (E.164 without the plus) people may mean. */
+export interface NumberPatterns {
+  beginnings: string[];
+  endings: string[];
+}
+
+/** Fewer would fit almost any number. */
+const MIN_DIGITS = 3;
+/** E.164 has 15; in front of them may stand 8~10 or 00. */
+const MAX_DIGITS = 20;
+/** Countries in which 8 is dialled before a number of another city. */
+const EIGHT = new Set(['RU', 'KZ', 'BY', 'UZ', 'TM', 'TJ', 'KG', 'AZ']);
+
+/**
+ * Reads a number as somebody typed it: all of it, its beginning, or its last digits.
+ * @param countries ISO 3166 codes by whose habits numbers without a plus are read
+ * @returns null for what is no number, or has less than 3 digits
+ */
+export function numberPatterns(text: string, countries: readonly string[]): NumberPatterns | null {
+  const typed = text.normalize('NFKC').replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '');
+  const [, plus = '', digits = ''] = /^(\+?)(\d+)$/.exec(typed) ?? [];
+  if (digits.length < MIN_DIGITS || digits.length > MAX_DIGITS) return null;
+  if (plus) return { beginnings: [digits], endings: [] };
+  const beginnings = new Set([digits]);
+  const abroad = /^(?:810|00)(\d{3,})$/.exec(digits)?.[1];
+  if (abroad !== undefined) beginnings.add(abroad);
+  for (const country of countries) {
+    const whole = readNumber(digits, country);
+    if (whole !== null) beginnings.add(whole.slice(1));
+    if (EIGHT.has(country) && isSupportedCountry(country) && digits.startsWith('8'))
+      beginnings.add(getCountryCallingCode(country) + digits.slice(1));
+  }
+  return { beginnings: [...beginnings].filter((one) => one.length <= 15), endings: [digits] };
+}
+
+/** The digits of a number in E.164; "" where there is none. */
+export const digitsOf = (number: string | null): string => number?.replace(/\D/g, '').slice(0, 15) ?? '';
+
+export function hasNumber(call: Call, { beginnings, endings }: NumberPatterns): boolean {
+  return [digitsOf(call.caller.number), digitsOf(call.trackingNumber)].some(
+    (digits) => beginnings.some((one) => digits.startsWith(one)) || endings.some((one) => digits.endsWith(one)),
+  );
+}

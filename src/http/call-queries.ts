@@ -1,0 +1,103 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import { DISPOSITIONS, LOSS_REASONS, VERDICTS } from '../call/call.js';
+import { numberPatterns } from '../history/numbers.js';
+import type { CallQuery } from '../history/query.js';
+import { wordsOf } from '../history/slots.js';
+import { GatewayError } from '../lib/errors.js';
+import { CALL_COLUMNS, type CallColumn } from './csv.js';
+import { page, readQuery } from './query.js';
+
+const name = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
+const moment = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' });
+const seconds = z
+  .string()
+  .regex(/^\d{1,6}$/, 'whole seconds')
+  .transform(Number);
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, { error: `one of ${values.join(', ')}` });
+
+const filters = {
+  site: name.optional(),
+  number: z
+    .string()
+    .max(40)
+    .refine((text) => numberPatterns(text, []) !== null, 'a number, its beginning or its last digits: 3 to 20 digits')
+    .optional()
+    .describe("Caller's or tracking number in any notation: all of it, its beginning, or its last digits"),
+  from: moment.optional().describe('By when the call began'),
+  to: moment.optional().describe('Exclusive'),
+  disposition: oneOf(DISPOSITIONS).optional(),
+  lossReason: oneOf(LOSS_REASONS).optional(),
+  verdict: oneOf(VERDICTS).optional(),
+  tag: z.string().trim().min(1).max(64).optional().describe('Whatever its case'),
+  source: z
+    .string()
+    .max(200)
+    .refine((text) => wordsOf(text).length > 0, 'words of a source')
+    .optional()
+    .describe(
+      'Words of the utm source, medium, campaign or keyword, or of what the number is bound to; all must occur',
+    ),
+  trunk: name.optional(),
+  target: name.optional().describe('A line or destination that was dialled'),
+  minTalkSeconds: seconds.optional(),
+  maxTalkSeconds: seconds.optional(),
+};
+
+export const callQuery = z.strictObject({ ...filters, ...page });
+export const csvQuery = z.strictObject({
+  ...filters,
+  columns: z
+    .string()
+    .max(1000)
+    .transform((text) => [...new Set(text.split(','))])
+    .pipe(z.array(z.enum(CALL_COLUMNS as [CallColumn, ...CallColumn[]], { error: 'a column' })))
+    .optional()
+    .describe(`With commas between them; all when left out: ${CALL_COLUMNS.join(', ')}`),
+});
+export const missedQuery = z.strictObject({
+  site: name.optional(),
+  view: oneOf(['waiting', 'settled']).optional().describe('`waiting` when left out'),
+  ...page,
+});
+
+type Filters = Omit<CallQuery, 'sites' | 'cursor' | 'limit'>;
+
+/** Reads what calls are asked for; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
+export function readCallQuery(req: Request): { site: string | null; query: Omit<CallQuery, 'sites'> } {
+  const { cursor = null, limit = DEFAULT_LIMIT, ...asked } = readQuery(req, callQuery);
+  const { site, query } = readFilters(asked);
+  return { site, query: { ...query, cursor, limit } };
+}
+
+export function readCallExport(req: Request): { site: string | null; query: Filters; columns: CallColumn[] } {
+  const { columns, ...asked } = readQuery(req, csvQuery);
+  return { ...readFilters(asked), columns: columns ?? CALL_COLUMNS };
+}
+
+export function readMissedQuery(req: Request) {
+  const { site = null, view = 'waiting', cursor = null, limit = DEFAULT_LIMIT } = readQuery(req, missedQuery);
+  return { site, query: { view, cursor, limit } };
+}
+
+const DEFAULT_LIMIT = 50;
+
+function readFilters(asked: Omit<z.output<typeof csvQuery>, 'columns'>): {
+  site: string | null;
+  query: Filters;
+} {
+  const { site = null, from, to, ...rest } = asked;
+  if (from !== undefined && to !== undefined && Date.parse(from) >= Date.parse(to))
+    throw new GatewayError('GW_ERR_BAD_REQUEST', '"from" must be before "to"');
+  const { minTalkSeconds: least = 0, maxTalkSeconds: most = Infinity } = rest;
+  if (least > most) throw new GatewayError('GW_ERR_BAD_REQUEST', '"minTalkSeconds" must be at most "maxTalkSeconds"');
+  return {
+    site,
+    query: {
+      ...rest,
+      ...(from === undefined ? {} : { from: Date.parse(from) }),
+      ...(to === undefined ? {} : { to: Date.parse(to) }),
+    },
+  };
+}

@@ -1,0 +1,114 @@
+-- The history's index: each call has a place, and for each slot there is a bitmap over the places (docs/history.md).
+-- Bits are counted from the newest place of a chunk to its oldest, so that the first bit set is the newest call.
+local PLACES, ROW, MOST_DIGITS = 32768, 48, 15
+local CAPACITY_FIRST, MOST_MISSED = 1e13, 5000
+
+local function bitOf(place) return PLACES - 1 - place % PLACES end
+local function chunkOf(place) return math.floor(place / PLACES) end
+
+-- All slots of an index entry: `<caller's digits>|<number's digits>|<slots>`; also caller and site.
+local function readEntry(ix)
+  local slots, seen = {}, {}
+  if not ix or ix == '' then return slots, seen, '', '' end
+  local caller, number, rest = string.match(ix, '^(%d*)|(%d*)|(.*)$')
+  local function add(slot)
+    if not seen[slot] then
+      seen[slot] = true
+      slots[#slots + 1] = slot
+    end
+  end
+  for _, one in ipairs({ { 'c', caller }, { 'n', number } }) do
+    local whose, digits = one[1], one[2]
+    for i = 1, math.min(#digits, MOST_DIGITS) do
+      add(whose .. 'b' .. i .. '=' .. string.sub(digits, i, i))
+      add(whose .. 'e' .. i .. '=' .. string.sub(digits, -i, -i))
+    end
+  end
+  for slot in string.gmatch(rest, '%S+') do add(slot) end
+  add('all')
+  return slots, seen, caller, string.match(rest, 's:(%S+)') or ''
+end
+
+-- The next place, and its row: id, start and when it was written (never earlier than the row before).
+local function takePlace(history, id, startedAt, now)
+  local place = redis.call('INCR', history .. 'places') - 1
+  local chunk, at = history .. chunkOf(place) .. ':', place % PLACES
+  local before = at > 0 and redis.call('GETRANGE', chunk .. 'rows', at * ROW - 6, at * ROW - 1) or ''
+  local written = math.max(now, #before == 6 and struct.unpack('>I6', before) or 0)
+  redis.call('SETRANGE', chunk .. 'rows', at * ROW, string.format('%-36s', id) .. struct.pack('>I6I6', startedAt, written))
+  -- How far starts lie from the order in which they were written: bounds where a time is looked for. Rounded up, so
+  -- that it is seldom written.
+  local known = redis.call('HMGET', chunk .. 'bounds', 'late', 'early')
+  local late, early = written - startedAt, startedAt - written
+  if late > tonumber(known[1] or 0) then redis.call('HSET', chunk .. 'bounds', 'late', math.ceil(late * 1.5)) end
+  if early > tonumber(known[2] or 0) then redis.call('HSET', chunk .. 'bounds', 'early', math.ceil(early * 1.5)) end
+  return place
+end
+
+local function dropMissed(history, who)
+  redis.call('ZREM', history .. 'missed', who)
+  redis.call('HDEL', history .. 'missed-by', who)
+end
+
+-- `state`: called_back | handled
+local function settleMissed(history, who, state, by, now)
+  local entry = redis.call('HGET', history .. 'missed-by', who)
+  if not entry then return end
+  dropMissed(history, who)
+  local site = string.match(who, '^(.*)|')
+  redis.call('ZADD', history .. 'settled', now, table.concat({ site, state, by, now, entry }, '|'))
+  redis.call('ZREMRANGEBYRANK', history .. 'settled', 0, -MOST_MISSED - 1)
+end
+
+-- A caller whom nobody answered: `attempts|first|last|call id|capacity`.
+local function addMissed(history, who, id, startedAt, forCapacity)
+  local attempts, first, last, lastId, capacity =
+    string.match(redis.call('HGET', history .. 'missed-by', who) or '', '^(%d+)|(%d+)|(%d+)|(.-)|(%d)$')
+  attempts, first, last = tonumber(attempts or 0) + 1, tonumber(first or startedAt), tonumber(last or 0)
+  if startedAt >= last then last, lastId = startedAt, id end
+  capacity = (forCapacity or capacity == '1') and 1 or 0
+  redis.call('HSET', history .. 'missed-by', who, string.format('%d|%d|%d|%s|%d', attempts, math.min(first, startedAt), last, lastId, capacity))
+  redis.call('ZADD', history .. 'missed', last + capacity * CAPACITY_FIRST, who)
+  if redis.call('ZCARD', history .. 'missed') > MOST_MISSED then
+    local least = redis.call('ZRANGE', history .. 'missed', 0, 0)[1]
+    if least then dropMissed(history, least) end
+  end
+end
+
+-- Who was lost, and who is no longer waiting: follows from what has changed about the call.
+local function trackMissed(history, id, startedAt, now, was, is, caller, site)
+  if caller == '' then return end
+  local who = site .. '|' .. caller
+  local function became(slot) return is[slot] and not was[slot] end
+  if became('handled') then settleMissed(history, who, 'handled', id, now)
+  elseif is['d:missed'] and not is['handled'] and (became('d:missed') or was['handled']) then
+    addMissed(history, who, id, startedAt, is['capacity'])
+  elseif became('d:answered') and not is['k0'] then settleMissed(history, who, 'called_back', id, now) end
+end
+
+-- Makes the index true to a call, whatever changed about it; does nothing where nothing did.
+-- history: key prefix; call: the call's hash; ix: its index entry now
+local function reindex(history, call, id, ix, startedAt, now)
+  local stored = redis.call('HMGET', call, 'ix', 'place')
+  if stored[1] == ix then return end
+  local place = tonumber(stored[2])
+  if not place then place = takePlace(history, id, startedAt, now) end
+  redis.call('HSET', call, 'ix', ix, 'place', place)
+  local oldSlots, was, oldCaller, oldSite = readEntry(stored[1])
+  local newSlots, is, caller, site = readEntry(ix)
+  local chunk, bit = history .. chunkOf(place) .. ':', bitOf(place)
+  local named = {}
+  for _, slot in ipairs(oldSlots) do
+    if not is[slot] then redis.call('SETBIT', chunk .. slot, bit, 0) end
+  end
+  for _, slot in ipairs(newSlots) do
+    if not was[slot] then
+      redis.call('SETBIT', chunk .. slot, bit, 1)
+      if string.find(slot, ':', 1, true) then named[#named + 1] = slot end
+    end
+  end
+  -- Slots of names are not known beforehand: who drops the chunk finds them here.
+  if #named > 0 then redis.call('SADD', chunk .. 'named', unpack(named)) end
+  if oldCaller ~= '' and oldCaller ~= caller then dropMissed(history, oldSite .. '|' .. oldCaller) end
+  trackMissed(history, id, startedAt, now, was, is, caller, site)
+end
