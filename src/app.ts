@@ -36,6 +36,7 @@ import { RedisRotations } from './redis/rotations.js';
 import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
 import { limitsOf } from './routing/limits.js';
+import { needsOf } from './screening/rules.js';
 import { RedisRegistrations } from './redis/registrations.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
@@ -115,6 +116,7 @@ export class App {
     );
     this.#admissions = new RedisAdmissions(this.#link, keys, this.#channels, {
       onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
+      screening: () => needsOf(this.#config.sites),
       scarcity: this.#scarcity,
     });
     const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
@@ -124,6 +126,7 @@ export class App {
       {},
       {
         onQueued,
+        onEnded: (call) => this.#callers.ended(call),
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
@@ -133,6 +136,7 @@ export class App {
       config: () => this.#config,
       link: this.#link,
       keys,
+      admissions: this.#admissions,
       registry: this.registry,
       owner: this.#store.owner,
       onQueued,
@@ -223,7 +227,6 @@ export class App {
     await this.stop();
   }
 
-  /** Ends every call and stops. */
   async stop(): Promise<void> {
     this.#draining = true;
     for (const call of this.registry.all())
@@ -279,6 +282,7 @@ export class App {
       recordings: this.#recordings,
       lastKnown: new RememberedNumbers(config),
       callRates: this.#callers.rates,
+      callers: this.#callers.callers,
       lineContacts: this.#registrations,
       rotations: new RedisRotations(this.#link, keys),
       registry: this.registry,
@@ -354,11 +358,12 @@ export class App {
       ...this.#config.http,
       keys: () => this.#config.access.keys,
       calls: this.#store,
+      screening: this.#callers.screening,
+      callEditor: this.#callers.editor(this.#store),
       history: openHistory(this.#link, keys, () => this.#config, use),
-      callEditor: this.#callers.editor(this.#store, this.#admissions),
       events: this.#events,
       resources: this.#buildOverview(use),
-      reports: reportSource(use, () => this.#config),
+      reports: reportSource(use, { config: () => this.#config, pools: () => this.#pools.now(this.#callers.rates) }),
       ...this.#pools.http,
       sites: () => this.#config.sites,
       webhooks: this.#webhooks,

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { GatewayConfig, TrunkConfig } from '../config/schema.js';
 import type { CallRateSource } from '../numbers/rate-book.js';
-import type { Call, Overflow, RecordingInfo } from './call.js';
+import type { CallerLists } from '../screening/rules.js';
+import type { Call, Overflow, RecordingInfo, Screening } from './call.js';
 import type { EventType } from './event-types.js';
 import type { MediaPool } from './media-ports.js';
 import type {
@@ -27,6 +28,7 @@ export interface CallMetrics {
   /** An INVITE that never became a call. */
   refused(reason: 'unknown_source' | 'overload' | 'malformed' | 'draining'): void;
   recording(status: RecordingInfo['status']): void;
+  screened(screening: Screening): void;
 }
 
 /** Turns what FreeSWITCH left on disk into the recording's truth. */
@@ -39,6 +41,14 @@ export interface Recordings {
 export interface LastKnownNumbers {
   remember(number: TrackingNumber): void;
   find(number: string): TrackingNumber | null;
+}
+
+/** What is kept of callers beside their calls. */
+export interface Callers {
+  /** A call came, and its site is known: its caller's history shall know. Never rejects. */
+  arrived(call: Call): Promise<void>;
+  /** Who is blocked at a site, and who is never screened. */
+  lists(site: string): CallerLists;
 }
 
 /** Everything a call needs from the house. Built once, in app.ts. */
@@ -57,6 +67,7 @@ export interface CallDeps {
   recordings: Recordings;
   lastKnown: LastKnownNumbers;
   callRates: CallRateSource;
+  callers: Callers;
   registry: CallRegistry;
   metrics: CallMetrics;
   logger: Logger;

@@ -93,6 +93,6 @@ export function loseDocument(call: Call, disposition: 'missed' | 'rejected', rea
   if (isCapacityLoss(reason)) addTag(call, { name: 'callback', by: 'gateway', at: iso(at) });
 }
 
-function addTag(call: Call, tag: Tag): void {
+export function addTag(call: Call, tag: Tag): void {
   if (!call.tags.some(({ name }) => name === tag.name)) call.tags.push(tag);
 }

@@ -4,9 +4,9 @@ import { toError, withDeadline } from '../lib/deadline.js';
 import { DEFERRED } from '../numbers/verdict.js';
 import { readCaller, readNumber } from '../trunks/number-reading.js';
 import { judge, rulesOf } from './attribution.js';
+import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
-import { iso } from './document.js';
 import type { LoadGate } from './load.js';
 import type { AdmissionAnswer, ChannelGrant, TrackingNumber } from './ports.js';
 import { CallSession } from './session.js';
@@ -125,8 +125,27 @@ async function admitAndConnect(
   session.call.route = route.id;
   session.recordingWanted = route.recording.mode === 'always';
   session.introduce();
+  refuseScreened(session, deps);
   if (!channel) session.end({ by: 'gateway', reason: 'normal', loss: 'trunk_capacity' });
   if (!session.ended) await connect(session, invite, route, deps);
+}
+
+/** Blocked callers cost the business nothing: no target rings, no media server but for an announcement. */
+function refuseScreened(session: CallSession, deps: CallDeps): void {
+  const { screening, site } = session.call;
+  if (!screening) return;
+  deps.metrics.screened(screening);
+  if (screening.action === 'tag') return;
+  const announcement = deps.config().sites.find(({ id }) => id === site)?.screening.announcement;
+  const server = screening.action === 'announce' && announcement !== undefined ? deps.media.pick() : null;
+  if (server) session.useMedia(server);
+  session.end({
+    by: 'gateway',
+    reason: 'normal',
+    loss: 'blocked',
+    rejected: true,
+    ...(server && announcement !== undefined ? { announcement } : {}),
+  });
 }
 
 interface Admitted {
@@ -177,16 +196,13 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   const { call } = session;
   const number = answer.number?.enabled ? answer.number : null;
   call.attribution = judge(answer, at, deps);
-  if (answer.history) {
-    call.caller.firstCall = answer.history.previousCalls === 0;
-    call.caller.previousCalls = answer.history.previousCalls;
-    call.caller.lastCallAt = answer.history.lastCallAt === null ? null : iso(answer.history.lastCallAt);
-  }
   if (!number) return null;
   deps.lastKnown.remember(number);
   deps.callRates.learn(answer, at, rulesOf(number.site, deps.config()).graceSeconds);
   call.site = number.site;
   call.numberKind = number.kind;
+  describeCaller(call, answer, at, deps);
+  inBackground(deps.callers.arrived(call));
   return number;
 }
 
@@ -197,6 +213,7 @@ function deferAttribution(session: CallSession, deps: CallDeps): TrackingNumber 
   call.attribution = DEFERRED;
   call.site = number?.site ?? null;
   call.numberKind = number?.kind ?? null;
+  describeCaller(call, { history: null, rangeCalls: new Map() }, Date.parse(call.startedAt), deps);
   return number;
 }
 

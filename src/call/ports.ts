@@ -1,7 +1,7 @@
 import type { CarrierGateway } from '../config/schema.js';
 import type { Rotation } from '../routing/strategy.js';
 import type { SipFailure } from './sip-ports.js';
-import type { Call, CallResources, HeldChannel, VisitorSession } from './call.js';
+import type { Call, CallResources, Disposition, HeldChannel, VisitorSession } from './call.js';
 import type { CallEventType } from './event-types.js';
 
 /** What the heart of the gateway needs from outside, in its own words; the adapters implement these. */
@@ -39,7 +39,21 @@ export interface CallerHistory {
   previousCalls: number;
   /** ms since the epoch; null for a first call. */
   lastCallAt: number | null;
+  /** null while that call goes on. */
+  lastDisposition: Disposition | null;
+  /** ms since the epoch. */
+  lastAnsweredAt: number | null;
   known: KnownCaller | null;
+  /** Last calls to this site, the latest first; empty unless screening asks for them. */
+  recent: RecentCall[];
+}
+
+export interface RecentCall {
+  /** ms since the epoch. */
+  at: number;
+  trackingNumber: string;
+  /** null while it goes on. */
+  talkSeconds: number | null;
 }
 
 export interface AdmissionQuery {
@@ -72,9 +86,20 @@ export interface AdmissionAnswer {
   lease: Holder | null;
   /** Former holders, the most recent first, the holder of `lease` among them. */
   holders: Holder[];
+  /** Of this caller at the number's site; null where he is withheld, or the number unknown. */
   history: CallerHistory | null;
+  /** Calls from his range of numbers, by window in ms; empty unless screening asks for them. */
+  rangeCalls: ReadonlyMap<number, number>;
   /** One for each of `inbound`; they tell which was full. */
   channels: ChannelGrant[];
+}
+
+/** What screening wants to know, over all sites: the number says only later which one it is. */
+export interface ScreeningNeeds {
+  /** Last calls of the caller, one by one. */
+  recentCalls: number;
+  /** ms, the longest first. */
+  rangeWindows: number[];
 }
 
 export interface Admissions {

@@ -8,6 +8,8 @@ import { channels } from './commands/channels.js';
 import { configCheck } from './commands/config-check.js';
 import { doctor } from './commands/doctor.js';
 import { lines } from './commands/lines.js';
+import { numbers } from './commands/numbers.js';
+import { pools } from './commands/pools.js';
 import { routeExplain } from './commands/route-explain.js';
 import { trunks } from './commands/trunks.js';
 import { webhooks } from './commands/webhooks.js';
@@ -21,6 +23,8 @@ const COMMANDS: readonly Command[] = [
   callShow,
   routeExplain,
   webhooks,
+  numbers,
+  pools,
   doctor,
 ];
 const COMMON = {

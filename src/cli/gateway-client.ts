@@ -4,6 +4,14 @@ import { CommandError, text, UsageError, type Terminal, type Values } from './co
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 const TIMEOUT_MS = 30_000;
 
+interface Problem {
+  detail?: string;
+  title?: string;
+  code?: string;
+  /** Of an import. */
+  errors?: { row: number; field: string; message: string }[];
+}
+
 /** The gateway did not answer at all: whoever waits for it may try again. */
 export class GatewayAway extends CommandError {}
 
@@ -34,14 +42,19 @@ export class GatewayClient {
     return this.#ask('POST', path, JSON.stringify(body));
   }
 
-  async #ask(method: string, path: string, body?: string): Promise<unknown> {
+  /** @param body as it is sent; JSON unless `type` says otherwise */
+  async send(method: 'POST' | 'PATCH', path: string, body: string, type?: string): Promise<unknown> {
+    return this.#ask(method, path, body, type);
+  }
+
+  async #ask(method: string, path: string, body?: string, type = 'application/json'): Promise<unknown> {
     let response: Response;
     try {
       response = await fetch(`${this.url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${this.#key}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined ? {} : { 'content-type': type }),
         },
         signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), this.terminal.interrupted]),
         ...(body === undefined ? {} : { body }),
@@ -51,8 +64,13 @@ export class GatewayClient {
       const cause = toError(error).cause;
       throw new GatewayAway(`the gateway at ${this.url} does not answer: ${toError(cause ?? error).message}`);
     }
-    const problem = (await response.json().catch(() => ({}))) as { detail?: string; title?: string; code?: string };
+    const problem = (await response.json().catch(() => ({}))) as Problem;
     const detail = problem.detail ?? problem.title ?? 'no explanation';
-    throw new CommandError(`the gateway at ${this.url} answers ${response.status} ${problem.code ?? ''}: ${detail}`);
+    const rows = (problem.errors ?? [])
+      .map(({ row, field, message }) => `\n  row ${row}, ${field}: ${message}`)
+      .join('');
+    throw new CommandError(
+      `the gateway at ${this.url} answers ${response.status} ${problem.code ?? ''}: ${detail}${rows}`,
+    );
   }
 }

@@ -1,22 +1,30 @@
 import type { Logger } from 'pino';
 import { CallAmender } from '../call/amender.js';
+import { Aftercare } from '../call/aftercare.js';
+import type { Call } from '../call/call.js';
+import type { Callers } from '../call/deps.js';
 import type { EventType } from '../call/event-types.js';
 import type { Admissions } from '../call/ports.js';
 import type { CallRegistry } from '../call/registry.js';
 import type { GatewayConfig } from '../config/schema.js';
-import type { CallEditor, CallReader } from '../http/ports.js';
+import type { CallEditor, CallReader, ScreeningEditor } from '../http/ports.js';
 import { toError } from '../lib/deadline.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
 import { RedisAmendments } from '../redis/amendments.js';
+import { RedisCallers } from '../redis/callers.js';
 import { RedisCallRates } from '../redis/call-rates.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
+import { RedisScreening } from '../redis/screening.js';
+import { ListBook } from '../screening/lists.js';
 import { callEditor } from './call-editor.js';
+import { screeningEditor } from './screening-editor.js';
 
 interface CallerSideParts {
   config: () => GatewayConfig;
   link: RedisLink;
+  admissions: Admissions;
   keys: Keys;
   registry: CallRegistry;
   /** Of the call store. */
@@ -32,12 +40,17 @@ const SWEEP_MS = 3000;
 /** What is known of callers beside their call, and what is done with calls beside connecting them. */
 export class CallerSide {
   readonly rates: RateBook;
+  /** As calls see it. */
+  readonly callers: Callers;
+  readonly screening: ScreeningEditor;
   readonly #amender: CallAmender;
+  readonly #aftercare: Aftercare;
+  readonly #lists: ListBook;
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: CallerSideParts) {
-    const { config, link, keys, logger, registry, owner, onQueued, endpointsFor } = parts;
+    const { config, link, keys, logger, registry, owner, onQueued, endpointsFor, admissions } = parts;
     const store = new RedisCallRates(link, keys);
     this.rates = new RateBook({ sites: () => config().sites, store, mostHolders: MAX_HOLDERS, logger });
     const amendments = new RedisAmendments(link, keys, owner, onQueued);
@@ -47,10 +60,30 @@ export class CallerSide {
       endpointsFor,
       logger,
     });
+    this.#aftercare = new Aftercare({
+      history: new RedisCallers(link, keys),
+      calls: amendments,
+      amender: this.#amender,
+      admissions,
+      judge: { config, callRates: this.rates },
+      logger,
+    });
+    const screening = new RedisScreening(link, keys);
+    this.#lists = new ListBook({ sites: () => config().sites, store: screening, logger });
+    this.screening = screeningEditor(screening, this.#lists, config);
+    this.callers = {
+      arrived: (call) => this.#aftercare.arrived(call),
+      lists: (site) => this.#lists.of(site),
+    };
   }
 
-  editor(calls: Pick<CallReader, 'get'>, admissions: Admissions): CallEditor {
-    return callEditor(this.#amender, calls, admissions);
+  editor(calls: Pick<CallReader, 'get'>): CallEditor {
+    return callEditor(this.#amender, calls, this.parts.admissions);
+  }
+
+  /** The end of a call was written. */
+  ended(call: Call): void {
+    this.#aftercare.ended(call);
   }
 
   start(): void {
@@ -62,6 +95,7 @@ export class CallerSide {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#aftercare.stop();
     await this.#sweeping;
     await this.rates.stop();
   }
@@ -69,6 +103,8 @@ export class CallerSide {
   async #sweep(): Promise<void> {
     try {
       await this.#amender.sweep();
+      await this.#aftercare.sweep();
+      await this.#lists.refresh();
     } catch (error) {
       this.parts.logger.debug({ err: toError(error) }, 'changes of calls wait for Redis');
     }

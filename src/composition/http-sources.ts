@@ -26,13 +26,19 @@ export function openFeed({ gateway, redis }: GatewayConfig, link: RedisLink, key
   };
 }
 
-export function reportSource(use: RedisUse, config: () => GatewayConfig): ReportSource {
+interface ReportParts extends Pick<ReportSource, 'pools'> {
+  config: () => GatewayConfig;
+}
+
+export function reportSource(use: RedisUse, { config, pools }: ReportParts): ReportSource {
   return {
     peaks: (...range) => use.peaks(...range),
     highest: (...range) => use.highest(...range),
     traffic: (...range) => use.traffic(...range),
     callCounts: (...range) => use.callCounts(...range),
     limits: () => toldLimitsOf(config()),
+    poolHours: (...range) => use.poolHours(...range),
     sites: () => config().sites,
+    pools,
   };
 }

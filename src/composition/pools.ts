@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
 import type { OperationalEvent } from '../events/catalogue.js';
 import { poolEvent, ScarcityTeller } from '../events/scarcity.js';
+import type { PoolNow } from '../http/ports.js';
+import type { CallRateSource } from '../numbers/rate-book.js';
 import type { NumberSource } from '../http/numbers.js';
 import { toError } from '../lib/deadline.js';
 import { LeaseDesk } from '../leases/desk.js';
@@ -48,6 +50,17 @@ export class Pools {
   async publishNumbers(): Promise<void> {
     await this.#numbers.write(this.parts.config().numbers).catch((error: unknown) => {
       this.parts.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
+    });
+  }
+
+  /** For the report on them. */
+  async now(rates: CallRateSource): Promise<PoolNow[]> {
+    const { sites } = this.parts.config();
+    const counts = await this.#store.count(sites.map(({ id }) => id));
+    return counts.map(({ site, free, total }, i) => {
+      const { lease = 0, quarantine = 0 } = sites[i]?.pool ?? {};
+      const seconds = { leaseSeconds: lease / 1000, quarantineSeconds: quarantine / 1000 };
+      return { site, free, numbers: total, ...seconds, rates: rates.of(site) };
     });
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SCREENING_ACTIONS } from '../call/call.js';
 import { readPem } from './pem.js';
 
 /**
@@ -220,6 +221,9 @@ export const SCOPES = [
   'trunks:read',
   'trunks:write',
   'reports:read',
+  'screening:read',
+  'screening:write',
+  'callers:write',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
@@ -299,11 +303,55 @@ const snippet = z.strictObject({
   perAddress: z.int().min(1).max(100_000).default(60),
 });
 
+/** A number, or the beginning that all of a range have in common. */
+export const callerPattern = z
+  .string()
+  .regex(/^\+[1-9]\d{0,14}\*?$/, 'a number like "+79160000001", or a beginning like "+7916*"');
+const screeningAction = z.enum(SCREENING_ACTIONS);
+const screeningWindow = (most: '1h' | '24h') =>
+  duration.pipe(z.number().max(most === '1h' ? 3_600_000 : 86_400_000, `at most ${most}`));
+
 const site = z.strictObject({
   id,
   timezone: z.string().refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"').default('UTC'),
   defaultRoute: id,
   webhooks: z.array(id).default([]),
+  /** The tag `repeat` for who has called before. */
+  repeat: z
+    .strictObject({
+      tag: z.boolean().default(true),
+      /** How long ago his last call may be. */
+      within: durationOf('30d', 400 * 86_400_000, '400d'),
+      /** Which calls count: `any`, or only those that somebody `answered`. */
+      after: z.enum(['any', 'answered']).default('any'),
+    })
+    .prefault({}),
+  /** Rules against spam and fraud; none unless given. */
+  screening: z
+    .strictObject({
+      allow: z.array(callerPattern).max(1000).default([]),
+      block: z.array(callerPattern).max(1000).default([]),
+      blockAction: screeningAction.default('reject'),
+      rate: z
+        .strictObject({ calls: z.int().min(1).max(50), within: screeningWindow('24h'), action: screeningAction })
+        .optional(),
+      range: z
+        .strictObject({ calls: z.int().min(1).max(1000), within: screeningWindow('1h'), action: screeningAction })
+        .optional(),
+      short: z
+        .strictObject({
+          calls: z.int().min(1).max(50),
+          under: durationOf('5s', 600_000, '10m'),
+          action: screeningAction,
+        })
+        .optional(),
+      hopping: z
+        .strictObject({ numbers: z.int().min(2).max(50), within: screeningWindow('24h'), action: screeningAction })
+        .optional(),
+      /** Sound file or tone_stream for the action `announce`. */
+      announcement: z.string().min(1).optional(),
+    })
+    .prefault({}),
   /** Whose call is it; docs/attribution.md tells how sure each verdict is. */
   attribution: z
     .strictObject({

@@ -1,8 +1,10 @@
 import type { AmendmentKind } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
+import type { CallRates } from '../numbers/call-rates.js';
 import type { Explanation } from '../routing/explain.js';
 import type { Limit, LimitKind } from '../routing/limits.js';
 import type { UseReader } from '../reports/ports.js';
+import type { ListEntry } from '../screening/lists.js';
 import type { TrunkState } from '../trunks/carriers/state.js';
 
 /** What the HTTP interface reads from, in its own words; `redis/` implements it. Cursors are opaque to callers. */
@@ -81,6 +83,16 @@ export interface CallEditor {
   correct(callId: string, leaseId: string | null, reason: string, by: string): Promise<Call | null>;
 }
 
+/** Block and allow lists of the sites, beside those of the configuration. */
+export interface ScreeningEditor {
+  hasSite(site: string): boolean;
+  entries(site: string): Promise<ListEntry[]>;
+  /** @throws GatewayError GW_ERR_BAD_REQUEST where the lists are full */
+  set(site: string, pattern: string, list: ListEntry['list'], by: string): Promise<ListEntry>;
+  /** False where it is on none. */
+  remove(site: string, pattern: string): Promise<boolean>;
+}
+
 export interface EventReader {
   /**
    * Oldest first.
@@ -146,6 +158,17 @@ export interface ResourceReader {
 export interface ReportSource extends UseReader {
   limits(): Limit[];
   sites(): { id: string; timezone: string }[];
+  /** Every site's pool as it is now. */
+  pools(): Promise<PoolNow[]>;
+}
+
+export interface PoolNow {
+  site: string;
+  free: number;
+  numbers: number;
+  leaseSeconds: number;
+  quarantineSeconds: number;
+  rates: CallRates;
 }
 
 /** Whether new calls can be taken, and where not, why. */

@@ -29,6 +29,12 @@ export const reportQuery = z.strictObject({
     )
     .optional(),
   id: name.optional(),
+  chance: z
+    .string()
+    .regex(/^0?\.\d{1,6}$/, 'a share like "0.99"')
+    .transform(Number)
+    .pipe(z.number().min(0.5, 'a share of 0.5 and more, under 1'))
+    .optional(),
 });
 
 export const timeZoneQuery = reportQuery.pick({ timezone: true });
@@ -45,6 +51,8 @@ export interface ReportQuery {
   target: string | null;
   kind: string | null;
   id: string | null;
+  /** Of finding a number free. */
+  chance: number | null;
 }
 
 interface Allowed {
@@ -77,6 +85,7 @@ export function readReportQuery(req: Request, allowed: Allowed): ReportQuery {
     target: given.target ?? null,
     kind: given.kind ?? null,
     id: given.id ?? null,
+    chance: given.chance ?? null,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Limit } from '../routing/limits.js';
 import { capacityReport, TARGET_LOSS, withFarEnd } from '../reports/capacity.js';
 import { useOverTime } from '../reports/channels.js';
 import { lostReport } from '../reports/lost.js';
+import { DEFAULT_CHANCE, poolReport } from '../reports/pools.js';
 import { operatorsReport } from '../reports/operators.js';
 import { localIso } from '../reports/time-zone.js';
 import { requireScope } from './auth.js';
@@ -40,11 +41,27 @@ export function reportsRouter(source: ReportSource, clock: Clock = systemClock):
     const parameters = ['from', 'to', 'timezone', 'kind', 'id'] as const;
     return capacity(source, readReportQuery(req, { ...common(), parameters, buckets: ['hour'], defaultDays: 7 }));
   });
+  report('/pools', (req) => {
+    const parameters = ['from', 'to', 'timezone', 'site', 'chance'] as const;
+    return pools(source, readReportQuery(req, { ...common(), parameters, buckets: ['hour'], defaultDays: 7 }));
+  });
   report('/operators', (req) => {
     const parameters = ['from', 'to', 'timezone', 'site'] as const;
     return operators(source, readReportQuery(req, { ...common(), parameters, buckets: ['hour'], defaultDays: 1 }));
   });
   return router;
+}
+
+async function pools(source: ReportSource, query: ReportQuery): Promise<unknown> {
+  const { from, to, timeZone, site } = query;
+  const chance = query.chance ?? DEFAULT_CHANCE;
+  const asked = (await source.pools()).filter((pool) => site === null || pool.site === site);
+  const reports: unknown[] = [];
+  for (const { free, ...pool } of asked) {
+    const hours = await source.poolHours(pool.site, from, to);
+    reports.push({ free, ...poolReport(hours, { ...pool, from, to, timeZone, chance }) });
+  }
+  return { ...period(query), pools: reports };
 }
 
 async function lost(source: ReportSource, query: ReportQuery): Promise<unknown> {

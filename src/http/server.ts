@@ -28,11 +28,13 @@ import type {
   Readiness,
   ReportSource,
   ResourceReader,
+  ScreeningEditor,
 } from './ports.js';
 import { webhooksRouter } from './webhooks.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { reportsRouter } from './reports.js';
 import { listRouter, routesRouter } from './resources.js';
+import { screeningRouter } from './screening.js';
 import { snippetRouter, type SiteWithSnippet } from './snippet.js';
 
 export interface HttpServerOptions {
@@ -44,6 +46,7 @@ export interface HttpServerOptions {
   calls: CallReader;
   history: CallHistory;
   callEditor: CallEditor;
+  screening: ScreeningEditor;
   events: EventReader;
   resources: ResourceReader;
   reports: ReportSource;
@@ -113,6 +116,7 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1/calls', live.router(), callExportRouter(options.calls, options));
   app.use('/v1/calls.csv', callsCsvRouter(options.history, options.logger));
   app.use('/v1/calls', callsRouter(options.calls, options.history), callEditsRouter(options.callEditor));
+  app.use('/v1/screening', screeningRouter(options.screening));
   app.use('/v1/events', eventExportRouter(options.events, options), eventsRouter(options.events, listeners));
   const sites = () => options.reports.sites();
   for (const what of ['trunks', 'lines', 'destinations'] as const) {

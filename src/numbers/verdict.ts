@@ -1,4 +1,4 @@
-import type { Attribution, AttributionCandidate } from '../call/call.js';
+import type { Attribution, AttributionCandidate, Call } from '../call/call.js';
 import type { Holder, KnownCaller, TrackingNumber } from '../call/ports.js';
 import { AGE_EDGES, binOf, type CallRates, DEFAULT_RATES, DELAY_EDGES, endOf } from './call-rates.js';
 
@@ -166,6 +166,16 @@ function publicCandidate({ holder, endedAt, weight }: Candidate, at: number): At
 /** A writer's clock may be ahead of ours. */
 const seconds = (ms: number): number => Math.max(0, Math.round(ms / 1000));
 const rounded = (share: number): number => Math.round(share * 1000) / 1000;
+
+/** Calls that are at least as likely his as not speak for the caller's later ones; a returning one does not renew itself. */
+const REMEMBERED_FROM = 0.5;
+
+/** What this call says of its caller; null where it says nothing. */
+export function knownBy({ attribution }: Pick<Call, 'attribution'>): Omit<KnownCaller, 'at'> | null {
+  const { verdict, session, leaseId, confidence } = attribution;
+  if (session === null || verdict === 'returning' || confidence < REMEMBERED_FROM) return null;
+  return { session, leaseId, confidence };
+}
 
 /** A person said whose call it was; null: nobody's. */
 export function judgedByOperator(holder: Holder | null, at: number): Attribution {

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Call, Overflow, RecordingInfo } from '../call/call.js';
+import type { Call, Overflow, RecordingInfo, Screening } from '../call/call.js';
 import type { CallMetrics } from '../call/deps.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { LeaseOutcome } from '../leases/desk.js';
@@ -74,6 +74,11 @@ export class GatewayMetrics implements CallMetrics {
 
   recording(status: RecordingInfo['status']): void {
     this.m.recordings.inc({ status });
+  }
+
+  /** Each rule that a call hit. */
+  screened({ hits }: Screening): void {
+    for (const { rule, action } of hits) this.m.screening.inc({ rule, action });
   }
 
   /** `limit` null: unlimited, and then there is no series for the limit. */
@@ -176,6 +181,7 @@ function defineMetrics(registry: Registry) {
     deadLetters: gauge('webhook_dead_letters', 'Events that were given up and can be replayed', ['endpoint']),
     webhookEnabled: gauge('webhook_enabled', '0 while nothing is sent to the receiver', ['endpoint']),
     eventsDropped: counter('events_dropped_total', 'Undelivered events that were dropped', ['endpoint']),
+    screening: counter('screening_total', 'Rules against spam and fraud that calls hit', ['rule', 'action']),
     recordings: counter('recordings_total', 'Recordings settled', ['status']),
     engineUp: gauge('engine_up', '1 while connected', ['engine']),
     trunkUp: gauge('trunk_up', '1 while the carrier answers', ['trunk']),

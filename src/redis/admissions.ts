@@ -2,13 +2,14 @@ import type {
   AdmissionAnswer,
   AdmissionQuery,
   Admissions,
-  CallerHistory,
   ChannelGrant,
   Holder,
+  ScreeningNeeds,
   TrackingNumber,
 } from '../call/ports.js';
 import { inBackground } from '../lib/background.js';
 import { reserveCall, type RedisChannels, type ScarcityWatch } from './channels.js';
+import { historyCall, rangeCall, type CallerReply } from './callers.js';
 import type { RedisLink } from './connection.js';
 import { numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
 import type { Keys } from './keys.js';
@@ -20,12 +21,8 @@ export const MAX_HOLDERS = 20;
 const MAX_HOLDERS_READ = 40;
 /** A visitor session is one to two kB; what is longer was not written by a number pool. */
 const MAX_VALUE_BYTES = 32_768;
-/** How far "has called before" looks back, and how many calls of one caller are counted. */
-const HISTORY_AGE_MS = 400 * 86_400_000;
-const HISTORY_CALLS = 500;
 
 const numberScript = loadScript('admit-number');
-const historyScript = loadScript('caller-history');
 
 /**
  * A lease that stands there has begun, whatever its writer's clock says: taken where it begins in the future by no more
@@ -46,6 +43,8 @@ export interface Rubbish {
 interface AdmissionsHooks {
   /** Outsiders wrote what cannot be read; it was passed over. Called per admission: count it, log it once per number. */
   onRubbish?: (rubbish: Rubbish) => void;
+  /** What the sites' rules against spam want to know; nothing when left out. */
+  screening?: () => ScreeningNeeds;
   /** As for `RedisChannels`: the inbound trunk's limit may be the scarce one. */
   scarcity?: ScarcityWatch;
 }
@@ -85,16 +84,29 @@ export class RedisAdmissions implements Admissions {
     const number = this.#numberCall(query.trackingNumber, query.at);
     const { scarcity } = this.#hooks;
     const channels = inbound.map((request, i) => reserveCall(this.#keys, request, ttlMs, scarcity, i === 0));
-    const histories = callerNumber === null ? [] : [this.#historyCall(query, callerNumber)];
+    const { recentCalls, rangeWindows } = this.#hooks.screening?.() ?? { recentCalls: 0, rangeWindows: [] };
+    const histories = callerNumber === null ? [] : [historyCall(this.#keys, query, callerNumber, recentCalls)];
+    const ranges =
+      callerNumber === null || rangeWindows.length === 0
+        ? []
+        : [rangeCall(this.#keys, query, callerNumber, rangeWindows)];
     const [reply, ...rest] = await this.#link.runAll<
-      [ScriptCall<NumberReply>, ...ScriptCall<ChannelGrant | CallerHistory>[]]
-    >([number, ...channels, ...histories]);
+      [ScriptCall<NumberReply>, ...ScriptCall<ChannelGrant | CallerReply | number[]>[]]
+    >([number, ...channels, ...histories, ...ranges]);
     const grants = rest.slice(0, channels.length) as ChannelGrant[];
-    const history = rest[channels.length] as CallerHistory | undefined;
+    const caller = rest[channels.length] as CallerReply | undefined;
+    const counts = rest[channels.length + 1] as number[] | undefined;
     // The answer does not wait for what has to be given back.
     inBackground(this.#channels.keep(inbound, grants));
     const { number: known, lease, holders } = this.#judge(query.trackingNumber, query.at, reply, MAX_CLOCK_SKEW_MS);
-    return { number: known, lease, holders: withLease(holders, lease), history: history ?? null, channels: grants };
+    return {
+      number: known,
+      lease,
+      holders: withLease(holders, lease),
+      history: known ? (caller?.ofSite(known.site) ?? null) : null,
+      rangeCalls: new Map(counts?.map((count, i) => [rangeWindows[i] ?? 0, count])),
+      channels: grants,
+    };
   }
 
   async lookUp(trackingNumber: string, at: number): Promise<Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>> {
@@ -111,18 +123,6 @@ export class RedisAdmissions implements Admissions {
       keys: [this.#keys.number(number), this.#keys.lease(number), this.#keys.holders(number)],
       args: [at, MAX_HOLDERS_READ, MAX_VALUE_BYTES],
       read: readNumberReply,
-    };
-  }
-
-  #historyCall(query: AdmissionQuery, caller: string): ScriptCall<CallerHistory> {
-    return {
-      script: historyScript,
-      keys: [this.#keys.caller(caller)],
-      args: [query.callId, query.at, HISTORY_AGE_MS, HISTORY_CALLS],
-      read: (reply) => {
-        const [previous, last] = asArray(reply);
-        return { previousCalls: asNumber(previous), lastCallAt: last === null ? null : asNumber(last), known: null };
-      },
     };
   }
 

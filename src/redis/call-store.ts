@@ -20,6 +20,8 @@ const USE_RETENTION_MS = 93 * 86_400_000;
 /** A repeat of an operational event after a lost reply comes within seconds. */
 const REPEAT_WINDOW_MS = 600_000;
 
+const TERMINAL: ReadonlySet<string> = new Set(['call.completed', 'call.missed', 'call.rejected']);
+
 const commitScript = loadScript('commit-call');
 const appendScript = loadScript('append-event');
 const renewScript = loadScript('renew-live');
@@ -29,6 +31,8 @@ const exportScript = loadScript('export-calls');
 export interface CallStoreHooks {
   /** Deliveries were queued for these endpoints: wake their workers at once. */
   onQueued?: (endpoints: string[]) => void;
+  /** The end of a call was written. */
+  onEnded?: (call: Call) => void;
   /** A commit was dropped because a peer has taken the call over; the call here should be let go. */
   onForeign?: (callId: string) => void;
 }
@@ -110,6 +114,7 @@ export class RedisCallStore implements CallStore {
     });
     if (outcome === 'foreign') this.#hooks.onForeign?.(call.id);
     else this.#queued(endpoints.flat());
+    if (outcome === 'written' && events.some(({ type }) => TERMINAL.has(type))) this.#hooks.onEnded?.(call);
   }
 
   /**

@@ -50,7 +50,14 @@ export class Keys {
   trunkTold = (trunk: string, reason: string): string => `${this.trunkWords(trunk, reason)}:told`;
   /** `period`: 30 days, counted from the epoch. */
   callRates = (site: string, period: number): string => `${this.#p}v1:rates:{${site}}:${period}`;
+  /** A caller's history: his calls, what is known of each, and by site. */
   caller = (n: string): string => `${this.#p}v1:caller:{${n}}`;
+  callerCalls = (n: string): string => `${this.caller(n)}:calls`;
+  callerSites = (n: string): string => `${this.caller(n)}:sites`;
+  /** Calls of a range of numbers, by what they have in common. */
+  callerRange = (digits: string): string => `${this.#p}v1:range:{${digits}}`;
+  /** Block and allow list of a site. */
+  screening = (site: string): string => `${this.#p}v1:screening:{${site}}`;
 
   /** Before the id of a call. */
   callPrefix = (): string => `${this.#calls}call:`;

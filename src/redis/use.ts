@@ -1,5 +1,6 @@
 import type { CallCount, CallCountKey } from '../reports/call-counts.js';
 import type { MinutePeak, UseReader } from '../reports/ports.js';
+import type { PoolHour } from '../reports/pools.js';
 import type { TrafficHour } from '../reports/traffic.js';
 import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
@@ -56,6 +57,24 @@ export class RedisUse implements UseReader {
       .filter(({ at }) => at + HOUR_MS > from && at < to);
   }
 
+  async poolHours(site: string, from: number, to: number): Promise<PoolHour[]> {
+    const days = range(from, to, DAY_MS);
+    const prefix = this.keys.poolHours(site);
+    const replies = await this.#readAll(days, (pipe, day) => pipe.hgetall(`${prefix}${day}`));
+    return days
+      .flatMap((day, i) =>
+        readFields(day * DAY_MS, asFields(replies[i]), (at, value) => ({
+          at,
+          visitors: value('a'),
+          withoutNumber: value('r'),
+          lentSeconds: value('ms') / 1000,
+          numbers: value('n'),
+          mostTaken: value('p'),
+        })),
+      )
+      .filter(({ at }) => at + HOUR_MS > from && at < to);
+  }
+
   async callCounts(from: number, to: number): Promise<CallCount[]> {
     const hours = range(from, to, HOUR_MS);
     const prefix = this.keys.callHours();
@@ -102,19 +121,29 @@ function readPeaks(midnight: number, bytes: Buffer): MinutePeak[] {
 }
 
 function readHours(midnight: number, fields: Record<string, string>): TrafficHour[] {
-  const hours = [...new Set(Object.keys(fields).map((field) => Number(field.split(':')[0])))].sort((a, b) => a - b);
-  return hours.map((hour) => {
-    const value = (name: string) => Number(fields[`${hour}:${name}`] ?? 0);
-    const limit = fields[`${hour}:l`];
+  return readFields(midnight, fields, (at, value) => {
+    const limit = value('l', -1);
     return {
-      at: midnight + hour * HOUR_MS,
+      at,
       attempts: value('a'),
       refusedHere: value('r'),
       refusedThere: 0,
       carriedSeconds: value('ms') / 1000,
-      limit: limit === undefined || Number(limit) < 0 ? null : Number(limit),
+      limit: limit < 0 ? null : limit,
     };
   });
+}
+
+/** Each hour of a day's hash, in order; `value` reads a field of that hour, 0 (or `otherwise`) where it is missing. */
+function readFields<T>(
+  midnight: number,
+  fields: Record<string, string>,
+  read: (at: number, value: (name: string, otherwise?: number) => number) => T,
+): T[] {
+  const hours = [...new Set(Object.keys(fields).map((field) => Number(field.split(':')[0])))].sort((a, b) => a - b);
+  return hours.map((hour) =>
+    read(midnight + hour * HOUR_MS, (name, otherwise = 0) => Number(fields[`${hour}:${name}`] ?? otherwise)),
+  );
 }
 
 const asFields = (reply: unknown): Record<string, string> =>

@@ -1,4 +1,5 @@
 import type { CallCount } from './call-counts.js';
+import type { PoolHour } from './pools.js';
 import type { TrafficHour } from './traffic.js';
 
 /** The most channels in use in one minute. */
@@ -18,4 +19,6 @@ export interface UseReader {
   traffic(resource: string, from: number, to: number): Promise<TrafficHour[]>;
   /** Whole hours, the one that holds `from` included. */
   callCounts(from: number, to: number): Promise<CallCount[]>;
+  /** Hours in which anything was asked of the site's pool, in order. */
+  poolHours(site: string, from: number, to: number): Promise<PoolHour[]>;
 }

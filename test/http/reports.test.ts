@@ -4,15 +4,20 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Call, Leg } from '../../src/call/call.js';
 import { configSchema, type Scope } from '../../src/config/schema.js';
 import { createHttpServer } from '../../src/http/server.js';
+import { DEFAULT_RATES } from '../../src/numbers/call-rates.js';
+import { LeaseDesk } from '../../src/leases/desk.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
+import { RedisLeases } from '../../src/redis/leases.js';
+import { RedisNumbers } from '../../src/redis/numbers.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
 import { Overview } from '../../src/trunks/overview.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { httpOptions, noEvents, unwatchedTrunks } from '../support/no-resources.js';
+import { visitor } from '../support/lender.js';
 import { openRedis } from '../support/redis.js';
 
 const config = configSchema.parse({
@@ -36,6 +41,14 @@ const config = configSchema.parse({
   ],
   numbers: [{ number: '+74951111111', site: 'divan', kind: 'static' }],
 });
+const POOL = {
+  site: 'divan',
+  free: 1,
+  numbers: 2,
+  leaseSeconds: 600,
+  quarantineSeconds: 300,
+  rates: DEFAULT_RATES,
+};
 const SCOPES: Scope[] = ['reports:read', 'trunks:read', 'trunks:write', 'events:read'];
 
 /** The HTTP interface on a real Redis, with what calls leave there. */
@@ -78,6 +91,8 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
       callCounts: (...range) => use.callCounts(...range),
       limits: () => toldLimitsOf(config),
       sites: () => config.sites,
+      poolHours: (...range) => use.poolHours(...range),
+      pools: () => Promise.resolve([POOL]),
     },
     readiness: () => ({ ready: true, checks: {} }),
     metrics: new GatewayMetrics({ nodeDefaults: false }),
@@ -98,7 +113,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
     const call = exampleCall({ startedAt: new Date().toISOString(), endedAt: new Date().toISOString(), ...fields });
     await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
   };
-  return { ask, end, channels, store, raw, keys, drained };
+  return { ask, end, channels, store, raw, keys, link, drained };
 }
 
 type Body = Record<string, unknown>;
@@ -350,5 +365,35 @@ describe('/v1/events?since=', () => {
     expect((await ask(`/events?after=${later.body['next'] as string}`)).status).toBe(200);
     expect((await ask(`/events?since=${before}&after=1-0`)).status).toBe(400);
     expect((await ask('/events?since=now')).status).toBe(400);
+  });
+});
+
+describe('/v1/reports/pools', () => {
+  it('tells from measured visitors and leases how many numbers a site needs', async () => {
+    const { ask, keys, link } = await open();
+    const pool = configSchema.shape.sites.element.parse({ id: 'divan', defaultRoute: 'divan' }).pool;
+    const desk = new LeaseDesk(new RedisLeases(link, keys), () => ({ ...pool, lease: 600_000 }));
+    const numbers = ['+74951111112', '+74951111113'].map((number) => ({
+      number,
+      site: 'divan',
+      kind: 'dynamic' as const,
+    }));
+    await new RedisNumbers(link, keys).write(numbers);
+    for (const id of ['a', 'b', 'c', 'd']) await desk.allocate({ site: 'divan', session: visitor(id) });
+    const { body } = await ask('/reports/pools?site=divan&chance=0.9');
+    const [report] = body['pools'] as Body[];
+    expect(report).toMatchObject({
+      site: 'divan',
+      free: 1,
+      numbers: 2,
+      measured: { visitors: 4, withoutNumber: 2, shareWithoutNumber: 0.5, meanLeaseSeconds: 600, mostTaken: 2 },
+      inputs: { visitorsPerHour: 4, leaseMeasured: true, quarantineSeconds: 300, offeredErlang: 1 },
+      chance: 0.9,
+      numbersNeeded: 3,
+      expectedChance: { present: 0.8, needed: 0.9375 },
+    });
+    expect((await ask('/reports/pools?chance=1')).status).toBe(400);
+    expect((await ask('/reports/lost?chance=0.9')).status).toBe(400);
+    expect((await ask('/reports/pools?site=stol')).body['pools']).toEqual([]);
   });
 });

@@ -57,7 +57,15 @@ describe('admission', () => {
       },
       lease: exampleHolder(),
       holders: [exampleHolder()],
-      history: { previousCalls: 0, lastCallAt: null, known: null },
+      history: {
+        previousCalls: 0,
+        lastCallAt: null,
+        lastDisposition: null,
+        lastAnsweredAt: null,
+        known: null,
+        recent: [],
+      },
+      rangeCalls: new Map(),
       channels: [{ granted: true, inUse: 1, limit: 30 }],
     });
     expect(held.count('trunk-in:carrier-a')).toBe(1);
@@ -83,17 +91,6 @@ describe('admission', () => {
     await writeLease(exampleHolder());
     const { lease } = await admissions.admit(query({ at }));
     expect(lease !== null).toBe(covered);
-  });
-
-  it('counts the calls of a caller before this one, once each', async () => {
-    const { admissions } = await open();
-    const first = query();
-    const repeated = query({ at: AT + 10 });
-    expect((await admissions.admit(first)).history).toMatchObject({ previousCalls: 0, lastCallAt: null });
-    expect((await admissions.admit(repeated)).history).toMatchObject({ previousCalls: 1, lastCallAt: AT });
-    expect((await admissions.admit(repeated)).history).toMatchObject({ previousCalls: 1, lastCallAt: AT });
-    const third = await admissions.admit(query({ at: AT + 20 }));
-    expect(third.history).toMatchObject({ previousCalls: 2, lastCallAt: AT + 10 });
   });
 
   it('refuses the channel above the limit and still answers the rest', async () => {

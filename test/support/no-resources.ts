@@ -1,7 +1,7 @@
 import type { NumberSource } from '../../src/http/numbers.js';
 import type { CallHistory } from '../../src/history/query.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
-import type { CallEditor, EventReader, ReportSource, ResourceReader } from '../../src/http/ports.js';
+import type { CallEditor, EventReader, ReportSource, ResourceReader, ScreeningEditor } from '../../src/http/ports.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
@@ -17,6 +17,13 @@ const noResources: ResourceReader = {
   explain: (number, at) => Promise.resolve(explainRoute(emptyConfig, number, null, at)),
 };
 
+const noScreening: ScreeningEditor = {
+  hasSite: () => false,
+  entries: () => Promise.resolve([]),
+  set: (_site, pattern, list, by) => Promise.resolve({ pattern, list, by, at: new Date(0).toISOString() }),
+  remove: () => Promise.resolve(false),
+};
+
 const noEdits: CallEditor = { amend: () => Promise.resolve(null), correct: () => Promise.resolve(null) };
 
 const noReports: ReportSource = {
@@ -26,6 +33,8 @@ const noReports: ReportSource = {
   callCounts: () => Promise.resolve([]),
   limits: () => [],
   sites: () => [],
+  poolHours: () => Promise.resolve([]),
+  pools: () => Promise.resolve([]),
 };
 
 const noHistory: CallHistory = {
@@ -93,6 +102,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   calls: { get: () => Promise.resolve(null), between: () => Promise.resolve([]) },
   history: noHistory,
   callEditor: noEdits,
+  screening: noScreening,
   events: noEvents,
   resources: noResources,
   reports: noReports,

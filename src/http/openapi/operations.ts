@@ -8,6 +8,7 @@ import type { Operation } from './operation.js';
 import { pageOperations } from './page.js';
 import { reportOperations } from './reports.js';
 import { resourceOperations } from './resources.js';
+import { screeningOperations } from './screening.js';
 import { snippetOperations } from './snippet.js';
 import { webhookOperations } from './webhooks.js';
 
@@ -15,6 +16,7 @@ import { webhookOperations } from './webhooks.js';
 export const OPERATIONS: readonly Operation[] = [
   ...callOperations,
   ...callEditOperations,
+  ...screeningOperations,
   ...eventOperations,
   ...leaseOperations,
   ...numberOperations,

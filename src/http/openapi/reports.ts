@@ -68,6 +68,43 @@ const capacity = z
   })
   .meta({ id: 'CapacityReport' });
 
+const visitors = z.object({
+  visitors: count,
+  withoutNumber: count,
+  shareWithoutNumber: share,
+  meanLeaseSeconds: z.number().nullable(),
+  mostTaken: count,
+});
+const pools = z
+  .object({
+    ...period,
+    pools: z.array(
+      z.object({
+        site: z.string(),
+        free: count.describe('Numbers that can be lent now'),
+        numbers: count,
+        measured: visitors,
+        busyHour: visitors.extend({ at: time, offeredErlang: z.number() }).nullable(),
+        inputs: z.object({
+          visitorsPerHour: count,
+          meanLeaseSeconds: z.number(),
+          leaseMeasured: z.boolean(),
+          quarantineSeconds: z.number(),
+          offeredErlang: z.number(),
+        }),
+        chance: share,
+        numbersNeeded: count,
+        expectedChance: z.object({ present: share, needed: share }),
+        ambiguous: z.object({
+          chance: share,
+          inputs: z.object({ relentAfterSeconds: count, lateShare: share, ratesMeasured: z.boolean() }),
+        }),
+        sentence: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'PoolsReport' });
+
 const operators = z
   .object({
     ...period,
@@ -122,5 +159,13 @@ export const reportOperations: Operation[] = [
     scope: 'reports:read',
     query: asked('from', 'to', 'timezone', 'kind', 'id'),
     answers: ok('One entry for each limit', capacity),
+  },
+  {
+    method: 'get',
+    path: '/v1/reports/pools',
+    summary: 'How many tracking numbers a site needs, by Erlang B',
+    scope: 'reports:read',
+    query: asked('from', 'to', 'timezone', 'site', 'chance'),
+    answers: ok('One entry for each site', pools),
   },
 ];

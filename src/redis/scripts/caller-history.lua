@@ -1,13 +1,32 @@
--- A caller's earlier calls, then this one added: idempotent by call id.
--- KEYS: 1 caller's sorted set (call id, score arrival in ms)
--- ARGV: 1 call id, 2 arrival (ms), 3 most age (ms), 4 most calls kept
--- Returns: { number of earlier calls, arrival of the last of them | nil }
-local key, id, at = KEYS[1], ARGV[1], tonumber(ARGV[2])
-redis.call('ZREMRANGEBYSCORE', key, '-inf', at - tonumber(ARGV[3]))
-redis.call('ZREM', key, id)
-local previous = redis.call('ZCOUNT', key, '-inf', at)
-local last = redis.call('ZREVRANGEBYSCORE', key, at, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-redis.call('ZADD', key, at, id)
-redis.call('ZREMRANGEBYRANK', key, 0, -1 - tonumber(ARGV[4]))
-redis.call('PEXPIRE', key, ARGV[3])
-return { previous, last[2] or false }
+-- A caller's earlier calls, then this one added: idempotent by call id. What is known by site is written by note-call.
+-- KEYS: 1 caller's calls (sorted set: call id by arrival), 2 what is known of each (hash: call id → site|number|talk seconds),
+--       3 what is known by site (hash) (one hash tag: the caller)
+-- ARGV: 1 call id, 2 arrival (ms), 3 most age (ms), 4 most calls kept, 5 tracking number, 6 most recent calls to tell
+-- Returns: { flat list of the hash by site, flat list of recent calls: arrival, site|number|talk seconds, … the latest first }
+local calls, facts, sites = KEYS[1], KEYS[2], KEYS[3]
+local id, at = ARGV[1], tonumber(ARGV[2])
+
+local function forget(ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', calls, unpack(ids))
+  redis.call('HDEL', facts, unpack(ids))
+end
+
+forget(redis.call('ZRANGEBYSCORE', calls, '-inf', at - tonumber(ARGV[3]), 'LIMIT', 0, 100))
+local recent = {}
+if tonumber(ARGV[6]) > 0 then
+  local earlier = redis.call('ZREVRANGEBYSCORE', calls, at, '-inf', 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[6]) + 1)
+  for i = 1, #earlier, 2 do
+    if earlier[i] ~= id and #recent < 2 * tonumber(ARGV[6]) then
+      recent[#recent + 1] = earlier[i + 1]
+      recent[#recent + 1] = redis.call('HGET', facts, earlier[i]) or '||'
+    end
+  end
+end
+local known = redis.call('HGETALL', sites)
+redis.call('ZADD', calls, at, id)
+redis.call('HSETNX', facts, id, '|' .. ARGV[5] .. '|')
+local excess = redis.call('ZCARD', calls) - tonumber(ARGV[4])
+if excess > 0 then forget(redis.call('ZRANGE', calls, 0, excess - 1)) end
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
+return { known, recent }

@@ -1,0 +1,119 @@
+import type { Logger } from 'pino';
+import { inBackground } from '../lib/background.js';
+import { toError } from '../lib/deadline.js';
+import { newAmendmentId } from '../lib/ids.js';
+import type { AmendmentStore, CallAmender } from './amender.js';
+import { judge } from './attribution.js';
+import type { Attribution, Call, Verdict } from './call.js';
+import type { CallDeps } from './deps.js';
+import type { Admissions } from './ports.js';
+
+/** What callers' histories are kept in. All reject with GW_ERR_REDIS_AWAY. */
+export interface HistoryKeeper {
+  /** Repeating it changes nothing. */
+  note(call: Call): Promise<void>;
+  /** Ended calls that no history knows though they ended so long ago. */
+  due(olderThanMs: number, most: number): Promise<string[]>;
+  noted(callId: string): Promise<void>;
+}
+
+interface AftercareDeps {
+  history: HistoryKeeper;
+  calls: Pick<AmendmentStore, 'read'>;
+  amender: CallAmender;
+  admissions: Admissions;
+  judge: Pick<CallDeps, 'config' | 'callRates'>;
+  logger: Logger;
+  recheckMs?: number;
+  overdueMs?: number;
+}
+
+/** Whoever ends a call writes its history at once; what is due for so long was left by somebody who died. */
+const OVERDUE_MS = 10_000;
+const AT_ONCE = 50;
+/** Number pools write their leases with a delay of a second or so, where they write them with any. */
+const RECHECK_MS = 10_000;
+/** Each waits for its timer only; more than this at a time are not looked at again. */
+const MOST_RECHECKS = 5000;
+
+/** How much a verdict says: a later one must say more to take its place. */
+const RANK: Readonly<Record<Verdict, number>> = {
+  deferred: 0,
+  none: 0,
+  returning: 1,
+  ambiguous: 2,
+  grace: 3,
+  static: 4,
+  exact: 4,
+  promo: 5,
+};
+
+/**
+ * What follows a call off its path: its caller's history, and a second look for whose it was. The history stands in the
+ * caller's hash tag, the call in another, so the two cannot be one step: the end of a call is marked as due in its own
+ * commit, and whoever finds the mark writes the history, once or twice.
+ */
+export class Aftercare {
+  readonly #rechecks = new Set<NodeJS.Timeout>();
+
+  constructor(private readonly deps: AftercareDeps) {}
+
+  async arrived(call: Call): Promise<void> {
+    await this.#tolerant(call.id, () => this.deps.history.note(call));
+  }
+
+  ended(call: Call): void {
+    inBackground(this.#tolerant(call.id, () => this.#note(call)));
+    if (call.numberKind !== 'dynamic' || RANK[call.attribution.verdict] >= RANK.exact) return;
+    if (this.#rechecks.size >= MOST_RECHECKS) return;
+    const timer = setTimeout(() => {
+      this.#rechecks.delete(timer);
+      inBackground(this.#tolerant(call.id, () => this.#recheck(call)));
+    }, this.deps.recheckMs ?? RECHECK_MS);
+    timer.unref();
+    this.#rechecks.add(timer);
+  }
+
+  stop(): void {
+    for (const timer of this.#rechecks) clearTimeout(timer);
+  }
+
+  /** Writes what others have left undone. Rejects with GW_ERR_REDIS_AWAY. */
+  async sweep(): Promise<void> {
+    for (const callId of await this.deps.history.due(this.deps.overdueMs ?? OVERDUE_MS, AT_ONCE)) {
+      const stored = await this.deps.calls.read(callId);
+      if (stored) await this.deps.history.note(stored.call);
+      await this.deps.history.noted(callId);
+    }
+  }
+
+  async #note(call: Call): Promise<void> {
+    await this.deps.history.note(call);
+    if (call.caller.number !== null) await this.deps.history.noted(call.id);
+  }
+
+  /** The lease of the call's moment may have been written after it: whoever runs the pool was slow. */
+  async #recheck(call: Call): Promise<void> {
+    const at = Date.parse(call.startedAt);
+    const found = judge(await this.deps.admissions.lookUp(call.trackingNumber, at), at, this.deps.judge);
+    if (!isBetter(found, call.attribution)) return;
+    await this.deps.amender.amend(call.id, {
+      kind: 'attribution',
+      attribution: found,
+      reason: 'the lease was written after the call had come',
+      id: newAmendmentId(),
+      by: 'gateway',
+      at: new Date().toISOString(),
+    });
+  }
+
+  async #tolerant(callId: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.deps.logger.debug({ err: toError(error), callId }, 'aftercare of a call left for later');
+    }
+  }
+}
+
+const isBetter = (found: Attribution, old: Attribution): boolean => RANK[found.verdict] > RANK[old.verdict];

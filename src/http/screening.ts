@@ -1,0 +1,50 @@
+import { Router, type Request } from 'express';
+import { z } from 'zod';
+import { callerPattern } from '../config/schema.js';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import { keyOf, requireScope } from './auth.js';
+import type { ScreeningEditor } from './ports.js';
+import { methodNotAllowed } from './problem.js';
+
+const TIMEOUT_MS = 5000;
+
+export const listedBody = z.strictObject({ list: z.enum(['allow', 'block']) });
+
+/** `/v1/screening/{site}`: who is blocked, and who is never screened. */
+export function screeningRouter(screening: ScreeningEditor): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const within = <T>(work: Promise<T>): Promise<T> => withDeadline(work, TIMEOUT_MS, 'screening lists');
+  router
+    .route('/:site')
+    .get(requireScope('screening:read'), async (req, res) => {
+      res.json({ entries: await within(screening.entries(siteOf(req, screening))) });
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  router
+    .route('/:site/:pattern')
+    .put(requireScope('screening:write'), async (req, res) => {
+      const site = siteOf(req, screening);
+      const pattern = callerPattern.safeParse(req.params['pattern']);
+      const body = listedBody.safeParse(req.body);
+      if (!pattern.success)
+        throw new GatewayError('GW_ERR_BAD_REQUEST', 'the path must end with a number like "+79160000001" or "+7916*"');
+      if (!body.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'send {"list": "block"} or {"list": "allow"}');
+      const { list } = body.data;
+      res.json(await within(screening.set(site, pattern.data, list, keyOf(res)?.name ?? '')));
+    })
+    .delete(requireScope('screening:write'), async (req, res) => {
+      const site = siteOf(req, screening);
+      if (!(await within(screening.remove(site, req.params.pattern))))
+        throw new GatewayError('GW_ERR_NOT_FOUND', 'this is on no list of the site; the configuration has its own');
+      res.status(204).end();
+    })
+    .all(methodNotAllowed('PUT', 'DELETE'));
+  return router;
+}
+
+function siteOf(req: Request, screening: ScreeningEditor): string {
+  const site = req.params['site'];
+  if (typeof site === 'string' && screening.hasSite(site)) return site;
+  throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no site with this id');
+}

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { Aftercare } from '../../src/call/aftercare.js';
+import { CallAmender } from '../../src/call/amender.js';
+import type { Call } from '../../src/call/call.js';
+import type { AdmissionQuery, ScreeningNeeds } from '../../src/call/ports.js';
+import { configSchema } from '../../src/config/schema.js';
+import { DEFAULT_RATES } from '../../src/numbers/call-rates.js';
+import { RedisAdmissions } from '../../src/redis/admissions.js';
+import { RedisAmendments } from '../../src/redis/amendments.js';
+import { RedisCallers } from '../../src/redis/callers.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisChannels } from '../../src/redis/channels.js';
+import { ListBook } from '../../src/screening/lists.js';
+import { RedisScreening } from '../../src/redis/screening.js';
+import { keptEvents, openRedis } from '../support/redis.js';
+import { exampleCall, exampleChange, exampleHolder } from './examples.js';
+
+const NUMBER = '+74951111111';
+const OTHER_SITE = '+74953333333';
+const CALLER = '+79160000001';
+const T0 = Date.parse('2026-11-21T10:00:00.000Z');
+const logger = pino({ level: 'silent' });
+const config = configSchema.parse({
+  trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+  routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
+  sites: [{ id: 'divan', defaultRoute: 'none' }],
+});
+
+async function open(needs: ScreeningNeeds = { recentCalls: 0, rangeWindows: [] }) {
+  const redis = await openRedis();
+  const { link, keys, raw } = redis;
+  await raw.hset(keys.number(NUMBER), { site: 'divan', kind: 'dynamic' });
+  await raw.hset(keys.number(OTHER_SITE), { site: 'krovat', kind: 'dynamic' });
+  const callers = new RedisCallers(link, keys);
+  const admissions = new RedisAdmissions(link, keys, new RedisChannels(link, keys), { screening: () => needs });
+  const admit = (at: number, fields: Partial<AdmissionQuery> = {}) =>
+    admissions.admit({
+      callId: randomUUID(),
+      trackingNumber: NUMBER,
+      callerNumber: CALLER,
+      at,
+      inbound: [{ resource: 'trunk-in:carrier-a', token: randomUUID(), limit: null }],
+      ...fields,
+    });
+  return { ...redis, callers, admissions, admit };
+}
+
+/** A call that came `seconds` after T0, and what became of it. */
+const callAt = (seconds: number, fields: Partial<Call> = {}): Call =>
+  exampleCall({ startedAt: new Date(T0 + seconds * 1000).toISOString(), ...fields });
+
+const missed = { disposition: 'missed', lossReason: 'no_answer' } as const;
+const answered = {
+  disposition: 'answered',
+  durations: { ringSeconds: 2, talkSeconds: 61.5, totalSeconds: 63.5, addedSetupMs: 11 },
+} as const;
+
+describe("a caller's history", () => {
+  it('says how often he called this site before, when last, and how that ended', async () => {
+    const { callers, admit } = await open();
+    expect((await admit(T0)).history).toMatchObject({ previousCalls: 0, lastCallAt: null, lastDisposition: null });
+    await callers.note(callAt(0));
+    expect((await admit(T0 + 10_000)).history).toMatchObject({
+      previousCalls: 1,
+      lastCallAt: T0,
+      lastDisposition: null,
+      lastAnsweredAt: null,
+    });
+    await callers.note(callAt(60, answered));
+    await callers.note(callAt(120, missed));
+    expect((await admit(T0 + 200_000)).history).toMatchObject({
+      previousCalls: 3,
+      lastCallAt: T0 + 120_000,
+      lastDisposition: 'missed',
+      lastAnsweredAt: T0 + 60_000,
+    });
+  });
+
+  it('counts a call once, however often it is written, and does not let an older one overtake', async () => {
+    const { callers, admit } = await open();
+    const call = callAt(60);
+    for (const state of [call, { ...call, ...answered }, { ...call, ...answered }]) await callers.note(state);
+    await callers.note(callAt(30, missed));
+    expect((await admit(T0 + 100_000)).history).toMatchObject({
+      previousCalls: 2,
+      lastCallAt: T0 + 60_000,
+      lastDisposition: 'answered',
+    });
+  });
+
+  it('is of one site: what he told another business is not told here', async () => {
+    const { callers, admit } = await open();
+    await callers.note(callAt(0, answered));
+    expect((await admit(T0 + 1000, { trackingNumber: OTHER_SITE })).history).toMatchObject({
+      previousCalls: 0,
+      known: null,
+    });
+    expect((await admit(T0 + 1000, { trackingNumber: '+74950000000' })).history).toBeNull();
+  });
+
+  it('never takes withheld callers for one', async () => {
+    const { callers, admit, raw, keys } = await open();
+    const call = exampleCall();
+    await callers.note({ ...call, caller: { ...call.caller, number: null, withheld: true } });
+    expect((await admit(T0, { callerNumber: null })).history).toBeNull();
+    expect(await raw.keys(`${keys.caller('*').replace(/[{}]/g, '?')}*`)).toEqual([]);
+  });
+
+  it('remembers whose he was, until that was put right', async () => {
+    const { callers, admit } = await open();
+    const call = callAt(0, answered);
+    await callers.note(call);
+    const known = async () => (await admit(T0 + 5000)).history?.known ?? null;
+    expect(await known()).toEqual({ session: call.attribution.session, leaseId: 'lease-1', confidence: 1, at: T0 });
+    // A later call that says nothing leaves it; a returning verdict does not renew it.
+    await callers.note(callAt(1, { attribution: { ...call.attribution, verdict: 'returning', confidence: 0.9 } }));
+    await callers.note(callAt(2, { attribution: { ...call.attribution, verdict: 'ambiguous', confidence: 0.4 } }));
+    expect((await known())?.at).toBe(T0);
+    const nobody = { ...call.attribution, verdict: 'none', session: null, leaseId: null } as const;
+    await callers.note({ ...call, attribution: nobody });
+    expect(await known()).toBeNull();
+  });
+
+  it('gives the last calls one by one, and counts those of his range, in the same round trip', async () => {
+    const { callers, admit, link } = await open({ recentCalls: 2, rangeWindows: [600_000, 60_000] });
+    for (const seconds of [0, 10, 20]) await callers.note(callAt(seconds, answered));
+    for (const last of ['2', '3']) await admit(T0 + 20_000, { callerNumber: `+7916000000${last}` });
+    await admit(T0 + 20_000, { callerNumber: '+79160001001' });
+    const before = link.exchanges;
+    const answer = await admit(T0 + 100_000);
+    expect(link.exchanges - before).toBe(1);
+    expect(answer.history?.recent).toMatchObject([
+      { at: T0 + 20_000, trackingNumber: NUMBER, talkSeconds: 61.5 },
+      { at: T0 + 10_000, trackingNumber: NUMBER, talkSeconds: 61.5 },
+    ]);
+    expect([...answer.rangeCalls]).toEqual([
+      [600_000, 3],
+      [60_000, 1],
+    ]);
+  });
+
+  it('keeps five hundred calls of a caller who never stops', async () => {
+    const { admit, raw, keys } = await open();
+    for (let n = 0; n < 510; n += 1) await admit(T0 + n);
+    expect(await raw.zcard(keys.caller(CALLER))).toBe(500);
+    expect(await raw.hlen(keys.callerCalls(CALLER))).toBe(500);
+    expect(await raw.pttl(keys.callerCalls(CALLER))).toBeGreaterThan(0);
+  });
+});
+
+describe('after a call', () => {
+  async function openAftercare() {
+    const redis = await open();
+    const { link, keys, callers, admissions } = redis;
+    const store = new RedisCallStore(link, keys, { owner: 'dead' });
+    const amendments = new RedisAmendments(link, keys, 'here', () => undefined);
+    const amender = new CallAmender({ store: amendments, living: () => null, endpointsFor: () => [], logger });
+    const aftercare = new Aftercare({
+      history: callers,
+      calls: amendments,
+      amender,
+      admissions,
+      judge: { config: () => config, callRates: { of: () => DEFAULT_RATES, learn: () => undefined } },
+      logger,
+      recheckMs: 1,
+      overdueMs: 0,
+    });
+    return { ...redis, store, aftercare };
+  }
+
+  it('whoever finds an end that no history knows writes it', async () => {
+    const { store, aftercare, admit, callers } = await openAftercare();
+    const call = callAt(0, answered);
+    await store.commit(exampleChange(call, ['call.received', 'call.completed'], { closed: true }));
+    expect(await callers.due(0, 10)).toEqual([call.id]);
+    await aftercare.sweep();
+    expect((await admit(T0 + 100_000)).history).toMatchObject({ previousCalls: 1, lastDisposition: 'answered' });
+    expect(await callers.due(0, 10)).toEqual([]);
+  });
+
+  it('a lease that was written too late is found, once, and told', async () => {
+    const { store, aftercare, raw, link, keys } = await openAftercare();
+    const none = { ...exampleCall().attribution, verdict: 'none', session: null, leaseId: null } as const;
+    const call = callAt(0, { ...missed, attribution: none });
+    await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
+    const late = exampleHolder({ leasedAt: T0 - 60_000, expiresAt: T0 + 600_000 });
+    await raw.zadd(keys.holders(NUMBER), late.leasedAt, JSON.stringify(late));
+    aftercare.ended(call);
+    await expect.poll(async () => (await store.get(call.id))?.attribution.verdict).toBe('exact');
+    const told = (await keptEvents({ link, keys })).map(
+      ({ body }) => JSON.parse(body) as { type: string; data: object },
+    );
+    expect(told.at(-1)).toMatchObject({
+      type: 'call.attribution.corrected',
+      data: { old: { verdict: 'none' }, new: { verdict: 'exact', leaseId: 'lease-1' } },
+    });
+    aftercare.stop();
+  });
+});
+
+describe('block and allow lists', () => {
+  it('are seen by every gateway, and by one whose Redis is away', async () => {
+    const { link, keys } = await openRedis();
+    const store = new RedisScreening(link, keys);
+    const sites = () => [{ id: 'divan', screening: { allow: [], block: ['+7809*'] } }];
+    const book = new ListBook({ sites, store, logger });
+    const entry = { pattern: CALLER, list: 'block', by: 'ops', at: '2026-11-21T10:00:00.000Z' } as const;
+    await store.set('divan', entry);
+    expect(book.of('divan').block).toEqual(['+7809*']);
+    await book.refresh();
+    expect(book.of('divan')).toEqual({ allow: [], block: ['+7809*', CALLER] });
+    expect(await store.entries('divan')).toEqual([entry]);
+    await store.set('divan', { ...entry, list: 'allow' });
+    await book.refresh();
+    expect(book.of('divan')).toEqual({ allow: [CALLER], block: ['+7809*'] });
+    expect([await store.remove('divan', CALLER), await store.remove('divan', CALLER)]).toEqual([true, false]);
+    link.close();
+    await book.refresh();
+    expect(book.of('divan').allow).toEqual([CALLER]);
+  });
+});
