@@ -222,6 +222,9 @@ function checkNumbers({ numbers, sites, routes }: Draft): Finding[] {
   ];
 }
 
+/** What makes of an endpoint something else than a receiver of signed events. */
+const SINKS = ['template', 'ga4', 'metrica', 'amocrm', 'bitrix24'] as const;
+
 function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[] {
   const findings: Finding[] = [];
   webhook.events?.forEach((pattern, n) => {
@@ -241,6 +244,15 @@ function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[]
     const path = ['webhooks', at, 'secret', ...(Array.isArray(webhook.secret) ? [n] : [])];
     findings.push({ path, message });
   });
+  const sinks = SINKS.filter((name) => webhook[name] !== undefined);
+  if (sinks.length > 1) {
+    const message = `"${sinks.join('" and "')}" exclude each other: one endpoint each`;
+    findings.push({ path: ['webhooks', at, sinks[1] ?? ''], message });
+  }
+  if (sinks.length === 0 && webhook.secret === undefined) {
+    const message = `is missing; only an endpoint with ${SINKS.join(', ')} goes without`;
+    findings.push({ path: ['webhooks', at, 'secret'], message });
+  }
   const { cert, key } = (webhook.tls ?? {}) as { cert?: unknown; key?: unknown };
   if (Boolean(cert) !== Boolean(key)) {
     findings.push({ path: ['webhooks', at, 'tls'], message: '"cert" and "key" are of use together only' });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SCREENING_ACTIONS } from '../call/call.js';
+import { TEMPLATE_FIELDS } from '../sinks/fields.js';
 import { readPem } from './pem.js';
 
 /**
@@ -394,11 +395,20 @@ const pem = z
     return read;
   });
 
+/** Names that a receiver gives to what we know. */
+const templateField = z.enum(TEMPLATE_FIELDS, { error: `one of ${TEMPLATE_FIELDS.join(', ')}` });
+/** `{id}` stands for the call's id. */
+const recordingsLink = z
+  .string()
+  .regex(/^https?:\/\/\S+\{id\}\S*$/, 'an address with "{id}" in it')
+  .nullable()
+  .default(null);
+
 const webhook = z.strictObject({
   id,
   url: z.url({ protocol: /^https?$/ }),
   /** `whsec_` + base64 of 24 to 64 bytes (Standard Webhooks), or any text of 24 characters and more; two while rotating. */
-  secret: z.union([webhookSecret.transform((one) => [one]), z.array(webhookSecret).min(1).max(3)]),
+  secret: z.union([webhookSecret.transform((one) => [one]), z.array(webhookSecret).min(1).max(3)]).default([]),
   events: z.array(z.string()).min(1).default(['*']),
   /** A receiver on a private or loopback address must be allowed by name. */
   allowPrivate: z.boolean().default(false),
@@ -410,6 +420,29 @@ const webhook = z.strictObject({
   disableAfter: durationOf('5d', 30 * 86_400_000, '30d'),
   /** Certificates as PEM, or the file that holds it. */
   tls: z.strictObject({ ca: pem, cert: pem, key: pem }).prefault({}),
+  /** In the place of our events, what is named here by the names it is given here; unsigned. */
+  template: z
+    .strictObject({
+      as: z.enum(['json', 'form']).default('json'),
+      fields: z.record(z.string().min(1).max(128), templateField),
+    })
+    .optional(),
+  /** Google Analytics 4, Yandex.Metrica, amoCRM, Bitrix24 (docs/sinks.md); one of them at most. */
+  ga4: z
+    .strictObject({
+      measurementId: z.string().min(1),
+      apiSecret: z.string().min(1),
+      eventName: z
+        .string()
+        .regex(/^[A-Za-z]\w{0,39}$/, 'a letter, then letters, digits and "_", at most 40')
+        .default('phone_call'),
+    })
+    .optional(),
+  metrica: z
+    .strictObject({ counter: z.int().min(1), token: z.string().min(1), goal: z.string().min(1).default('Call') })
+    .optional(),
+  amocrm: z.strictObject({ token: z.string().min(1), recordings: recordingsLink }).optional(),
+  bitrix24: z.strictObject({ userId: z.int().min(1), recordings: recordingsLink }).optional(),
 });
 
 export const configSchema = z.strictObject({

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
+import { openSink } from '../sinks/index.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { EndpointWorker, type DeliveryHooks } from './endpoint-worker.js';
 import { SENDER_TIMEOUTS, type SenderTimeouts } from './http-poster.js';
 import type { Backlog, DeliveryQueue, DisableReason, Drop } from './queue.js';
-import { Sender, type Attempt, type DeliveryChannel, type EndpointConfig } from './sender.js';
+import { Sender, type Attempt, type DeliveryChannel, type AnyEndpointConfig } from './sender.js';
 
 /** Requests at a time to one endpoint, of one gateway. */
 const IN_FLIGHT = 8;
@@ -60,7 +61,7 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  start(endpoints: readonly EndpointConfig[]): void {
+  start(endpoints: readonly AnyEndpointConfig[]): void {
     this.update(endpoints);
     this.#timers = [
       setInterval(
@@ -72,7 +73,7 @@ export class Dispatcher {
   }
 
   /** A new configuration: what did not change goes on undisturbed; a changed endpoint is no longer taken for gone. */
-  update(endpoints: readonly EndpointConfig[]): void {
+  update(endpoints: readonly AnyEndpointConfig[]): void {
     const wanted = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
     for (const [id, { fingerprint, worker }] of this.#served) {
       const config = wanted.get(id);
@@ -117,10 +118,10 @@ export class Dispatcher {
     await Promise.all([...workers.map(({ worker }) => worker.stop(deadlineMs)), ...this.#leaving]);
   }
 
-  #serve(config: EndpointConfig): void {
+  #serve(config: AnyEndpointConfig): void {
     const { pollMs = POLL_MS, timeouts, now = systemClock, random = Math.random } = this.#options;
     const { id, inFlight = IN_FLIGHT, disableAfter: disableAfterMs = DISABLE_AFTER_MS } = config;
-    const channel = new Sender(config, inFlight, now, timeouts);
+    const channel = openSink(config, inFlight, timeouts) ?? new Sender(config, inFlight, now, timeouts);
     const { totalMs: attemptMs } = timeouts ?? SENDER_TIMEOUTS;
     const worker = new EndpointWorker({
       attemptMs,
@@ -201,7 +202,10 @@ function fingerprintOf({
   tls,
   inFlight,
   disableAfter,
-}: EndpointConfig): string {
-  const made = JSON.stringify([id, url, secret, allowPrivate, headers, tls, inFlight, disableAfter]);
+  ...others
+}: AnyEndpointConfig): string {
+  const { template, ga4, metrica, amocrm, bitrix24 } = others;
+  const sinks = [template, ga4, metrica, amocrm, bitrix24];
+  const made = JSON.stringify([id, url, secret, allowPrivate, headers, tls, inFlight, disableAfter, sinks]);
   return createHash('sha256').update(made).digest('hex').slice(0, 16);
 }

@@ -219,6 +219,7 @@ export class EndpointWorker {
 
   #judge(delivery: Delivery, attempt: Attempt): Settlement {
     if (attempt.delivered) return { outcome: 'delivered' };
+    if (attempt.dead !== undefined) return { outcome: 'dead', reason: attempt.dead };
     if (attempt.status === null && this.#aborted) return { outcome: 'abandoned' };
     if (attempt.status === 410) return { outcome: 'retry', delayMs: GONE_DELAY_MS };
     const delayMs = retryDelay({ ...delivery, retryAfterMs: attempt.retryAfterMs }, this.#parts.random());

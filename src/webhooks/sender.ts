@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
+import type { SinkConfigs } from '../sinks/index.js';
 import { HttpPoster, type HttpAnswer, type SenderTimeouts, type TlsConfig } from './http-poster.js';
 import type { Delivery } from './queue.js';
 import { parseRetryAfter } from './retry.js';
@@ -20,6 +21,9 @@ export interface EndpointConfig {
   disableAfter?: number | undefined;
 }
 
+/** An endpoint, with what makes something else of it than a receiver of signed events. */
+export interface AnyEndpointConfig extends EndpointConfig, SinkConfigs {}
+
 /** How one attempt went. */
 export interface Attempt {
   /** 2xx arrived. What happens to the connection after that is the receiver's business. */
@@ -33,6 +37,8 @@ export interface Attempt {
   retryAfterMs: number | null;
   /** Start of the response body, at most 4 kB. */
   response: string;
+  /** Why no further attempt can help; left out where one may. */
+  dead?: string;
 }
 
 /** How a kind of endpoint is told of events. A worker makes at most as many attempts at a time as it was opened for. */

@@ -1,0 +1,37 @@
+import type { SenderTimeouts } from '../webhooks/http-poster.js';
+import { amoCrmSink, type AmoCrmConfig } from './amocrm.js';
+import { bitrix24Sink, type Bitrix24Config } from './bitrix24.js';
+import { ga4Sink, type Ga4Config } from './ga4.js';
+import { metricaSink, type MetricaConfig } from './metrica.js';
+import { SinkChannel } from './sink-channel.js';
+import type { Sink } from './sink.js';
+import { templateSink, type TemplateConfig } from './template.js';
+
+/** At most one of these makes an endpoint something else than a Standard Webhooks receiver. */
+export interface SinkConfigs {
+  template?: TemplateConfig | undefined;
+  ga4?: Ga4Config | undefined;
+  metrica?: MetricaConfig | undefined;
+  amocrm?: AmoCrmConfig | undefined;
+  bitrix24?: Bitrix24Config | undefined;
+}
+
+interface SinkEndpoint extends SinkConfigs {
+  url: string;
+  headers?: Readonly<Record<string, string>> | undefined;
+  allowPrivate: boolean;
+}
+
+/** null for an ordinary receiver. */
+export function openSink(endpoint: SinkEndpoint, connections: number, timeouts?: SenderTimeouts): SinkChannel | null {
+  const sink = sinkOf(endpoint);
+  return sink && new SinkChannel(sink, { connections, allowPrivate: endpoint.allowPrivate, timeouts });
+}
+
+function sinkOf({ url, headers = {}, template, ga4, metrica, amocrm, bitrix24 }: SinkEndpoint): Sink | null {
+  if (template) return templateSink(url, template, { ...headers });
+  if (ga4) return ga4Sink(url, ga4);
+  if (metrica) return metricaSink(url, metrica);
+  if (amocrm) return amoCrmSink(url, amocrm);
+  return bitrix24 ? bitrix24Sink(url, bitrix24) : null;
+}

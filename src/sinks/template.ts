@@ -1,0 +1,24 @@
+import { fieldOf, type TemplateField } from './fields.js';
+import { asJson, judge, type Sink } from './sink.js';
+
+export interface TemplateConfig {
+  as: 'json' | 'form';
+  /** What the receiver calls it → what it is. */
+  fields: Readonly<Record<string, TemplateField>>;
+}
+
+/** A receiver with names of its own: flat JSON, or a form for old ones. `event.id` in the fields makes it idempotent. */
+export function templateSink(url: string, { as, fields }: TemplateConfig, headers: Record<string, string>): Sink {
+  return {
+    url: new URL(url),
+    spacingMs: 0,
+    async deliver(event, ask) {
+      const values = Object.entries(fields).map(([name, field]) => [name, fieldOf(event, field)] as const);
+      if (as === 'json') return judge(await ask(asJson('', Object.fromEntries(values), headers)));
+      const form = new URLSearchParams();
+      for (const [name, value] of values) form.append(name, value === null ? '' : String(value));
+      const type = { 'content-type': 'application/x-www-form-urlencoded' };
+      return judge(await ask({ method: 'POST', path: '', headers: { ...type, ...headers }, body: form.toString() }));
+    },
+  };
+}
