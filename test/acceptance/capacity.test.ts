@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import type { OutgoingCall, Phone } from '../../src/sandbox/phone/index.js';
+import { CALLBACK } from '../support/expectations.js';
 import { enginesHere } from '../support/engines.js';
 import type { Scene, SceneOptions } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
@@ -104,7 +105,7 @@ function expectShares(stage: Stage, scene: Scene): void {
     expect(overflow).toEqual({ from: destination, reason: 'no_free_channel' });
   for (const call of lost) {
     expect(call.lossReason).toBe('destination_capacity');
-    expect(call.tags).toMatchObject([{ name: 'callback', by: 'gateway' }]);
+    expect(call.tags).toEqual(CALLBACK);
     expect(call.legs).toHaveLength(1 + LINES);
   }
   expect(direct.every(({ overflow }) => overflow === null)).toBe(true);

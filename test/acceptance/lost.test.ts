@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
-import { expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
+import { CALLBACK, expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 
@@ -60,7 +60,7 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
       legs: ['capacity'],
     });
     expect(call.legs[0]).toMatchObject({ kind: 'destination', sip: 503, q850: 34 });
-    expect(call.tags).toMatchObject([{ name: 'callback', by: 'gateway' }]);
+    expect(call.tags).toEqual(CALLBACK);
   });
 
   test.concurrent('404 from the business', async () => {
@@ -163,7 +163,7 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
     expect(lost).toMatchObject({
       lossReason: 'destination_capacity',
       legs: [{ result: 'no_channel', channelsInUse: 1, channelLimit: 1 }],
-      tags: [{ name: 'callback', by: 'gateway' }],
+      tags: CALLBACK,
     });
   });
 
@@ -187,7 +187,7 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
         { target: scene.targetIds[0], result: 'no_channel', channelsInUse: 1, channelLimit: 1 },
         { target: scene.targetIds[1], result: 'no_channel', channelsInUse: 1, channelLimit: 1 },
       ],
-      tags: [{ name: 'callback', by: 'gateway' }],
+      tags: CALLBACK,
     });
   });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Carrier } from '../support/carrier.js';
 import { enginesHere } from '../support/engines.js';
-import { expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
+import { CALLBACK, expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
 import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -171,7 +171,7 @@ describe.skipIf(!enginesHere())('trunks', () => {
     expectPlayed(...(await Promise.all([second.done, first.done, business.done])));
     const lost = (await scene.events(2)).find(({ type }) => type === 'call.missed')?.data.call;
     expect(lost).toMatchObject({ trunk: 'narrow', lossReason: 'trunk_capacity' });
-    expect(lost?.tags).toMatchObject([{ name: 'callback' }]);
+    expect(lost?.tags).toEqual(CALLBACK);
   });
 
   test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());

@@ -92,3 +92,6 @@ export function talkSeconds({ trace }: SippResult): number {
     first((message) => message.kind === '200' && message.method === 'INVITE')
   );
 }
+
+/** The tag of a lost call, whatever others it has: who called a moment ago is a repeat too. */
+export const CALLBACK: unknown = expect.arrayContaining([expect.objectContaining({ name: 'callback', by: 'gateway' })]);
