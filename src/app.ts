@@ -12,6 +12,8 @@ import { fillGauges, registeringLines } from './composition/gauges.js';
 import { openHistory } from './composition/history.js';
 import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
 import { Pools } from './composition/pools.js';
+import { withPlacesOf } from './composition/reload.js';
+import { RecordingHouse } from './composition/recordings.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
 import { capacityEvent, ScarcityTeller } from './events/scarcity.js';
@@ -26,7 +28,6 @@ import { Registrar } from './lines/registrar.js';
 import { FreeSwitchPool } from './media/pool.js';
 import { RememberedNumbers } from './numbers/last-known.js';
 import { GatewayMetrics } from './observability/metrics.js';
-import { DiskRecordings } from './recordings/recordings.js';
 import { RedisAdmissions } from './redis/admissions.js';
 import { RedisCallStore } from './redis/call-store.js';
 import { RedisChannels, type ScarcityWatch } from './redis/channels.js';
@@ -83,7 +84,7 @@ export class App {
   readonly #keepAlive: ContactKeepAlive;
   readonly #sip: DrachtioSipSide;
   readonly #media: FreeSwitchPool;
-  readonly #recordings: DiskRecordings;
+  readonly #recordings: RecordingHouse;
   readonly #upkeep: Upkeep;
   readonly #events: OpenFeed;
   readonly #http: HttpServer;
@@ -102,10 +103,8 @@ export class App {
     const keys = new Keys(config.redis.keyPrefix);
     const untold = new UntoldChanges(this.#link, keys);
     this.#scarcityTeller = new ScarcityTeller(untold, capacityEvent, (...told) => this.#tell(...told), logger);
-    this.#pools = new Pools({
-      ...{ link: this.#link, keys, config: () => this.#config, metrics: this.metrics, logger },
-      tell: (...told) => this.#tell(...told),
-    });
+    const shared = this.#shared(keys);
+    this.#pools = new Pools(shared);
     this.#channels = new RedisChannels(this.#link, keys, {
       onFallback: (alone) => logger.warn({ alone }, 'channel limits hold for this gateway alone while Redis is away'),
       scarcity: this.#scarcity,
@@ -130,31 +129,20 @@ export class App {
         onForeign: (callId) => this.#upkeep.callTaken(callId),
       },
     );
-    const parts = { link: this.#link, keys, metrics: this.metrics, logger };
-    ({ dispatcher: this.#dispatcher, desk: this.#webhooks } = buildDelivery({ ...parts, config: () => this.#config }));
+    ({ dispatcher: this.#dispatcher, desk: this.#webhooks } = buildDelivery(shared));
     this.#callers = new CallerSide({
-      config: () => this.#config,
-      link: this.#link,
-      keys,
+      ...shared,
       admissions: this.#admissions,
       registry: this.registry,
       owner: this.#store.owner,
       onQueued,
       endpointsFor: this.#endpointsFor,
-      logger,
     });
-    this.#recordings = new DiskRecordings({ ...config.recordings, logger });
+    this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, registry: this.registry });
     this.#registrations = new RedisRegistrations(this.#link, keys);
     this.#registrar = this.#buildRegistrar();
     this.#sip = this.#buildSip();
-    this.#carriers = buildCarriers({
-      config: () => this.#config,
-      link: this.#link,
-      keys,
-      sip: this.#sip,
-      onQueued,
-      logger,
-    });
+    this.#carriers = buildCarriers({ ...shared, sip: this.#sip, onQueued });
     this.#keepAlive = this.#buildKeepAlive();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
@@ -185,7 +173,7 @@ export class App {
   }
 
   async start(): Promise<void> {
-    await this.#recordings.prepare();
+    await this.#recordings.start();
     this.#httpPort = (await this.#http.start()).port;
     this.#media.start();
     this.#sip.start();
@@ -203,10 +191,7 @@ export class App {
    * the new one. Addresses of Redis, engines, HTTP and folders are those of the start.
    */
   reload(config: GatewayConfig): void {
-    const { gateway, http, redis, engines, recordings } = this.#config;
-    const { maxCalls, maxCallsPerSecond, setupTimeout } = config.engines;
-    const limits = { maxCalls, maxCallsPerSecond, setupTimeout };
-    this.#config = { ...config, gateway, http, redis, recordings, engines: { ...engines, ...limits } };
+    this.#config = withPlacesOf(this.#config, config);
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
     this.#carriers.update(config.trunks);
@@ -247,6 +232,7 @@ export class App {
     this.#media.stop();
     await this.#http.stop();
     this.#events.stop();
+    await this.#recordings.stop();
     this.#link.close();
     await this.sandbox?.stop();
   }
@@ -261,6 +247,7 @@ export class App {
         detail: media.map(([id, healthy]) => `${id} ${healthy ? 'up' : 'down'}`).join(', '),
       },
       accepting: { ok: !this.#draining },
+      recordings: this.#recordings.health,
     };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };
   }
@@ -279,7 +266,7 @@ export class App {
       carriers: this.#carriers,
       trunks: this.#carriers,
       store: this.#store,
-      recordings: this.#recordings,
+      recordings: this.#recordings.settler,
       lastKnown: new RememberedNumbers(config),
       callRates: this.#callers.rates,
       callers: this.#callers.callers,
@@ -352,6 +339,13 @@ export class App {
     );
   }
 
+  /** What the parts that join themselves are joined to. */
+  #shared(keys: Keys) {
+    const { metrics, logger } = this;
+    const tell = (event: OperationalEvent, subject: string) => this.#tell(event, subject);
+    return { link: this.#link, keys, config: () => this.#config, metrics, logger, tell };
+  }
+
   #buildHttp(keys: Keys): HttpServer {
     const use = new RedisUse(this.#link, keys);
     return createHttpServer({
@@ -367,6 +361,7 @@ export class App {
       ...this.#pools.http,
       sites: () => this.#config.sites,
       webhooks: this.#webhooks,
+      recordings: this.#recordings.source,
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,

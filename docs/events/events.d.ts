@@ -568,6 +568,56 @@ export interface EventsDroppedEvent {
   };
 }
 
+/** A gateway's disk has too little room: its new calls are not recorded. */
+export interface StorageLowEvent {
+  id: string;
+  timestamp: string;
+  type: 'storage.low';
+  data: {
+    gateway: string;
+    freeBytes: number;
+    minFreeBytes: number;
+  };
+}
+
+/** There is room again: calls are recorded. */
+export interface StorageRecoveredEvent {
+  id: string;
+  timestamp: string;
+  type: 'storage.recovered';
+  data: {
+    gateway: string;
+    freeBytes: number;
+    minFreeBytes: number;
+  };
+}
+
+/** A gateway's recordings have not reached their store for long; they wait on its disk. */
+export interface UploadsFailingEvent {
+  id: string;
+  timestamp: string;
+  type: 'uploads.failing';
+  data: {
+    gateway: string;
+    recordings: number;
+    oldestSeconds: number;
+    reason: string | null;
+  };
+}
+
+/** They reach it again. */
+export interface UploadsRecoveredEvent {
+  id: string;
+  timestamp: string;
+  type: 'uploads.recovered';
+  data: {
+    gateway: string;
+    recordings: number;
+    oldestSeconds: number;
+    reason: string | null;
+  };
+}
+
 export type CallEvent =
   | CallReceivedEvent
   | CallRingingEvent
@@ -594,7 +644,11 @@ export type OperationalEvent =
   | WebhookDisabledEvent
   | WebhookEnabledEvent
   | WebhookDead_letterEvent
-  | EventsDroppedEvent;
+  | EventsDroppedEvent
+  | StorageLowEvent
+  | StorageRecoveredEvent
+  | UploadsFailingEvent
+  | UploadsRecoveredEvent;
 
 /** Tell them apart by `type`; types that you do not know may come with a later version. */
 
@@ -628,4 +682,8 @@ export declare const OPERATIONAL_EVENT_TYPES: readonly [
   'webhook.enabled',
   'webhook.dead_letter',
   'events.dropped',
+  'storage.low',
+  'storage.recovered',
+  'uploads.failing',
+  'uploads.recovered',
 ];

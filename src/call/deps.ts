@@ -33,6 +33,8 @@ export interface CallMetrics {
 
 /** Turns what FreeSWITCH left on disk into the recording's truth. */
 export interface Recordings {
+  /** Why a call by a route of this mode is not recorded now (`not_wanted`, `disk_low`); null: it is. */
+  refusal(mode: GatewayConfig['routes'][number]['recording']['mode']): string | null;
   /** How FreeSWITCH's file of this call is settled once it has stopped; `wanted` by the route. Never rejects. */
   settle(call: Call, wanted: boolean): Promise<RecordingInfo>;
 }

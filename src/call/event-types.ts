@@ -28,6 +28,10 @@ export const OPERATIONAL_EVENT_TYPES = [
   'webhook.enabled',
   'webhook.dead_letter',
   'events.dropped',
+  'storage.low',
+  'storage.recovered',
+  'uploads.failing',
+  'uploads.recovered',
 ] as const;
 export type OperationalEventType = (typeof OPERATIONAL_EVENT_TYPES)[number];
 

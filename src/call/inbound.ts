@@ -7,6 +7,7 @@ import { judge, rulesOf } from './attribution.js';
 import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
+import { NO_RECORDING } from './document.js';
 import type { LoadGate } from './load.js';
 import type { AdmissionAnswer, ChannelGrant, TrackingNumber } from './ports.js';
 import { CallSession } from './session.js';
@@ -123,7 +124,9 @@ async function admitAndConnect(
   }
   const route = findRoute(number, deps);
   session.call.route = route.id;
-  session.recordingWanted = route.recording.mode === 'always';
+  const refusal = deps.recordings.refusal(route.recording.mode);
+  session.recordingWanted = refusal === null;
+  session.call.recording = { ...NO_RECORDING, reason: refusal };
   session.introduce();
   refuseScreened(session, deps);
   if (!channel) session.end({ by: 'gateway', reason: 'normal', loss: 'trunk_capacity' });

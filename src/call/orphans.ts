@@ -36,8 +36,7 @@ export async function endOrphan(orphan: OrphanedCall, deps: CallDeps): Promise<v
     deps.metrics.ended(call);
   }
   if (call.answeredAt !== null && (call.recording.status === 'none' || call.recording.status === 'recording')) {
-    const route = deps.config().routes.find(({ id }) => id === call.route);
-    call.recording = await deps.recordings.settle(call, route?.recording.mode !== 'never');
+    call.recording = await deps.recordings.settle(call, call.recording.reason === null);
     deps.metrics.recording(call.recording.status);
     journal.record(recordingEvent(call.recording.status));
   }

@@ -4,6 +4,7 @@ import type { Finding } from './describe.js';
 import { type Draft, readDraft } from './draft.js';
 import type { KeyPath } from './errors.js';
 import { isPrivateHost, rangeKey, readRange } from './ranges.js';
+import { SITE_SCOPES } from './schema.js';
 
 /**
  * What a schema cannot see: names that name nothing, things given twice, parts that do not fit together.
@@ -22,8 +23,43 @@ export function checkConfig(config: unknown): Finding[] {
     ...checkSites(draft),
     ...checkNumbers(draft),
     ...draft.webhooks.flatMap(checkWebhook),
-    ...checkDoubles(draft.access.keys?.map((key, at) => ({ value: key.hash, path: keyPath('hash', at) })) ?? [], 'key'),
+    ...checkRecordings(draft),
+    ...checkKeys(draft),
   ];
+}
+
+function checkRecordings({ recordings }: Draft): Finding[] {
+  const keys = recordings.encryption?.keys ?? [];
+  const findings = checkDoubles(
+    keys.map((key, at) => ({ value: key.id, path: ['recordings', 'encryption', 'keys', at, 'id'] })),
+    'encryption key',
+  );
+  if (recordings.store === 's3' && (recordings.s3 === undefined || recordings.s3 === null))
+    findings.push({ path: ['recordings', 's3'], message: 'is needed with "recordings.store: s3"' });
+  return findings;
+}
+
+function checkKeys({ access, sites }: Draft): Finding[] {
+  const keys = access.keys ?? [];
+  const hashes = keys.map((key, at) => ({ value: key.hash, path: keyPath('hash', at) }));
+  const siteNames = namesOf(sites);
+  return [
+    ...checkDoubles(hashes, 'key'),
+    ...keys.flatMap((key, at) =>
+      (key.sites ?? []).flatMap((site, n) => checkReference(site, [...keyPath('sites', at), n], siteNames, 'site')),
+    ),
+    ...keys.flatMap((key, at) => (key.sites ? checkSiteScopes(key.scopes ?? [], at) : [])),
+  ];
+}
+
+/** A key that is meant for one site must not see the others' through a scope that knows no sites. */
+function checkSiteScopes(scopes: readonly (string | undefined)[], at: number): Finding[] {
+  const known: readonly string[] = SITE_SCOPES;
+  return scopes.flatMap((scope, n) => {
+    if (scope === undefined || known.includes(scope)) return [];
+    const message = `"${scope}" cannot be cut to "sites"; a key with "sites" may have: ${known.join(', ')}`;
+    return [{ path: [...keyPath('scopes', at), n], message }];
+  });
 }
 
 interface Named {

@@ -53,7 +53,12 @@ const draftSchema = z.object({
       bitrix24: z.unknown(),
     }),
   ),
-  access: group({ keys: list(group({ name: text, hash: text })) }),
+  recordings: group({
+    store: text,
+    s3: z.unknown(),
+    encryption: group({ keys: list(group({ id: text })) }).optional(),
+  }),
+  access: group({ keys: list(group({ name: text, hash: text, scopes: texts, sites: texts.optional() })) }),
 });
 
 export type Draft = z.output<typeof draftSchema>;

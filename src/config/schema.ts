@@ -2,28 +2,16 @@ import { z } from 'zod';
 import { SCREENING_ACTIONS } from '../call/call.js';
 import { TEMPLATE_FIELDS } from '../sinks/fields.js';
 import { readPem } from './pem.js';
+import { audit, recordings, routeRecording, siteRecording } from './recordings-schema.js';
+import { duration, durationOf, id } from './words.js';
 
 /**
  * The configuration, as the operator writes it. One schema gives the types, the checks and the reference;
  * `config/gateway.yaml` shows every key with a comment.
  */
 
-const id = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'letters, digits, ".", "_" and "-", at most 64');
 const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74951230000"');
 const port = z.int().min(0).max(65535);
-
-/** `250ms`, `25s`, `10m`, `12h`, `180d` → milliseconds; never zero. */
-const duration = z
-  .string({ error: 'a duration like "250ms", "25s", "10m", "12h" or "180d"' })
-  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, 'a duration like "250ms", "25s", "10m", "12h" or "180d", not zero')
-  .transform((text) => {
-    const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-    const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
-    return Number(amount) * units[unit as keyof typeof units];
-  });
-/** `maxMs` because timers overflow after 24 days and then fire at once. */
-const durationOf = (text: string, maxMs: number, maxText: string) =>
-  duration.pipe(z.number().max(maxMs, `at most ${maxText}`)).prefault(text);
 
 const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');
 const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'an address or CIDR range' });
@@ -217,6 +205,8 @@ export const SCOPES = [
   'numbers:read',
   'numbers:write',
   'recordings:read',
+  'recordings:write',
+  'audit:read',
   'webhooks:read',
   'webhooks:write',
   'trunks:read',
@@ -228,6 +218,9 @@ export const SCOPES = [
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** Scopes whose answers are cut to the sites of a key that has `sites`. */
+export const SITE_SCOPES: readonly Scope[] = ['calls:read', 'recordings:read', 'recordings:write', 'audit:read'];
+
 const route = z.strictObject({
   id,
   steps: z.array(step).min(1).max(20),
@@ -235,7 +228,7 @@ const route = z.strictObject({
   for: durationOf('3m', 1_800_000, '30m'),
   /** Ring again in a later step what answered busy, declined or unknown. */
   retryRefused: z.boolean().default(false),
-  recording: z.strictObject({ mode: z.enum(['always', 'never']).default('always') }).prefault({}),
+  recording: routeRecording.prefault({}),
   /** Sound file or tone_stream that a lost caller hears, unbilled, before the refusal. */
   announcement: z.string().min(1).optional(),
   /** After this the call is ended, whoever still talks. */
@@ -366,6 +359,8 @@ const site = z.strictObject({
     .prefault({}),
   pool: pool.prefault({}),
   snippet: snippet.optional(),
+  /** What its recordings have of their own; the rest is that of `recordings`. */
+  recording: siteRecording.prefault({}),
 });
 
 const number = z.strictObject({
@@ -488,14 +483,7 @@ export const configSchema = z.strictObject({
       maxContacts: z.int().min(1).max(20).default(3),
     })
     .prefault({}),
-  recordings: z
-    .strictObject({
-      /** Where finished recordings are kept. */
-      directory: z.string().default('./var/recordings'),
-      /** Where FreeSWITCH writes while the call is up, as the gateway sees that folder. */
-      spool: z.string().default('./var/spool'),
-    })
-    .prefault({}),
+  recordings: recordings.prefault({}),
   access: z
     .strictObject({
       keys: z
@@ -504,9 +492,12 @@ export const configSchema = z.strictObject({
             name: id,
             hash: z.string().regex(/^[0-9a-f]{64}$/, 'SHA-256 of the key in hex'),
             scopes: z.array(z.enum(SCOPES)).min(1),
+            /** Only what belongs to these sites; everything where left out. */
+            sites: z.array(id).min(1).optional(),
           }),
         )
         .default([]),
+      audit: audit.prefault({}),
     })
     .prefault({}),
   log: z
@@ -523,6 +514,8 @@ export type RouteConfig = GatewayConfig['routes'][number];
 export type SnippetConfig = NonNullable<GatewayConfig['sites'][number]['snippet']>;
 export type PoolConfig = GatewayConfig['sites'][number]['pool'];
 export type ScheduleConfig = GatewayConfig['schedules'][number];
+export type RecordingsConfig = GatewayConfig['recordings'];
+export type S3Config = NonNullable<RecordingsConfig['s3']>;
 export type AccessKeyConfig = GatewayConfig['access']['keys'][number];
 
 function isTimeZone(name: string): boolean {

@@ -206,6 +206,10 @@ const capacity = z.object({
 });
 const pool = z.object({ site: z.string(), free: count, total: count });
 const endpointSwitch = { endpoint: z.string(), /** Events that wait for it. */ undelivered: count };
+/** Free space where recordings are written. */
+const storage = z.object({ gateway: z.string(), freeBytes: count, minFreeBytes: count });
+/** Recordings that wait for the store. */
+const uploads = z.object({ gateway: z.string(), recordings: count, oldestSeconds: seconds, reason: words });
 const operationalData = {
   'trunk.down': trunkState,
   'trunk.up': trunkState,
@@ -236,6 +240,10 @@ const operationalData = {
     reason: z.enum(['age', 'count', 'unserved', 'missing']),
     oldestSeconds: count.nullable(),
   }),
+  'storage.low': storage,
+  'storage.recovered': storage,
+  'uploads.failing': uploads,
+  'uploads.recovered': uploads,
 } as const satisfies Record<OperationalEventType, z.ZodType>;
 
 export type OperationalData = { [T in OperationalEventType]: z.output<(typeof operationalData)[T]> };

@@ -30,4 +30,8 @@ export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
     'Deliveries to an endpoint were given up after 76 hours; they can be replayed. Told to the others.',
   'events.dropped':
     'Undelivered events of an endpoint are gone: beyond what is kept, or lost by Redis. Told to the others.',
+  'storage.low': "A gateway's disk has too little room: its new calls are not recorded.",
+  'storage.recovered': 'There is room again: calls are recorded.',
+  'uploads.failing': "A gateway's recordings have not reached their store for long; they wait on its disk.",
+  'uploads.recovered': 'They reach it again.',
 };

@@ -257,6 +257,10 @@ const operationalExamples: OperationalData = {
   'webhook.enabled': { endpoint: 'crm', reason: 'request', undelivered: 3 },
   'webhook.dead_letter': { endpoint: 'crm', events: 2, lastEventId: id(1), reason: 'HTTP 500' },
   'events.dropped': { endpoint: 'crm', events: 10, reason: 'age', oldestSeconds: 2_600_000 },
+  'storage.low': { gateway: 'gw-1', freeBytes: 812_000_000, minFreeBytes: 1_000_000_000 },
+  'storage.recovered': { gateway: 'gw-1', freeBytes: 1_402_000_000, minFreeBytes: 1_000_000_000 },
+  'uploads.failing': { gateway: 'gw-1', recordings: 41, oldestSeconds: 1802.4, reason: 'connect ECONNREFUSED' },
+  'uploads.recovered': { gateway: 'gw-1', recordings: 40, oldestSeconds: 2710.1, reason: null },
 };
 
 /** The example of one type: the same one each time. */

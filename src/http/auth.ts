@@ -44,6 +44,23 @@ export function keyOf(res: Response): AccessKeyConfig | undefined {
   return (res.locals as { key?: AccessKeyConfig }).key;
 }
 
+/** The sites that the presented key may see; null: all of them. */
+export function sitesOf(res: Response): readonly string[] | null {
+  return keyOf(res)?.sites ?? null;
+}
+
+/** Whether the presented key may see what belongs to `site`; what belongs to none only keys without `sites` may see. */
+export function maySee(res: Response, site: string | null): boolean {
+  const sites = sitesOf(res);
+  return sites === null || (site !== null && sites.includes(site));
+}
+
+/** The sites of a search: what is asked for (null: all) of what the key may see. A foreign site has no calls, like an unknown one. */
+export function sitesAsked(res: Response, site: string | null): readonly string[] | null {
+  if (site === null) return sitesOf(res);
+  return [maySee(res, site) ? site : ''];
+}
+
 function setKey(res: Response, key: AccessKeyConfig): void {
   (res.locals as { key?: AccessKeyConfig }).key = key;
 }

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { requireScope } from './auth.js';
+import { maySee, requireScope, sitesAsked } from './auth.js';
 import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
 import { csvOfCall, csvRow, type CallColumn } from './csv.js';
 import type { CallReader } from './ports.js';
@@ -26,7 +26,7 @@ export function callsRouter(calls: CallReader, history: CallHistory): Router {
     .route('/')
     .get(requireScope('calls:read'), async (req, res) => {
       const { site, query } = readCallQuery(req);
-      const page = history.search({ ...query, sites: site === null ? null : [site] });
+      const page = history.search({ ...query, sites: sitesAsked(res, site) });
       res.json(await withDeadline(page, READ_TIMEOUT_MS, 'searching calls'));
     })
     .all(methodNotAllowed('GET', 'HEAD'));
@@ -35,7 +35,7 @@ export function callsRouter(calls: CallReader, history: CallHistory): Router {
     .route('/missed')
     .get(requireScope('calls:read'), async (req, res) => {
       const { site, query } = readMissedQuery(req);
-      const page = history.missedQueue({ ...query, sites: site === null ? null : [site] });
+      const page = history.missedQueue({ ...query, sites: sitesAsked(res, site) });
       res.json(await withDeadline(page, READ_TIMEOUT_MS, 'listing missed callers'));
     })
     .all(methodNotAllowed('GET', 'HEAD'));
@@ -47,7 +47,7 @@ export function callsRouter(calls: CallReader, history: CallHistory): Router {
       // Ids become parts of keys further down: nothing but an id may get there.
       const isId = typeof id === 'string' && /^[\w-]{1,64}$/.test(id);
       const call = isId ? await withDeadline(calls.get(id), READ_TIMEOUT_MS, 'reading a call') : null;
-      if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      if (!call || !maySee(res, call.site)) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
       res.json(call);
     })
     .all(methodNotAllowed('GET', 'HEAD'));
@@ -64,7 +64,7 @@ export function callsCsvRouter(history: CallHistory, logger: Logger): Router {
       const { site, query, columns } = readCallExport(req);
       const read = (cursor: string | null) =>
         withDeadline(
-          history.search({ ...query, sites: site === null ? null : [site], cursor, limit: CSV_PAGE }),
+          history.search({ ...query, sites: sitesAsked(res, site), cursor, limit: CSV_PAGE }),
           READ_TIMEOUT_MS,
           'searching calls',
         );

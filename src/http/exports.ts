@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { requireScope } from './auth.js';
+import { maySee, requireScope } from './auth.js';
 import { sendGap, wants } from './feed.js';
 import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
 import { methodNotAllowed } from './problem.js';
@@ -66,9 +66,10 @@ export function callExportRouter(calls: CallReader, options: ExportOptions): Rou
     .get(requireScope('calls:read'), async (req, res) => {
       const { site, ...range } = readQuery(req, callExportQuery);
       const { from, to } = readRange(range, clock());
+      const isWanted = (of: string | null) => (site === undefined || of === site) && maySee(res, of);
       const read = (after: ExportedCall | null) =>
         withDeadline(calls.between(from ?? 0, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
-      await sendLines(req, res, callLines(await read(null), site, read), logger);
+      await sendLines(req, res, callLines(await read(null), isWanted, read), logger);
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   return router;
@@ -76,11 +77,11 @@ export function callExportRouter(calls: CallReader, options: ExportOptions): Rou
 
 async function* callLines(
   first: ExportedCall[],
-  site: string | undefined,
+  isWanted: (site: string | null) => boolean,
   read: (after: ExportedCall) => Promise<ExportedCall[]>,
 ): AsyncGenerator<string> {
   for (let part = first; ;) {
-    const wanted = part.filter(({ doc }) => doc !== '' && (site === undefined || siteOf(doc) === site));
+    const wanted = part.filter(({ doc }) => doc !== '' && isWanted(siteOf(doc)));
     if (wanted.length > 0) yield wanted.map(({ doc }) => `${doc}\n`).join('');
     const last = part.at(-1);
     if (last === undefined || part.length < PART) return;

@@ -8,6 +8,7 @@ import type { AccessKeyConfig } from '../config/schema.js';
 import type { CallHistory } from '../history/query.js';
 import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
+import { auditRouter } from './audit.js';
 import { authenticate, keyOf } from './auth.js';
 import { callEditsRouter } from './call-edits.js';
 import { callsCsvRouter, callsRouter } from './calls.js';
@@ -32,10 +33,12 @@ import type {
 } from './ports.js';
 import { webhooksRouter } from './webhooks.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
+import { recordingsRouter, type RecordingsSource } from './recordings.js';
 import { reportsRouter } from './reports.js';
 import { listRouter, routesRouter } from './resources.js';
 import { screeningRouter } from './screening.js';
 import { snippetRouter, type SiteWithSnippet } from './snippet.js';
+import { sharedLinksRouter } from './shared-links.js';
 
 export interface HttpServerOptions {
   host: string;
@@ -57,6 +60,7 @@ export interface HttpServerOptions {
   /** Proxies whose X-Forwarded-For is believed; addresses or CIDR ranges. */
   trustedProxies: readonly string[];
   webhooks: WebhookDesk;
+  recordings: RecordingsSource;
   readiness: () => Readiness;
   metrics: MetricsPage;
   logger: Logger;
@@ -109,6 +113,7 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use(healthRouter(options.readiness, options.metrics));
   app.use(docsRouter());
   app.use(snippetRouter(options.leases, options.sites));
+  app.use('/r', sharedLinksRouter(options.recordings));
   // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
   // Only an import may be larger; what has read a body leaves nothing for the reader behind it.
   app.use('/v1/numbers/import', authenticate(options.keys), importBody());
@@ -126,6 +131,8 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1/leases', leasesRouter(options.leases));
   app.use('/v1/numbers', numbersRouter(options.numbers, options.leases));
   app.use('/v1/webhooks', webhooksRouter(options.webhooks));
+  app.use('/v1/recordings', recordingsRouter(options.recordings));
+  app.use('/v1/audit', auditRouter(options.recordings.audit));
   app.use('/v1/reports', reportsRouter(options.reports));
   app.use(notFound);
   app.use(problems(options.logger));

@@ -26,6 +26,13 @@ export const ERROR_CODES = {
   GW_ERR_CURSOR_UNKNOWN: { http: 409, retryable: false },
   GW_ERR_TOO_MANY_LISTENERS: { http: 429, retryable: true },
   GW_ERR_NOT_READY: { http: 503, retryable: true },
+  GW_ERR_NO_RECORDING: { http: 404, retryable: false },
+  GW_ERR_RECORDING_DELETED: { http: 410, retryable: false },
+  GW_ERR_RECORDING_AWAY: { http: 503, retryable: true },
+  GW_ERR_RANGE: { http: 416, retryable: false },
+  GW_ERR_LEGAL_HOLD: { http: 409, retryable: false },
+  GW_ERR_LINK_INVALID: { http: 403, retryable: false },
+  GW_ERR_LINK_ENDED: { http: 410, retryable: false },
   GW_ERR_INTERNAL: { http: 500, retryable: false },
 } as const satisfies Record<string, { http: number; retryable: boolean }>;
 

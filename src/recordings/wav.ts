@@ -7,11 +7,13 @@ export interface WavLayout {
   /** Bytes of one sample on all channels. */
   frameBytes: number;
   dataOffset: number;
-  /** By the file's length, not by the header: a writer that died leaves zeros or an old size there. */
+  /** By the file's length, not by the header: a writer that died leaves zeros or an old size there. Whole frames. */
   dataBytes: number;
   /** The header says something else than the file. */
   headerStale: boolean;
 }
+
+type Format = Pick<WavLayout, 'sampleRate' | 'channelCount' | 'frameBytes'>;
 
 const HEADER_BYTES = 4096;
 const PCM = 1;
@@ -22,44 +24,56 @@ export async function readWavLayout(file: FileHandle, fileBytes: number): Promis
   if (bytesRead < 12 || buffer.toString('latin1', 0, 4) !== 'RIFF' || buffer.toString('latin1', 8, 12) !== 'WAVE') {
     return null;
   }
-  let format: { sampleRate: number; channelCount: number; frameBytes: number } | null = null;
+  let format: Format | null = null;
   let offset = 12;
   while (offset + 8 <= bytesRead) {
     const id = buffer.toString('latin1', offset, offset + 4);
     const size = buffer.readUInt32LE(offset + 4);
     const body = offset + 8;
-    if (id === 'fmt ' && body + 16 <= bytesRead) {
-      if (buffer.readUInt16LE(body) !== PCM || buffer.readUInt16LE(body + 14) !== 16) return null;
-      format = {
-        channelCount: buffer.readUInt16LE(body + 2),
-        sampleRate: buffer.readUInt32LE(body + 4),
-        frameBytes: buffer.readUInt16LE(body + 12),
-      };
+    if (id === 'fmt ' && body + 16 <= bytesRead) format = readFormat(buffer, body);
+    if (id === 'data') {
+      if (!format) return null;
+      const trusted = await isFinished(file, body, size, fileBytes);
+      const present = trusted ? size : fileBytes - body;
+      return { ...format, dataOffset: body, dataBytes: present - (present % format.frameBytes), headerStale: !trusted };
     }
-    if (id === 'data') return format && dataLayout(format, body, size, fileBytes);
     offset = body + size + (size % 2);
   }
   return null;
 }
 
-function dataLayout(
-  format: { sampleRate: number; channelCount: number; frameBytes: number },
-  dataOffset: number,
-  statedBytes: number,
-  fileBytes: number,
-): WavLayout | null {
-  if (format.channelCount < 1 || format.frameBytes < 2 || format.sampleRate < 1) return null;
-  const present = fileBytes - dataOffset;
-  // Chunks behind the samples (LIST) are not samples; a size beyond the file or of zero is a header never finished.
-  const trusted = statedBytes > 0 && statedBytes <= present;
-  const dataBytes = trusted ? statedBytes : present - (present % format.frameBytes);
-  return { ...format, dataOffset, dataBytes, headerStale: !trusted };
+function readFormat(buffer: Buffer, at: number): Format | null {
+  if (buffer.readUInt16LE(at) !== PCM || buffer.readUInt16LE(at + 14) !== 16) return null;
+  const channelCount = buffer.readUInt16LE(at + 2);
+  const sampleRate = buffer.readUInt32LE(at + 4);
+  const frameBytes = buffer.readUInt16LE(at + 12);
+  if (channelCount < 1 || frameBytes !== channelCount * 2 || sampleRate < 1) return null;
+  return { channelCount, sampleRate, frameBytes };
 }
 
-/** Writes the true sizes into the header of a file whose writer died. */
+/**
+ * A size of zero, beyond the file, or behind which there is something that is no chunk (LIST …) is that of a header never
+ * finished: its writer died, or was stopped by a full disk, after it had written on.
+ */
+async function isFinished(file: FileHandle, dataOffset: number, stated: number, fileBytes: number): Promise<boolean> {
+  const present = fileBytes - dataOffset;
+  if (stated === 0 || stated > present) return present === 0;
+  const next = dataOffset + stated + (stated % 2);
+  if (next >= fileBytes) return true;
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, next);
+  return (
+    bytesRead === 8 &&
+    /^[\x20-\x7e]{4}$/.test(buffer.toString('latin1', 0, 4)) &&
+    next + 8 + buffer.readUInt32LE(4) <= fileBytes
+  );
+}
+
+/** Writes the true sizes into the header of a file whose writer died, and cuts off what is less than a frame. */
 export async function repairWavHeader(file: FileHandle, layout: WavLayout): Promise<void> {
+  const end = layout.dataOffset + layout.dataBytes;
+  await file.truncate(end);
   const size = Buffer.alloc(4);
-  size.writeUInt32LE(layout.dataOffset + layout.dataBytes - 8);
+  size.writeUInt32LE(end - 8);
   await file.write(size, 0, 4, 4);
   size.writeUInt32LE(layout.dataBytes);
   await file.write(size, 0, 4, layout.dataOffset - 4);

@@ -126,6 +126,16 @@ export class Keys {
   poolHours = (site: string): string => this.#pool(site, 'hours:');
 
   #pool = (site: string, part: string): string => `${this.#p}v1:pool:{${site}}:${part}`;
+  /** Who heard, shared and deleted which recording. */
+  audit = (): string => `${this.#p}v1:{audit}:log`;
+  /** Stands while further requests belong to a line that is written. */
+  auditMark = (digest: string): string => `${this.#p}v1:{audit}:written:${digest}`;
+  /** Secrets that shared links are signed with, by their id. */
+  linkSecrets = (): string => `${this.#p}v1:link-secrets`;
+  linkUse = (nonce: string): string => `${this.#p}v1:link-use:${nonce}`;
+  deletedRecording = (callId: string): string => `${this.#p}v1:deleted-recording:${callId}`;
+  /** Stands while the recordings of this store need no sweep. */
+  swept = (store: string): string => `${this.#p}v1:swept:${store}`;
 
   #line = (line: string, part: string): string => `${this.#p}v1:line:{${line}}:${part}`;
 }

@@ -2,6 +2,7 @@ import type { NumberSource } from '../../src/http/numbers.js';
 import type { CallHistory } from '../../src/history/query.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
 import type { CallEditor, EventReader, ReportSource, ResourceReader, ScreeningEditor } from '../../src/http/ports.js';
+import type { RecordingsSource } from '../../src/http/recordings.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
@@ -94,6 +95,21 @@ export const noEvents: EventReader = {
   live: { subscribe: () => Promise.resolve(() => undefined) },
 };
 
+const away = () => Promise.reject(new Error('there are no recordings here'));
+
+const noRecordings: RecordingsSource = {
+  archive: {
+    find: () => Promise.resolve(null),
+    sound: away,
+    peaks: away,
+    hold: away,
+    setHold: away,
+    remove: away,
+  },
+  audit: { write: away, read: () => Promise.resolve({ lines: [], next: null }) },
+  links: { secret: away, secretOf: () => Promise.resolve(null), use: away, maxExpiry: () => 0, publicUrl: () => '' },
+};
+
 /** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */
 export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => ({
   host: '127.0.0.1',
@@ -111,6 +127,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   sites: () => [],
   trustedProxies: [],
   webhooks: noWebhooks,
+  recordings: noRecordings,
   readiness: () => ({ ready: true, checks: {} }),
 });
 

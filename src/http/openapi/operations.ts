@@ -6,6 +6,7 @@ import { leaseOperations } from './leases.js';
 import { numberOperations } from './numbers.js';
 import type { Operation } from './operation.js';
 import { pageOperations } from './page.js';
+import { recordingOperations } from './recordings.js';
 import { reportOperations } from './reports.js';
 import { resourceOperations } from './resources.js';
 import { screeningOperations } from './screening.js';
@@ -22,6 +23,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...numberOperations,
   ...snippetOperations,
   ...webhookOperations,
+  ...recordingOperations,
   ...resourceOperations,
   ...reportOperations,
   ...healthOperations,

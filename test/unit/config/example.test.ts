@@ -14,6 +14,9 @@ const SECRETS = {
   SALES_1_PASSWORD: 'secret-4',
   SALES_2_PASSWORD: 'secret-4',
   CRM_HOOK_SECRET: 'secret-5-of-24-characters',
+  S3_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+  S3_SECRET_ACCESS_KEY: 'secret-7',
+  RECORDINGS_SECRET: 'c2VjcmV0LTgtc2VjcmV0LTgtc2VjcmV0LTgtc2VjcmU=',
   GW_REDIS_URL: 'redis://user:secret-6@redis.example:6379/0',
 };
 

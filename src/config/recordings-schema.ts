@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { byteSize, durationOf, id } from './words.js';
+
+const RETENTION_MAX_MS = 3650 * 86_400_000;
+export const RECORDING_FORMATS = ['wav', 'mp3', 'opus'] as const;
+export type RecordingFormat = (typeof RECORDING_FORMATS)[number];
+const recordingFormat = z.enum(RECORDING_FORMATS);
+
+export const routeRecording = z.strictObject({
+  mode: z.enum(['always', 'never']).default('always'),
+  /** Before the site's and the general one. */
+  format: recordingFormat.optional(),
+  keepWav: z.boolean().optional(),
+});
+
+export const siteRecording = z.strictObject({
+  retention: durationOf('180d', RETENTION_MAX_MS, '3650d').optional(),
+  format: recordingFormat.optional(),
+  keepWav: z.boolean().optional(),
+});
+
+export const recordings = z.strictObject({
+  /** Where finished recordings are kept; with `store: s3` until they are uploaded. */
+  directory: z.string().default('./var/recordings'),
+  /** Where FreeSWITCH writes while the call is up, as the gateway sees that folder. */
+  spool: z.string().default('./var/spool'),
+  /** With less free space on the spool's or the directory's disk new calls go on without recording. */
+  minFree: byteSize.prefault('1GB'),
+  /** How long a recording is kept, from the start of its call. */
+  retention: durationOf('180d', RETENTION_MAX_MS, '3650d'),
+  /** Made by ffmpeg after the call; `wav`: nothing is made. */
+  format: recordingFormat.default('wav'),
+  /** Keep the WAV beside the `format` that was made of it. */
+  keepWav: z.boolean().default(true),
+  store: z.enum(['disk', 's3']).default('disk'),
+  s3: z
+    .strictObject({
+      /** Of a compatible store; Amazon's own where left out. */
+      endpoint: z.url({ protocol: /^https?$/ }).optional(),
+      region: z.string().min(1).default('us-east-1'),
+      bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,62}$/, 'a bucket name: 3 to 63 of a-z, 0-9, "." and "-"'),
+      /** Before every object's name. */
+      prefix: z
+        .string()
+        .regex(/^([\w-][\w.-]*\/)*$/, 'empty, or folders that end with "/", like "recordings/"')
+        .default(''),
+      /** Left out: as the AWS libraries find them (environment, instance role). */
+      accessKeyId: z.string().min(1).optional(),
+      secretAccessKey: z.string().min(1).optional(),
+      /** `https://endpoint/bucket/…` instead of `https://bucket.endpoint/…`. */
+      pathStyle: z.boolean().default(false),
+      serverSideEncryption: z.enum(['none', 'AES256', 'aws:kms']).default('none'),
+      kmsKeyId: z.string().min(1).optional(),
+      /** How long one request may go without an answer. */
+      timeout: durationOf('30s', 300_000, '5m'),
+      /** Recordings uploaded at once. */
+      uploads: z.int().min(1).max(16).default(2),
+    })
+    .optional(),
+  /** At rest, by us; on top of whatever the store does. The first key encrypts, every key decrypts. */
+  encryption: z
+    .strictObject({
+      keys: z
+        .array(
+          z.strictObject({
+            id: id.max(32),
+            secret: z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'the base64 of 32 bytes: openssl rand -base64 32'),
+          }),
+        )
+        .min(1)
+        .max(20),
+    })
+    .optional(),
+  /** How long a shared link may live at most. */
+  links: z.strictObject({ maxExpiry: durationOf('30d', 30 * 86_400_000, '30d') }).prefault({}),
+});
+
+/** Who heard which recording: how long a line is kept, and how many at most. */
+export const audit = z.strictObject({
+  retention: durationOf('400d', RETENTION_MAX_MS, '3650d'),
+  lines: z.int().min(1000).max(10_000_000).default(1_000_000),
+});

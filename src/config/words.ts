@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** Words that several parts of the configuration are made of. */
+
+export const id = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'letters, digits, ".", "_" and "-", at most 64');
+
+/** `250ms`, `25s`, `10m`, `12h`, `180d` → milliseconds; never zero. */
+export const duration = z
+  .string({ error: 'a duration like "250ms", "25s", "10m", "12h" or "180d"' })
+  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, 'a duration like "250ms", "25s", "10m", "12h" or "180d", not zero')
+  .transform((text) => {
+    const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+    const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+    return Number(amount) * units[unit as keyof typeof units];
+  });
+/** `maxMs` because timers overflow after 24 days and then fire at once. */
+export const durationOf = (text: string, maxMs: number, maxText: string) =>
+  duration.pipe(z.number().max(maxMs, `at most ${maxText}`)).prefault(text);
+
+/** `500MB`, `2GB` → bytes (decimal units). */
+export const byteSize = z
+  .string()
+  .regex(/^[1-9]\d{0,5}(MB|GB)$/, 'a size like "500MB" or "2GB"')
+  .transform((text) => Number.parseInt(text, 10) * (text.endsWith('GB') ? 1e9 : 1e6));

@@ -1,0 +1,117 @@
+import type { Readable } from 'node:stream';
+import type { Call } from '../call/call.js';
+import type { RecordingFormat } from '../config/recordings-schema.js';
+import { GatewayError } from '../lib/errors.js';
+import type { Manifest } from './manifest.js';
+import { baseName, CALL_ID, possibleBases } from './names.js';
+import type { Peaks } from './peaks.js';
+import type { CallLookup, Deletion, RecordingFacts } from './ports.js';
+import type { Hold, Vault } from './vault.js';
+import type { RecordingWorker } from './work/worker.js';
+
+/** Recordings whose call's number belongs to no site. */
+export const NO_SITE = 'unknown';
+
+/** What became of a call's recording, as far as the asker may know. */
+export type Found =
+  | { state: 'here'; site: string; base: string; manifest: Manifest }
+  | { state: 'deleted'; site: string; base: string; deletion: Deletion }
+  /** The call tells why: its `recording.status` and `.reason`. */
+  | { state: 'none'; site: string; recording: Call['recording'] }
+  /** There is one, but neither on this disk nor in the store: on another gateway's disk still. */
+  | { state: 'away'; site: string; gateway: string };
+export type Here = Extract<Found, { state: 'here' }>;
+
+export interface ArchiveDeps {
+  vault: Vault;
+  worker: Pick<RecordingWorker, 'drop'>;
+  facts: RecordingFacts;
+  calls: CallLookup;
+  /** Of the configuration. */
+  sites: () => readonly string[];
+  onDeleted: (reason: Deletion['reason']) => void;
+}
+
+/** The recordings by call: finding, reading, holding, deleting. Rejects with GW_ERR_REDIS_AWAY and the store's errors. */
+export class RecordingArchive {
+  constructor(private readonly deps: ArchiveDeps) {}
+
+  /**
+   * @param sites those that the asker may see; null: all
+   * @returns null for a call that is not known, or of another site: both look the same
+   */
+  async find(callId: string, sites: readonly string[] | null): Promise<Found | null> {
+    if (!CALL_ID.test(callId)) return null;
+    const [call, deletion] = await Promise.all([this.deps.calls.get(callId), this.deps.facts.deletion(callId)]);
+    if (!call) return await this.#findWithoutCall(callId, sites, deletion);
+    const site = call.site ?? NO_SITE;
+    if (sites && !sites.includes(site)) return null;
+    const base = baseName(call);
+    if (deletion) return { state: 'deleted', site, base, deletion };
+    const manifest = await this.deps.vault.manifest(base);
+    if (manifest) return { state: 'here', site, base, manifest };
+    if (call.recording.status === 'ready') return { state: 'away', site, gateway: call.gateway };
+    return { state: 'none', site, recording: call.recording };
+  }
+
+  /** Redis keeps calls for a shorter time than most keep recordings. */
+  async #findWithoutCall(callId: string, sites: readonly string[] | null, deletion: Deletion | null) {
+    for (const base of possibleBases(callId, sites ?? [...this.deps.sites(), NO_SITE])) {
+      const site = base.slice(0, base.indexOf('/'));
+      const manifest = await this.deps.vault.manifest(base);
+      if (!manifest) continue;
+      if (deletion) return { state: 'deleted', site, base, deletion } as const;
+      return { state: 'here', site, base, manifest } as const;
+    }
+    return null;
+  }
+
+  /** null where the file is away. */
+  sound({ base, manifest }: Here, format: RecordingFormat, start: number, end: number): Promise<Readable | null> {
+    return this.deps.vault.sound(base, manifest, format, { start, end });
+  }
+
+  peaks({ base, manifest }: Here): Promise<Peaks | null> {
+    return this.deps.vault.peaks(base, manifest);
+  }
+
+  hold({ base }: Here): Promise<Hold | null> {
+    return this.deps.vault.hold(base);
+  }
+
+  setHold({ base }: Here, hold: Hold | null): Promise<void> {
+    return this.deps.vault.setHold(base, hold);
+  }
+
+  /**
+   * Deletes every file of a recording, here and in the store. May be repeated, and must be where it rejects.
+   * @throws GatewayError GW_ERR_LEGAL_HOLD
+   */
+  async remove(found: { base: string }, callId: string, deletion: Deletion): Promise<void> {
+    const { vault, worker, facts } = this.deps;
+    if (await vault.hold(found.base))
+      throw new GatewayError('GW_ERR_LEGAL_HOLD', 'the recording is under a legal hold; release it first');
+    // First of all: a gateway that still has the file must not upload it any more.
+    await facts.noteDeletion(callId, deletion);
+    await worker.drop(callId);
+    await vault.remove(found.base);
+    this.deps.onDeleted(deletion.reason);
+  }
+
+  /** All recordings of a caller; those under a legal hold stay. */
+  async removeOfCaller(number: string, at: string): Promise<{ deleted: string[]; held: string[] }> {
+    const outcome = { deleted: [] as string[], held: [] as string[] };
+    for (const callId of await this.deps.facts.callsOfCaller(number)) {
+      const found = await this.find(callId, null);
+      if (found?.state !== 'here' && found?.state !== 'deleted') continue;
+      if (await this.deps.vault.hold(found.base)) {
+        outcome.held.push(callId);
+        continue;
+      }
+      if (found.state === 'deleted') continue;
+      await this.remove(found, callId, { at, reason: 'caller_erased' });
+      outcome.deleted.push(callId);
+    }
+    return outcome;
+  }
+}

@@ -1,0 +1,43 @@
+import type { RecordingFormat } from '../config/recordings-schema.js';
+
+/**
+ * Names in the store: `<site>/<yyyy>/<mm>/<dd>/<call>` and an ending for each file of the recording. By day, so that
+ * retention is a matter of folders; the day is that of the call's start in UTC.
+ */
+
+/** What a recording may consist of beside its sound. */
+export const PARTS = { manifest: '.json', peaks: '.peaks.json', hold: '.hold.json' } as const;
+
+export const CALL_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+interface Recorded {
+  id: string;
+  site: string | null;
+  startedAt: string;
+}
+
+/** The site's id is letters, digits, dot, dash and underscore by the configuration's check, the call's id is ours. */
+export function baseName({ id, site, startedAt }: Recorded): string {
+  return `${site ?? 'unknown'}/${startedAt.slice(0, 10).replaceAll('-', '/')}/${id}`;
+}
+
+export function fileName(base: string, format: RecordingFormat): string {
+  return `${base}.${format}`;
+}
+
+/**
+ * Where a recording may be whose call is no longer in Redis: its id tells the time (UUIDv7). The INVITE came just before
+ * the id was made, so around midnight it may be the day before.
+ */
+export function possibleBases(callId: string, sites: readonly string[]): string[] {
+  const at = Number.parseInt(callId.slice(0, 13).replace('-', ''), 16);
+  const days = [at, at - 60_000].map((ms) => new Date(ms).toISOString());
+  const places = sites.flatMap((site) => days.map((startedAt) => baseName({ id: callId, site, startedAt })));
+  return [...new Set(places)];
+}
+
+/** The call that a file of the store belongs to; null for what is not ours. */
+export function callOf(name: string): string | null {
+  const id = name.slice(name.lastIndexOf('/') + 1).replace(/\..*$/, '');
+  return CALL_ID.test(id) ? id : null;
+}

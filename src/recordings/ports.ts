@@ -1,0 +1,29 @@
+import type { Call } from '../call/call.js';
+import type { LinkSecret } from './links.js';
+
+/** Why a recording is no longer there. */
+export interface Deletion {
+  /** ISO 8601. */
+  at: string;
+  /** `retention`, `request`, `caller_erased`. */
+  reason: 'retention' | 'request' | 'caller_erased';
+}
+
+export interface CallLookup {
+  get(callId: string): Promise<Call | null>;
+}
+
+/** What gateways know together of recordings; `redis/` implements it. All reject with GW_ERR_REDIS_AWAY. */
+export interface RecordingFacts {
+  noteDeletion(callId: string, deletion: Deletion): Promise<void>;
+  deletion(callId: string): Promise<Deletion | null>;
+  /** False where somebody has swept this store within `forMs`. */
+  takeSweep(store: string, forMs: number): Promise<boolean>;
+  /** The caller's calls that are kept, 500 at most. */
+  callsOfCaller(number: string): Promise<string[]>;
+  /** What links are signed with now. */
+  linkSecret(): Promise<LinkSecret>;
+  linkSecretOf(id: string): Promise<string | null>;
+  /** Takes a one-time link for `user`; who has it, which may be somebody else. */
+  useLink(id: string, user: string, forMs: number): Promise<string>;
+}

@@ -1,0 +1,116 @@
+import type { Logger } from 'pino';
+import { toError } from '../lib/deadline.js';
+import type { RecordingArchive } from './archive.js';
+import type { AuditLog } from './audit.js';
+import { callOf, PARTS } from './names.js';
+import type { RecordingFacts } from './ports.js';
+import type { RecordingStore } from './storage/port.js';
+
+const SWEEP_EVERY_MS = 3_600_000;
+const LOOK_MS = 300_000;
+const DAY_MS = 86_400_000;
+
+export interface RetentionDeps {
+  store: RecordingStore;
+  archive: Pick<RecordingArchive, 'remove'>;
+  facts: Pick<RecordingFacts, 'takeSweep'>;
+  audit: Pick<AuditLog, 'write'>;
+  /** How long a site's recordings are kept, ms. */
+  retentionOf: (site: string) => number;
+  logger: Logger;
+  now?: () => number;
+}
+
+/** Whether the whole of a day (UTC, `yyyy/mm/dd`) is older than `retention`. */
+export function isOver(day: string, retention: number, now: number): boolean {
+  const start = Date.parse(`${day.replaceAll('/', '-')}T00:00:00Z`);
+  return Number.isFinite(start) && start + DAY_MS + retention <= now;
+}
+
+/**
+ * Deletes recordings whose time is over. What is to go is read off the store's folders, so it goes also when Redis has
+ * forgotten the calls; of the gateways that share a store one sweeps it each hour.
+ */
+export class RetentionSweeper {
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(private readonly deps: RetentionDeps) {}
+
+  start(): void {
+    const look = () => {
+      this.#sweeping = this.#sweeping.then(() => this.sweepWhereDue());
+    };
+    this.#timer = setInterval(look, LOOK_MS);
+    look();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  /** Never rejects: what is not done now is done in an hour. */
+  async sweepWhereDue(): Promise<void> {
+    const { store, facts, logger } = this.deps;
+    try {
+      if (!(await facts.takeSweep(await store.identity(), SWEEP_EVERY_MS))) return;
+      for (const site of await store.folders('')) await this.#sweepSite(site);
+    } catch (error) {
+      logger.warn({ err: toError(error) }, 'retention not finished, goes on later');
+    }
+  }
+
+  async #sweepSite(site: string): Promise<void> {
+    const { store, retentionOf, now = Date.now } = this.deps;
+    for (const year of await store.folders(`${site}/`)) {
+      for (const month of await store.folders(`${site}/${year}/`)) {
+        for (const day of await store.folders(`${site}/${year}/${month}/`)) {
+          if (this.#stopped) return;
+          const date = `${year}/${month}/${day}`;
+          if (isOver(date, retentionOf(site), now())) await this.#sweepDay(site, date);
+        }
+      }
+    }
+  }
+
+  async #sweepDay(site: string, day: string): Promise<void> {
+    const { store, archive, audit, logger, now = Date.now } = this.deps;
+    const at = new Date(now()).toISOString();
+    const folder = `${site}/${day}/`;
+    const { calls, held } = await recordingsIn(store, folder);
+    let deleted = 0;
+    for (const callId of calls) {
+      if (this.#stopped) break;
+      if (held.has(callId)) continue;
+      await archive.remove({ base: folder + callId }, callId, { at, reason: 'retention' });
+      deleted += 1;
+    }
+    if (deleted === 0) return;
+    const detail = { reason: 'retention', day: day.replaceAll('/', '-'), recordings: deleted };
+    await audit.write({
+      at,
+      action: 'recording.delete',
+      who: { kind: 'gateway', name: 'retention' },
+      from: null,
+      call: null,
+      site,
+      detail,
+    });
+    logger.info({ site, ...detail }, 'recordings deleted');
+  }
+}
+
+async function recordingsIn(store: RecordingStore, folder: string) {
+  const calls = new Set<string>();
+  const held = new Set<string>();
+  for await (const name of store.files(folder)) {
+    const callId = callOf(name);
+    if (callId === null) continue;
+    calls.add(callId);
+    if (name.endsWith(PARTS.hold)) held.add(callId);
+  }
+  return { calls, held };
+}

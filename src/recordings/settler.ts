@@ -1,0 +1,155 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, rename, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { Call, RecordingInfo } from '../call/call.js';
+import type { Recordings } from '../call/deps.js';
+import { NO_RECORDING } from '../call/document.js';
+import type { RouteConfig } from '../config/schema.js';
+import { toError } from '../lib/deadline.js';
+import type { DiskWatch } from './disk-watch.js';
+import type { Manifest } from './manifest.js';
+import { measureWav, type Measured } from './measure.js';
+import { baseName, fileName, PARTS } from './names.js';
+import type { Vault } from './vault.js';
+
+export interface SettlerDeps {
+  /** Where FreeSWITCH writes, as we see it. */
+  spool: string;
+  vault: Vault;
+  disk: Pick<DiskWatch, 'low'>;
+  /** A recording is whole and in the local store: what else is to be done with it (formats, upload). Must not reject. */
+  onKept: (call: Call, base: string) => Promise<void>;
+  logger: Logger;
+}
+
+/** What the dialplan records: the caller's side is read from his leg, the business's is what is sent to him. */
+const CHANNELS = ['caller', 'business'];
+/** Peak below which a whole channel counts as silent: comfort noise stays under it, breathing does not. */
+const SILENCE_PEAK = 64;
+/** Recording begins with the bridge, some 100 ms after the answer, and ends by whole packets. */
+const LENGTH_TOLERANCE_SECONDS = 0.5;
+const LENGTH_TOLERANCE_SHARE = 0.02;
+
+/** Turns what FreeSWITCH left in its spool into a recording whose length, hash and channels are known. */
+export class RecordingSettler implements Recordings {
+  constructor(private readonly deps: SettlerDeps) {}
+
+  async prepare(): Promise<void> {
+    await mkdir(this.deps.spool, { recursive: true });
+    await mkdir(this.deps.vault.local.directory, { recursive: true });
+  }
+
+  refusal(mode: RouteConfig['recording']['mode']): string | null {
+    if (mode === 'never') return 'not_wanted';
+    return this.deps.disk.low ? 'disk_low' : null;
+  }
+
+  async settle(call: Call, wanted: boolean): Promise<RecordingInfo> {
+    if (!wanted) return { ...NO_RECORDING, status: 'absent', reason: call.recording.reason ?? 'not_wanted' };
+    try {
+      return await this.#settle(call);
+    } catch (error) {
+      this.deps.logger.error({ err: toError(error), callId: call.id }, 'recording not settled');
+      return { ...NO_RECORDING, status: 'failed', reason: reasonOf(error) };
+    }
+  }
+
+  async #settle(call: Call): Promise<RecordingInfo> {
+    const { vault } = this.deps;
+    const base = baseName(call);
+    const spooled = path.join(this.deps.spool, `${call.id}.wav`);
+    const measured = await measureWav(spooled).catch(async (error: unknown) => {
+      // Settled before, and then the gateway died before it could say so.
+      const kept = await vault.manifest(base);
+      if (kept) return kept;
+      throw error;
+    });
+    if (!measured) return { ...NO_RECORDING, status: 'failed', reason: 'not_a_wav' };
+    if ('files' in measured) return infoOf(measured);
+    if (measured.layout.dataBytes === 0) return await this.#empty(spooled, call);
+    const manifest = manifestOf(call, measured, vault.keys?.newest ?? null);
+    await this.#keepSound(spooled, fileName(base, 'wav'));
+    await vault.keep(base + PARTS.peaks, [Buffer.from(JSON.stringify(measured.meter.finish(manifest.channels)))]);
+    await vault.keepManifest(base, manifest);
+    await this.deps.onKept(call, base);
+    return infoOf(manifest);
+  }
+
+  /** Moved, or written anew where it is encrypted or on another disk; only then it leaves the spool. */
+  async #keepSound(spooled: string, name: string): Promise<void> {
+    const { vault } = this.deps;
+    const target = vault.local.pathOf(name);
+    await mkdir(path.dirname(target), { recursive: true });
+    if (!vault.keys) {
+      const moved = await rename(spooled, target).then(
+        () => true,
+        (error: unknown) => {
+          if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+          return false;
+        },
+      );
+      if (moved) return;
+    }
+    await vault.keep(name, createReadStream(spooled, { highWaterMark: 256 * 1024 }));
+    const { size } = await stat(target);
+    if (size < (await stat(spooled)).size) throw new Error('the copy is shorter than the original');
+    await unlink(spooled);
+  }
+
+  /** A talk ended before the first packet leaves a file without a sample. */
+  async #empty(spooled: string, call: Call): Promise<RecordingInfo> {
+    await unlink(spooled);
+    const tooShort = call.durations.talkSeconds < LENGTH_TOLERANCE_SECONDS;
+    return { ...NO_RECORDING, status: tooShort ? 'absent' : 'failed', reason: tooShort ? 'too_short' : 'empty_file' };
+  }
+}
+
+function manifestOf(call: Call, { layout, bytes, sha256, meter }: Measured, encryptedWith: string | null): Manifest {
+  const durationSeconds = layout.dataBytes / layout.frameBytes / layout.sampleRate;
+  const channels = layout.channelCount === 2 ? CHANNELS : ['both'];
+  meter.finish(channels);
+  return {
+    version: 1,
+    callId: call.id,
+    site: call.site,
+    startedAt: call.startedAt,
+    settledAt: new Date().toISOString(),
+    durationSeconds: Math.round(durationSeconds * 1000) / 1000,
+    sampleRate: layout.sampleRate,
+    channels,
+    silentChannels: channels.filter((_, index) => (meter.highest[index] ?? 0) < SILENCE_PEAK),
+    reason: isShort(durationSeconds, call.durations.talkSeconds) ? 'shorter_than_talk' : null,
+    encryptedWith,
+    files: [{ format: 'wav', bytes, sha256 }],
+  };
+}
+
+function infoOf(manifest: Manifest): RecordingInfo {
+  const { durationSeconds, sampleRate, channels, silentChannels, reason, files } = manifest;
+  const [file] = files;
+  if (!file) throw new Error('a recording without a file');
+  const { bytes, sha256, format } = file;
+  const base = baseName({ id: manifest.callId, site: manifest.site, startedAt: manifest.startedAt });
+  return {
+    ...NO_RECORDING,
+    status: 'ready',
+    reason,
+    file: fileName(base, format),
+    bytes,
+    sha256,
+    durationSeconds,
+    sampleRate,
+    channels,
+    silentChannels,
+  };
+}
+
+function isShort(recorded: number, talked: number): boolean {
+  return talked - recorded > Math.max(LENGTH_TOLERANCE_SECONDS, talked * LENGTH_TOLERANCE_SHARE);
+}
+
+function reasonOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? 'no_file' : `io_${(code ?? 'error').toLowerCase()}`;
+}

@@ -1,0 +1,96 @@
+import { readdir, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { Call } from '../call/call.js';
+import type { Recordings } from '../call/deps.js';
+import { newCall } from '../call/document.js';
+import { toError } from '../lib/deadline.js';
+import { baseName, CALL_ID } from './names.js';
+import type { CallLookup } from './ports.js';
+import type { Vault } from './vault.js';
+
+const LOOK_MS = 300_000;
+/** A file that was written so lately may be that of a call going on; an ended one is settled by whoever ended it. */
+const QUIET_MS = 60_000;
+/** How long a call that Redis does not know may be: no file of a living call is quiet for so long. */
+const UNKNOWN_QUIET_MS = 3_600_000;
+
+export interface SpoolSweepDeps {
+  spool: string;
+  vault: Pick<Vault, 'manifest'>;
+  calls: CallLookup;
+  settler: Pick<Recordings, 'settle'>;
+  /** Whether the call is one of this gateway's that goes on. */
+  isLive: (callId: string) => boolean;
+  /** The truth about a call that has been told otherwise, or not at all. */
+  onFound: (call: Call, recording: Call['recording']) => Promise<void>;
+  logger: Logger;
+  now?: () => number;
+  quietMs?: number;
+}
+
+/**
+ * Finds again what was recorded and never settled: its gateway died, or its peer ended the call and could not see this
+ * spool. Runs at the start and then every five minutes.
+ */
+export class SpoolSweep {
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+
+  constructor(private readonly deps: SpoolSweepDeps) {}
+
+  start(): void {
+    const look = () => {
+      this.#sweeping = this.#sweeping.then(() => this.sweep());
+    };
+    this.#timer = setInterval(look, LOOK_MS);
+    look();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  /** Never rejects: what fails is tried again. */
+  async sweep(): Promise<void> {
+    const { spool, logger } = this.deps;
+    const names = await readdir(spool).catch((error: unknown) => {
+      logger.warn({ err: toError(error) }, 'the spool cannot be read');
+      return [];
+    });
+    for (const name of names) {
+      const { name: callId, ext } = path.parse(name);
+      if (ext !== '.wav' || !CALL_ID.test(callId) || this.deps.isLive(callId)) continue;
+      await this.#look(path.join(spool, name), callId).catch((error: unknown) => {
+        logger.warn({ err: toError(error), callId }, 'a recording in the spool is not settled yet');
+      });
+    }
+  }
+
+  async #look(file: string, callId: string): Promise<void> {
+    const { calls, vault, logger, now = Date.now, quietMs = QUIET_MS } = this.deps;
+    const quietFor = now() - (await stat(file)).mtimeMs;
+    if (quietFor < quietMs) return;
+    const known = await calls.get(callId);
+    if (!known && quietFor < Math.max(quietMs, UNKNOWN_QUIET_MS)) return;
+    // Somebody's call, or an orphan that a gateway will claim within seconds.
+    if (known?.endedAt === null) return;
+    const call = known ?? strayCall(callId, now());
+    if (known?.recording.status === 'ready' && (await vault.manifest(baseName(call)))) {
+      await unlink(file);
+      return;
+    }
+    const recording = await this.deps.settler.settle(call, true);
+    logger.warn({ callId, status: recording.status, reason: recording.reason }, 'found a recording in the spool');
+    if (known) await this.deps.onFound(known, recording);
+  }
+}
+
+/** A recording whose call is in no Redis any more is kept all the same; its id tells when it was. */
+function strayCall(callId: string, now: number): Call {
+  const made = Number.parseInt(callId.slice(0, 13).replace('-', ''), 16);
+  const receivedAt = made <= now ? made : now;
+  const caller = { number: null, withheld: true, name: null };
+  return newCall({ id: callId, sipCallId: '', gateway: '', trunk: '', trackingNumber: '', caller, receivedAt });
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, opendir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import type { RecordingStore } from './port.js';
+
+/** Few, large reads: each one is a trip through the thread pool. */
+const READ_BYTES = 1024 * 1024;
+const IDENTITY = '.store-id';
+
+/** Recordings in a folder of this machine, or of one that several gateways have mounted. */
+export class DiskStore implements RecordingStore {
+  constructor(readonly directory: string) {}
+
+  /** Made once a folder, so that gateways which share a folder know it. */
+  async identity(): Promise<string> {
+    const known = await this.load(IDENTITY);
+    if (known) return known.toString('utf8').trim();
+    const file = this.pathOf(IDENTITY);
+    // Two gateways may start at once: the one whose file is there first names the store.
+    const made = await open(file, 'wx').catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      return null;
+    });
+    await made?.writeFile(randomUUID());
+    await made?.close();
+    return (await readFile(file, 'utf8')).trim();
+  }
+
+  /** Names are made by us, but a name from a file is not trusted to stay inside. */
+  pathOf(name: string): string {
+    if (name.split('/').includes('..')) throw new Error('a name must not lead out of its folder');
+    return path.join(this.directory, name);
+  }
+
+  async read(name: string, start: number, end: number): Promise<Readable | null> {
+    const file = await open(this.pathOf(name), 'r').catch(nullIfAbsent);
+    return file && createReadStream('', { fd: file, start, end, highWaterMark: READ_BYTES });
+  }
+
+  async load(name: string): Promise<Buffer | null> {
+    return await readFile(this.pathOf(name)).catch(nullIfAbsent);
+  }
+
+  async save(name: string, content: Buffer): Promise<void> {
+    await this.write(name, [content]);
+  }
+
+  /** Writes beside the name and then takes it: nobody sees half a file, and a crash leaves none under this name. */
+  async write(name: string, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
+    const target = this.pathOf(name);
+    const draft = `${target}.${randomUUID().slice(0, 8)}.part`;
+    await mkdir(path.dirname(target), { recursive: true });
+    const file = await open(draft, 'wx');
+    try {
+      for await (const piece of content) await file.writeFile(piece);
+      await file.sync();
+      await file.close();
+      await rename(draft, target);
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      await rm(draft, { force: true });
+      throw error;
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await unlink(this.pathOf(name)).catch(nullIfAbsent);
+  }
+
+  async folders(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    for await (const entry of this.#entries(folder)) if (entry.isDirectory()) names.push(entry.name);
+    // What begins with a dot is ours: the work journal.
+    return names.filter((name) => !name.startsWith('.')).sort();
+  }
+
+  async *files(folder: string): AsyncGenerator<string> {
+    for await (const entry of this.#entries(folder)) if (entry.isFile()) yield `${folder}${entry.name}`;
+  }
+
+  async *#entries(folder: string) {
+    const directory = await opendir(this.pathOf(folder)).catch(nullIfAbsent);
+    if (directory) yield* directory;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+/** For a file that is not there; every other error is one. */
+export function nullIfAbsent(error: unknown): null {
+  if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null;
+  throw error;
+}

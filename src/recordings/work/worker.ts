@@ -1,0 +1,246 @@
+import type { Logger } from 'pino';
+import { inBackground } from '../../lib/background.js';
+import { toError } from '../../lib/deadline.js';
+import { fileName, PARTS } from '../names.js';
+import type { Manifest } from '../manifest.js';
+import type { Vault } from '../vault.js';
+import type { Job, WorkJournal } from './journal.js';
+import { transcode } from './transcoder.js';
+
+/** After a failure; the last one again and again: an upload is never given up. */
+const RETRY_MS = [5_000, 15_000, 60_000, 300_000, 900_000];
+/** A format that cannot be made is given up sooner: the WAV is there and stays. */
+const MAX_TRANSCODES = 3;
+/** Uploads that have failed for so long are everybody's business. */
+const FAILING_AFTER_MS = 15 * 60_000;
+
+export interface WorkerDeps {
+  vault: Vault;
+  journal: WorkJournal;
+  /** Recordings worked on at once. */
+  atOnce: number;
+  /** Whether the recording was deleted meanwhile, maybe by another gateway. Rejects while that is not known. */
+  isDeleted: (callId: string) => Promise<boolean>;
+  onUpload: (result: 'done' | 'failed') => void;
+  onTranscode: (result: 'done' | 'failed') => void;
+  /** Uploads have failed for long, or work again. */
+  onFailing: (failing: boolean, backlog: Backlog) => void;
+  logger: Logger;
+  /** For tests. */
+  retryMs?: readonly number[];
+  failingAfterMs?: number;
+}
+
+export interface Backlog {
+  recordings: number;
+  /** Of the oldest; 0 where there is none. */
+  oldestSeconds: number;
+  /** The last failure; null where all goes well. */
+  reason: string | null;
+}
+
+interface Waiting {
+  job: Job;
+  failures: number;
+  transcodes: number;
+  dueAt: number;
+}
+
+/** Makes formats and uploads, one recording after the other, for as long as it takes. */
+export class RecordingWorker {
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #failingSince: number | null = null;
+  #failingTold = false;
+  #reason: string | null = null;
+  /** One ffmpeg at a time. */
+  #encoder: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly deps: WorkerDeps) {}
+
+  /** Takes up what a former run left. */
+  async start(): Promise<void> {
+    for (const job of await this.deps.journal.all()) this.#enqueue(job);
+    if (this.#waiting.size > 0) this.deps.logger.info({ recordings: this.#waiting.size }, 'recordings left to work on');
+    this.#next();
+  }
+
+  async add(job: Job): Promise<void> {
+    await this.deps.journal.write(job);
+    this.#enqueue(job);
+    this.#next();
+  }
+
+  /** Stops working on this recording and forgets it; resolves when nobody touches it any more. */
+  async drop(callId: string): Promise<void> {
+    this.#waiting.delete(callId);
+    const running = this.#running.get(callId);
+    running?.abort.abort();
+    await running?.done;
+    this.#waiting.delete(callId);
+    await this.deps.journal.remove(callId);
+  }
+
+  /** Aborts what is under way; the journal has it for the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    const running = [...this.#running.values()];
+    for (const { abort } of running) abort.abort();
+    await Promise.all(running.map(({ done }) => done));
+  }
+
+  backlog(): Backlog {
+    const oldest = Math.min(...[...this.#waiting.values()].map(({ job }) => job.since));
+    const oldestSeconds = this.#waiting.size === 0 ? 0 : Math.max(0, (Date.now() - oldest) / 1000);
+    return { recordings: this.#waiting.size, oldestSeconds, reason: this.#reason };
+  }
+
+  #enqueue(job: Job): void {
+    this.#waiting.set(job.callId, { job, failures: 0, transcodes: 0, dueAt: 0 });
+  }
+
+  #next(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    const now = Date.now();
+    const idle = [...this.#waiting.values()].filter(({ job }) => !this.#running.has(job.callId));
+    for (const waiting of idle.filter(({ dueAt }) => dueAt <= now)) {
+      if (this.#running.size >= this.deps.atOnce) return;
+      this.#run(waiting);
+    }
+    const dueAt = Math.min(...idle.filter((one) => one.dueAt > now).map((one) => one.dueAt));
+    if (Number.isFinite(dueAt)) this.#timer = setTimeout(() => this.#next(), dueAt - now);
+  }
+
+  #run(waiting: Waiting): void {
+    const { callId } = waiting.job;
+    const abort = new AbortController();
+    const done = this.#attempt(waiting, abort.signal).finally(() => {
+      this.#running.delete(callId);
+      this.#next();
+    });
+    this.#running.set(callId, { abort, done });
+    inBackground(done);
+  }
+
+  /** Never rejects. */
+  async #attempt(waiting: Waiting, signal: AbortSignal): Promise<void> {
+    const { job } = waiting;
+    try {
+      await this.#work(waiting, signal);
+      this.#waiting.delete(job.callId);
+      await this.deps.journal.remove(job.callId);
+      this.#worked();
+    } catch (error) {
+      if (signal.aborted) return;
+      const { retryMs = RETRY_MS } = this.deps;
+      waiting.dueAt = Date.now() + (retryMs[Math.min(waiting.failures, retryMs.length - 1)] ?? 0);
+      waiting.failures += 1;
+      this.#failed(toError(error), job.callId);
+    }
+  }
+
+  async #work(waiting: Waiting, signal: AbortSignal): Promise<void> {
+    const { vault, isDeleted } = this.deps;
+    const { job } = waiting;
+    let manifest = await vault.manifest(job.base);
+    // Never finished: then the file is still in the spool, and settling it makes a new job.
+    if (!manifest) return;
+    if (await isDeleted(job.callId)) {
+      await this.#removeLocal(job, manifest);
+      return;
+    }
+    if (job.make !== null) manifest = await this.#transcode(waiting, manifest, signal);
+    if (vault.remote) await this.#upload(job, manifest, signal);
+  }
+
+  async #transcode(waiting: Waiting, manifest: Manifest, signal: AbortSignal): Promise<Manifest> {
+    const { job } = waiting;
+    const turn = this.#encoder.then(() => this.#encode(job, manifest, signal));
+    this.#encoder = turn.catch(() => undefined);
+    let made = manifest;
+    try {
+      made = await turn;
+      this.deps.onTranscode('done');
+    } catch (error) {
+      if (signal.aborted) throw error;
+      waiting.transcodes += 1;
+      if (waiting.transcodes < MAX_TRANSCODES) throw error;
+      this.deps.onTranscode('failed');
+      this.deps.logger.error(
+        { err: toError(error), callId: job.callId, format: job.make },
+        'format not made, WAV kept',
+      );
+    }
+    job.make = null;
+    await this.deps.journal.write(job);
+    return made;
+  }
+
+  async #encode(job: Job, manifest: Manifest, signal: AbortSignal): Promise<Manifest> {
+    const { vault } = this.deps;
+    const format = job.make;
+    const wav = manifest.files.find((file) => file.format === 'wav');
+    if (format === null || format === 'wav' || !wav) return manifest;
+    const sound = await vault.sound(job.base, manifest, 'wav', { start: 0, end: wav.bytes - 1 });
+    if (!sound) throw new Error('the WAV is away');
+    const keep = (content: AsyncIterable<Buffer>) => vault.keep(fileName(job.base, format), content);
+    const file = { format, ...(await transcode(format, sound, manifest.durationSeconds, keep, signal)) };
+    const others = manifest.files.filter((one) => one.format !== format && (job.keepWav || one.format !== 'wav'));
+    const made = { ...manifest, files: [...others, file] };
+    await vault.keepManifest(job.base, made);
+    if (!job.keepWav) await vault.local.remove(fileName(job.base, 'wav'));
+    return made;
+  }
+
+  /** The manifest last: with it the recording is there for everybody. Then, and only then, it leaves this disk. */
+  async #upload(job: Job, manifest: Manifest, signal: AbortSignal): Promise<void> {
+    const { local, remote } = this.deps.vault;
+    const manifestName = job.base + PARTS.manifest;
+    // Without a manifest here it was confirmed before, and only what lies around is left to do.
+    if (await local.load(manifestName)) {
+      const names = namesOf(job, manifest);
+      for (const name of names) await remote?.upload(name, local.pathOf(name), signal);
+      // Deleted by another gateway while it was on its way.
+      if (await this.deps.isDeleted(job.callId)) for (const name of names) await remote?.remove(name);
+    }
+    await this.#removeLocal(job, manifest);
+    this.deps.onUpload('done');
+  }
+
+  async #removeLocal(job: Job, manifest: Manifest): Promise<void> {
+    for (const name of namesOf(job, manifest).toReversed()) await this.deps.vault.local.remove(name);
+  }
+
+  #worked(): void {
+    this.#failingSince = null;
+    this.#reason = null;
+    if (!this.#failingTold) return;
+    this.#failingTold = false;
+    this.deps.onFailing(false, this.backlog());
+  }
+
+  #failed(error: Error, callId: string): void {
+    const { failingAfterMs = FAILING_AFTER_MS, logger, onUpload, onFailing, vault } = this.deps;
+    logger.warn({ err: error, callId }, 'recording not done yet, tried again later');
+    if (!vault.remote) return;
+    onUpload('failed');
+    this.#reason = error.name === 'Error' ? error.message : error.name;
+    this.#failingSince ??= Date.now();
+    if (this.#failingTold || Date.now() - this.#failingSince < failingAfterMs) return;
+    this.#failingTold = true;
+    onFailing(true, this.backlog());
+  }
+}
+
+/** Every file of the recording, the manifest last. */
+function namesOf(job: Job, manifest: Manifest): string[] {
+  return [
+    ...manifest.files.map(({ format }) => fileName(job.base, format)),
+    job.base + PARTS.peaks,
+    job.base + PARTS.manifest,
+  ];
+}

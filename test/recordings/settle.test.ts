@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { measureWav } from '../../src/recordings/measure.js';
+import { reducePeaks } from '../../src/recordings/peaks.js';
+import { SpoolSweep } from '../../src/recordings/spool-sweep.js';
+import { endedCall, openHouse } from '../support/recording-house.js';
+import { wavBytes, wavHeader } from '../support/wav-bytes.js';
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+async function fileOf(bytes: Buffer): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'calltrack-wav-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, 'a.wav'), bytes);
+  return join(folder, 'a.wav');
+}
+
+describe('a recording is settled', () => {
+  it('with its length, hash, channels, and who was silent', async () => {
+    const house = await openHouse();
+    const call = endedCall(2);
+    const wav = wavBytes(2, undefined, () => 3);
+    expect(await house.record(call, wav)).toEqual({
+      status: 'ready',
+      reason: null,
+      file: `divan/${call.startedAt.slice(0, 10).replaceAll('-', '/')}/${call.id}.wav`,
+      bytes: wav.length,
+      sha256: sha256(wav),
+      durationSeconds: 2,
+      sampleRate: 8000,
+      channels: ['caller', 'business'],
+      silentChannels: ['business'],
+    });
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+  });
+
+  it('says that it is shorter than the talk', async () => {
+    const house = await openHouse();
+    expect(await house.record(endedCall(30), wavBytes(20))).toMatchObject({
+      status: 'ready',
+      reason: 'shorter_than_talk',
+    });
+  });
+
+  it.each([
+    ['was never written', null, 'no_file'],
+    ['is no WAV', Buffer.from('RIFF but nothing else'), 'not_a_wav'],
+    ['has a header only', wavHeader(0), 'empty_file'],
+    ['is cut within its header', wavHeader(0).subarray(0, 20), 'not_a_wav'],
+  ])('fails where the file %s', async (_what, bytes, reason) => {
+    const house = await openHouse();
+    const call = endedCall(5);
+    if (bytes) await house.spool(call, bytes);
+    expect(await house.settler.settle(call, true)).toMatchObject({ status: 'failed', reason, file: null });
+  });
+
+  it('is absent where it was too short, not wanted, or there was no room for it', async () => {
+    const house = await openHouse();
+    expect(await house.record(endedCall(0.1), wavHeader(0))).toMatchObject({ status: 'absent', reason: 'too_short' });
+    expect(await house.settler.settle(endedCall(1), false)).toMatchObject({ status: 'absent', reason: 'not_wanted' });
+    const call = endedCall(1);
+    call.recording = { ...call.recording, reason: 'disk_low' };
+    expect(await house.settler.settle(call, false)).toMatchObject({ status: 'absent', reason: 'disk_low' });
+  });
+
+  it('once: a gateway that died in between finds what it kept', async () => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    const first = await house.record(call);
+    expect(await house.settler.settle(call, true)).toEqual(first);
+  });
+});
+
+describe('a file whose writer died', () => {
+  const whole = wavBytes(1);
+  it.each([
+    ['a size of zero', 0],
+    ['a size larger than the file', 0xffffffff],
+    ['an old size', 4000],
+  ])('with %s in its header is read to its end and repaired', async (_what, stated) => {
+    const bytes = Buffer.concat([wavHeader(0), whole.subarray(44), Buffer.of(1, 2)]);
+    bytes.writeUInt32LE(stated, 40);
+    const file = await fileOf(bytes);
+    const measured = await measureWav(file);
+    expect(measured?.layout).toMatchObject({ dataBytes: 32_000, headerStale: true });
+    // The half frame at its end is gone, and the header is that of a finished file.
+    expect(await readFile(file)).toEqual(whole);
+    expect(measured).toMatchObject({ bytes: whole.length, sha256: sha256(whole) });
+  });
+
+  it('is left alone where chunks follow the samples', async () => {
+    const bytes = Buffer.concat([whole, Buffer.from('LIST\x04\0\0\0INFO', 'latin1')]);
+    const measured = await measureWav(await fileOf(bytes));
+    expect(measured).toMatchObject({ layout: { dataBytes: 32_000, headerStale: false }, sha256: sha256(bytes) });
+  });
+});
+
+describe('the waveform', () => {
+  it('has ten points a second for each side, the loudest sample in each', async () => {
+    const file = await fileOf(
+      wavBytes(
+        1,
+        (n) => (n === 850 ? -32_768 : 0),
+        (n) => (n < 4000 ? 0 : 16_384),
+      ),
+    );
+    const peaks = (await measureWav(file))?.meter.finish(['caller', 'business']);
+    expect(peaks).toMatchObject({ durationSeconds: 1, secondsPerPoint: 0.1, channels: ['caller', 'business'] });
+    expect(peaks?.peaks).toEqual([
+      [0, 255, 0, 0, 0, 0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 128, 128, 128, 128, 128],
+    ]);
+    expect(peaks && reducePeaks(peaks, 3).peaks).toEqual([
+      [255, 0, 0],
+      [0, 128, 128],
+    ]);
+  });
+
+  it('of four hours stays within its bound, and so does the memory that it takes', async () => {
+    const file = await fileOf(wavHeader(4 * 3600 * 32_000));
+    const handle = await open(file, 'r+');
+    // Four hours of silence that take no place on the disk.
+    await handle.truncate(44 + 4 * 3600 * 32_000);
+    await handle.close();
+    const before = process.memoryUsage().arrayBuffers;
+    const measured = await measureWav(file);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+    const peaks = measured?.meter.finish(['caller', 'business']);
+    expect(peaks?.durationSeconds).toBe(14_400);
+    expect(peaks?.peaks[0]).toHaveLength(36_000);
+  });
+});
+
+describe('the sweep of the spool', () => {
+  async function sweepOf(house: Awaited<ReturnType<typeof openHouse>>, live: string[] = []) {
+    const found: string[] = [];
+    const sweep = new SpoolSweep({
+      spool: house.config.recordings.spool,
+      vault: house.vault,
+      calls: house.lookup,
+      settler: house.settler,
+      isLive: (callId) => live.includes(callId),
+      onFound: (call, recording) => {
+        found.push(`${call.id} ${recording.status}`);
+        return Promise.resolve();
+      },
+      logger: house.logger,
+      now: () => Date.now() + 7_200_000,
+    });
+    await sweep.sweep();
+    return found;
+  }
+
+  it('settles what ended and was never settled, and tells it', async () => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    house.calls.set(call.id, call);
+    await house.spool(call, Buffer.concat([wavHeader(0), wavBytes(1).subarray(44)]));
+    expect(await sweepOf(house)).toEqual([`${call.id} ready`]);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+    expect((await house.archive.find(call.id, null))?.state).toBe('here');
+  });
+
+  it('leaves calls that go on, here or elsewhere, and what is none of ours', async () => {
+    const house = await openHouse();
+    const [here, elsewhere] = [endedCall(1), endedCall(1, { endedAt: null })];
+    house.calls.set(elsewhere.id, elsewhere);
+    for (const call of [here, elsewhere]) await house.spool(call, wavBytes(1));
+    await writeFile(join(house.config.recordings.spool, 'notes.wav'), 'x');
+    expect(await sweepOf(house, [here.id])).toEqual([]);
+    expect(await readdir(house.config.recordings.spool)).toHaveLength(3);
+  });
+
+  it('keeps a recording whose call nobody knows any more', async () => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    await house.spool(call, wavBytes(1));
+    expect(await sweepOf(house)).toEqual([]);
+    expect(await house.archive.find(call.id, null)).toMatchObject({ state: 'here', site: 'unknown' });
+    expect(await house.archive.find(call.id, ['divan'])).toBeNull();
+  });
+
+  it('clears away the copy of what was settled', async () => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    await house.record(call);
+    await house.spool(call, wavBytes(1));
+    expect(await sweepOf(house)).toEqual([]);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+  });
+});
