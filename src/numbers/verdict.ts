@@ -26,10 +26,13 @@ export interface VerdictQuestion {
 }
 
 /**
- * How much less likely it is that a known caller is now another visitor who got this very number: hardly anybody who
- * has called comes back under another visitor id and is lent the same number out of the whole pool.
+ * How often another visitor's phone is one that has called as this candidate: hardly anybody who has called comes back
+ * under another visitor id and is lent the same number out of the whole pool.
  */
 const STRANGER_WITH_KNOWN_PHONE = 0.001;
+/** One caller of five calls again; half of them within an hour (Lomax distribution, shape 1). */
+const CALLS_AGAIN = 0.2;
+const CALLS_AGAIN_SCALE_SECONDS = 3600;
 const DAY_MS = 86_400_000;
 
 /**
@@ -64,7 +67,9 @@ export function attribute(
     ? (['ambiguous', `re-lent-number${measured}`] as const)
     : lease
       ? (['exact', `active-lease${measured}`] as const)
-      : (['grace', `last-holder${measured}`] as const);
+      : first.late
+        ? (['returning', 'earlier-call'] as const)
+        : (['grace', `last-holder${measured}`] as const);
   return { ...verdictOf(verdict, rounded(first.weight), rule, first.holder, at, number), candidates: told };
 }
 
@@ -72,31 +77,39 @@ interface Candidate {
   holder: Holder;
   /** ms since the epoch; null while the lease goes on. */
   endedAt: number | null;
+  /** His grace time is over: he is one only because this phone has called as him before. */
+  late: boolean;
   /** Probability that it was him; what is missing to 1 over all candidates is a stranger's. */
   weight: number;
 }
 
 /**
- * Everybody who may be calling: who has the number now, and who had it less than the grace time ago. Each calls at his
- * own rate, so given that somebody calls, he is it with his share of all rates (competing risks).
+ * Everybody who may be calling: who has the number now, who had it less than the grace time ago, and the one as whom
+ * this phone has called the number before. Each calls at his own rate, so given that somebody calls, he is it with his
+ * share of all rates (competing risks). Empty where only the caller's past speaks.
  */
 function candidatesOf(
   { lease, holders, known = null }: VerdictQuestion,
   at: number,
-  { graceSeconds }: AttributionRules,
+  { graceSeconds, returningDays }: AttributionRules,
   rates: CallRates,
 ): Candidate[] {
   const present = holders.flatMap((holder, i): Candidate[] => {
     if (holder.leaseId === lease?.leaseId) {
       const rate = rates.age[binOf(AGE_EDGES, (at - holder.leasedAt) / 1000)] ?? 0;
-      return [{ holder, endedAt: null, weight: rate }];
+      return [{ holder, endedAt: null, late: false, weight: rate }];
     }
     // A lease that was taken back before its time ended when we looked, as far as we know.
     const endedAt = Math.min(endOf(holders, i), at);
     const delay = (at - endedAt) / 1000;
-    if (delay > graceSeconds || graceSeconds === 0) return [];
-    return [{ holder, endedAt, weight: rates.delay[binOf(DELAY_EDGES, delay)] ?? 0 }];
+    const late = delay > graceSeconds || graceSeconds === 0;
+    const again = known?.leaseId === holder.leaseId ? callsAgain(known, at, returningDays) : 0;
+    if (late && again === 0) return [];
+    return [
+      { holder, endedAt, late, weight: Math.max(late ? 0 : (rates.delay[binOf(DELAY_EDGES, delay)] ?? 0), again) },
+    ];
   });
+  if (present.every(({ late }) => late)) return [];
   const weighed = weighCaller(present, known);
   const total = weighed.reduce((sum, { weight }) => sum + weight, rates.stray);
   return weighed
@@ -104,13 +117,20 @@ function candidatesOf(
     .sort((a, b) => b.weight - a.weight);
 }
 
-/** The caller has called before, as one of the candidates: the others hardly have the same phone. */
+/** How likely he is to call again now, in the unit of the call rates. */
+function callsAgain({ at: lastAt }: KnownCaller, at: number, returningDays: number): number {
+  const seconds = Math.max(0, at - lastAt) / 1000;
+  if (seconds * 1000 > returningDays * DAY_MS) return 0;
+  return (CALLS_AGAIN / CALLS_AGAIN_SCALE_SECONDS) * (1 + seconds / CALLS_AGAIN_SCALE_SECONDS) ** -2;
+}
+
+/** The phone has called before, as one of the candidates: the others hardly have the same one. */
 function weighCaller(candidates: Candidate[], known: KnownCaller | null): Candidate[] {
   if (known === null || !candidates.some(({ holder }) => isHis(holder, known))) return candidates;
-  const others = Math.max(STRANGER_WITH_KNOWN_PHONE, 1 - known.confidence);
-  return candidates.map((candidate) =>
-    isHis(candidate.holder, known) ? candidate : { ...candidate, weight: candidate.weight * others },
-  );
+  return candidates.map((candidate) => {
+    const factor = isHis(candidate.holder, known) ? known.confidence : STRANGER_WITH_KNOWN_PHONE;
+    return { ...candidate, weight: candidate.weight * factor };
+  });
 }
 
 function isHis({ sessionId, session }: Holder, known: KnownCaller): boolean {
