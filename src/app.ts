@@ -133,6 +133,7 @@ export class App {
     this.#callers = new CallerSide({
       ...shared,
       admissions: this.#admissions,
+      eraseRecordings: (number, at) => this.#recordings.archive.removeOfCaller(number, at),
       registry: this.registry,
       owner: this.#store.owner,
       onQueued,
@@ -353,6 +354,7 @@ export class App {
       keys: () => this.#config.access.keys,
       calls: this.#store,
       screening: this.#callers.screening,
+      eraseCaller: this.#callers.eraseCaller,
       callEditor: this.#callers.editor(this.#store),
       history: openHistory(this.#link, keys, () => this.#config, use),
       events: this.#events,

@@ -4,6 +4,7 @@ import { toError } from '../lib/deadline.js';
 import { CommandError, FAILED, OK, UsageError, WRONG, type Command, type Terminal } from './command.js';
 import { callShow } from './commands/call-show.js';
 import { callsTail } from './commands/calls-tail.js';
+import { callersDelete } from './commands/callers-delete.js';
 import { channels } from './commands/channels.js';
 import { configCheck } from './commands/config-check.js';
 import { doctor } from './commands/doctor.js';
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   channels,
   callsTail,
   callShow,
+  callersDelete,
   routeExplain,
   webhooks,
   numbers,

@@ -47,6 +47,10 @@ export class GatewayClient {
     return this.#ask(method, path, body, type);
   }
 
+  async delete(path: string): Promise<unknown> {
+    return this.#ask('DELETE', path);
+  }
+
   async #ask(method: string, path: string, body?: string, type = 'application/json'): Promise<unknown> {
     let response: Response;
     try {

@@ -7,24 +7,28 @@ import type { EventType } from '../call/event-types.js';
 import type { Admissions } from '../call/ports.js';
 import type { CallRegistry } from '../call/registry.js';
 import type { GatewayConfig } from '../config/schema.js';
-import type { CallEditor, CallReader, ScreeningEditor } from '../http/ports.js';
+import type { CallEditor, CallReader, CallerEraser, ScreeningEditor } from '../http/ports.js';
 import { toError } from '../lib/deadline.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
 import { RedisAmendments } from '../redis/amendments.js';
 import { RedisCallers } from '../redis/callers.js';
+import { RedisErasure } from '../redis/erasure.js';
 import { RedisCallRates } from '../redis/call-rates.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisScreening } from '../redis/screening.js';
 import { ListBook } from '../screening/lists.js';
 import { callEditor } from './call-editor.js';
+import { callerEraser } from './eraser.js';
 import { screeningEditor } from './screening-editor.js';
 
 interface CallerSideParts {
   config: () => GatewayConfig;
   link: RedisLink;
   admissions: Admissions;
+  /** Ids of the calls whose recordings are gone, and of those that a legal hold keeps. */
+  eraseRecordings: (number: string, at: string) => Promise<{ deleted: string[]; held: string[] }>;
   keys: Keys;
   registry: CallRegistry;
   /** Of the call store. */
@@ -43,6 +47,7 @@ export class CallerSide {
   /** As calls see it. */
   readonly callers: Callers;
   readonly screening: ScreeningEditor;
+  readonly eraseCaller: CallerEraser;
   readonly #amender: CallAmender;
   readonly #aftercare: Aftercare;
   readonly #lists: ListBook;
@@ -60,13 +65,20 @@ export class CallerSide {
       endpointsFor,
       logger,
     });
+    const history = new RedisCallers(link, keys);
     this.#aftercare = new Aftercare({
-      history: new RedisCallers(link, keys),
+      history,
       calls: amendments,
       amender: this.#amender,
       admissions,
       judge: { config, callRates: this.rates },
       logger,
+    });
+    this.eraseCaller = callerEraser({
+      erasure: new RedisErasure(link, keys),
+      callers: history,
+      calls: amendments,
+      eraseRecordings: parts.eraseRecordings,
     });
     const screening = new RedisScreening(link, keys);
     this.#lists = new ListBook({ sites: () => config().sites, store: screening, logger });

@@ -83,6 +83,25 @@ export interface CallEditor {
   correct(callId: string, leaseId: string | null, reason: string, by: string): Promise<Call | null>;
 }
 
+/** What was removed of one caller; it does not hold his number. */
+export interface ErasureProof {
+  id: string;
+  /** ISO 8601. */
+  at: string;
+  /** Name of the key that asked. */
+  by: string;
+  calls: string[];
+  events: number;
+  deadLetters: number;
+  historyCalls: number;
+  recordings: { callId: string; sha256: string | null; bytes: number | null }[];
+  /** Ids of the calls whose recordings a legal hold keeps. */
+  held: string[];
+}
+
+/** @throws GatewayError GW_ERR_CONFLICT while a call of his is in progress, GW_ERR_REDIS_AWAY */
+export type CallerEraser = (number: string, by: string) => Promise<ErasureProof>;
+
 /** Block and allow lists of the sites, beside those of the configuration. */
 export interface ScreeningEditor {
   hasSite(site: string): boolean;

@@ -10,6 +10,7 @@ import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
 import { auditRouter } from './audit.js';
 import { authenticate, keyOf } from './auth.js';
+import { callersRouter } from './callers.js';
 import { callEditsRouter } from './call-edits.js';
 import { callsCsvRouter, callsRouter } from './calls.js';
 import { docsRouter } from './docs.js';
@@ -23,6 +24,7 @@ import { LiveFeed } from './live.js';
 import { importBody, numbersRouter, type NumberSource } from './numbers.js';
 import type {
   CallEditor,
+  CallerEraser,
   CallReader,
   EventReader,
   MetricsPage,
@@ -50,6 +52,7 @@ export interface HttpServerOptions {
   history: CallHistory;
   callEditor: CallEditor;
   screening: ScreeningEditor;
+  eraseCaller: CallerEraser;
   events: EventReader;
   resources: ResourceReader;
   reports: ReportSource;
@@ -121,6 +124,7 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1/calls', live.router(), callExportRouter(options.calls, options));
   app.use('/v1/calls.csv', callsCsvRouter(options.history, options.logger));
   app.use('/v1/calls', callsRouter(options.calls, options.history), callEditsRouter(options.callEditor));
+  app.use('/v1/callers', callersRouter(options.eraseCaller));
   app.use('/v1/screening', screeningRouter(options.screening));
   app.use('/v1/events', eventExportRouter(options.events, options), eventsRouter(options.events, listeners));
   const sites = () => options.reports.sites();

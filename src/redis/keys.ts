@@ -76,6 +76,8 @@ export class Keys {
   amendedCalls = (): string => `${this.#calls}amended`;
   /** Calls of the last 30 days by their caller's number. */
   callsOf = (caller: string): string => `${this.#calls}caller:${caller}`;
+  /** Stream of what was erased and by whom, without numbers. */
+  erasures = (): string => `${this.#calls}erasures`;
   /** Ended calls that their caller's history does not know yet. */
   historyDue = (): string => `${this.#calls}history-due`;
   /** Names this set of data: another name means that Redis has lost it. */

@@ -119,6 +119,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   history: noHistory,
   callEditor: noEdits,
   screening: noScreening,
+  eraseCaller: () => Promise.reject(new Error('nobody is kept here')),
   events: noEvents,
   resources: noResources,
   reports: noReports,

@@ -1,4 +1,5 @@
 import { callEditOperations } from './call-edits.js';
+import { callerOperations } from './callers.js';
 import { callOperations } from './calls.js';
 import { eventOperations } from './events.js';
 import { healthOperations } from './health.js';
@@ -18,6 +19,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...callOperations,
   ...callEditOperations,
   ...screeningOperations,
+  ...callerOperations,
   ...eventOperations,
   ...leaseOperations,
   ...numberOperations,

@@ -1,0 +1,47 @@
+import type { Call, VisitorSession } from './call.js';
+import { NO_RECORDING } from './document.js';
+
+/**
+ * The call without the person: what reports need stays (when, how long, how it ended, from which campaign), what leads to
+ * somebody goes: number, name, visitor and click ids, pages, notes, candidates, the recording.
+ */
+export function withoutCaller(call: Call, recordingHeld: boolean): Call {
+  const { attribution } = call;
+  return {
+    ...call,
+    caller: {
+      number: null,
+      withheld: call.caller.withheld,
+      name: null,
+      firstCall: null,
+      previousCalls: null,
+      lastCallAt: null,
+      lastDisposition: null,
+    },
+    attribution: {
+      ...attribution,
+      leaseId: null,
+      session: attribution.session && withoutVisitor(attribution.session),
+      candidates: [],
+    },
+    recording:
+      call.recording.status === 'none' || recordingHeld
+        ? call.recording
+        : { ...NO_RECORDING, status: 'absent', reason: 'erased' },
+    tags: call.tags.filter(({ name }) => name === 'callback' || name === 'repeat' || name === 'suspicious'),
+    notes: [],
+  };
+}
+
+const withoutVisitor = ({ utm }: VisitorSession): VisitorSession => ({
+  id: 'erased',
+  visitorId: null,
+  landingPage: null,
+  referrer: null,
+  utm: { ...utm, term: null },
+  keyword: null,
+  gclid: null,
+  yclid: null,
+  gaClientId: null,
+  ymClientId: null,
+});

@@ -1,0 +1,75 @@
+import type { Call } from '../call/call.js';
+import type { StoredCall } from '../call/amender.js';
+import { noResources } from '../call/document.js';
+import { indexEntry } from '../history/slots.js';
+import type { RedisLink } from './connection.js';
+import type { Keys } from './keys.js';
+import { asNumber, loadScript } from './scripts.js';
+
+const eraseScript = loadScript('erase-call');
+const PAGE = 500;
+/** Lines of the audit log: what was erased, by whom, without the number. */
+const AUDIT_LINES = 10_000;
+
+/** What is to be forgotten of one caller, in Redis. All reject with GW_ERR_REDIS_AWAY. */
+export class RedisErasure {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+  ) {}
+
+  /** Every call of his that is kept. */
+  async callsOf(caller: string): Promise<string[]> {
+    return this.link.send((client) => client.zrange(this.keys.callsOf(caller), 0, -1));
+  }
+
+  /** Events removed from the feed; null where the call has changed since it was read. */
+  async eraseCall({ call, sequence }: StoredCall, erased: Call): Promise<number | null> {
+    const removed = await this.link.run({
+      script: eraseScript,
+      keys: [this.keys.call(call.id), this.keys.events()],
+      args: [
+        sequence,
+        JSON.stringify(erased),
+        JSON.stringify(noResources()),
+        this.keys.history(),
+        indexEntry(erased),
+        call.id,
+        Date.parse(call.startedAt),
+      ],
+      read: asNumber,
+    });
+    return removed < 0 ? null : removed;
+  }
+
+  /** Dead letters of these calls, of every endpoint that has any; how many there were. */
+  async eraseDeadLetters(callIds: ReadonlySet<string>): Promise<number> {
+    const endpoints = await this.link.send((client) => client.zrange(this.keys.endpoints(), 0, -1));
+    let removed = 0;
+    for (const endpoint of endpoints) removed += await this.#eraseDeadOf(this.keys.dead(endpoint), callIds);
+    return removed;
+  }
+
+  async #eraseDeadOf(stream: string, callIds: ReadonlySet<string>): Promise<number> {
+    let removed = 0;
+    for (let from = '-'; ;) {
+      const page = await this.link.send((client) => client.xrange(stream, from, '+', 'COUNT', PAGE));
+      const his = page.filter(([, fields]) => callIds.has(fields[fields.indexOf('key') + 1] ?? '')).map(([id]) => id);
+      if (his.length > 0) removed += await this.link.send((client) => client.xdel(stream, ...his));
+      const last = page.at(-1)?.[0];
+      if (page.length < PAGE || last === undefined) return removed;
+      from = `(${last}`;
+    }
+  }
+
+  /** The index goes last: what fails half-way is found again by the next request. */
+  async forgetIndex(caller: string): Promise<void> {
+    await this.link.send((client) => client.del(this.keys.callsOf(caller)));
+  }
+
+  async audit(line: Record<string, unknown>): Promise<void> {
+    await this.link.send((client) =>
+      client.xadd(this.keys.erasures(), 'MAXLEN', '~', AUDIT_LINES, '*', 'line', JSON.stringify(line)),
+    );
+  }
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { callerEraser } from '../../src/composition/eraser.js';
+import { RedisAmendments } from '../../src/redis/amendments.js';
+import { RedisCallers } from '../../src/redis/callers.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisErasure } from '../../src/redis/erasure.js';
+import { keptEvents, openRedis } from '../support/redis.js';
+import { exampleCall, exampleChange } from './examples.js';
+
+const CALLER = '+79160000001';
+
+async function open() {
+  const redis = await openRedis();
+  const { link, keys } = redis;
+  const store = new RedisCallStore(link, keys);
+  const callers = new RedisCallers(link, keys);
+  const asked: string[] = [];
+  let removed = { deleted: [] as string[], held: [] as string[] };
+  const recordings = (outcome: typeof removed) => (removed = outcome);
+  const erase = callerEraser({
+    erasure: new RedisErasure(link, keys),
+    callers,
+    calls: new RedisAmendments(link, keys, 'here', () => undefined),
+    eraseRecordings: (number) => {
+      asked.push(number);
+      return Promise.resolve(removed);
+    },
+  });
+  /** Every value in Redis under this test's prefix, as text. */
+  const everything = async (): Promise<string> => {
+    const prefix = keys.events().split('v1:')[0] ?? '';
+    const names = await redis.raw.keys(`${prefix}*`);
+    const dumps = await Promise.all(names.map((name) => redis.raw.dumpBuffer(name)));
+    return [...names, ...dumps.map((dump) => dump.toString('latin1'))].join('\n');
+  };
+  return { ...redis, store, callers, erase, asked, recordings, everything };
+}
+
+const recorded = {
+  status: 'ready',
+  reason: null,
+  file: 'divan/2026/11/21/x.wav',
+  bytes: 2000,
+  sha256: 'ab'.repeat(32),
+  durationSeconds: 1,
+  sampleRate: 8000,
+  channels: ['caller', 'business'],
+  silentChannels: [],
+} as const;
+
+describe('forgetting a caller', () => {
+  it('leaves his calls as nobody’s, removes the rest, and proves it', async () => {
+    const { store, callers, erase, asked, recordings, everything, link, keys, raw } = await open();
+    const note = { id: 'n', text: `call ${CALLER} back`, by: 'olga', at: '2026-11-21T11:00:00.000Z' };
+    const recording = { ...recorded, channels: [...recorded.channels], silentChannels: [] };
+    const his = exampleCall({ disposition: 'missed', lossReason: 'no_answer', notes: [note], recording });
+    const anothers = exampleCall({ caller: { ...his.caller, number: '+79160000002' } });
+    for (const call of [his, anothers]) {
+      await store.commit(exampleChange(call, ['call.received', 'call.missed'], { endpoints: ['crm'], closed: true }));
+      await callers.note(call);
+    }
+    recordings({ deleted: [his.id], held: [] });
+    const proof = await erase(CALLER, 'dpo');
+    expect(proof).toMatchObject({
+      by: 'dpo',
+      calls: [his.id],
+      events: 2,
+      historyCalls: 1,
+      recordings: [{ callId: his.id, sha256: recorded.sha256, bytes: 2000 }],
+    });
+    expect(asked).toEqual([CALLER]);
+    expect(await store.get(his.id)).toMatchObject({
+      disposition: 'missed',
+      caller: { number: null, withheld: false },
+      attribution: { verdict: 'exact', session: { visitorId: null, utm: { campaign: 'sofas' } } },
+      notes: [],
+      recording: { status: 'absent', reason: 'erased', file: null },
+    });
+    expect((await keptEvents({ link, keys })).every(({ body }) => body.includes(anothers.id))).toBe(true);
+    expect(await store.get(anothers.id)).toEqual(anothers);
+    const left = await everything();
+    expect(left).not.toContain(CALLER);
+    expect(left).toContain('+79160000002');
+    const [line] = await raw.xrange(keys.erasures(), '-', '+');
+    expect(line?.[1][1]).toContain(proof.id);
+    // Asked for again: nothing is left to remove.
+    expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [], events: 0, historyCalls: 0 });
+  });
+
+  it('names the recordings that a legal hold keeps', async () => {
+    const { store, erase, recordings } = await open();
+    const recording = { ...recorded, channels: [...recorded.channels], silentChannels: [] };
+    const call = exampleCall({ recording });
+    await store.commit(exampleChange(call, ['call.completed'], { closed: true }));
+    recordings({ deleted: [], held: [call.id] });
+    expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [call.id], held: [call.id], recordings: [] });
+    expect(await store.get(call.id)).toMatchObject({ caller: { number: null }, recording });
+  });
+
+  it('waits for the end of his call', async () => {
+    const { store, erase, asked } = await open();
+    const call = exampleCall();
+    await store.commit(exampleChange(call, ['call.received']));
+    await expect(erase(CALLER, 'dpo')).rejects.toMatchObject({ code: 'GW_ERR_CONFLICT' });
+    expect(await store.get(call.id)).toEqual(call);
+    expect(asked).toEqual([]);
+  });
+});
