@@ -4,6 +4,7 @@ import { systemClock, type Clock } from '../lib/clock.js';
 import { openSink } from '../sinks/index.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
 import { EndpointWorker, type DeliveryHooks } from './endpoint-worker.js';
 import { SENDER_TIMEOUTS, type SenderTimeouts } from './http-poster.js';
 import type { Backlog, DeliveryQueue, DisableReason, Drop } from './queue.js';
@@ -187,8 +188,14 @@ export class Dispatcher {
     this.#try(() => this.#queue.tellMissing(endpoint, events), 'telling of missing events failed');
   }
 
+  /** What fails is tried again by the next look. That Redis is away the link itself has said. */
   #try(work: () => Promise<void>, message: string): void {
-    inBackground(work().catch((error: unknown) => this.#log.warn({ err: toError(error) }, message)));
+    inBackground(
+      work().catch((thrown: unknown) => {
+        const away = thrown instanceof GatewayError && thrown.code === 'GW_ERR_REDIS_AWAY';
+        this.#log[away ? 'debug' : 'warn']({ err: toError(thrown) }, message);
+      }),
+    );
   }
 }
 
