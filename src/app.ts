@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { startEngines, withEngines } from './app-sandbox.js';
+import type { Call } from './call/call.js';
 import type { CallDeps } from './call/deps.js';
 import { handleInvite } from './call/inbound.js';
 import { LoadGate } from './call/load.js';
@@ -9,6 +10,7 @@ import { buildCarriers } from './composition/carriers.js';
 import { CallerSide } from './composition/caller-side.js';
 import { buildDelivery } from './composition/delivery.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
+import { buildConsole } from './composition/console.js';
 import { openHistory } from './composition/history.js';
 import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
 import { Pools } from './composition/pools.js';
@@ -119,16 +121,9 @@ export class App {
       scarcity: this.#scarcity,
     });
     const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
-    this.#store = new RedisCallStore(
-      this.#link,
-      keys,
-      {},
-      {
-        onQueued,
-        onEnded: (call) => this.#callers.ended(call),
-        onForeign: (callId) => this.#upkeep.callTaken(callId),
-      },
-    );
+    const onEnded = (call: Call): void => this.#callers.ended(call);
+    const onForeign = (callId: string): void => this.#upkeep.callTaken(callId);
+    this.#store = new RedisCallStore(this.#link, keys, {}, { onQueued, onEnded, onForeign });
     ({ dispatcher: this.#dispatcher, desk: this.#webhooks } = buildDelivery(shared));
     this.#callers = new CallerSide({
       ...shared,
@@ -349,7 +344,7 @@ export class App {
 
   #buildHttp(keys: Keys): HttpServer {
     const use = new RedisUse(this.#link, keys);
-    return createHttpServer({
+    const options = {
       ...this.#config.http,
       keys: () => this.#config.access.keys,
       calls: this.#store,
@@ -367,7 +362,8 @@ export class App {
       readiness: () => this.readiness(),
       metrics: this.metrics,
       logger: this.logger,
-    });
+    };
+    return createHttpServer({ ...options, console: buildConsole(this.#link, keys, () => this.#config, options) });
   }
 
   #buildOverview(use: RedisUse): Overview {

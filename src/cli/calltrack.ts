@@ -13,7 +13,9 @@ import { numbers } from './commands/numbers.js';
 import { pools } from './commands/pools.js';
 import { routeExplain } from './commands/route-explain.js';
 import { trunks } from './commands/trunks.js';
+import { usersHash } from './commands/users-hash.js';
 import { webhooks } from './commands/webhooks.js';
+import { readSecret } from './secret.js';
 
 const COMMANDS: readonly Command[] = [
   configCheck,
@@ -24,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   callShow,
   callersDelete,
   routeExplain,
+  usersHash,
   webhooks,
   numbers,
   pools,
@@ -93,6 +96,7 @@ try {
     out: (text) => console.log(text),
     err: (text) => console.error(text),
     tty: process.stdout.isTTY,
+    secret: readSecret,
     env: process.env,
     interrupted: interrupt.signal,
   });

@@ -22,6 +22,7 @@ export function checkConfig(config: unknown): Finding[] {
     ...checkRoutes(draft),
     ...checkSites(draft),
     ...checkNumbers(draft),
+    ...checkUsers(draft),
     ...draft.webhooks.flatMap(checkWebhook),
     ...checkRecordings(draft),
     ...checkKeys(draft),
@@ -68,6 +69,7 @@ interface Named {
 }
 
 const keyPath = (key: string, at: number): KeyPath => ['access', 'keys', at, key];
+const userPath = (at: number, ...key: KeyPath): KeyPath => ['access', 'users', at, ...key];
 
 const ids = (section: keyof Draft, items: { id?: string | undefined }[]): Named[] =>
   items.map((item, index) => ({ value: item.id, path: [section, index, 'id'] }));
@@ -83,6 +85,7 @@ function checkNames(draft: Draft): Finding[] {
     ...checkDoubles(ids('sites', sites), 'site'),
     ...checkDoubles(ids('webhooks', webhooks), 'webhook'),
     ...checkDoubles(access.keys?.map((key, at) => ({ value: key.name, path: keyPath('name', at) })) ?? [], 'key name'),
+    ...checkDoubles(access.users?.map(({ name }, at) => ({ value: name, path: userPath(at, 'name') })) ?? [], 'user'),
   ];
 }
 
@@ -256,6 +259,13 @@ function checkNumbers({ numbers, sites, routes }: Draft): Finding[] {
       ...checkReference(number.route, ['numbers', at, 'route'], routeNames, 'route'),
     ]),
   ];
+}
+
+function checkUsers({ access, sites }: Draft): Finding[] {
+  const siteNames = namesOf(sites);
+  return (access.users ?? []).flatMap((user, at) =>
+    (user.sites ?? []).flatMap((site, n) => checkReference(site, userPath(at, 'sites', n), siteNames, 'site')),
+  );
 }
 
 /** What makes of an endpoint something else than a receiver of signed events. */

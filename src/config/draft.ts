@@ -58,7 +58,10 @@ const draftSchema = z.object({
     s3: z.unknown(),
     encryption: group({ keys: list(group({ id: text })) }).optional(),
   }),
-  access: group({ keys: list(group({ name: text, hash: text, scopes: texts, sites: texts.optional() })) }),
+  access: group({
+    keys: list(group({ name: text, hash: text, scopes: texts, sites: texts.optional() })),
+    users: list(group({ name: text, sites: texts })),
+  }),
 });
 
 export type Draft = z.output<typeof draftSchema>;

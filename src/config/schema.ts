@@ -440,6 +440,44 @@ const webhook = z.strictObject({
   bitrix24: z.strictObject({ userId: z.int().min(1), recordings: recordingsLink }).optional(),
 });
 
+export const CONSOLE_ROLES = ['agent', 'supervisor', 'ops', 'auditor'] as const;
+export type ConsoleRole = (typeof CONSOLE_ROLES)[number];
+export const LANGUAGES = ['en', 'ru', 'uz'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+/** `scrypt:<log2 N>:<r>:<p>:<salt>:<hash>`, the last two base64url. */
+export const PASSWORD_HASH = /^scrypt:(1[4-7]):([1-9]|1[0-6]):([1-4]):([\w-]{22,86}):([\w-]{43,86})$/;
+
+/** A person who works with the console. */
+const consoleUser = z.strictObject({
+  /** What he types to log in. */
+  name: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,63}$/u, 'letters, digits, ".", "_", "@" and "-", at most 64'),
+  /** As `calltrack users hash` makes it. */
+  password: z.string().regex(PASSWORD_HASH, 'what "calltrack users hash" prints'),
+  role: z.enum(CONSOLE_ROLES),
+  /** Whose calls he sees; everybody's where left out. */
+  sites: z.array(id).min(1).optional(),
+  /** Of the pages until he chooses; the browser's where left out. */
+  language: z.enum(LANGUAGES).optional(),
+});
+
+const oidc = z.strictObject({
+  /** On the button of the log-in page. */
+  name: z.string().min(1).max(40).default('SSO'),
+  /** Exactly as the provider writes it; its `/.well-known/openid-configuration` tells the rest. */
+  issuer: z.url({ protocol: /^https?$/ }),
+  clientId: z.string().min(1),
+  /** Of a confidential client; a public one is protected by PKCE alone. */
+  clientSecret: z.string().min(1).optional(),
+  scopes: z.array(z.string().min(1)).min(1).default(['openid', 'profile']),
+  /** Claims of the id token: what he is called, what he is, and whose calls he sees (all where left out). */
+  nameClaim: z.string().min(1).default('preferred_username'),
+  roleClaim: z.string().min(1).default('roles'),
+  sitesClaim: z.string().min(1).optional(),
+  /** Which value of the claim makes which role; the first that fits counts. */
+  roles: z.array(z.strictObject({ value: z.string().min(1), role: z.enum(CONSOLE_ROLES) })).min(1),
+});
+
 export const configSchema = z.strictObject({
   gateway: z.strictObject({ id, publicUrl: z.url().default('http://127.0.0.1:8080') }).prefault({ id: 'gw-1' }),
   http: z
@@ -498,6 +536,18 @@ export const configSchema = z.strictObject({
         )
         .default([]),
       audit: audit.prefault({}),
+      /** People who work with the console. */
+      users: z.array(consoleUser).default([]),
+      /** Log-in by an identity provider (OpenID Connect), beside name and password. */
+      oidc: oidc.optional(),
+      console: z
+        .strictObject({
+          /** Without a request for so long one must log in again. */
+          idle: durationOf('1h', 86_400_000, '24h'),
+          /** After so long one must log in again in any case. */
+          session: durationOf('12h', 7 * 86_400_000, '7d'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   log: z
@@ -517,6 +567,8 @@ export type ScheduleConfig = GatewayConfig['schedules'][number];
 export type RecordingsConfig = GatewayConfig['recordings'];
 export type S3Config = NonNullable<RecordingsConfig['s3']>;
 export type AccessKeyConfig = GatewayConfig['access']['keys'][number];
+export type OidcConfig = NonNullable<GatewayConfig['access']['oidc']>;
+export type ConsoleUserConfig = GatewayConfig['access']['users'][number];
 
 function isTimeZone(name: string): boolean {
   try {

@@ -62,18 +62,26 @@ export function callsCsvRouter(history: CallHistory, logger: Logger): Router {
     .route('/')
     .get(requireScope('calls:read'), async (req, res) => {
       const { site, query, columns } = readCallExport(req);
-      const read = (cursor: string | null) =>
-        withDeadline(
-          history.search({ ...query, sites: sitesAsked(res, site), cursor, limit: CSV_PAGE }),
-          READ_TIMEOUT_MS,
-          'searching calls',
-        );
-      // The first page comes before the head of the answer: what is wrong with the beginning is still told in full.
-      const first = await read(null);
-      await sendCsv(res, csvRows(first, columns, read), logger);
+      await sendCallsCsv(res, { history, query: { ...query, sites: sitesAsked(res, site) }, columns, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   return router;
+}
+
+export interface CallsCsv {
+  history: CallHistory;
+  query: Omit<CallQuery, 'cursor' | 'limit'>;
+  columns: readonly CallColumn[];
+  logger: Logger;
+}
+
+/** What a search finds as a table, read page by page: a large one takes time, not memory. */
+export async function sendCallsCsv(res: Response, { history, query, columns, logger }: CallsCsv): Promise<void> {
+  const read = (cursor: string | null) =>
+    withDeadline(history.search({ ...query, cursor, limit: CSV_PAGE }), READ_TIMEOUT_MS, 'searching calls');
+  // The first page comes before the head of the answer: what is wrong with the beginning is still told in full.
+  const first = await read(null);
+  await sendCsv(res, csvRows(first, columns, read), logger);
 }
 
 async function* csvRows(

@@ -5,6 +5,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { AccessKeyConfig } from '../config/schema.js';
+import type { Console } from '../console/router.js';
 import type { CallHistory } from '../history/query.js';
 import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
@@ -64,6 +65,7 @@ export interface HttpServerOptions {
   trustedProxies: readonly string[];
   webhooks: WebhookDesk;
   recordings: RecordingsSource;
+  console: Console;
   readiness: () => Readiness;
   metrics: MetricsPage;
   logger: Logger;
@@ -103,6 +105,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     start: () => listen(server, options),
     stop: () => {
       live.stop();
+      options.console.stop();
       return close(server, options.stopTimeoutMs ?? 5_000);
     },
   };
@@ -138,6 +141,8 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1/recordings', recordingsRouter(options.recordings));
   app.use('/v1/audit', auditRouter(options.recordings.audit));
   app.use('/v1/reports', reportsRouter(options.reports));
+  // Last: its addresses are many, and everything that is nobody's is a page for people.
+  app.use(options.console.router);
   app.use(notFound);
   app.use(problems(options.logger));
   return app;

@@ -10,9 +10,9 @@ export const AUDIT_ACTIONS = [
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** `key`: of `access.keys`. `link`: who holds a shared link, by its id. `gateway`: the gateway by itself. */
+/** `key`: of `access.keys`. `user`: of the console. `link`: who holds a shared link, by its id. `gateway`: the gateway by itself. */
 export interface AuditActor {
-  kind: 'key' | 'link' | 'gateway';
+  kind: 'key' | 'user' | 'link' | 'gateway';
   name: string;
 }
 

@@ -127,6 +127,13 @@ export class Keys {
   /** Before a day, counted from the epoch, in UTC. */
   poolHours = (site: string): string => this.#pool(site, 'hours:');
 
+  /** `id`: hash of the token that the cookie holds. */
+  consoleSession = (id: string): string => `${this.#p}v1:console:session:{${id}}`;
+  /** `subject`: `user …` or `address …`. */
+  loginAttempts = (subject: string): string => `${this.#p}v1:console:attempts:{${subject}}`;
+  /** A log-in by OIDC that is under way. */
+  loginState = (id: string): string => `${this.#p}v1:console:login:{${id}}`;
+
   #pool = (site: string, part: string): string => `${this.#p}v1:pool:{${site}}:${part}`;
   /** Who heard, shared and deleted which recording. */
   audit = (): string => `${this.#p}v1:{audit}:log`;

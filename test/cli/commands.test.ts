@@ -121,7 +121,12 @@ class Screen implements Terminal {
   readonly errors: string[] = [];
   readonly tty = false;
   readonly #stop = new AbortController();
+  typed = '';
   constructor(readonly env: Record<string, string> = {}) {}
+  secret(): Promise<string> {
+    return Promise.resolve(this.typed);
+  }
+
   get interrupted(): AbortSignal {
     return this.#stop.signal;
   }

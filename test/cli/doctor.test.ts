@@ -61,6 +61,7 @@ async function examine(change: Record<string, unknown> = {}) {
     err: (text) => lines.push(text),
     tty: false,
     env: {},
+    secret: () => Promise.resolve(''),
     interrupted: new AbortController().signal,
   };
   const status = await doctor.run({ config: file, json: true }, [], terminal);

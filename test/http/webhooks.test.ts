@@ -59,6 +59,7 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write']) {
       out: (text: string) => out.push(text),
       err: () => undefined,
       tty: false,
+      secret: () => Promise.resolve(''),
       env: { CALLTRACK_URL: url, CALLTRACK_KEY: KEY },
       interrupted: new AbortController().signal,
     };

@@ -1,3 +1,4 @@
+import { Router } from 'express';
 import type { NumberSource } from '../../src/http/numbers.js';
 import type { CallHistory } from '../../src/history/query.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
@@ -129,6 +130,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   trustedProxies: [],
   webhooks: noWebhooks,
   recordings: noRecordings,
+  console: { router: Router(), stop: () => undefined },
   readiness: () => ({ ready: true, checks: {} }),
 });
 

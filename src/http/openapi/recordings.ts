@@ -40,7 +40,7 @@ const auditLine = z
     id: z.string(),
     at: time,
     action: z.enum(AUDIT_ACTIONS),
-    who: z.object({ kind: z.enum(['key', 'link', 'gateway']), name: z.string() }),
+    who: z.object({ kind: z.enum(['key', 'user', 'link', 'gateway']), name: z.string() }),
     from: z.string().nullable().describe('Address of the client'),
     call: z.string().nullable(),
     site: z.string().nullable(),

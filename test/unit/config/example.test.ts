@@ -17,6 +17,7 @@ const SECRETS = {
   S3_ACCESS_KEY_ID: 'AKIDEXAMPLE',
   S3_SECRET_ACCESS_KEY: 'secret-7',
   RECORDINGS_SECRET: 'c2VjcmV0LTgtc2VjcmV0LTgtc2VjcmV0LTgtc2VjcmU=',
+  OIDC_CLIENT_SECRET: 'secret-9',
   GW_REDIS_URL: 'redis://user:secret-6@redis.example:6379/0',
 };
 

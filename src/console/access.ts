@@ -1,0 +1,47 @@
+import type { ConsoleRole } from '../config/schema.js';
+
+/** Who works with the console, as its pages see him. */
+export interface ConsoleUser {
+  name: string;
+  role: ConsoleRole;
+  /** Whose calls he may see; null: of all sites, and of none. */
+  sites: readonly string[] | null;
+}
+
+/**
+ * Who may do what: the one place where it stands. Every route of the console names one of these, and
+ * docs/console.md shows the same table (a test compares).
+ */
+export const PERMISSIONS = {
+  /** Any log-in: start page, language, log-out. */
+  self: ['agent', 'supervisor', 'ops', 'auditor'],
+  /** Search and look at calls. */
+  'calls:read': ['agent', 'supervisor', 'ops'],
+  /** Tags, notes, "handled", the queue of missed calls. */
+  'calls:edit': ['agent', 'supervisor'],
+  'calls:export': ['supervisor'],
+  'recordings:play': ['agent', 'supervisor'],
+  'recordings:share': ['agent', 'supervisor'],
+  'recordings:delete': ['supervisor'],
+  operators: ['supervisor'],
+  /** Calls in progress and channels in use. */
+  live: ['supervisor', 'ops'],
+  /** Charts and advice on lines and trunks. */
+  capacity: ['supervisor', 'ops'],
+  /** Deliveries of events to the CRM. */
+  deliveries: ['supervisor', 'ops'],
+  /** Sending them again. */
+  'deliveries:replay': ['ops'],
+  audit: ['auditor'],
+} as const satisfies Record<string, readonly ConsoleRole[]>;
+
+export type Permission = keyof typeof PERMISSIONS;
+
+export function may(user: Pick<ConsoleUser, 'role'>, permission: Permission): boolean {
+  return (PERMISSIONS[permission] as readonly ConsoleRole[]).includes(user.role);
+}
+
+/** What belongs to no site only those see who see all. */
+export function maySee({ sites }: Pick<ConsoleUser, 'sites'>, site: string | null): boolean {
+  return sites === null || (site !== null && sites.includes(site));
+}

@@ -1,0 +1,67 @@
+/* What every page does by itself: errors of parts of a page, keys, the list of keys. */
+(() => {
+  'use strict';
+  const flash = document.getElementById('flash');
+
+  // A part of a page that failed is told at the top, and what was there stays.
+  document.body.addEventListener('htmx:beforeSwap', (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status < 400) {
+      flash.replaceChildren();
+      return;
+    }
+    event.detail.shouldSwap = xhr.status !== 401;
+    event.detail.target = flash;
+    event.detail.swapOverride = 'innerHTML';
+  });
+  document.body.addEventListener('htmx:sendError', () => {
+    flash.textContent = flash.dataset.offline;
+  });
+
+  const keys = document.getElementById('keys');
+  const showKeys = () => keys.showModal();
+  document.querySelector('[data-keys-open]')?.addEventListener('click', showKeys);
+
+  const typing = (element) =>
+    element instanceof HTMLElement && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
+
+  function moveRow(by) {
+    const rows = [...document.querySelectorAll('[data-rows] [data-row]')];
+    if (rows.length === 0) return;
+    const at = rows.indexOf(document.activeElement);
+    rows[Math.min(rows.length - 1, Math.max(0, at + by))].focus();
+  }
+
+  function goTo(path) {
+    document.querySelector(`.top nav a[href="${path}"]`)?.click();
+  }
+
+  const GO = { c: '/calls', m: '/missed', l: '/live', t: '/capacity', o: '/operators', a: '/audit' };
+  let going = 0;
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
+    if (keys.open) return;
+    const { key } = event;
+    if (Date.now() - going < 1500 && key in GO) {
+      going = 0;
+      event.preventDefault();
+      goTo(GO[key]);
+    } else if (key === 'g') going = Date.now();
+    else if (key === '?') showKeys();
+    else if (key === '/') {
+      const field = document.querySelector('[data-search]');
+      if (!field) return;
+      event.preventDefault();
+      field.focus();
+      field.select();
+    } else if (key === 'j') moveRow(1);
+    else if (key === 'k') moveRow(-1);
+  });
+
+  document.body.addEventListener('click', (event) => {
+    const button = event.target.closest?.('[data-copy]');
+    if (!button) return;
+    navigator.clipboard?.writeText(document.getElementById(button.dataset.copy).value);
+    flash.textContent = button.dataset.done;
+  });
+})();

@@ -1,0 +1,82 @@
+import type { Request, Response } from 'express';
+import { GatewayError } from '../lib/errors.js';
+import { may } from './access.js';
+import { Cookies } from './auth/cookies.js';
+import { isOwnRequest } from './auth/csrf.js';
+import { Sessions, type Session } from './auth/sessions.js';
+import { nonceOf } from './headers.js';
+import { isLanguage, languageOf } from './i18n/index.js';
+import type { ConsoleOptions } from './ports.js';
+import type { Route } from './route.js';
+import type { Renderer } from './view/renderer.js';
+import { THEMES, Visit, type Theme } from './visit.js';
+
+/** Meets each request: who is it, what may he, in which language is he answered. */
+export class Desk {
+  readonly sessions: Sessions;
+
+  constructor(
+    private readonly options: ConsoleOptions,
+    private readonly renderer: Renderer,
+  ) {
+    const { config, clock } = options;
+    this.sessions = new Sessions({
+      store: options.sessions,
+      users: () => config().access.users,
+      rules: () => ({ idle: config().access.console.idle, max: config().access.console.session }),
+      ...(clock && { clock }),
+    });
+  }
+
+  /** The one place where it is decided who gets in. */
+  async serve(route: Route, req: Request, res: Response): Promise<void> {
+    const { needs, method } = route;
+    const session = await this.sessions.find(this.#cookies(req, res).get('session'), route.passive !== true);
+    const visit = this.visit(req, res, session);
+    if (needs !== 'open') {
+      if (!session) {
+        askForLogin(visit);
+        return;
+      }
+      if (!may(session.user, needs)) throw new GatewayError('GW_ERR_FORBIDDEN', `this needs "${needs}"`);
+    }
+    if (method === 'post' && !isOwnRequest(req, session?.csrf ?? visit.parts.cookies.get('login'))) {
+      if (needs !== 'open') throw new GatewayError('GW_ERR_FORBIDDEN', 'the form is not of this session');
+      visit.go(`${route.path}?stale`);
+      return;
+    }
+    await route.handle(visit);
+  }
+
+  /** What every page needs to know, whoever asks; also for the pages that tell of errors. */
+  visit(req: Request, res: Response, session: Session | null): Visit {
+    const cookies = this.#cookies(req, res);
+    const chosen = cookies.get('language');
+    const theme = cookies.get('theme');
+    const accepted = languageOf(req.get('Accept-Language'));
+    return new Visit({
+      req,
+      res,
+      cookies,
+      session,
+      language: isLanguage(chosen) ? chosen : (session?.language ?? accepted ?? 'en'),
+      theme: THEMES.includes(theme as Theme) ? (theme as Theme) : 'auto',
+      sites: this.options.config().sites,
+      nonce: nonceOf(res),
+      requestId: String(res.getHeader('X-Request-Id') ?? ''),
+      render: (visit, template, data) => this.renderer.render(visit, template, data),
+    });
+  }
+
+  #cookies(req: Request, res: Response): Cookies {
+    return new Cookies(req, res, this.options.config().gateway.publicUrl.startsWith('https:'));
+  }
+}
+
+function askForLogin(visit: Visit): void {
+  const { req } = visit;
+  const next = req.method === 'GET' && !visit.partial ? `?next=${encodeURIComponent(req.originalUrl)}` : '';
+  // Where a part of a page was asked for, the whole page goes to the log-in.
+  if (req.get('HX-Request') === 'true') visit.res.setHeader('HX-Redirect', '/login').status(401).end();
+  else visit.go(`/login${next}`);
+}

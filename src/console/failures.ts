@@ -1,0 +1,67 @@
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { requestIdOf } from '../http/problem.js';
+import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import type { Desk } from './desk.js';
+import { pageHeaders } from './headers.js';
+import type { MessageKey } from './i18n/index.js';
+import type { Route } from './route.js';
+
+const TEXTS: Readonly<Record<number, MessageKey>> = {
+  400: 'error.400',
+  403: 'error.403',
+  404: 'error.404',
+  410: 'error.410',
+  429: 'error.429',
+  503: 'error.503',
+  504: 'error.503',
+};
+/** What a page may say beside the status: these were written for whoever asked. */
+const TOLD = new Set([400, 409, 410, 413]);
+
+/** A page for people who followed a wrong address; programs get the problem document of everything else. */
+export function consoleNotFound(routes: readonly Route[]): RequestHandler {
+  const known = new Set(routes.filter(({ path }) => !path.includes(':')).map(({ path }) => path));
+  return (req, _res, next) => {
+    const person = req.method === 'GET' && req.accepts(['json', 'html']) === 'html' && !req.path.startsWith('/v1/');
+    if (person || known.has(req.path)) next(new GatewayError('GW_ERR_NOT_FOUND', 'there is no such page'));
+    else next();
+  };
+}
+
+/** Every error becomes a page, or the part of one that htmx asked for; none tells how we are built. */
+export function consoleFailures(desk: Desk, logger: Logger): ErrorRequestHandler {
+  // Express tells error handlers by their four parameters.
+  return (thrown: unknown, req, res, next) => {
+    const status = statusOf(thrown);
+    if (status >= 500) {
+      const fields = { err: toError(thrown), method: req.method, requestId: requestIdOf(res) };
+      logger.error(fields, 'page of the console failed');
+    }
+    if (res.headersSent) next(thrown);
+    else show(desk, req, res, { status, thrown, next });
+  };
+}
+
+interface Failure {
+  status: number;
+  thrown: unknown;
+  next: (error?: unknown) => void;
+}
+
+function show(desk: Desk, req: Request, res: Response, { status, thrown, next }: Failure): void {
+  pageHeaders(req, res, next);
+  const visit = desk.visit(req, res, null);
+  const text = visit.t(TEXTS[status] ?? (status < 500 ? 'error.400' : 'error.500'));
+  const detail = thrown instanceof GatewayError && TOLD.has(status) ? thrown.message : null;
+  if (status === 503) res.setHeader('Retry-After', '5');
+  visit.page(visit.partial ? 'parts/flash' : 'error', { status, text, detail, bare: true }, status);
+}
+
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof GatewayError) return thrown.httpStatus;
+  if (thrown instanceof URIError) return 404;
+  const status = typeof thrown === 'object' && thrown !== null && 'status' in thrown ? thrown.status : 500;
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
+}

@@ -1,0 +1,120 @@
+import type { Response } from 'express';
+import type { Logger } from 'pino';
+import type { Call } from '../../call/call.js';
+import type { DestinationView, LineView, ResourceReader, TrunkView } from '../../http/ports.js';
+import { inBackground } from '../../lib/background.js';
+import { systemClock, type Clock } from '../../lib/clock.js';
+import { toError, withDeadline } from '../../lib/deadline.js';
+import { GatewayError } from '../../lib/errors.js';
+import type { LiveCalls } from '../ports.js';
+import type { Visit } from '../visit.js';
+
+const TICK_MS = 1_000;
+const READ_TIMEOUT_MS = 5_000;
+const MOST_CALLS = 200;
+const MOST_LISTENERS = 200;
+/** After this the page asks anew, and with it whether its session still stands. */
+const LISTEN_MS = 300_000;
+/** What may wait for one listener before it is left out of a turn. */
+const MOST_WAITING_BYTES = 262_144;
+
+export interface BoardOptions {
+  live: LiveCalls;
+  resources: ResourceReader;
+  /** Whose today the peaks are of. */
+  timeZone: () => string;
+  logger: Logger;
+  clock?: Clock;
+}
+
+/** What the live page shows, as it was read last. */
+export interface LiveState {
+  at: number;
+  calls: readonly Call[];
+  trunks: readonly TrunkView[];
+  lines: readonly LineView[];
+  destinations: readonly DestinationView[];
+}
+
+interface Listener {
+  res: Response;
+  draw: (state: LiveState) => string;
+  until: number;
+}
+
+/** What is going on now, read once a second for all who look, and not at all while nobody does. */
+export class LiveBoard {
+  readonly #listeners = new Set<Listener>();
+  #timer: NodeJS.Timeout | undefined;
+  #reading = false;
+
+  constructor(private readonly options: BoardOptions) {}
+
+  async read(): Promise<LiveState> {
+    const { live, resources, timeZone } = this.options;
+    const zone = timeZone();
+    const reading = Promise.all([
+      live.live(MOST_CALLS),
+      resources.trunks(zone),
+      resources.lines(zone),
+      resources.destinations(zone),
+    ]);
+    const [calls, trunks, lines, destinations] = await withDeadline(reading, READ_TIMEOUT_MS, 'the live view');
+    return { at: this.#now(), calls, trunks, lines, destinations };
+  }
+
+  /** Sends server-sent events (WHATWG HTML, section 9.2) until the client goes, or should ask anew. */
+  join({ res }: Visit, draw: Listener['draw']): void {
+    if (this.#listeners.size >= MOST_LISTENERS) throw new GatewayError('GW_ERR_NOT_READY', 'too many look already');
+    const listener = { res, draw, until: this.#now() + LISTEN_MS };
+    this.#listeners.add(listener);
+    res.once('close', () => this.#leave(listener));
+    res.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      // nginx would keep events back until its buffer is full.
+      'X-Accel-Buffering': 'no',
+    });
+    res.write('retry: 2000\n\n');
+    this.#timer ??= setInterval(() => inBackground(this.#tick()), TICK_MS);
+    inBackground(this.#tick());
+  }
+
+  /** Lets everybody go; their pages ask again by themselves. */
+  stop(): void {
+    for (const { res } of this.#listeners) res.end();
+  }
+
+  #leave(listener: Listener): void {
+    this.#listeners.delete(listener);
+    if (this.#listeners.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      const state = await this.read();
+      for (const listener of this.#listeners) this.#send(listener, state);
+    } catch (error) {
+      // The page says that it has lost the connection; the next turn tries again.
+      this.options.logger.debug({ err: toError(error) }, 'the live view could not be read');
+      for (const { res } of this.#listeners) res.write('event: away\ndata: -\n\n');
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #send({ res, draw, until }: Listener, state: LiveState): void {
+    if (state.at > until) res.end();
+    else if (res.writableLength < MOST_WAITING_BYTES) {
+      res.write(`event: view\ndata: ${JSON.stringify(draw(state))}\n\n`);
+    }
+  }
+
+  #now(): number {
+    return (this.options.clock ?? systemClock)();
+  }
+}

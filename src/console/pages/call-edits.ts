@@ -1,0 +1,53 @@
+import type { z } from 'zod';
+import { noteText, tagName } from '../../call/amendments.js';
+import type { Call } from '../../call/call.js';
+import type { CallEditor } from '../../http/ports.js';
+import { withDeadline } from '../../lib/deadline.js';
+import { GatewayError } from '../../lib/errors.js';
+import type { ConsoleOptions } from '../ports.js';
+import type { Route } from '../route.js';
+import type { Visit } from '../visit.js';
+import { remarks } from './call.js';
+import { callOf } from './one-call.js';
+
+const WRITE_TIMEOUT_MS = 5_000;
+type Change = Parameters<CallEditor['amend']>[1];
+
+/** What people write into a call: tags, notes, "taken care of". */
+export function callEditRoutes(options: Pick<ConsoleOptions, 'calls' | 'callEditor'>): Route[] {
+  const route = (path: string, changeOf: (visit: Visit) => Change): Route => ({
+    method: 'post',
+    path: `/calls/:id/${path}`,
+    needs: 'calls:edit',
+    handle: (visit) => change(visit, options, changeOf(visit)),
+  });
+  return [
+    route('tags', (visit) => ({ kind: 'tag', name: read(tagName, visit.field('name')) })),
+    route('untag', (visit) => ({ kind: 'untag', name: visit.field('name').slice(0, 256) })),
+    route('notes', (visit) => ({ kind: 'note', text: read(noteText, visit.field('text').replaceAll('\r\n', '\n')) })),
+    route('handled', (visit) => ({ kind: 'handled', handled: visit.field('handled') === 'yes' })),
+  ];
+}
+
+async function change(
+  visit: Visit,
+  options: Pick<ConsoleOptions, 'calls' | 'callEditor'>,
+  what: Change,
+): Promise<void> {
+  const call = await callOf(visit, options);
+  const amending = options.callEditor.amend(call.id, what, visit.user.name);
+  const amended = await withDeadline(amending, WRITE_TIMEOUT_MS, 'changing a call');
+  answer(visit, amended ?? call, amended === null);
+}
+
+function answer(visit: Visit, call: Call, queued: boolean): void {
+  if (visit.partial && visit.field('from') === 'missed') visit.res.status(200).type('html').send('');
+  else if (visit.partial) visit.page('parts/remarks', { ...remarks(visit, call), queued });
+  else visit.go(visit.field('from') === 'missed' ? '/missed' : `/calls/${call.id}`);
+}
+
+function read<S extends z.ZodType>(schema: S, text: string): z.output<S> {
+  const parsed = schema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new GatewayError('GW_ERR_BAD_REQUEST', parsed.error.issues.map(({ message }) => message).join('; '));
+}

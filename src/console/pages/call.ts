@@ -1,0 +1,63 @@
+import type { Call } from '../../call/call.js';
+import type { ConsoleOptions } from '../ports.js';
+import type { Route } from '../route.js';
+import { callerWords, callRow } from '../view/call-row.js';
+import { recordingView } from '../view/recording-words.js';
+import { timelineOf } from '../view/timeline.js';
+import { verdictWords } from '../view/verdict-words.js';
+import type { Visit } from '../visit.js';
+import { deliveriesOf } from './deliveries.js';
+import { callOf } from './one-call.js';
+import { foundOf } from './recording.js';
+
+/** A page does not grow with what others have written into a call. */
+const MOST_TAGS = 200;
+const MOST_NOTES = 100;
+/** Offered on every call. */
+const USUAL_TAGS = ['callback', 'not-a-lead', 'repeat'] as const;
+
+type Options = Pick<ConsoleOptions, 'calls' | 'recordings' | 'webhooks'>;
+
+export function callRoutes(options: Options): Route[] {
+  return [{ method: 'get', path: '/calls/:id', needs: 'calls:read', handle: (visit) => showCall(visit, options) }];
+}
+
+async function showCall(visit: Visit, options: Options): Promise<void> {
+  const call = await callOf(visit, options);
+  const [found, deliveries] = await Promise.all([
+    visit.may('recordings:play') ? foundOf(visit, options.recordings) : null,
+    deliveriesOf(visit, options, call),
+  ]);
+  visit.page('call', { ...callView(visit, call), recording: recordingView(visit, found), deliveries });
+}
+
+/** What the page of one call shows. */
+function callView(visit: Visit, call: Call) {
+  const zone = visit.zoneOf(call.site);
+  return {
+    zone,
+    title: visit.t('call.title', { time: visit.format.time(call.startedAt, zone) }),
+    caller: callerWords(visit, { ...call.caller, name: null }),
+    row: callRow(visit, call),
+    verdict: verdictWords(visit, call.attribution),
+    timeline: timelineOf(visit, call),
+    ...remarks(visit, call),
+  };
+}
+
+/** Tags, notes and who takes care: the part that people change. */
+export function remarks(visit: Visit, call: Call) {
+  const zone = visit.zoneOf(call.site);
+  const signed = ({ by, at }: { by: string; at: string }) => ({ by, time: visit.format.minute(at, zone) });
+  const present = new Set(call.tags.map(({ name }) => name));
+  return {
+    call,
+    tags: call.tags
+      .slice(0, MOST_TAGS)
+      .map((tag) => ({ ...signed(tag), value: tag.name, label: visit.name('tag', tag.name) })),
+    moreTags: Math.max(0, call.tags.length - MOST_TAGS),
+    usualTags: USUAL_TAGS.filter((name) => !present.has(name)),
+    notes: call.notes.slice(-MOST_NOTES).map((note) => ({ ...signed(note), text: note.text })),
+    handled: call.handled && signed(call.handled),
+  };
+}

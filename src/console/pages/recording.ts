@@ -1,0 +1,112 @@
+import { answerSound, here, type RecordingsSource } from '../../http/recordings.js';
+import { withDeadline } from '../../lib/deadline.js';
+import { GatewayError } from '../../lib/errors.js';
+import type { Found, Here } from '../../recordings/archive.js';
+import type { AuditAction, AuditLine } from '../../recordings/audit.js';
+import { newLinkId, signLink } from '../../recordings/links.js';
+import { reducePeaks } from '../../recordings/peaks.js';
+import type { ConsoleOptions } from '../ports.js';
+import type { Route } from '../route.js';
+import type { Visit } from '../visit.js';
+import { callOf } from './one-call.js';
+
+const FIND_TIMEOUT_MS = 35_000;
+const DELETE_TIMEOUT_MS = 60_000;
+/** Enough for a wide screen, and to find pauses by. */
+const POINTS = 6_000;
+const HOUR_MS = 3_600_000;
+/** For how long a link may be made, in hours. */
+const LINK_HOURS = [1, 24, 168] as const;
+
+type Options = Pick<ConsoleOptions, 'recordings' | 'calls'>;
+
+/** The sound of a call for who has logged in: hearing, its waveform, links for others, deleting. */
+export function recordingRoutes(options: Options): Route[] {
+  const { recordings } = options;
+  return [
+    {
+      method: 'get',
+      path: '/calls/:id/recording',
+      needs: 'recordings:play',
+      handle: async (visit) => {
+        const found = await hereOf(visit, recordings);
+        const { id } = visit.req.params;
+        const downloadName = visit.query('download') === undefined ? null : `call-${String(id)}`;
+        const who = { kind: 'user', name: visit.user.name } as const;
+        await answerSound(recordings, visit.req, visit.res, { found, who, format: null, downloadName });
+      },
+    },
+    {
+      method: 'get',
+      path: '/calls/:id/recording/peaks',
+      needs: 'recordings:play',
+      handle: async (visit) => {
+        const found = await hereOf(visit, recordings);
+        const peaks = await withDeadline(recordings.archive.peaks(found), FIND_TIMEOUT_MS, 'reading a waveform');
+        if (!peaks) throw new GatewayError('GW_ERR_RECORDING_AWAY', 'the waveform is not where it should be');
+        visit.res.json(reducePeaks(peaks, POINTS));
+      },
+    },
+    {
+      method: 'post',
+      path: '/calls/:id/recording/link',
+      needs: 'recordings:share',
+      handle: (visit) => makeLink(visit, options),
+    },
+    {
+      method: 'post',
+      path: '/calls/:id/recording/delete',
+      needs: 'recordings:delete',
+      handle: (visit) => remove(visit, options),
+    },
+  ];
+}
+
+/** What became of the recording; one of a site that is not his looks as if there were no call. */
+export async function foundOf(visit: Visit, { archive }: Pick<RecordingsSource, 'archive'>): Promise<Found | null> {
+  const { id } = visit.req.params;
+  const finding = archive.find(typeof id === 'string' ? id : '', visit.siteScope);
+  return withDeadline(finding, FIND_TIMEOUT_MS, 'finding a recording');
+}
+
+const hereOf = async (visit: Visit, source: RecordingsSource): Promise<Here> => here(await foundOf(visit, source));
+
+async function makeLink(visit: Visit, { recordings }: Options): Promise<void> {
+  const { links, audit } = recordings;
+  const hours = LINK_HOURS.find((one) => String(one) === visit.field('hours'));
+  if (hours === undefined)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', `"hours" must be one of ${LINK_HOURS.join(', ')}`);
+  const found = await hereOf(visit, recordings);
+  const { callId } = found.manifest;
+  const expiresAt = Date.now() + Math.min(hours * HOUR_MS, links.maxExpiry());
+  const oneTime = visit.field('once') === 'yes';
+  const link = { id: newLinkId(), callId, expiresAt, oneTime, downloadName: null, format: null };
+  const token = signLink(link, await links.secret());
+  const detail = { link: link.id, expiresAt: new Date(expiresAt).toISOString(), oneTime };
+  await audit.write(lineOf(visit, 'recording.share', callId, found.site, detail));
+  visit.page('parts/link', {
+    url: `${links.publicUrl().replace(/\/+$/, '')}/r/${token}`,
+    until: visit.format.minute(expiresAt, visit.zoneOf(found.site)),
+    callId,
+  });
+}
+
+async function remove(visit: Visit, options: Options): Promise<void> {
+  const { archive, audit } = options.recordings;
+  const call = await callOf(visit, options);
+  const found = await foundOf(visit, options.recordings);
+  if (found?.state !== 'here' && found?.state !== 'deleted') {
+    here(found);
+    return;
+  }
+  const deletion =
+    found.state === 'deleted' ? found.deletion : { at: new Date().toISOString(), reason: 'request' as const };
+  await withDeadline(archive.remove(found, call.id, deletion), DELETE_TIMEOUT_MS, 'deleting a recording');
+  await audit.write(lineOf(visit, 'recording.delete', call.id, found.site, { reason: 'request' }));
+  visit.go(`/calls/${call.id}`);
+}
+
+function lineOf(visit: Visit, action: AuditAction, call: string, site: string, detail: AuditLine['detail']): AuditLine {
+  const who = { kind: 'user', name: visit.user.name } as const;
+  return { at: new Date().toISOString(), action, who, from: visit.req.ip ?? null, call, site, detail };
+}

@@ -1,0 +1,37 @@
+import express, { Router, type RequestHandler } from 'express';
+import { Desk } from './desk.js';
+import { consoleFailures, consoleNotFound } from './failures.js';
+import { pageHeaders } from './headers.js';
+import { LiveBoard } from './live/board.js';
+import { consoleRoutes } from './pages/index.js';
+import type { ConsoleOptions } from './ports.js';
+import { Assets } from './view/assets.js';
+import { Renderer } from './view/renderer.js';
+
+const MAX_FORM = '32kb';
+
+export interface Console {
+  router: Router;
+  /** Lets those go who look at the live view: an answer without an end would hold up the stop of the server. */
+  stop(): void;
+}
+
+/** The console at `/`: pages for people, who log in. Everything it knows comes through `options`. */
+export function createConsole(options: ConsoleOptions): Console {
+  const { live, resources, logger, config } = options;
+  const timeZone = () => config().sites[0]?.timezone ?? 'UTC';
+  const board = new LiveBoard({ live, resources, timeZone, logger });
+  const assets = new Assets();
+  const desk = new Desk(options, new Renderer(assets));
+  const router = Router({ strict: true, caseSensitive: true });
+  router.use('/assets', assets.router());
+  const routes = consoleRoutes(options, desk.sessions, board);
+  const form = express.urlencoded({ extended: false, limit: MAX_FORM, parameterLimit: 100 });
+  for (const route of routes) {
+    const before: RequestHandler[] = [pageHeaders, ...(route.method === 'post' ? [form] : [])];
+    router[route.method](route.path, ...before, (req, res) => desk.serve(route, req, res));
+  }
+  router.use(consoleNotFound(routes));
+  router.use(consoleFailures(desk, options.logger));
+  return { router, stop: () => board.stop() };
+}

@@ -1,0 +1,49 @@
+import type { Call } from '../../call/call.js';
+import type { Visit } from '../visit.js';
+
+/** Tags of a row: more would make it a page. */
+const TAGS_SHOWN = 3;
+
+/** A call as a row of a table: texts only. */
+export interface CallRow {
+  id: string;
+  disposition: string;
+  cells: Readonly<Record<string, string>>;
+  tags: string[];
+}
+
+export function callRow(visit: Visit, call: Call): CallRow {
+  const { t, format } = visit;
+  const { attribution, durations, caller } = call;
+  const { session, source } = attribution;
+  const disposition = call.disposition ?? 'open';
+  const loss = call.lossReason ? `, ${t(`loss.${call.lossReason}`)}` : '';
+  return {
+    id: call.id,
+    disposition,
+    tags: [...call.tags.slice(0, TAGS_SHOWN).map(({ name }) => visit.name('tag', name)), ...moreTags(call)],
+    cells: {
+      startedAt: format.time(call.startedAt, visit.zoneOf(call.site)),
+      caller: callerWords(visit, caller),
+      tracking: format.phone(call.trackingNumber),
+      site: call.site ?? '',
+      source: session?.utm.source ?? source?.['utm_source'] ?? source?.['label'] ?? '',
+      campaign: session?.utm.campaign ?? source?.['utm_campaign'] ?? '',
+      keyword: session?.keyword ?? '',
+      verdict: t(`verdict.${attribution.verdict}`),
+      disposition: `${t(`disposition.${disposition}`)}${loss}`,
+      ring: durations.ringSeconds > 0 ? format.clock(durations.ringSeconds) : '',
+      talk: durations.talkSeconds > 0 ? format.clock(durations.talkSeconds) : '',
+      target: call.legs.find(({ result }) => result === 'answered')?.target ?? '',
+      trunk: call.trunk,
+      recording: call.recording.status === 'ready' ? t('app.yes') : '',
+    },
+  };
+}
+
+export function callerWords(visit: Visit, { number, name, withheld }: Call['caller']): string {
+  const shown = number === null ? visit.t(withheld ? 'call.withheld' : 'app.unknown') : visit.format.phone(number);
+  return name === null || name === number ? shown : `${shown} · ${name}`;
+}
+
+const moreTags = ({ tags }: Call): string[] => (tags.length > TAGS_SHOWN ? [`+${tags.length - TAGS_SHOWN}`] : []);

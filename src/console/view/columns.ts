@@ -1,0 +1,38 @@
+/** Columns of the list of calls, in their order. */
+export const COLUMN_NAMES = [
+  'startedAt',
+  'caller',
+  'tracking',
+  'site',
+  'source',
+  'campaign',
+  'keyword',
+  'verdict',
+  'disposition',
+  'ring',
+  'talk',
+  'target',
+  'trunk',
+  'recording',
+  'tags',
+] as const;
+export type ColumnName = (typeof COLUMN_NAMES)[number];
+
+const SHOWN_AT_FIRST: readonly ColumnName[] = [
+  'startedAt',
+  'caller',
+  'tracking',
+  'source',
+  'verdict',
+  'disposition',
+  'talk',
+  'target',
+  'tags',
+];
+
+/** What the cookie remembers; the usual ones where it says nothing that makes sense. */
+export function columnsOf(cookie: string | null): ColumnName[] {
+  const chosen = new Set((cookie ?? '').slice(0, 300).split('.'));
+  const shown = COLUMN_NAMES.filter((name) => chosen.has(name));
+  return shown.length > 0 ? shown : [...SHOWN_AT_FIRST];
+}

@@ -1,0 +1,14 @@
+import { GatewayError } from '../../lib/errors.js';
+import { localIso } from '../../reports/time-zone.js';
+
+/** What a field for date and time holds (`2026-11-21T13:00`, or a day) at the clocks of `timeZone`, ms since the epoch. */
+export function momentOf(text: string | undefined, timeZone: string): number | undefined {
+  if (text === undefined) return undefined;
+  const asUtc = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/.test(text)
+    ? Date.parse(text.length > 10 ? `${text}Z` : text)
+    : NaN;
+  if (Number.isNaN(asUtc)) throw new GatewayError('GW_ERR_BAD_REQUEST', text);
+  const offsetAt = (at: number) => Date.parse(`${localIso(at, timeZone).slice(0, 19)}Z`) - at;
+  // The offset at the place's own time: it may differ from that at the same time in UTC, near a change of the clocks.
+  return asUtc - offsetAt(asUtc - offsetAt(asUtc));
+}

@@ -1,0 +1,29 @@
+import type { Found } from '../../recordings/archive.js';
+import type { Visit } from '../visit.js';
+
+/** What the page of a call shows of its recording: a player, or why there is none. */
+export function recordingView(visit: Visit, found: Found | null) {
+  const { t } = visit;
+  if (!visit.may('recordings:play')) return { player: null, why: t('call.recording.forbidden') };
+  if (found === null) return { player: null, why: t('call.recording.none') };
+  switch (found.state) {
+    case 'deleted':
+      return { player: null, why: t('call.recording.deleted', { reason: found.deletion.reason }) };
+    case 'away':
+      return { player: null, why: t('call.recording.away', { gateway: found.gateway }) };
+    case 'none': {
+      const { status, reason } = found.recording;
+      // "ready" without a file is "away"; it is told as what it looks like.
+      const key = status === 'ready' ? 'failed' : status;
+      const because = reason === null ? '' : ` ${t('call.recording.reason', { reason: visit.name('reason', reason) })}`;
+      return { player: null, why: `${t(`call.recording.${key}`)}${because}` };
+    }
+    case 'here': {
+      const { durationSeconds, channels, silentChannels } = found.manifest;
+      const sides = (channels ?? []).map((side) => visit.name('player.side', side));
+      const silent = (silentChannels ?? []).map((side) => visit.name('player.side', side));
+      const clock = visit.format.clock(durationSeconds ?? 0);
+      return { player: { seconds: durationSeconds ?? 0, clock, sides, silent }, why: null };
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { openConsole, PASSWORD, Visitor } from '../support/console.js';
+
+describe('log-in', () => {
+  it('lets in by name and password, and leads to where one wanted to go', async () => {
+    const { url } = await openConsole();
+    const visitor = new Visitor(url);
+    const asked = await visitor.get('/calls?number=916');
+    expect(asked.status).toBe(303);
+    expect(asked.headers.get('location')).toBe('/login?next=%2Fcalls%3Fnumber%3D916');
+    const entered = await visitor.logIn('olga', PASSWORD);
+    expect({ status: entered.status, to: entered.headers.get('location') }).toEqual({ status: 303, to: '/' });
+    expect((await visitor.get('/')).headers.get('location')).toBe('/calls');
+    expect(await visitor.get('/calls')).toMatchObject({ status: 200 });
+  });
+
+  it('sets a cookie that scripts and other sites do not get, over TLS only where there is TLS', async () => {
+    const { url } = await openConsole();
+    const plain = await new Visitor(url).logIn('olga', PASSWORD);
+    const cookie = plain.headers.getSetCookie().find((line) => line.startsWith('calltrack-session='));
+    expect(cookie).toMatch(/; Path=\/; HttpOnly; SameSite=Lax$/);
+
+    const tls = await openConsole({ publicUrl: 'https://calls.example' });
+    const secure = await new Visitor(tls.url).logIn('olga', PASSWORD);
+    const [kept] = secure.headers.getSetCookie().filter((line) => line.startsWith('__Host-calltrack-session='));
+    expect(kept).toMatch(/; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+  });
+
+  it('tells a wrong password from a wrong name by nothing', async () => {
+    const { url } = await openConsole();
+    const pages = await Promise.all(
+      ['olga', 'nobody'].map(async (name) => new Visitor(url).logIn(name, 'not the password')),
+    );
+    const texts = pages.map(({ status, html }) => [status, /id="wrong">([^<]+)</.exec(html)?.[1]]);
+    expect(texts[0]).toEqual([401, 'Name or password is wrong.']);
+    expect(texts[1]).toEqual(texts[0]);
+  });
+
+  it('makes who guesses wait ever longer, and does not look at his guesses meanwhile', async () => {
+    const { url, link, keys } = await openConsole();
+    const visitor = new Visitor(url);
+    for (let n = 0; n < 5; n += 1) expect((await visitor.logIn('olga', `guess ${n} at it`)).status).toBe(401);
+    const locked = await visitor.logIn('olga', PASSWORD);
+    expect(locked.status).toBe(429);
+    expect(Number(locked.headers.get('retry-after'))).toBeLessThanOrEqual(2);
+    // Somebody else, from the same office, still gets in.
+    expect((await new Visitor(url).logIn('ops', PASSWORD)).status).toBe(303);
+    const attempts = keys.loginAttempts('user olga');
+    await link.send((client) => client.hset(attempts, 'until', 0));
+    expect((await visitor.logIn('olga', 'sixth guess here')).status).toBe(401);
+    const longer = await visitor.logIn('olga', PASSWORD);
+    expect(Number(longer.headers.get('retry-after'))).toBeGreaterThan(2);
+    await link.send((client) => client.hset(attempts, 'until', 0));
+    expect((await visitor.logIn('olga', PASSWORD)).status).toBe(303);
+    expect(await link.send((client) => client.exists(attempts))).toBe(0);
+  });
+
+  it('counts guesses that come side by side', async () => {
+    const { url } = await openConsole();
+    const visitor = new Visitor(url);
+    const { html } = await visitor.get('/login');
+    const token = /name="_csrf" value="([^"]+)"/.exec(html)?.[1] ?? '';
+    const guess = (n: number) => visitor.send('/login', { _csrf: token, name: 'olga', password: `parallel ${n}` });
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => guess(n)));
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(5);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(15);
+  });
+
+  it('makes an office wait that guesses many names', async () => {
+    const { url, link, keys } = await openConsole();
+    await link.send((client) => client.hset(keys.loginAttempts('address 127.0.0.1'), 'count', 28));
+    for (const name of ['nobody', 'somebody']) {
+      expect((await new Visitor(url).logIn(name, 'x'.repeat(12))).status).toBe(401);
+    }
+    expect((await new Visitor(url).logIn('olga', PASSWORD)).status).toBe(429);
+  });
+});
+
+describe('a session', () => {
+  it('is another one with each log-in, so that one planted before is worth nothing', async () => {
+    const { url } = await openConsole();
+    const visitor = new Visitor(url);
+    visitor.cookies.set('calltrack-session', 'A'.repeat(43));
+    await visitor.logIn('olga', PASSWORD);
+    const first = visitor.cookies.get('calltrack-session') ?? '';
+    expect(first).toMatch(/^[\w-]{43}$/);
+    expect(first).not.toBe('A'.repeat(43));
+    const planted = new Visitor(url);
+    planted.cookies.set('calltrack-session', 'A'.repeat(43));
+    expect((await planted.get('/calls')).status).toBe(303);
+  });
+
+  it('ends with the log-out, everywhere', async () => {
+    const { url, login } = await openConsole();
+    const visitor = await login('olga');
+    const copy = new Visitor(url);
+    copy.cookies.set('calltrack-session', visitor.cookies.get('calltrack-session') ?? '');
+    expect((await copy.get('/calls')).status).toBe(200);
+    expect((await visitor.post('/logout')).headers.get('location')).toBe('/login?out');
+    expect((await copy.get('/calls')).status).toBe(303);
+  });
+
+  it('ends when its user is taken out, gets another password, or another role counts at once', async () => {
+    const { config, login } = await openConsole();
+    const visitor = await login('supervisor');
+    const user = config.access.users.find(({ name }) => name === 'supervisor');
+    if (!user) throw new Error('no such user');
+    user.role = 'auditor';
+    expect((await visitor.get('/calls')).status).toBe(403);
+    user.password = user.password.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    expect((await visitor.get('/calls')).status).toBe(303);
+  });
+
+  it('ends after its time, and without requests', async () => {
+    let now = Date.now();
+    const { config, login, link, keys } = await openConsole({ clock: () => now });
+    const visitor = await login('olga');
+    const [key = ''] = await link.send((client) => client.keys(`${keys.consoleSession('').replace('{}', '')}*`));
+    const { idle, session } = config.access.console;
+    const left = await link.send((client) => client.pttl(key));
+    expect(left).toBeGreaterThan(idle - 60_000);
+    expect(left).toBeLessThanOrEqual(idle);
+    now += session - 1000;
+    expect((await visitor.get('/calls')).status).toBe(200);
+    expect(await link.send((client) => client.pttl(key))).toBeLessThanOrEqual(1000);
+    now += 1000;
+    expect((await visitor.get('/calls')).status).toBe(303);
+  });
+
+  it('keeps nothing in Redis that one could log in with', async () => {
+    const { link, login, keys } = await openConsole();
+    const visitor = await login('olga');
+    const found = await link.send((client) => client.keys(`${keys.consoleSession('').replace('{}', '')}*`));
+    const kept = await Promise.all(found.map((key) => link.send((client) => client.get(key))));
+    expect(JSON.stringify([found, kept])).not.toContain(visitor.cookies.get('calltrack-session') ?? '-');
+  });
+});
+
+describe('a form', () => {
+  it('is refused without the token of the session, from another page, and with another session’s token', async () => {
+    const { login } = await openConsole();
+    const [visitor, other] = [await login('olga'), await login('supervisor')];
+    expect((await visitor.send('/logout', {})).status).toBe(403);
+    expect((await visitor.send('/logout', { _csrf: await other.csrf() })).status).toBe(403);
+    const own = { _csrf: await visitor.csrf() };
+    expect((await visitor.send('/logout', own, { 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403);
+    expect((await visitor.send('/logout', own, { Origin: 'https://evil.example' })).status).toBe(403);
+    expect((await visitor.get('/calls')).status).toBe(200);
+    expect((await visitor.send('/logout', own, { 'Sec-Fetch-Site': 'same-origin' })).status).toBe(303);
+  });
+
+  it.each([
+    'https://evil.example/',
+    '//evil.example/',
+    '/\\evil.example',
+    'javascript:alert(1)',
+    '/a\r\nSet-Cookie: x=y',
+  ])('leads to no other site: %j', async (next) => {
+    const { url } = await openConsole();
+    const visitor = new Visitor(url);
+    const { html } = await visitor.get(`/login?next=${encodeURIComponent(next)}`);
+    const token = /name="_csrf" value="([^"]+)"/.exec(html)?.[1] ?? '';
+    const entered = await visitor.send('/login', { _csrf: token, name: 'olga', password: PASSWORD, next });
+    expect(entered.headers.get('location')).toBe('/');
+  });
+});

@@ -1,0 +1,315 @@
+import { describe, expect, it } from 'vitest';
+import type { Call } from '../../src/call/call.js';
+import { CONSOLE_ROLES } from '../../src/config/schema.js';
+import { may } from '../../src/console/access.js';
+import { consoleRoutes } from '../../src/console/pages/index.js';
+import { exampleCall } from '../redis/examples.js';
+import { openConsole } from '../support/console.js';
+
+const NASTY = `<img src=x onerror="alert(1)"><script>alert('x')</script>`;
+
+function endedCall(fields: Partial<Call> = {}): Call {
+  const start = Date.now() - 600_000;
+  const at = (ms: number) => new Date(start + ms).toISOString();
+  return exampleCall({
+    startedAt: at(0),
+    ringingAt: at(120),
+    answeredAt: at(4_120),
+    endedAt: at(64_120),
+    durations: { ringSeconds: 4, talkSeconds: 60, totalSeconds: 64.12, addedSetupMs: 11 },
+    disposition: 'answered',
+    ended: { by: 'caller', reason: 'normal', sip: 200 },
+    legs: [
+      {
+        n: 1,
+        kind: 'destination',
+        target: 'main-office',
+        step: 1,
+        via: null,
+        startedAt: at(11),
+        ringingAt: at(120),
+        answeredAt: at(4_120),
+        endedAt: at(64_120),
+        result: 'answered',
+        sip: 200,
+        q850: 16,
+        channelsInUse: 1,
+        channelLimit: 4,
+      },
+    ],
+    ...fields,
+  });
+}
+
+describe('every address', () => {
+  // Only looked at, never asked anything.
+  const routes = consoleRoutes({ config: () => ({ access: { users: [] } }) } as never, {} as never, {} as never);
+
+  it('is open only where one logs in, and chooses the language for it', () => {
+    const open = routes.filter(({ needs }) => needs === 'open').map(({ method, path }) => `${method} ${path}`);
+    expect(open.sort()).toEqual([
+      'get /login',
+      'get /login/oidc',
+      'get /login/oidc/done',
+      'post /login',
+      'post /settings',
+    ]);
+  });
+
+  it('lets in who may, and nobody else', async () => {
+    const { login, url, end } = await openConsole();
+    const call = await end(endedCall());
+    const guarded = routes.filter(({ needs, path }) => needs !== 'open' && path !== '/logout' && path !== '/');
+    for (const { method, path } of guarded) {
+      const response = await fetch(`${url}${path.replace(':id', call.id)}`, { method, redirect: 'manual' });
+      expect([303, 401], `${method} ${path} without a log-in`).toContain(response.status);
+      expect(await response.text()).not.toContain('+7 916');
+    }
+    for (const role of CONSOLE_ROLES) {
+      const visitor = await login(role);
+      for (const { method, path, needs } of guarded) {
+        if (needs === 'open' || path === '/live/stream') continue;
+        const address = path.replace(':id', call.id);
+        const page = method === 'get' ? await visitor.get(address) : await visitor.post(address);
+        expect(page.status !== 403, `${role}: ${method} ${path} is ${page.status}`).toBe(may({ role }, needs));
+      }
+    }
+  });
+});
+
+describe('sites', () => {
+  it('that are not his look to somebody as if there were none', async () => {
+    const { login, end } = await openConsole();
+    const [own, foreign, nobodys] = [
+      await end(endedCall()),
+      await end(endedCall({ site: 'shop', caller: { ...exampleCall().caller, number: '+79167654321' } })),
+      await end(endedCall({ site: null })),
+    ];
+    const olga = await login('olga');
+    expect((await olga.get(`/calls/${own.id}`)).status).toBe(200);
+    const [shown, unknown] = [await olga.get(`/calls/${foreign.id}`), await olga.get('/calls/0193-not-there')];
+    expect([shown.status, unknown.status]).toEqual([404, 404]);
+    const without = (html: string) => html.replaceAll(/[0-9a-f-]{36}|[\w-]{43}|\/calls\/[\w-]+/g, '');
+    expect(without(shown.html)).toBe(without(unknown.html));
+    expect((await olga.get(`/calls/${nobodys.id}`)).status).toBe(404);
+    expect((await olga.post(`/calls/${foreign.id}/tags`, { name: 'mine' })).status).toBe(404);
+    const list = await olga.get('/calls');
+    expect(list.html).toContain(own.id);
+    expect(list.html).not.toMatch(new RegExp(`${foreign.id}|${nobodys.id}|765 43 21`));
+    expect((await olga.get('/calls?site=shop')).html).not.toContain(foreign.id);
+    expect((await (await login('agent')).get('/calls?site=shop')).html).toContain(foreign.id);
+  });
+});
+
+describe('what comes from outside', () => {
+  it('is text, wherever it is shown', async () => {
+    const { login, end } = await openConsole();
+    const base = endedCall();
+    const session = base.attribution.session;
+    if (!session) throw new Error('no session');
+    const call = await end(
+      endedCall({
+        caller: { ...base.caller, name: NASTY },
+        tags: [{ name: NASTY.slice(0, 60), by: NASTY, at: base.startedAt }],
+        notes: [{ id: 'n-1', text: NASTY, by: NASTY, at: base.startedAt }],
+        attribution: {
+          ...base.attribution,
+          session: {
+            ...session,
+            keyword: NASTY,
+            landingPage: 'javascript:alert(1)',
+            utm: { ...session.utm, source: NASTY },
+          },
+        },
+      }),
+    );
+    const visitor = await login('supervisor');
+    await visitor.post('/settings/columns', { column: 'source' });
+    for (const path of ['/calls', `/calls/${call.id}`, `/calls?tag=${encodeURIComponent(NASTY)}`, '/live', '/missed']) {
+      const { html } = await visitor.get(path);
+      expect(html, path).not.toMatch(/<img|<script>alert|href="javascript/i);
+    }
+    expect((await visitor.get(`/calls/${call.id}`)).html).toContain('&lt;img src=x');
+    const csv = await visitor.get('/calls.csv');
+    expect(csv.headers.get('content-type')).toMatch(/^text\/csv/);
+    expect(csv.html).toContain(call.id);
+  });
+
+  it('is bounded: ten thousand tags are a page of ordinary size', async () => {
+    const { login, end } = await openConsole();
+    const at = new Date().toISOString();
+    const tags = Array.from({ length: 10_000 }, (_, n) => ({ name: `tag-${n}`, by: 'crm', at }));
+    const call = await end(endedCall({ tags }));
+    const visitor = await login('agent');
+    const page = await visitor.get(`/calls/${call.id}`);
+    expect(page.status).toBe(200);
+    expect(page.html).toContain('and 9800 more');
+    expect(page.html.length).toBeLessThan(150_000);
+    expect((await visitor.get('/calls')).html.length).toBeLessThan(50_000);
+  });
+});
+
+describe('searching', () => {
+  it('finds by number in any notation, outcome, source and tag, page by page', async () => {
+    const { login, end } = await openConsole();
+    const calls: Call[] = [];
+    for (let n = 0; n < 60; n += 1) {
+      const startedAt = new Date(Date.now() - 3_600_000 + n * 1000).toISOString();
+      calls.push(await end(endedCall({ startedAt })));
+    }
+    const lost = await end(
+      endedCall({
+        disposition: 'missed',
+        lossReason: 'destination_capacity',
+        answeredAt: null,
+        caller: { ...exampleCall().caller, number: '+998901234567' },
+        tags: [{ name: 'callback', by: 'gateway', at: new Date().toISOString() }],
+      }),
+    );
+    const visitor = await login('agent');
+    const found = async (query: string) =>
+      [...(await visitor.get(`/calls?${query}`)).html.matchAll(/href="\/calls\/([\w-]{36})"/g)].map(([, id]) => id);
+    expect(await found('number=8+%28916%29+000-00-01')).toHaveLength(50);
+    expect(await found('number=4567')).toEqual([lost.id]);
+    expect(await found('disposition=missed&lossReason=destination_capacity&tag=callback')).toEqual([lost.id]);
+    expect(await found('source=nowhere')).toEqual([]);
+    expect(await found('minTalk=3000')).toEqual([]);
+    const { html } = await visitor.get('/calls', { 'HX-Request': 'true' });
+    expect(html).not.toContain('<html');
+    expect(html).toContain('Calls found: 61');
+    const older = /hx-get="([^"]+)"/.exec(html)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    const rest = await visitor.get(older, { 'HX-Request': 'true' });
+    expect([...rest.html.matchAll(/<tr data-outcome/g)]).toHaveLength(11);
+    expect(rest.html).toContain(calls[0]?.id);
+  });
+
+  it.each([
+    'from=yesterday',
+    'disposition=gone',
+    'minTalk=-1',
+    'cursor=%00',
+    'number=%27%3B--',
+    'from=2026-11-22&to=2026-11-21',
+  ])('makes an empty page of %s', async (query) => {
+    const { login, end } = await openConsole();
+    await end(endedCall());
+    const page = await (await login('agent')).get(`/calls?${query}`);
+    expect(page.status).toBe(200);
+    expect(page.html).toContain('No call fits.');
+  });
+});
+
+describe('one call', () => {
+  it('tells who, from which ad, how sure and why, and what happened when', async () => {
+    const { login, end } = await openConsole();
+    const call = await end(endedCall());
+    const { html } = await (await login('agent')).get(`/calls/${call.id}`);
+    for (const text of [
+      '+7 916 000 00 01',
+      '100%',
+      'The number was lent to this visitor',
+      'yandex',
+      'number main-office: dialled',
+    ])
+      expect(html).toContain(text);
+    expect(html).toMatch(/<td class="num">4,120<\/td><td>answered<\/td>/);
+  });
+
+  it('takes tags, notes and "taken care of", and shows who wrote them', async () => {
+    const { login, end, store } = await openConsole();
+    const call = await end(endedCall());
+    const visitor = await login('agent');
+    const tagged = await visitor.post(`/calls/${call.id}/tags`, { name: 'repeat' }, { 'HX-Request': 'true' });
+    expect(tagged.html).toContain('Remove tag repeat');
+    await visitor.post(`/calls/${call.id}/notes`, { text: 'promised for Friday' });
+    await visitor.post(`/calls/${call.id}/handled`, { handled: 'yes' });
+    expect(await store.get(call.id)).toMatchObject({
+      tags: [{ name: 'repeat', by: 'agent' }],
+      notes: [{ text: 'promised for Friday', by: 'agent' }],
+      handled: { by: 'agent' },
+    });
+    await visitor.post(`/calls/${call.id}/untag`, { name: 'repeat' });
+    expect((await store.get(call.id))?.tags).toEqual([]);
+    const wrong = await visitor.post(`/calls/${call.id}/tags`, { name: ' ' }, { 'HX-Request': 'true' });
+    expect(wrong.status).toBe(400);
+  });
+});
+
+describe('callers to call back', () => {
+  it('wait with those first who found no channel, and leave when they have talked to us or somebody is done', async () => {
+    const { login, end } = await openConsole();
+    const lost = (number: string, lossReason: Call['lossReason']) =>
+      end(
+        endedCall({
+          caller: { ...exampleCall().caller, number },
+          disposition: 'missed',
+          answeredAt: null,
+          lossReason,
+        }),
+      );
+    await lost('+79160000011', 'destination_capacity');
+    await lost('+79160000012', 'no_answer');
+    const third = await lost('+79160000013', 'busy');
+    const visitor = await login('agent');
+    const order = async (path: string) =>
+      [...(await visitor.get(path)).html.matchAll(/aria-label="tel (\+\d+)"/g)].map(([, number]) => number);
+    expect((await order('/missed'))[0]).toBe('+79160000011');
+    expect(await order('/missed')).toHaveLength(3);
+    await visitor.post(`/calls/${third.id}/handled`, { handled: 'yes', from: 'missed' });
+    await end(
+      endedCall({ startedAt: new Date().toISOString(), caller: { ...exampleCall().caller, number: '+79160000012' } }),
+    );
+    expect(await order('/missed')).toEqual(['+79160000011']);
+    expect((await order('/missed?view=settled')).toSorted()).toEqual(['+79160000012', '+79160000013']);
+    expect((await visitor.get('/missed?view=settled')).html).toContain('has talked to us since');
+  });
+});
+
+describe('what goes wrong', () => {
+  it('is a page with a number for the log, and nothing of how we are built', async () => {
+    const { login, link } = await openConsole();
+    const visitor = await login('agent');
+    for (const path of ['/calls/..%2f..%2fetc%2fpasswd', '/calls/%zz', '/nothing-here', '/calls/']) {
+      const page = await visitor.get(path);
+      expect(page.status, path).toBe(404);
+      expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+      expect(page.html).toContain(page.headers.get('x-request-id'));
+    }
+    link.close();
+    const away = await visitor.get('/calls');
+    expect(away.status).toBe(503);
+    expect(away.html).toContain('Try again in a few seconds');
+    expect(away.html).not.toMatch(/redis|node_modules|\.js:\d|at \w+ \(/i);
+  });
+
+  it('stays a problem document for programs', async () => {
+    const { url } = await openConsole();
+    const answer = await fetch(`${url}/nothing-here`);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      404,
+      'application/problem+json; charset=utf-8',
+    ]);
+  });
+});
+
+describe('assets', () => {
+  it('are kept by browsers for ever, by an address that follows from their content', async () => {
+    const { url, login } = await openConsole();
+    const { html, headers } = await (await login('agent')).get('/calls');
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'self';style-src 'self' 'nonce-[^']+';/);
+    expect(html).not.toMatch(/<script>|<script [^>]*>[^<]|style="|<style/);
+    const addresses = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, address = '']) => address);
+    let scripts = 0;
+    for (const address of addresses) {
+      const asset = await fetch(`${url}${address}`);
+      expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+      const again = await fetch(`${url}${address}`, {
+        headers: { 'If-None-Match': asset.headers.get('etag') ?? '', 'Cache-Control': 'max-age=0' },
+      });
+      expect(again.status).toBe(304);
+      if (address.endsWith('.js')) scripts += (await asset.text()).length;
+    }
+    expect(scripts).toBeLessThan(200_000);
+    expect((await fetch(`${url}/assets/0000/console.js`)).status).toBe(404);
+  });
+});

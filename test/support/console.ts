@@ -1,0 +1,214 @@
+import { onTestFinished } from 'vitest';
+import { CallAmender } from '../../src/call/amender.js';
+import type { Call } from '../../src/call/call.js';
+import { buildConsole } from '../../src/composition/console.js';
+import { reportSource } from '../../src/composition/http-sources.js';
+import { callEditor } from '../../src/composition/call-editor.js';
+import { configSchema, CONSOLE_ROLES, type ConsoleUserConfig } from '../../src/config/schema.js';
+import { hashPassword } from '../../src/console/auth/passwords.js';
+import type { ConsoleOptions } from '../../src/console/ports.js';
+import { createHttpServer } from '../../src/http/server.js';
+import type { LimitUse, ResourceReader } from '../../src/http/ports.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { RedisAmendments } from '../../src/redis/amendments.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisHistory } from '../../src/redis/history.js';
+import { RedisUse } from '../../src/redis/use.js';
+import { exampleChange } from '../redis/examples.js';
+import { httpOptions, unwatchedTrunks } from './no-resources.js';
+import { openHouse } from './recording-house.js';
+
+export const PASSWORD = 'correct horse battery';
+const passwordHash = hashPassword(PASSWORD);
+
+/** One of each role who sees everything, and an agent of one site. */
+async function everybody(): Promise<ConsoleUserConfig[]> {
+  const password = await passwordHash;
+  const users: ConsoleUserConfig[] = CONSOLE_ROLES.map((role) => ({ name: role, password, role }));
+  return [...users, { name: 'olga', password, role: 'agent', sites: ['divan'], language: 'ru' }];
+}
+
+export interface ConsoleWorld {
+  /** Beside the usual ones. */
+  config?: Record<string, unknown>;
+  publicUrl?: string;
+  webhooks?: ConsoleOptions['webhooks'];
+  clock?: () => number;
+}
+
+/** The console on a real server, with a real Redis and a folder of recordings behind it; calls are written by the test. */
+export async function openConsole(world: ConsoleWorld = {}) {
+  const house = await openHouse();
+  const { link, keys, logger } = house;
+  const config = configSchema.parse({
+    gateway: { id: 'gw-1', publicUrl: world.publicUrl ?? 'http://127.0.0.1:8080' },
+    engines: { mode: 'sandbox' },
+    trunks: [
+      {
+        id: 'carrier-a',
+        inbound: { from: ['192.0.2.1'], channels: 30 },
+        outbound: { to: 'sip:192.0.2.1', channels: 10 },
+      },
+    ],
+    lines: [{ id: 'sales-1', uri: 'sip:101@192.0.2.2', channels: 1 }],
+    destinations: [{ id: 'main-office', trunk: 'carrier-a', number: '+74951230000', channels: 4 }],
+    routes: [{ id: 'divan', steps: [{ dial: ['main-office'] }, { dial: ['sales-1'], when: 'overflow' }] }],
+    sites: [
+      { id: 'divan', timezone: 'Europe/Moscow', defaultRoute: 'divan' },
+      { id: 'shop', timezone: 'Europe/Moscow', defaultRoute: 'divan' },
+    ],
+    ...world.config,
+  });
+  config.access.users = await everybody();
+  const store = new RedisCallStore(link, keys);
+  const use = new RedisUse(link, keys);
+  const reports = reportSource(use, { config: () => config, pools: () => Promise.resolve([]) });
+  const amendments = new RedisAmendments(link, keys, store.owner, () => undefined);
+  const amender = new CallAmender({ store: amendments, living: () => null, endpointsFor: () => [], logger });
+  const calls = { get: (id: string) => store.get(id) };
+  const recordings = recordingsOf(house, config.gateway.publicUrl);
+  const noAdmissions = { lookUp: () => Promise.reject(new Error('not asked here')) } as never;
+  const pages = buildConsole(link, keys, () => config, {
+    calls,
+    callEditor: callEditor(amender, calls, noAdmissions),
+    history: new RedisHistory(link, keys, { countries: () => ['RU'], use }),
+    resources: resourcesOf(() => inUse),
+    reports,
+    recordings,
+    webhooks: world.webhooks ?? httpOptions().webhooks,
+    logger,
+    ...(world.clock && { clock: world.clock }),
+  });
+  const server = createHttpServer({
+    ...httpOptions(),
+    recordings,
+    console: pages,
+    logger,
+    metrics: new GatewayMetrics(),
+    stopTimeoutMs: 200,
+  });
+  const { port } = await server.start();
+  onTestFinished(() => server.stop());
+  const inUse = { 'main-office': 1 } as Record<string, number>;
+  const url = `http://127.0.0.1:${port}`;
+  /** Written down as ended; with `sound` recorded first. */
+  const end = async (call: Call, sound?: Buffer): Promise<Call> => {
+    house.calls.set(call.id, call);
+    if (sound) await house.record(call, sound);
+    await store.commit(exampleChange(call, ['call.received'], { closed: call.endedAt !== null }));
+    return call;
+  };
+  const login = async (name: string): Promise<Visitor> => {
+    const visitor = new Visitor(url);
+    await visitor.logIn(name, PASSWORD);
+    return visitor;
+  };
+  return { url, house, link, keys, config, store, end, login, inUse, logger };
+}
+
+function recordingsOf(
+  { archive, audit, facts }: Awaited<ReturnType<typeof openHouse>>,
+  publicUrl: string,
+): ConsoleOptions['recordings'] {
+  const links = {
+    secret: () => facts.linkSecret(),
+    secretOf: (id: string) => facts.linkSecretOf(id),
+    use: (...args: Parameters<typeof facts.useLink>) => facts.useLink(...args),
+    maxExpiry: () => 30 * 86_400_000,
+    publicUrl: () => publicUrl,
+  };
+  return { archive, audit, links };
+}
+
+/** Channels in use as the test says. */
+function resourcesOf(inUse: () => Record<string, number>): ResourceReader {
+  const useOf = (id: string, kind: LimitUse['kind'], limit: number | null): LimitUse => ({
+    kind,
+    channels: { inUse: inUse()[id] ?? 0, limit, peakToday: inUse()[id] ?? 0 },
+  });
+  const { resources } = httpOptions();
+  return {
+    ...resources,
+    trunks: () =>
+      Promise.resolve(
+        unwatchedTrunks(() => ({ trunks: [{ id: 'carrier-a' }] }) as never)
+          .list()
+          .map((state) => ({ ...state, limits: [useOf('carrier-a', 'trunk-in', 30)] })),
+      ),
+    lines: () =>
+      Promise.resolve([
+        {
+          id: 'sales-1',
+          uri: 'sip:101@192.0.2.2',
+          state: 'fixed',
+          registrations: null,
+          ...useOf('sales-1', 'line', 1),
+        },
+      ]),
+    destinations: () =>
+      Promise.resolve([
+        {
+          id: 'main-office',
+          number: '+74951230000',
+          trunk: 'carrier-a',
+          trunkUp: true,
+          ...useOf('main-office', 'destination', 4),
+        },
+      ]),
+  };
+}
+
+export interface Page {
+  status: number;
+  headers: Headers;
+  html: string;
+}
+
+/** A browser without scripts: keeps cookies, follows nothing. */
+export class Visitor {
+  readonly cookies = new Map<string, string>();
+
+  constructor(readonly url: string) {}
+
+  async get(path: string, headers: Record<string, string> = {}): Promise<Page> {
+    return this.#ask(path, { headers });
+  }
+
+  /** Sends a form with the token of this session, as a page of ours would. */
+  async post(path: string, form: Record<string, string> = {}, headers: Record<string, string> = {}): Promise<Page> {
+    const token = this.cookies.has('calltrack-session') ? await this.csrf() : '';
+    return this.send(path, { _csrf: token, ...form }, headers);
+  }
+
+  /** Sends a form as it is. */
+  async send(path: string, form: Record<string, string>, headers: Record<string, string> = {}): Promise<Page> {
+    return this.#ask(path, { method: 'POST', body: new URLSearchParams(form), headers });
+  }
+
+  async logIn(name: string, password: string, headers: Record<string, string> = {}): Promise<Page> {
+    const { html } = await this.get('/login');
+    const token = /name="_csrf" value="([^"]+)"/.exec(html)?.[1] ?? '';
+    return this.send('/login', { _csrf: token, name, password }, headers);
+  }
+
+  async csrf(): Promise<string> {
+    // Any page that this role may see has the form for its look.
+    let page = await this.get('/');
+    for (let hop = 0; hop < 3 && page.status === 303; hop += 1)
+      page = await this.get(page.headers.get('location') ?? '');
+    return /name="_csrf" value="([^"]+)"/.exec(page.html)?.[1] ?? '';
+  }
+
+  async #ask(path: string, init: Omit<RequestInit, 'headers'> & { headers: Record<string, string> }): Promise<Page> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const usual = { Accept: 'text/html', 'Accept-Language': 'en', ...(cookie === '' ? {} : { Cookie: cookie }) };
+    const headers: Record<string, string> = { ...usual, ...init.headers };
+    const response = await fetch(`${this.url}${path}`, { ...init, headers, redirect: 'manual' });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (value === '') this.cookies.delete(name);
+      else this.cookies.set(name, value);
+    }
+    return { status: response.status, headers: response.headers, html: await response.text() };
+  }
+}
