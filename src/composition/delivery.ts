@@ -7,8 +7,10 @@ import type { RedisLink } from '../redis/connection.js';
 import { RedisDeliveryArchive } from '../redis/delivery-archive.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisOutbox } from '../redis/outbox.js';
+import { openSink } from '../sinks/index.js';
 import { WebhookDesk } from '../webhooks/desk.js';
 import { Dispatcher } from '../webhooks/dispatcher.js';
+import { sinkPorts } from './sinks.js';
 
 export interface DeliveryParts {
   link: RedisLink;
@@ -26,11 +28,17 @@ export function buildDelivery({ link, keys, config, metrics, logger }: DeliveryP
     wanting: (type) => endpointsForOperational(type, config().webhooks),
     onQueued: (endpoints) => dispatcher.poke(endpoints),
   });
-  const dispatcher = new Dispatcher(outbox, logger, {
-    onDelivered: (_endpoint, seconds) => metrics.eventDelivered(seconds),
-    onBacklog: (endpoint, backlog) => metrics.webhook(endpoint, backlog),
-    onDrop: ({ endpoint, events }) => metrics.eventsDropped(endpoint, events),
-  });
+  const ports = sinkPorts({ link, keys, config });
+  const dispatcher = new Dispatcher(
+    outbox,
+    logger,
+    {
+      onDelivered: (_endpoint, seconds) => metrics.eventDelivered(seconds),
+      onBacklog: (endpoint, backlog) => metrics.webhook(endpoint, backlog),
+      onDrop: ({ endpoint, events }) => metrics.eventsDropped(endpoint, events),
+    },
+    { openSink: (endpoint, connection) => openSink(endpoint, connection, ports) },
+  );
   const desk = new WebhookDesk({
     endpoints: () => config().webhooks,
     entitled: (endpoint, type, site) => {

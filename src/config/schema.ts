@@ -392,10 +392,10 @@ const pem = z
 
 /** Names that a receiver gives to what we know. */
 const templateField = z.enum(TEMPLATE_FIELDS, { error: `one of ${TEMPLATE_FIELDS.join(', ')}` });
-/** `{id}` stands for the call's id. */
+/** `{id}` stands for the call's id; `signed`: a link of ours that ends. */
 const recordingsLink = z
   .string()
-  .regex(/^https?:\/\/\S+\{id\}\S*$/, 'an address with "{id}" in it')
+  .regex(/^(signed|https?:\/\/\S+\{id\}\S*)$/, '"signed", or an address with "{id}" in it')
   .nullable()
   .default(null);
 
@@ -436,7 +436,13 @@ const webhook = z.strictObject({
   metrica: z
     .strictObject({ counter: z.int().min(1), token: z.string().min(1), goal: z.string().min(1).default('Call') })
     .optional(),
-  amocrm: z.strictObject({ token: z.string().min(1), recordings: recordingsLink }).optional(),
+  amocrm: z
+    .strictObject({
+      token: z.string().min(1),
+      users: z.array(z.int().min(1)).max(100).default([]),
+      recordings: recordingsLink,
+    })
+    .optional(),
   bitrix24: z.strictObject({ userId: z.int().min(1), recordings: recordingsLink }).optional(),
 });
 

@@ -5,7 +5,7 @@ import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Found, Here, RecordingArchive } from '../recordings/archive.js';
 import type { AuditAction, AuditActor, AuditLine, AuditLog } from '../recordings/audit.js';
-import { newLinkId, signLink, type LinkSecret } from '../recordings/links.js';
+import { makeLink, type LinkSecret } from '../recordings/links.js';
 import { reducePeaks } from '../recordings/peaks.js';
 import { keyOf, requireScope, sitesOf } from './auth.js';
 import { methodNotAllowed } from './problem.js';
@@ -185,12 +185,11 @@ async function answerLink(source: RecordingsSource, req: Request, res: Response)
   chooseFile(found, format);
   const expiresAt = Date.now() + asked.expiresIn * 1000;
   const { oneTime, downloadName = null } = asked;
-  const link = { id: newLinkId(), callId: found.manifest.callId, expiresAt, oneTime, downloadName, format };
-  const token = signLink(link, await links.secret());
+  const about = { callId: found.manifest.callId, expiresAt, oneTime, downloadName, format };
+  const { id, url } = makeLink(about, await links.secret(), links.publicUrl());
   const ends = new Date(expiresAt).toISOString();
-  await audit.write(lineOf('recording.share', keyActor(res), req, found, { link: link.id, expiresAt: ends, oneTime }));
-  const url = `${links.publicUrl().replace(/\/+$/, '')}/r/${token}`;
-  res.status(201).json({ id: link.id, url, expiresAt: ends, oneTime });
+  await audit.write(lineOf('recording.share', keyActor(res), req, found, { link: id, expiresAt: ends, oneTime }));
+  res.status(201).json({ id, url, expiresAt: ends, oneTime });
 }
 
 export const holdRequest = z.strictObject({ reason: z.string().min(1).max(500) });

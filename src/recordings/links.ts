@@ -40,7 +40,15 @@ export interface LinkSecret {
   secret: string;
 }
 
-export const newLinkId = (): string => randomBytes(12).toString('base64url');
+/** A new link, and its address under `publicUrl`. */
+export function makeLink(
+  about: Omit<SharedLink, 'id'>,
+  secret: LinkSecret,
+  publicUrl: string,
+): { id: string; url: string } {
+  const id = randomBytes(12).toString('base64url');
+  return { id, url: `${publicUrl.replace(/\/+$/, '')}/r/${signLink({ ...about, id }, secret)}` };
+}
 
 export function signLink(link: SharedLink, { id, secret }: LinkSecret): string {
   const payload: Payload = {

@@ -106,6 +106,9 @@ export class Keys {
   /** Before the ordering key of a list of undelivered stream ids. */
   todoPrefix = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:todo:`;
 
+  /** What a sink has told its vendor of a call. */
+  sinkSteps = (endpoint: string, callId: string): string => `${this.#p}v1:sink:{${callId}}:${endpoint}`;
+
   /** Registered phones of a line; the parts of one line share its hash tag. */
   lineContacts = (line: string): string => this.#line(line, 'contacts');
   lineExpiry = (line: string): string => this.#line(line, 'expiry');

@@ -1,83 +1,98 @@
 import type { Call } from '../call/call.js';
-import { asJson, DELIVERED, isLastWord, judge, type Ask, type Sink, type SinkOutcome } from './sink.js';
+import type { Clock } from '../lib/clock.js';
+import { asJson, DELIVERED, isNews, judge, type Ask, type Sink, type SinkEvent, type SinkOutcome } from './sink.js';
+import { CallSteps, recordingOf, type RecordingAddress, type SinkPorts } from './steps.js';
 
 export interface Bitrix24Config {
-  /** Of the employee to whom calls and tasks belong. */
+  /** Of the employee to whom calls and tasks belong, and who sees a call come in. */
   userId: number;
-  /** Address of a recording, `{id}` standing for the call's id; null: none is attached. */
-  recordings: string | null;
+  recordings: RecordingAddress;
 }
 
 /** People put these right; until then the event waits. */
 const OURS_TO_WAIT =
   /QUERY_LIMIT|OPERATION_TIME|OVERLOAD|INTERNAL_SERVER|expired_token|NO_AUTH|INVALID_CREDENTIALS|ACCESS_DENIED|insufficient_scope/i;
-const REMEMBERED = 1_000;
+/** Bitrix24 fetches a recording while it is told of it. */
+const LINK_MS = 3_600_000;
 
 /**
- * Bitrix24 by an incoming webhook (scopes `telephony`, `task`): the call with its contact or a new lead, a task for a
- * missed call, the recording's link. All at the end of the call: registering, finishing and attaching belong together,
- * and Bitrix24 names a call by an id of its own, which no other gateway would know.
+ * Bitrix24 (scopes `telephony`, `task`): the call's card while it rings, the call with its contact or a new lead, a task
+ * for a missed one, the recording. Bitrix24 names a call by an id of its own, which is kept with the steps that are done.
  */
-export function bitrix24Sink(url: string, { userId, recordings }: Bitrix24Config): Sink {
-  /** Steps done of events that are not through yet, so that another attempt goes on behind them. */
-  const done = new Map<string, Map<string, unknown>>();
+export function bitrix24Sink(
+  { id, url }: { id: string; url: string },
+  { userId, recordings }: Bitrix24Config,
+  ports: SinkPorts,
+  now: Clock,
+): Sink {
   return {
     url: new URL(url),
     // Two a second are allowed for good.
     spacingMs: 500,
     async deliver(event, ask) {
       const { call } = event.data;
-      if (!call?.caller.number || !isLastWord(event)) return DELIVERED;
-      const steps = done.get(event.id) ?? new Map<string, unknown>();
-      const outcome = await tell(call, steps, ask);
-      done.delete(event.id);
-      if (outcome.outcome === 'retry' && done.size < REMEMBERED) done.set(event.id, steps);
-      return outcome;
+      const tells = partOf(event);
+      if (!call?.caller.number || tells === null) return DELIVERED;
+      const steps = await CallSteps.of(ports, id, call.id);
+      const registered = await register(call, steps, { show: tells === 'begin' && isNews(event, now()), ask });
+      if (registered.outcome !== 'delivered' || tells === 'begin') return registered;
+      return end(call, steps, ask);
     },
   };
 
-  async function tell(call: Call, steps: Map<string, unknown>, ask: Ask): Promise<SinkOutcome> {
-    const step = async (method: string, body: unknown): Promise<SinkOutcome> => {
-      if (steps.has(method)) return DELIVERED;
-      const { result, outcome } = await invoke(method, body, ask);
-      if (outcome.outcome === 'delivered') steps.set(method, result);
-      return outcome;
-    };
+  function register(call: Call, steps: CallSteps, { show, ask }: { show: boolean; ask: Ask }): Promise<SinkOutcome> {
+    return steps.take('register', async () => {
+      const fields = registrationOf(call, userId, show);
+      const { result, outcome } = await invoke('telephony.externalcall.register', fields, ask);
+      const { CALL_ID: vendorId } = (result ?? {}) as { CALL_ID?: string };
+      if (outcome.outcome === 'delivered' && vendorId === undefined)
+        return { outcome: { outcome: 'retry', reason: 'Bitrix24 registered the call without a CALL_ID' } };
+      return { outcome, ...(vendorId !== undefined && { vendorId }) };
+    });
+  }
+
+  async function end(call: Call, steps: CallSteps, ask: Ask): Promise<SinkOutcome> {
+    const CALL_ID = steps.idOf('register');
     const missed = call.disposition === 'missed';
-    const number = call.caller.number;
-    const registered = await step('telephony.externalcall.register', {
-      USER_ID: userId,
-      PHONE_NUMBER: number,
-      TYPE: 2,
-      CALL_START_DATE: call.startedAt,
-      CRM_CREATE: 1,
-      LINE_NUMBER: call.trackingNumber,
-      SHOW: 0,
-    });
-    if (registered.outcome !== 'delivered') return registered;
-    const { CALL_ID } = (steps.get('telephony.externalcall.register') ?? {}) as { CALL_ID?: string };
-    if (CALL_ID === undefined) return { outcome: 'retry', reason: 'Bitrix24 registered the call without a CALL_ID' };
-    const finished = await step('telephony.externalcall.finish', {
-      CALL_ID,
-      USER_ID: userId,
-      DURATION: Math.round(call.durations.talkSeconds),
-      STATUS_CODE: missed ? '304' : '200',
-      ...(missed ? { FAILED_REASON: call.lossReason } : {}),
-    });
+    const finished = await steps.take('finish', () =>
+      invoke('telephony.externalcall.finish', { CALL_ID, ...endOf(call, userId) }, ask),
+    );
     if (finished.outcome !== 'delivered') return finished;
-    if (missed) {
-      const fields = {
-        TITLE: `Call back ${number ?? ''}`,
-        RESPONSIBLE_ID: userId,
-        DESCRIPTION: `Missed on ${call.trackingNumber} at ${call.startedAt}: ${call.lossReason ?? ''}`,
-      };
-      return step('tasks.task.add', { fields });
-    }
-    if (recordings === null || call.recording.status !== 'ready') return DELIVERED;
-    const link = recordings.replaceAll('{id}', call.id);
-    return step('telephony.externalcall.attachRecord', { CALL_ID, FILENAME: `${call.id}.wav`, RECORD_URL: link });
+    if (missed) return steps.take('task', () => invoke('tasks.task.add', { fields: taskOf(call, userId) }, ask));
+    const link = await recordingOf(call, recordings, () => ports.linkTo(id, call, LINK_MS));
+    if (link === null) return DELIVERED;
+    const record = { CALL_ID, FILENAME: `${call.id}.wav`, RECORD_URL: link };
+    return steps.take('record', () => invoke('telephony.externalcall.attachRecord', record, ask));
   }
 }
+
+/** `end` is told twice where a recording follows; what is done then is not done again. */
+function partOf({ type }: SinkEvent): 'begin' | 'end' | null {
+  if (type === 'call.ringing' || type === 'call.answered') return 'begin';
+  return type === 'call.missed' || type === 'call.completed' || type.startsWith('recording.') ? 'end' : null;
+}
+
+const registrationOf = (call: Call, userId: number, show: boolean): object => ({
+  USER_ID: userId,
+  PHONE_NUMBER: call.caller.number,
+  TYPE: 2,
+  CALL_START_DATE: call.startedAt,
+  CRM_CREATE: 1,
+  LINE_NUMBER: call.trackingNumber,
+  SHOW: show ? 1 : 0,
+});
+
+const endOf = (call: Call, userId: number): object => ({
+  USER_ID: userId,
+  DURATION: Math.round(call.durations.talkSeconds),
+  ...(call.disposition === 'missed' ? { STATUS_CODE: '304', FAILED_REASON: call.lossReason } : { STATUS_CODE: '200' }),
+});
+
+const taskOf = (call: Call, userId: number): object => ({
+  TITLE: `Call back ${call.caller.number ?? ''}`,
+  RESPONSIBLE_ID: userId,
+  DESCRIPTION: `Missed on ${call.trackingNumber} at ${call.startedAt}: ${call.lossReason ?? ''}`,
+});
 
 /** An error may come with any status, 200 too. */
 async function invoke(method: string, body: unknown, ask: Ask): Promise<{ result: unknown; outcome: SinkOutcome }> {

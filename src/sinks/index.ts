@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.js';
 import type { SenderTimeouts } from '../webhooks/http-poster.js';
 import { amoCrmSink, type AmoCrmConfig } from './amocrm.js';
 import { bitrix24Sink, type Bitrix24Config } from './bitrix24.js';
@@ -5,6 +6,7 @@ import { ga4Sink, type Ga4Config } from './ga4.js';
 import { metricaSink, type MetricaConfig } from './metrica.js';
 import { SinkChannel } from './sink-channel.js';
 import type { Sink } from './sink.js';
+import type { SinkPorts } from './steps.js';
 import { templateSink, type TemplateConfig } from './template.js';
 
 /** At most one of these makes an endpoint something else than a Standard Webhooks receiver. */
@@ -17,21 +19,28 @@ export interface SinkConfigs {
 }
 
 interface SinkEndpoint extends SinkConfigs {
+  id: string;
   url: string;
   headers?: Readonly<Record<string, string>> | undefined;
   allowPrivate: boolean;
 }
 
-/** null for an ordinary receiver. */
-export function openSink(endpoint: SinkEndpoint, connections: number, timeouts?: SenderTimeouts): SinkChannel | null {
-  const sink = sinkOf(endpoint);
-  return sink && new SinkChannel(sink, { connections, allowPrivate: endpoint.allowPrivate, timeouts });
+interface Connection {
+  connections: number;
+  timeouts?: SenderTimeouts | undefined;
 }
 
-function sinkOf({ url, headers = {}, template, ga4, metrica, amocrm, bitrix24 }: SinkEndpoint): Sink | null {
+/** null for an ordinary receiver. */
+export function openSink(endpoint: SinkEndpoint, connection: Connection, ports: SinkPorts): SinkChannel | null {
+  const sink = sinkOf(endpoint, ports);
+  return sink && new SinkChannel(sink, { ...connection, allowPrivate: endpoint.allowPrivate });
+}
+
+function sinkOf(endpoint: SinkEndpoint, ports: SinkPorts): Sink | null {
+  const { url, headers = {}, template, ga4, metrica, amocrm, bitrix24 } = endpoint;
   if (template) return templateSink(url, template, { ...headers });
   if (ga4) return ga4Sink(url, ga4);
   if (metrica) return metricaSink(url, metrica);
-  if (amocrm) return amoCrmSink(url, amocrm);
-  return bitrix24 ? bitrix24Sink(url, bitrix24) : null;
+  if (amocrm) return amoCrmSink(endpoint, amocrm, ports, systemClock);
+  return bitrix24 ? bitrix24Sink(endpoint, bitrix24, ports, systemClock) : null;
 }

@@ -71,6 +71,12 @@ export const asJson = (path: string, body: unknown, headers: Record<string, stri
   body: JSON.stringify(body),
 });
 
+/** A card that pops up later than this tells of a call that is over. */
+const NEWS_MS = 60_000;
+
+/** Whether people can still see what the event tells of. */
+export const isNews = ({ timestamp }: SinkEvent, now: number): boolean => now - Date.parse(timestamp) <= NEWS_MS;
+
 /** Whether this event is the last word on a call: its end, or what became of the recording of an answered one. */
 export function isLastWord({ type, data }: SinkEvent): boolean {
   if (type === 'call.missed') return true;

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
-import { openSink } from '../sinks/index.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
@@ -31,6 +30,11 @@ export interface DispatcherOptions {
   timeouts?: SenderTimeouts;
   now?: Clock;
   random?: () => number;
+  /** Opens what is no receiver of signed events; null for one that is. Left out: all are. */
+  openSink?: (
+    endpoint: AnyEndpointConfig,
+    connection: { connections: number; timeouts: SenderTimeouts | undefined },
+  ) => DeliveryChannel | null;
 }
 
 interface Served {
@@ -120,9 +124,10 @@ export class Dispatcher {
   }
 
   #serve(config: AnyEndpointConfig): void {
-    const { pollMs = POLL_MS, timeouts, now = systemClock, random = Math.random } = this.#options;
+    const { pollMs = POLL_MS, timeouts, now = systemClock, random = Math.random, openSink } = this.#options;
     const { id, inFlight = IN_FLIGHT, disableAfter: disableAfterMs = DISABLE_AFTER_MS } = config;
-    const channel = openSink(config, inFlight, timeouts) ?? new Sender(config, inFlight, now, timeouts);
+    const sink = openSink?.(config, { connections: inFlight, timeouts });
+    const channel = sink ?? new Sender(config, inFlight, now, timeouts);
     const { totalMs: attemptMs } = timeouts ?? SENDER_TIMEOUTS;
     const worker = new EndpointWorker({
       attemptMs,

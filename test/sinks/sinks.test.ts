@@ -1,67 +1,15 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { EventType } from '../../src/call/event-types.js';
 import { exampleEvent } from '../../src/events/examples.js';
 import { configSchema } from '../../src/config/schema.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
-import { openSink, type SinkConfigs } from '../../src/sinks/index.js';
+import { openSink } from '../../src/sinks/index.js';
 import { Dispatcher } from '../../src/webhooks/dispatcher.js';
 import type { Attempt, AnyEndpointConfig } from '../../src/webhooks/sender.js';
 import { exampleChange } from '../redis/examples.js';
 import { eventually, openRedis } from '../support/redis.js';
-
-interface Asked {
-  path: string;
-  headers: Record<string, unknown>;
-  body: string;
-  json: () => Record<string, never>;
-}
-
-type Answer = [status: number, body?: unknown, headers?: Record<string, string>];
-
-/** A vendor's interface in the shape of its documentation, over real HTTP. */
-async function vendor(answer: (asked: Asked, n: number) => Answer) {
-  const asked: Asked[] = [];
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const body = Buffer.concat(chunks).toString();
-      const one = { path: request.url ?? '', headers: request.headers, body, json: () => JSON.parse(body) as never };
-      asked.push(one);
-      const [status, reply = '', headers = {}] = answer(one, asked.length);
-      response.writeHead(status, headers).end(typeof reply === 'string' ? reply : JSON.stringify(reply));
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
-
-/** An event of now: vendors take no old calls. */
-function fresh(type: EventType, at = new Date()): string {
-  const event = structuredClone(exampleEvent(type)) as { data: { call?: { startedAt: string } } };
-  if (event.data.call) event.data.call.startedAt = at.toISOString();
-  return JSON.stringify(event);
-}
-
-/** What an attempt comes to. */
-async function send(url: string, config: SinkConfigs, ...bodies: string[]): Promise<Attempt[]> {
-  const channel = openSink({ url, allowPrivate: true, ...config }, 1);
-  if (!channel) throw new Error('no sink');
-  const attempts: Attempt[] = [];
-  for (const body of bodies) attempts.push(await channel.send({ eventId: 'evt_1', attempt: 1, body }));
-  await channel.close();
-  return attempts;
-}
+import { fresh, NO_PORTS, send, vendor, type Answer } from './vendor.js';
 
 describe('a template', () => {
   const fields = {
@@ -73,7 +21,7 @@ describe('a template', () => {
 
   it('is flat JSON of named fields', async () => {
     const { asked, url } = await vendor(() => [200]);
-    const [attempt] = await send(`${url}/hook?key=1`, { template: { as: 'json', fields } }, fresh('call.missed'));
+    const [attempt] = await send(`${url}/hook?key=1`, { template: { as: 'json', fields } }, [fresh('call.missed')]);
     expect(attempt).toMatchObject({ delivered: true, status: 200 });
     expect(asked[0]?.path).toBe('/hook?key=1');
     expect(asked[0]?.json()).toMatchObject({ phone: '+79160000001', status: 'missed', none: null });
@@ -81,7 +29,7 @@ describe('a template', () => {
 
   it('or a form', async () => {
     const { asked, url } = await vendor(() => [200]);
-    await send(url, { template: { as: 'form', fields } }, fresh('call.completed'));
+    await send(url, { template: { as: 'form', fields } }, [fresh('call.completed')]);
     expect(asked[0]?.headers['content-type']).toBe('application/x-www-form-urlencoded');
     expect(asked[0]?.body).toMatch(/^phone=%2B79160000001&status=answered&uid=evt_\w+&none=$/);
   });
@@ -93,7 +41,7 @@ describe('a template', () => {
     [[500], { delivered: false, retryAfterMs: null }],
   ])('%j', async (answer, expected) => {
     const { url } = await vendor(() => answer);
-    const [attempt] = await send(url, { template: { as: 'json', fields } }, fresh('call.missed'));
+    const [attempt] = await send(url, { template: { as: 'json', fields } }, [fresh('call.missed')]);
     expect(attempt).toMatchObject(expected);
     if (expected.dead === undefined) expect(attempt).not.toHaveProperty('dead');
   });
@@ -107,7 +55,7 @@ describe('Google Analytics 4', () => {
     const bodies = (['call.received', 'call.completed', 'recording.ready', 'trunk.down'] as const).map((type) =>
       fresh(type),
     );
-    expect((await send(url, { ga4 }, ...bodies)).every(({ delivered }) => delivered)).toBe(true);
+    expect((await send(url, { ga4 }, bodies)).every(({ delivered }) => delivered)).toBe(true);
     expect(asked.map(({ path }) => path)).toEqual(['/mp/collect?measurement_id=G-1&api_secret=s']);
     expect(asked[0]?.json()).toMatchObject({
       client_id: '1166021955.1763719901',
@@ -117,7 +65,7 @@ describe('Google Analytics 4', () => {
 
   it('gets no call that it would drop', async () => {
     const { asked, url } = await vendor(() => [204]);
-    const [old] = await send(url, { ga4 }, fresh('call.missed', new Date(Date.now() - 4 * 86_400_000)));
+    const [old] = await send(url, { ga4 }, [fresh('call.missed', new Date(Date.now() - 4 * 86_400_000))]);
     expect(old?.dead).toMatch(/72 hours/);
     expect(asked).toEqual([]);
   });
@@ -128,7 +76,7 @@ describe('Yandex.Metrica', () => {
 
   it('gets a file with one line', async () => {
     const { asked, url } = await vendor(() => [200, { uploading: { id: 1, line_quantity: 1 } }]);
-    expect(await send(url, { metrica }, fresh('call.missed'))).toMatchObject([{ delivered: true }]);
+    expect(await send(url, { metrica }, [fresh('call.missed')])).toMatchObject([{ delivered: true }]);
     const [one] = asked;
     expect(one?.path).toBe('/management/v1/counter/77/offline_conversions/upload_calls?new_goal_name=Call');
     expect(one?.headers).toMatchObject({ authorization: 'OAuth t' });
@@ -142,76 +90,9 @@ describe('Yandex.Metrica', () => {
 
   it('a success with nothing taken is none', async () => {
     const { url } = await vendor(() => [200, { uploading: { id: 1, line_quantity: 0 } }]);
-    expect((await send(url, { metrica }, fresh('call.missed')))[0]?.dead).toMatch(/no line/);
+    expect((await send(url, { metrica }, [fresh('call.missed')]))[0]?.dead).toMatch(/no line/);
     const refused = await vendor(() => [200, { errors: [{ error_type: 'invalid_parameter' }], code: 400 }]);
-    expect((await send(refused.url, { metrica }, fresh('call.missed')))[0]?.dead).toMatch(/invalid_parameter/);
-  });
-});
-
-describe('Bitrix24', () => {
-  const bitrix24 = { userId: 5, recordings: 'https://calls.example/r/{id}' };
-  const methods = (asked: Asked[]) => asked.map(({ path }) => path.split('/').at(-1));
-  const well = ({ path }: Asked): Answer => [
-    200,
-    { result: path.includes('register') ? { CALL_ID: 'externalCall.1' } : {} },
-  ];
-
-  it('gets a missed call and a task', async () => {
-    const { asked, url } = await vendor(well);
-    expect(await send(`${url}/rest/5/code/`, { bitrix24 }, fresh('call.missed'))).toMatchObject([{ delivered: true }]);
-    expect(asked[0]?.path).toBe('/rest/5/code/telephony.externalcall.register.json');
-    expect(methods(asked).slice(1)).toEqual(['telephony.externalcall.finish.json', 'tasks.task.add.json']);
-    expect(asked[1]?.json()).toMatchObject({ CALL_ID: 'externalCall.1', STATUS_CODE: '304', DURATION: 0 });
-  });
-
-  it('gets an answered call once its recording is there, with the link', async () => {
-    const { asked, url } = await vendor(well);
-    await send(url, { bitrix24 }, fresh('call.completed'), fresh('recording.ready'));
-    expect(methods(asked)).toEqual([
-      'telephony.externalcall.register.json',
-      'telephony.externalcall.finish.json',
-      'telephony.externalcall.attachRecord.json',
-    ]);
-    expect(asked[2]?.json()).toHaveProperty(
-      'RECORD_URL',
-      'https://calls.example/r/019aa5c1-7c44-7c6e-9d0b-5f1f0f6f2a11',
-    );
-  });
-
-  it('goes on behind what is done, and knows an error that comes with 200', async () => {
-    const { asked, url } = await vendor((one, n) => (n === 2 ? [503, { error: 'QUERY_LIMIT_EXCEEDED' }] : well(one)));
-    const body = fresh('call.missed');
-    const attempts = await send(url, { bitrix24 }, body, body);
-    expect(attempts).toMatchObject([{ delivered: false, retryAfterMs: 2000 }, { delivered: true }]);
-    expect(methods(asked).filter((method) => method?.includes('register'))).toHaveLength(1);
-    const refusing = await vendor(() => [200, { error: 'ERROR_CORE', error_description: 'User not found' }]);
-    const [refused] = await send(refusing.url, { bitrix24 }, body);
-    expect(refused?.dead).toBe('telephony.externalcall.register: ERROR_CORE (User not found)');
-  });
-});
-
-describe('amoCRM', () => {
-  const amocrm = { token: 't', recordings: null };
-
-  it('gets a note on the card, and a task where the call was missed', async () => {
-    const { asked, url } = await vendor(({ path }) =>
-      path.endsWith('/calls')
-        ? [200, { _embedded: { calls: [{ id: 1, entity_id: 9, entity_type: 'contact' }] }, errors: [] }]
-        : [200, {}],
-    );
-    expect(await send(url, { amocrm }, fresh('call.missed'))).toMatchObject([{ delivered: true }]);
-    expect(asked.map(({ path }) => path)).toEqual(['/api/v4/calls', '/api/v4/tasks']);
-    expect(asked[0]?.json()).toMatchObject([{ direction: 'inbound', call_status: 6, phone: '+79160000001' }]);
-    expect(asked[1]?.json()).toMatchObject([{ entity_id: 9, entity_type: 'contacts' }]);
-  });
-
-  it('makes a lead of a caller who has no card, and tells other errors', async () => {
-    const missing = { _embedded: { calls: [] }, errors: [{ title: 'Not found', detail: 'Entity not found' }] };
-    const { asked, url } = await vendor(({ path }) => (path.endsWith('/calls') ? [200, missing] : [200, {}]));
-    expect(await send(url, { amocrm }, fresh('recording.ready'))).toMatchObject([{ delivered: true }]);
-    expect(asked.map(({ path }) => path)).toEqual(['/api/v4/calls', '/api/v4/leads/unsorted/sip']);
-    const other = await vendor(() => [200, { errors: [{ title: 'Bad phone' }] }]);
-    expect((await send(other.url, { amocrm }, fresh('recording.ready')))[0]?.dead).toMatch(/Bad phone/);
+    expect((await send(refused.url, { metrica }, [fresh('call.missed')]))[0]?.dead).toMatch(/invalid_parameter/);
   });
 });
 
@@ -235,9 +116,12 @@ describe('through the outbox', () => {
     const { asked, url } = await vendor((_one, n) => (n === 1 ? [422, 'no'] : [200]));
     const outbox = new RedisOutbox(redis.link, redis.keys);
     const dead: string[] = [];
-    const dispatcher = new Dispatcher(outbox, pino({ level: 'silent' }), {
-      onDead: (_delivery, reason) => dead.push(reason),
-    });
+    const dispatcher = new Dispatcher(
+      outbox,
+      pino({ level: 'silent' }),
+      { onDead: (_delivery, reason) => dead.push(reason) },
+      { openSink: (...to) => openSink(...to, NO_PORTS) },
+    );
     onTestFinished(() => dispatcher.stop(0));
     const store = new RedisCallStore(redis.link, redis.keys, {}, { onQueued: (ids) => dispatcher.poke(ids) });
     const endpoint: AnyEndpointConfig = {

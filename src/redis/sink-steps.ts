@@ -1,0 +1,22 @@
+import type { RedisLink } from './connection.js';
+import type { Keys } from './keys.js';
+
+/** Longer than an event is retried (3 days), with time for people to replay what was dead. */
+const LIFE_MS = 7 * 86_400_000;
+
+/** What vendors have been told of calls. Rejects with GW_ERR_REDIS_AWAY. */
+export class RedisSinkSteps {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+  ) {}
+
+  async of(endpoint: string, callId: string): Promise<Record<string, string>> {
+    return await this.link.send((client) => client.hgetall(this.keys.sinkSteps(endpoint, callId)));
+  }
+
+  async note(endpoint: string, callId: string, step: string, vendorId: string): Promise<void> {
+    const key = this.keys.sinkSteps(endpoint, callId);
+    await this.link.send((client) => client.multi().hset(key, step, vendorId).pexpire(key, LIFE_MS).exec());
+  }
+}
