@@ -3,7 +3,7 @@ import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { Found, Here } from '../../recordings/archive.js';
 import type { AuditAction, AuditLine } from '../../recordings/audit.js';
-import { newLinkId, signLink } from '../../recordings/links.js';
+import { makeLink } from '../../recordings/links.js';
 import { reducePeaks } from '../../recordings/peaks.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
@@ -51,7 +51,7 @@ export function recordingRoutes(options: Options): Route[] {
       method: 'post',
       path: '/calls/:id/recording/link',
       needs: 'recordings:share',
-      handle: (visit) => makeLink(visit, options),
+      handle: (visit) => share(visit, options),
     },
     {
       method: 'post',
@@ -71,7 +71,7 @@ export async function foundOf(visit: Visit, { archive }: Pick<RecordingsSource, 
 
 const hereOf = async (visit: Visit, source: RecordingsSource): Promise<Here> => here(await foundOf(visit, source));
 
-async function makeLink(visit: Visit, { recordings }: Options): Promise<void> {
+async function share(visit: Visit, { recordings }: Options): Promise<void> {
   const { links, audit } = recordings;
   const hours = LINK_HOURS.find((one) => String(one) === visit.field('hours'));
   if (hours === undefined)
@@ -80,12 +80,12 @@ async function makeLink(visit: Visit, { recordings }: Options): Promise<void> {
   const { callId } = found.manifest;
   const expiresAt = Date.now() + Math.min(hours * HOUR_MS, links.maxExpiry());
   const oneTime = visit.field('once') === 'yes';
-  const link = { id: newLinkId(), callId, expiresAt, oneTime, downloadName: null, format: null };
-  const token = signLink(link, await links.secret());
-  const detail = { link: link.id, expiresAt: new Date(expiresAt).toISOString(), oneTime };
+  const about = { callId, expiresAt, oneTime, downloadName: null, format: null };
+  const { id, url } = makeLink(about, await links.secret(), links.publicUrl());
+  const detail = { link: id, expiresAt: new Date(expiresAt).toISOString(), oneTime };
   await audit.write(lineOf(visit, 'recording.share', callId, found.site, detail));
   visit.page('parts/link', {
-    url: `${links.publicUrl().replace(/\/+$/, '')}/r/${token}`,
+    url,
     until: visit.format.minute(expiresAt, visit.zoneOf(found.site)),
     callId,
   });
