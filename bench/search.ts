@@ -1,0 +1,174 @@
+// npm run bench:search: how fast a call is found among a million. docs/history.md tells what was reached.
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
+import type { Call } from '../src/call/call.js';
+import { indexEntry } from '../src/history/slots.js';
+import type { CallQuery } from '../src/history/query.js';
+import { RedisCallStore } from '../src/redis/call-store.js';
+import { RedisLink } from '../src/redis/connection.js';
+import { RedisHistory } from '../src/redis/history.js';
+import { Keys } from '../src/redis/keys.js';
+import { RedisUse } from '../src/redis/use.js';
+import { exampleChange } from '../test/redis/examples.js';
+import { OwnRedis } from '../test/support/redis-server.js';
+import { benchCall, DAYS } from './lib/history-calls.js';
+import { loadBefore, percentile } from './lib/usage.js';
+
+const { values } = parseArgs({
+  options: { calls: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '200' } },
+});
+const CALLS = Number(values.calls);
+const ROUNDS = Number(values.rounds);
+const BATCH = 100;
+const DEPTH = 8;
+const COMMITS = 2_000;
+const TARGET_MS = 50;
+
+const include = readFileSync(new URL('../src/redis/scripts/lib/history.lua', import.meta.url), 'utf8');
+/** ARGV: 1 history prefix, 2 call prefix, 3 0: index nothing, then id, index entry, start, document of each call. */
+const LOAD = `${include}
+for i = 4, #ARGV, 4 do
+  local call = ARGV[2] .. ARGV[i]
+  redis.call('HSET', call, 'doc', ARGV[i + 3], 'closed', 1)
+  if ARGV[3] == '1' then reindex(ARGV[1], call, ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 2]) + 60000) end
+end`;
+
+const server = await OwnRedis.start();
+const raw = new Redis(server.url);
+const link = new RedisLink({ url: server.url, commandTimeoutMs: 10_000 });
+const keys = new Keys('bs:');
+const history = new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys) });
+try {
+  await link.waitUntilReady(5_000);
+  console.log(`${cpus().length} cores, load ${loadBefore().toFixed(1)} before`);
+  await fill();
+  await memory();
+  let worst = 0;
+  for (const [name, queries] of Object.entries(kinds())) worst = Math.max(worst, await measure(name, queries));
+  console.log(`worst p99 ${worst.toFixed(1)} ms (target ${TARGET_MS}): ${worst <= TARGET_MS ? 'held' : 'missed'}`);
+  await commits();
+} finally {
+  link.close();
+  raw.disconnect();
+  await server.remove();
+}
+
+async function fill(): Promise<void> {
+  const started = performance.now();
+  const sha = String(await raw.script('LOAD', LOAD));
+  for (let n = 0; n < CALLS; n += BATCH * DEPTH) {
+    const batches = Array.from({ length: Math.min(DEPTH, Math.ceil((CALLS - n) / BATCH)) }, (_, i) => n + i * BATCH);
+    await Promise.all(
+      batches.map((first) => {
+        const calls = Array.from({ length: Math.min(BATCH, CALLS - first) }, (_, i) => benchCall(first + i, CALLS));
+        return raw.evalsha(sha, 0, keys.history(), keys.callPrefix(), 1, ...calls.flatMap(loadArgs));
+      }),
+    );
+  }
+  console.log(`${CALLS} calls of ${DAYS} days filled in ${((performance.now() - started) / 1000).toFixed(0)} s`);
+}
+
+function loadArgs(call: Call): (string | number)[] {
+  return [call.id, indexEntry(call), Date.parse(call.startedAt), JSON.stringify(call)];
+}
+
+async function memory(): Promise<void> {
+  const used = Number(/used_memory:(\d+)/.exec(await raw.info('memory'))?.[1]);
+  let index = 0;
+  let count = 0;
+  for await (const batch of raw.scanStream({ match: `${keys.history()}*`, count: 10_000 }) as AsyncIterable<string[]>) {
+    const sizes = await Promise.all(batch.map((key) => raw.memory('USAGE', key, 'SAMPLES', 0)));
+    index += sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+    count += batch.length;
+  }
+  const perCall = (bytes: number) => (bytes / CALLS).toFixed(0);
+  console.log(`memory a call: ${perCall(used)} bytes in all, of them ${perCall(index)} bytes of index (${count} keys)`);
+}
+
+/** What people ask; each kind in some variants, so that no answer is the last one's. */
+function kinds(): Record<string, Partial<CallQuery>[]> {
+  const some = Array.from({ length: 50 }, (_, i) => benchCall(Math.floor((CALLS * (2 * i + 1)) / 100), CALLS));
+  const number = (call: Call) => call.caller.number ?? '';
+  const range = (call: Call, hours: number) => {
+    const from = Date.parse(call.startedAt);
+    return { from, to: from + hours * 3_600_000 };
+  };
+  return {
+    everything: [{}],
+    'whole number': some.map((call) => ({ number: number(call) })),
+    'as typed: 8 (9xx) xxx-xx-xx': some.map((call) => ({ number: number(call).replace('+7', '8') })),
+    beginning: some.map((call) => ({ number: number(call).slice(0, 8) })),
+    'last four digits': some.map((call) => ({ number: number(call).slice(-4) })),
+    'number of nobody': some.map((call) => ({ number: `+99${number(call).slice(3)}` })),
+    'missed for capacity at one site': [
+      { disposition: 'missed', lossReason: 'destination_capacity', sites: ['site-3'] },
+    ],
+    'tag and source': [{ tag: 'callback', source: 'yandex sofas' }],
+    'rare campaign': some.map((call) => ({ source: call.attribution.session?.utm.campaign ?? 'x' })),
+    'one hour of one day': some.map((call) => range(call, 1)),
+    'long talks of one line in a week': some.map((call) => ({
+      target: 'line-7',
+      minTalkSeconds: 600,
+      ...range(call, 168),
+    })),
+    'everything at once': some.map((call) => ({
+      sites: ['site-1', 'site-2', 'site-3'],
+      number: number(call).slice(-3),
+      disposition: 'answered',
+      verdict: 'exact',
+      trunk: 'carrier-a',
+      minTalkSeconds: 7,
+      maxTalkSeconds: 400,
+      ...range(call, 240),
+    })),
+    'nothing fits': [{ sites: ['site-1'], lossReason: 'schedule', tag: 'no such tag', minTalkSeconds: 3000 }],
+  };
+}
+
+async function measure(name: string, queries: Partial<CallQuery>[]): Promise<number> {
+  const times: number[] = [];
+  let found = 0;
+  let total: number | null = 0;
+  await raw.config('RESETSTAT');
+  for (let i = 0; i < ROUNDS; i += 1) {
+    const query = queries[i % queries.length] ?? {};
+    const started = performance.now();
+    const page = await history.search({ sites: null, limit: 50, ...query });
+    times.push(performance.now() - started);
+    found += page.calls.length;
+    total = page.approximateTotal;
+  }
+  const usec = Number(/cmdstat_evalsha:.*?usec_per_call=([\d.]+)/.exec(await raw.info('commandstats'))?.[1]);
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(times, share));
+  const rows = `${(found / ROUNDS).toFixed(0).padStart(3)} of ${total ?? '?'}`;
+  console.log(
+    `${name.padEnd(34)} p50 ${ms(p50)}  p95 ${ms(p95)}  p99 ${ms(p99)} ms; Redis ${(usec / 1000).toFixed(2).padStart(5)} ms; ${rows}`,
+  );
+  return p99 ?? Infinity;
+}
+
+function ms(value = NaN): string {
+  return value.toFixed(1).padStart(5);
+}
+
+/** What the index costs Redis and the gateway at a call: its commits with and without an index entry that changes. */
+async function commits(): Promise<void> {
+  const store = new RedisCallStore(link, keys);
+  const calls = Array.from({ length: COMMITS }, (_, n) => benchCall(n, CALLS, true));
+  const run = async (): Promise<number> => {
+    await raw.config('RESETSTAT');
+    for (const call of calls) await store.commit(exampleChange(call, ['call.received'], { closed: true }));
+    return Number(/cmdstat_evalsha:.*?usec_per_call=([\d.]+)/.exec(await raw.info('commandstats'))?.[1]);
+  };
+  const first = await run();
+  const again = await run();
+  const startedAt = process.cpuUsage().user;
+  for (const call of calls) indexEntry(call);
+  const node = (process.cpuUsage().user - startedAt) / COMMITS;
+  console.log(
+    `a commit takes Redis ${first.toFixed(0)} µs where it indexes the call, ${again.toFixed(0)} µs where nothing changes`,
+  );
+  console.log(`an index entry takes the gateway ${node.toFixed(0)} µs`);
+}
