@@ -153,22 +153,38 @@ function ms(value = NaN): string {
   return value.toFixed(1).padStart(5);
 }
 
-/** What the index costs Redis and the gateway at a call: its commits with and without an index entry that changes. */
+/** What the index costs Redis and the gateway: processor time of a call that is written with it, and without. */
 async function commits(): Promise<void> {
   const store = new RedisCallStore(link, keys);
-  const calls = Array.from({ length: COMMITS }, (_, n) => benchCall(n, CALLS, true));
-  const run = async (): Promise<number> => {
-    await raw.config('RESETSTAT');
-    for (const call of calls) await store.commit(exampleChange(call, ['call.received'], { closed: true }));
-    return Number(/cmdstat_evalsha:.*?usec_per_call=([\d.]+)/.exec(await raw.info('commandstats'))?.[1]);
-  };
-  const first = await run();
-  const again = await run();
+  const fresh = () => Array.from({ length: COMMITS }, (_, n) => benchCall(n, CALLS, true));
+  const sha = String(await raw.script('LOAD', LOAD));
+  const written = (index: number) =>
+    redisCpu(fresh(), (call) => raw.evalsha(sha, 0, keys.history(), keys.callPrefix(), index, ...loadArgs(call)));
+  const [without, with_] = [await written(0), await written(1)];
+  const commit = await redisCpu(fresh(), (call) =>
+    store.commit(exampleChange(call, ['call.received'], { closed: true })),
+  );
+  const calls = fresh();
   const startedAt = process.cpuUsage().user;
   for (const call of calls) indexEntry(call);
   const node = (process.cpuUsage().user - startedAt) / COMMITS;
+  const index = with_ - without;
   console.log(
-    `a commit takes Redis ${first.toFixed(0)} µs where it indexes the call, ${again.toFixed(0)} µs where nothing changes`,
+    `a call that is written once, with its end: ${commit.toFixed(0)} µs of Redis, of them ${index.toFixed(0)} µs for the index`,
   );
-  console.log(`an index entry takes the gateway ${node.toFixed(0)} µs`);
+  console.log(`its index entry: ${node.toFixed(0)} µs of the gateway`);
+}
+
+/** Processor time of Redis for each call, µs. */
+async function redisCpu(calls: Call[], write: (call: Call) => Promise<unknown>): Promise<number> {
+  const used = async () => {
+    const info = await raw.info('cpu');
+    return ['sys', 'user'].reduce(
+      (sum, kind) => sum + Number(new RegExp(`used_cpu_${kind}:([\\d.]+)`).exec(info)?.[1]),
+      0,
+    );
+  };
+  const before = await used();
+  for (const call of calls) await write(call);
+  return (((await used()) - before) * 1e6) / calls.length;
 }

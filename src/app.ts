@@ -11,7 +11,7 @@ import { CallerSide } from './composition/caller-side.js';
 import { buildDelivery } from './composition/delivery.js';
 import { fillGauges, registeringLines } from './composition/gauges.js';
 import { buildConsole } from './composition/console.js';
-import { openHistory } from './composition/history.js';
+import { History } from './composition/history.js';
 import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
 import { Pools } from './composition/pools.js';
 import { withPlacesOf } from './composition/reload.js';
@@ -78,6 +78,7 @@ export class App {
   readonly #admissions: RedisAdmissions;
   readonly #callers: CallerSide;
   readonly #store: RedisCallStore;
+  readonly #history: History;
   readonly #dispatcher: Dispatcher;
   readonly #webhooks: WebhookDesk;
   readonly #carriers: CarrierTrunks;
@@ -123,7 +124,12 @@ export class App {
     const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
     const onEnded = (call: Call): void => this.#callers.ended(call);
     const onForeign = (callId: string): void => this.#upkeep.callTaken(callId);
-    this.#store = new RedisCallStore(this.#link, keys, {}, { onQueued, onEnded, onForeign });
+    this.#store = new RedisCallStore(
+      this.#link,
+      keys,
+      { retentionMs: () => this.#config.history.retention },
+      { onQueued, onEnded, onForeign },
+    );
     ({ dispatcher: this.#dispatcher, desk: this.#webhooks } = buildDelivery(shared));
     this.#callers = new CallerSide({
       ...shared,
@@ -135,6 +141,7 @@ export class App {
       endpointsFor: this.#endpointsFor,
     });
     this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, registry: this.registry });
+    this.#history = new History(shared, this.#recordings.store);
     this.#registrations = new RedisRegistrations(this.#link, keys);
     this.#registrar = this.#buildRegistrar();
     this.#sip = this.#buildSip();
@@ -179,6 +186,7 @@ export class App {
     this.#upkeep.start();
     this.#limitWatch.start();
     this.#callers.start();
+    this.#history.start();
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
   }
 
@@ -219,6 +227,7 @@ export class App {
     });
     this.#limitWatch.stop();
     await this.#callers.stop();
+    await this.#history.stop();
     await this.#upkeep.stop();
     await this.#carriers.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
@@ -351,7 +360,7 @@ export class App {
       screening: this.#callers.screening,
       eraseCaller: this.#callers.eraseCaller,
       callEditor: this.#callers.editor(this.#store),
-      history: openHistory(this.#link, keys, () => this.#config, use),
+      ...this.#history.http,
       events: this.#events,
       resources: this.#buildOverview(use),
       reports: reportSource(use, { config: () => this.#config, pools: () => this.#pools.now(this.#callers.rates) }),

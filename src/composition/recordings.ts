@@ -16,6 +16,7 @@ import { RetentionSweeper } from '../recordings/retention.js';
 import { RecordingSettler } from '../recordings/settler.js';
 import { SpoolSweep } from '../recordings/spool-sweep.js';
 import { DiskStore } from '../recordings/storage/disk.js';
+import type { RecordingStore } from '../recordings/storage/port.js';
 import { S3Store } from '../recordings/storage/s3.js';
 import { Vault } from '../recordings/vault.js';
 import { WorkJournal } from '../recordings/work/journal.js';
@@ -107,6 +108,11 @@ export class RecordingHouse {
     this.#disk.stop();
     await Promise.all([this.#worker.stop(), this.#sweeper.stop(), this.#spool.stop()]);
     this.#vault.remote?.close();
+  }
+
+  /** Where recordings are kept at last; other things may be kept beside them. */
+  get store(): RecordingStore {
+    return this.#vault.home;
   }
 
   /** For `/readyz`: never a reason to take no calls. */

@@ -527,6 +527,14 @@ export const configSchema = z.strictObject({
       maxContacts: z.int().min(1).max(20).default(3),
     })
     .prefault({}),
+  history: z
+    .strictObject({
+      /** How long calls stay in Redis, where they are searched. */
+      retention: durationOf('30d', 3650 * 86_400_000, '3650d'),
+      /** Older calls go to the recordings' store as NDJSON; false: they are deleted. */
+      archive: z.boolean().default(true),
+    })
+    .prefault({}),
   recordings: recordings.prefault({}),
   access: z
     .strictObject({

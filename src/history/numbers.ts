@@ -25,12 +25,13 @@ export function numberPatterns(text: string, countries: readonly string[]): Numb
   const [, plus = '', digits = ''] = /^(\+?)(\d+)$/.exec(typed) ?? [];
   if (digits.length < MIN_DIGITS || digits.length > MAX_DIGITS) return null;
   if (plus) return { beginnings: [digits], endings: [] };
+  // A whole number by anybody's habits is meant as one: 8 916 123-45-67 is no ending of another number.
+  const whole = countries.flatMap((country) => readNumber(digits, country)?.slice(1) ?? []);
+  if (whole.length > 0) return { beginnings: [...new Set(whole)], endings: [] };
   const beginnings = new Set([digits]);
   const abroad = /^(?:810|00)(\d{3,})$/.exec(digits)?.[1];
   if (abroad !== undefined) beginnings.add(abroad);
   for (const country of countries) {
-    const whole = readNumber(digits, country);
-    if (whole !== null) beginnings.add(whole.slice(1));
     if (EIGHT.has(country) && isSupportedCountry(country) && digits.startsWith('8'))
       beginnings.add(getCountryCallingCode(country) + digits.slice(1));
   }

@@ -62,6 +62,8 @@ export const missedQuery = z.strictObject({
   ...page,
 });
 
+export const archiveQuery = z.strictObject({ day: z.iso.date('a day like "2026-11-21"').describe('UTC') });
+
 type Filters = Omit<CallQuery, 'sites' | 'cursor' | 'limit'>;
 
 /** Reads what calls are asked for; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */

@@ -2,24 +2,27 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Router, type Response } from 'express';
 import type { Logger } from 'pino';
+import type { Call } from '../call/call.js';
 import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { maySee, requireScope, sitesAsked } from './auth.js';
-import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
+import { archiveQuery, readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
 import { csvOfCall, csvRow, type CallColumn } from './csv.js';
-import type { CallReader } from './ports.js';
+import type { ArchiveReader, CallReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { readQuery } from './query.js';
 
 const READ_TIMEOUT_MS = 5000;
 /** What a spreadsheet still opens. */
 export const MAX_CSV_ROWS = 100_000;
+const CSV = 'text/csv; charset=utf-8; header=present';
 const CSV_PAGE = 200;
 /** A reader that takes nothing for so long is let go. */
 const STALL_MS = 60_000;
 
 /** `/v1/calls`: the calls, newest first, those that nobody answered, and one of them. */
-export function callsRouter(calls: CallReader, history: CallHistory): Router {
+export function callsRouter(calls: CallReader, history: CallHistory, archive: ArchiveReader, logger: Logger): Router {
   const router = Router({ strict: true, caseSensitive: true });
 
   router
@@ -37,6 +40,19 @@ export function callsRouter(calls: CallReader, history: CallHistory): Router {
       const { site, query } = readMissedQuery(req);
       const page = history.missedQueue({ ...query, sites: sitesAsked(res, site) });
       res.json(await withDeadline(page, READ_TIMEOUT_MS, 'listing missed callers'));
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+
+  router
+    .route('/archive')
+    .get(requireScope('calls:read'), async (req, res) => {
+      const { day } = readQuery(req, archiveQuery);
+      await sendLines(
+        res,
+        lines(archive.day(day), (site) => maySee(res, site)),
+        { type: 'application/x-ndjson', file: `calls-${day}.ndjson` },
+        logger,
+      );
     })
     .all(methodNotAllowed('GET', 'HEAD'));
 
@@ -81,7 +97,7 @@ export async function sendCallsCsv(res: Response, { history, query, columns, log
     withDeadline(history.search({ ...query, cursor, limit: CSV_PAGE }), READ_TIMEOUT_MS, 'searching calls');
   // The first page comes before the head of the answer: what is wrong with the beginning is still told in full.
   const first = await read(null);
-  await sendCsv(res, csvRows(first, columns, read), logger);
+  await sendLines(res, csvRows(first, columns, read), { type: CSV, file: 'calls.csv' }, logger);
 }
 
 async function* csvRows(
@@ -99,9 +115,19 @@ async function* csvRows(
   }
 }
 
+async function* lines(calls: AsyncIterable<string>, visible: (site: string | null) => boolean): AsyncGenerator<string> {
+  for await (const call of calls) if (visible((JSON.parse(call) as Call).site)) yield `${call}\n`;
+}
+
 /** A broken export ends without its last chunk, which every HTTP client notices. */
-async function sendCsv(res: Response, rows: AsyncIterable<string>, logger: Logger): Promise<void> {
-  res.type('text/csv; charset=utf-8; header=present').attachment('calls.csv');
+async function sendLines(
+  res: Response,
+  rows: AsyncIterable<string>,
+  { type, file }: { type: string; file: string },
+  logger: Logger,
+): Promise<void> {
+  // The type that its name would have comes with the name: ours after it.
+  res.attachment(file).type(type);
   res.setTimeout(STALL_MS, () => res.destroy());
   try {
     await pipeline(Readable.from(rows, { highWaterMark: 1 }), res);

@@ -68,6 +68,12 @@ export interface LiveSource {
   subscribe(listener: (events: readonly FeedEvent[]) => void): Promise<() => void>;
 }
 
+/** Calls that have left the history. */
+export interface ArchiveReader {
+  /** Those of one day (`2026-11-21`, UTC), a JSON text each; none where nothing was archived. */
+  day(day: string): AsyncIterable<string>;
+}
+
 /** Changes of calls, living or ended. */
 export interface CallEditor {
   /**

@@ -24,6 +24,7 @@ import { Listeners, type ListenerLimits } from './listeners.js';
 import { LiveFeed } from './live.js';
 import { importBody, numbersRouter, type NumberSource } from './numbers.js';
 import type {
+  ArchiveReader,
   CallEditor,
   CallerEraser,
   CallReader,
@@ -51,6 +52,7 @@ export interface HttpServerOptions {
   keys: () => readonly AccessKeyConfig[];
   calls: CallReader;
   history: CallHistory;
+  archive: ArchiveReader;
   callEditor: CallEditor;
   screening: ScreeningEditor;
   eraseCaller: CallerEraser;
@@ -126,7 +128,11 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
   app.use('/v1/calls', live.router(), callExportRouter(options.calls, options));
   app.use('/v1/calls.csv', callsCsvRouter(options.history, options.logger));
-  app.use('/v1/calls', callsRouter(options.calls, options.history), callEditsRouter(options.callEditor));
+  app.use(
+    '/v1/calls',
+    callsRouter(options.calls, options.history, options.archive, options.logger),
+    callEditsRouter(options.callEditor),
+  );
   app.use('/v1/callers', callersRouter(options.eraseCaller));
   app.use('/v1/screening', screeningRouter(options.screening));
   app.use('/v1/events', eventExportRouter(options.events, options), eventsRouter(options.events, listeners));

@@ -13,7 +13,7 @@ import { asNumber, asStrings, loadScript } from './scripts.js';
  * missed; until then the caller of a dead gateway hears silence, so it should not be longer.
  */
 const CALL_LEASE_MS = 15_000;
-/** Calls stay in Redis this long: support staff look for "that call last week", and reports span a month. */
+/** As `history.retention` where nothing is said. */
 const CALL_RETENTION_MS = 30 * 86_400_000;
 /** Reports look back 92 days; the day at either end may be another one in the asker's time zone. */
 const USE_RETENTION_MS = 93 * 86_400_000;
@@ -41,6 +41,8 @@ export interface CallStoreOptions {
   /** Names this run of the gateway. Must differ from run to run: a restarted gateway does not know its former calls. */
   owner?: string;
   leaseMs?: number;
+  /** How long lists of calls reach back (`history.retention`); the calls themselves stay until they are archived. */
+  retentionMs?: () => number;
 }
 
 /** A call whose gateway died, now this gateway's to end. */
@@ -59,6 +61,7 @@ export class RedisCallStore implements CallStore {
   readonly #keys: Keys;
   readonly #hooks: CallStoreHooks;
   readonly #leaseMs: number;
+  readonly #retentionMs: () => number;
   /** Of the last commit: Redis ignores one that a later one has overtaken. */
   #revision = 0;
 
@@ -68,6 +71,7 @@ export class RedisCallStore implements CallStore {
     this.#hooks = hooks;
     this.owner = options.owner ?? randomBytes(8).toString('hex');
     this.#leaseMs = options.leaseMs ?? CALL_LEASE_MS;
+    this.#retentionMs = options.retentionMs ?? (() => CALL_RETENTION_MS);
   }
 
   /** As in the port. A change of a call that a peer has taken over is dropped, and told through `onForeign`. */
@@ -96,7 +100,7 @@ export class RedisCallStore implements CallStore {
         this.#leaseMs,
         change.closed ? 1 : 0,
         Date.parse(call.startedAt),
-        CALL_RETENTION_MS,
+        this.#retentionMs(),
         this.#keys.outboxPrefix(),
         (this.#revision += 1),
         this.#keys.callHours(),

@@ -70,6 +70,7 @@ export class Keys {
   /** Before every key of the history: what calls are found by. */
   history = (): string => `${this.#calls}history:`;
   historyPlaces = (): string => `${this.history()}places`;
+  historySweep = (): string => `${this.history()}sweep`;
   missed = (): string => `${this.history()}missed`;
   /** Changes of a call that wait for its owner, and the calls that have any. */
   amendments = (callId: string): string => `${this.#calls}amend:${callId}`;

@@ -66,14 +66,14 @@ describe('committing a call', () => {
     expect((await store.get(call.id))?.site).toBe('newer');
   });
 
-  it('keeps a closed call for a month and out of the living ones for good', async () => {
+  it('keeps a closed call until it is archived, and out of the living ones for good', async () => {
     const { store, raw, keys, peer } = await open({ leaseMs: 1 });
     const call = exampleCall();
     await store.commit(exampleChange(call, ['call.received', 'call.missed'], { closed: true }));
     await store.commit(exampleChange(call, [])); // one that was late
     await store.commit(exampleChange(call, ['recording.absent'], { first: 3, closed: true }));
     expect(await raw.zcard(keys.liveCalls())).toBe(0);
-    expect(await raw.pttl(keys.call(call.id))).toBeGreaterThan(29 * 86_400_000);
+    expect(await raw.pttl(keys.call(call.id))).toBe(-1);
     expect(await peer.claimOrphans()).toEqual([]);
     expect(await store.renewLive([call.id, 'not written yet'])).toEqual([]);
     expect(await raw.zcard(keys.liveCalls())).toBe(0);

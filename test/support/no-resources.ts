@@ -1,5 +1,7 @@
 import { Router } from 'express';
 import type { NumberSource } from '../../src/http/numbers.js';
+import { CallArchive } from '../../src/history/archive.js';
+import { DiskStore } from '../../src/recordings/storage/disk.js';
 import type { CallHistory } from '../../src/history/query.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
 import type { CallEditor, EventReader, ReportSource, ResourceReader, ScreeningEditor } from '../../src/http/ports.js';
@@ -118,6 +120,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   keys: () => [],
   calls: { get: () => Promise.resolve(null), between: () => Promise.resolve([]) },
   history: noHistory,
+  archive: new CallArchive(new DiskStore('/nowhere')),
   callEditor: noEdits,
   screening: noScreening,
   eraseCaller: () => Promise.reject(new Error('nobody is kept here')),

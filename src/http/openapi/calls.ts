@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { callSchema } from '../../events/catalogue.js';
 import { exampleEvent } from '../../events/examples.js';
 import { callExportQuery, liveQuery } from '../query.js';
-import { csvQuery, callQuery, missedQuery } from '../call-queries.js';
+import { archiveQuery, csvQuery, callQuery, missedQuery } from '../call-queries.js';
 import { MAX_CSV_ROWS } from '../calls.js';
 import { MISSED_STATES } from '../../history/query.js';
 import { count, ok, time, type Operation } from './operation.js';
@@ -54,6 +54,14 @@ export const callOperations: Operation[] = [
     scope: 'calls:read',
     query: csvQuery,
     answers: { 200: { description: 'The rows, the newest first', type: 'text/csv' } },
+  },
+  {
+    method: 'get',
+    path: '/v1/calls/archive',
+    summary: 'Calls of a day that have left the history, one JSON text a line',
+    scope: 'calls:read',
+    query: archiveQuery,
+    answers: { 200: { description: 'NDJSON; empty where nothing was archived', type: 'application/x-ndjson' } },
   },
   {
     method: 'get',

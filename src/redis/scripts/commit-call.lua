@@ -39,7 +39,8 @@ if last > 0 and last < seq or tonumber(ARGV[10]) <= tonumber(stored[4] or 0) the
 seq = math.max(seq, last)
 redis.call('HSET', call, 'owner', owner, 'seq', seq, 'doc', ARGV[3], 'resources', ARGV[4], 'closed', closed and 1 or 0,
   'revision', ARGV[10])
-redis.call('PEXPIRE', call, ARGV[8])
+-- It stays until the sweep of the history has put it elsewhere (drop-calls.lua).
+redis.call('PERSIST', call)
 redis.call('ZADD', recent, ARGV[7], id)
 if closed then
   redis.call('ZREM', live, id)

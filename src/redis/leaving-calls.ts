@@ -1,0 +1,61 @@
+import type { LeavingCall, LeavingCalls } from '../history/sweeper.js';
+import type { RedisLink } from './connection.js';
+import type { Keys } from './keys.js';
+import { asNumber, asStrings, loadScript } from './scripts.js';
+
+const oldestScript = loadScript('oldest-calls');
+const dropScript = loadScript('drop-calls');
+const leaseScript = loadScript('lease-sweep');
+
+/** Of one who died in the middle of it. */
+const LEASE_MS = 120_000;
+/** A call that nobody has ended so long after it was due is archived as it is. */
+const ABANDONED_MS = 7 * 86_400_000;
+
+/** Calls at the end of their retention (`LeavingCalls` of history/sweeper.ts). */
+export class RedisLeavingCalls implements LeavingCalls {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+    /** Names this run of the gateway. */
+    private readonly owner: string,
+  ) {}
+
+  async lease(): Promise<boolean> {
+    return this.link.run({
+      script: leaseScript,
+      keys: [this.keys.historySweep()],
+      args: [this.owner, LEASE_MS],
+      read: (reply) => asNumber(reply) === 1,
+    });
+  }
+
+  async oldest(before: number, most: number): Promise<LeavingCall[]> {
+    return this.link.run({
+      script: oldestScript,
+      keys: [this.keys.historyPlaces()],
+      args: [this.keys.history(), this.keys.callPrefix(), before, before - ABANDONED_MS, most],
+      read: (reply) => {
+        const flat = asStrings(reply).map((field) => field ?? '');
+        return Array.from({ length: flat.length / 4 }, (_, i) => {
+          const [place = '', id = '', sequence = '', doc = ''] = flat.slice(4 * i, 4 * i + 4);
+          return { place: Number(place), id, sequence, doc };
+        });
+      },
+    });
+  }
+
+  async drop(calls: readonly LeavingCall[]): Promise<number> {
+    return this.link.run({
+      script: dropScript,
+      keys: [this.keys.recentCalls()],
+      args: [
+        this.keys.history(),
+        this.keys.callPrefix(),
+        calls[0]?.place ?? 0,
+        ...calls.flatMap(({ id, sequence }) => [id, sequence]),
+      ],
+      read: asNumber,
+    });
+  }
+}

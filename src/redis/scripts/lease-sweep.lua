@@ -1,0 +1,8 @@
+-- One gateway at a time lets calls leave the history.
+-- KEYS: 1 the lease
+-- ARGV: 1 who asks, 2 for how long (ms)
+-- Returns: 1: his, taken or renewed; 0: another one's
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
