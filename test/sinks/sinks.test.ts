@@ -108,6 +108,14 @@ describe('the configuration', () => {
     expect(unknown).toMatch(/template.*one of event\.id, .*caller\.number/);
     expect(check({ template: { fields: { phone: 'caller.number' } } })).toBe('');
   });
+
+  it('says where recordings may be', () => {
+    const check24 = (recordings: unknown) => check({ bitrix24: { userId: 1, recordings } });
+    for (const one of ['signed', null, 'https://calls.example/{id}']) expect(check24(one)).toBe('');
+    expect(check24('https://calls.example/')).toMatch(
+      /bitrix24\.recordings: "signed", or an address with "\{id\}" in it/,
+    );
+  });
 });
 
 describe('through the outbox', () => {
