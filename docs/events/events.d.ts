@@ -24,6 +24,9 @@ export interface Call {
   };
   startedAt: string;
   ringingAt: string | null;
+  /** When the caller began to pay: before `answeredAt` where he was asked something first */
+  engagedAt: string | null;
+  /** When the business answered */
   answeredAt: string | null;
   endedAt: string | null;
   durations: {
@@ -176,6 +179,19 @@ export interface Recording {
   sampleRate: number | null;
   channels: Array<string> | null;
   silentChannels: Array<string> | null;
+  startedAt: string | null;
+  /** Where it was stopped before the call ended */
+  stoppedAt: string | null;
+  /** Times left out of the file: at which position, and how long */
+  paused: Array<{
+    atSeconds: number;
+    seconds: number | null;
+  }>;
+  /** Positions in the file between which there is silence in place of what was said */
+  masked: Array<{
+    fromSeconds: number;
+    toSeconds: number | null;
+  }>;
 }
 
 /** Which of the site's rules against spam and fraud the call hit. */

@@ -83,8 +83,9 @@ const tagged = (kind: string, what: object): Amended => ({ type: 'call.tagged', 
 function correct(call: Call, { attribution, reason, by }: Extract<Amendment, { kind: 'attribution' }>): Amended | null {
   const old = call.attribution;
   const same = old.verdict === attribution.verdict && old.leaseId === attribution.leaseId;
-  // What a person has decided is not undone by what the gateway finds later.
-  if (same || (by === 'gateway' && old.rule === 'operator')) return null;
+  // What a person has decided, or the caller's own code said, is not undone by what the gateway finds later.
+  const decided = old.rule === 'operator' || (old.verdict === 'promo' && attribution.verdict !== 'promo');
+  if (same || (by === 'gateway' && decided)) return null;
   call.attribution = attribution;
   return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
 }

@@ -140,6 +140,13 @@ export interface RecordingInfo {
   channels: string[] | null;
   /** Channels on which nothing was heard for the whole call. */
   silentChannels: string[] | null;
+  /** When its first sound was written, and when it was stopped before the call ended. */
+  startedAt: string | null;
+  stoppedAt: string | null;
+  /** Times left out: by position in the file and how long; `null` while it lasts. */
+  paused: { atSeconds: number; seconds: number | null }[];
+  /** Positions in the file between which silence stands in place of what was said; `null` while it lasts. */
+  masked: { fromSeconds: number; toSeconds: number | null }[];
 }
 
 export interface Tag {
@@ -189,6 +196,9 @@ export interface Call {
   };
   startedAt: string;
   ringingAt: string | null;
+  /** When the caller was answered and began to pay: before `answeredAt` where he was asked something first. */
+  engagedAt: string | null;
+  /** When the business answered. */
   answeredAt: string | null;
   endedAt: string | null;
   durations: {

@@ -3,7 +3,10 @@ import type { RouteConfig } from '../config/schema.js';
 import { bridgeSides, passInfo } from './bridge-sides.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
-import { RouteWalk } from './route-walk.js';
+import { DECLINED_HEADER, GREETING_LIMIT_MS, greetingFor, KEYS_HEADER, type Greeting } from './greeting.js';
+import { attributeByCode } from './promo.js';
+import { policyOf } from './recording-policy.js';
+import { RouteWalk, type WalkResult } from './route-walk.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
@@ -43,37 +46,56 @@ export async function connect(
   }
   session.useMedia(server);
   session.signalState('connect');
-  const toMedia = session.own(deps.sip.invite(mediaInvite(session, invite, route, server.sipAddress)));
+  const site = deps.config().sites.find(({ id }) => id === session.call.site);
+  const recording = policyOf(route, site);
+  const occasion = { call: session.call, lateOffer: !invite.sdp, askPromo: route.askPromo, recording };
+  const greeting = greetingFor(occasion, site);
+  session.recording.plan(recording, greeting?.answers ?? false);
+  const request = mediaInvite(session, invite, route, greeting);
+  const toMedia = session.own(deps.sip.invite({ ...request, uri: `sip:${session.id}@${server.sipAddress}` }));
   session.call.durations.addedSetupMs = Date.now() - invite.receivedAt;
   deps.metrics.setup(session.call.durations.addedSetupMs);
-  const walk = new RouteWalk(session, route, deps);
-  walk.prepare();
+  // While he is spoken to, nobody's channel is kept from others.
+  const prepared = greeting ? null : new RouteWalk(session, route, deps);
+  prepared?.prepare();
   toMedia.onProgress((status, sdp) => invite.progress(status, sdp));
   const callerSide = followCallerSide(session, toMedia);
+  const engaged = greeting?.answers ? engage(session, invite, callerSide) : null;
 
-  const dialBack = await untilDialBack(session, callerSide, deps.config().engines.setupTimeout);
+  const timeoutMs = deps.config().engines.setupTimeout + (greeting ? GREETING_LIMIT_MS : 0);
+  const dialBack = await untilDialBack(session, callerSide, timeoutMs);
   if (!dialBack) {
-    await walk.discard();
+    await prepared?.discard();
     return;
   }
-  const result = await walk.run(dialBack);
-  if (result.kind === 'exhausted') {
-    session.end({
-      by: 'gateway',
-      reason: 'normal',
-      ...(result.loss ? { loss: result.loss } : {}),
-      ...(result.announcement ? { announcement: result.announcement } : {}),
-    });
-  }
+  if (greeting) await heed(session, dialBack, deps);
+  const result = await (prepared ?? new RouteWalk(session, route, deps)).run(dialBack);
+  if (result.kind === 'exhausted') lose(session, result);
   if (result.kind !== 'answered' || session.ended) return;
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
-  const caller = await answerCaller(session, invite, await callerSide);
-  if (!caller) return;
-  bridgeSides({ near: caller.leg, far: caller.media, onHold: (held) => session.callerHolds(held) });
+  const caller = await (engaged ?? engage(session, invite, callerSide));
+  const now = iso(Date.now());
+  if (!caller || !session.answered(engaged ? now : (session.call.engagedAt ?? now))) return;
   bridgeSides({ near: result.leg, far: toBusiness });
   passInfo(caller.leg, result.leg);
   passInfo(result.leg, caller.leg);
   talk(session, route, deps);
+}
+
+/** What the caller said to the greeting, before anybody is dialled: the phones are told whose call it is. */
+async function heed(session: CallSession, dialBack: IncomingInvite, deps: CallDeps): Promise<void> {
+  if (dialBack.header(DECLINED_HEADER)) session.recording.decline();
+  const keys = dialBack.header(KEYS_HEADER);
+  if (keys) await attributeByCode(session, keys, deps);
+}
+
+function lose(session: CallSession, { loss, announcement }: Extract<WalkResult, { kind: 'exhausted' }>): void {
+  session.end({
+    by: 'gateway',
+    reason: 'normal',
+    ...(loss ? { loss } : {}),
+    ...(announcement ? { announcement } : {}),
+  });
 }
 
 type CallerSide =
@@ -123,12 +145,28 @@ function mediaRefused(session: CallSession, outcome: InviteOutcome): null {
   return null;
 }
 
+interface AnsweredCaller {
+  leg: DialogLeg;
+  media: DialogLeg;
+}
+
+/** Answers the caller as soon as FreeSWITCH does: when the business has answered, or before he is asked something. */
+async function engage(
+  session: CallSession,
+  invite: IncomingInvite,
+  callerSide: Promise<CallerSide>,
+): Promise<AnsweredCaller | null> {
+  const caller = await answerCaller(session, invite, await callerSide);
+  if (caller) bridgeSides({ near: caller.leg, far: caller.media, onHold: (held) => session.callerHolds(held) });
+  return caller;
+}
+
 /** 200 to the caller with FreeSWITCH's SDP; from here on he pays. */
 async function answerCaller(
   session: CallSession,
   invite: IncomingInvite,
   side: CallerSide,
-): Promise<{ leg: DialogLeg; media: DialogLeg } | null> {
+): Promise<AnsweredCaller | null> {
   if (side.kind === 'failed') {
     if (!session.ended) mediaRefused(session, side.outcome);
     return null;
@@ -143,9 +181,7 @@ async function answerCaller(
 async function answerOrEnd(session: CallSession, invite: IncomingInvite, sdp: string): Promise<DialogLeg | null> {
   try {
     const leg = await invite.answer(sdp);
-    session.call.answeredAt = iso(Date.now());
-    session.signalState('answer');
-    session.record('call.answered');
+    session.call.engagedAt = iso(Date.now());
     return session.adopt('caller', leg);
   } catch (error) {
     // The caller's CANCEL was faster; the session has ended by it already, or ends here.
@@ -160,7 +196,7 @@ async function passAnswerOn(
   session: CallSession,
   leg: DialogLeg,
   side: Extract<CallerSide, { kind: 'offered' }>,
-): Promise<{ leg: DialogLeg; media: DialogLeg } | null> {
+): Promise<AnsweredCaller | null> {
   try {
     const media = session.adopt('media-caller', await side.accept(await leg.answerInAck()));
     return { leg, media };
@@ -184,20 +220,22 @@ function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
   });
 }
 
-function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteConfig, sipAddress: string) {
+function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteConfig, greeting: Greeting | null) {
   const { caller } = session.call;
+  const greetingMs = greeting ? GREETING_LIMIT_MS : 0;
   return {
-    uri: `sip:${session.id}@${sipAddress}`,
     sdp: invite.sdp,
     from: { user: caller.number ?? 'anonymous', displayName: caller.name },
     headers: {
       'X-CT-Call-Key': session.mediaKey,
       'X-CT-Call-Id': session.id,
-      'X-CT-Record': session.recordingWanted ? 'yes' : 'no',
-      'X-CT-Max-Seconds': String(Math.ceil(route.maxDuration / 1000) + MEDIA_LIMIT_MARGIN_SECONDS),
+      'X-CT-Record': session.recording.onAnswer ? 'yes' : 'no',
+      'X-CT-Max-Seconds': String(Math.ceil((route.maxDuration + greetingMs) / 1000) + MEDIA_LIMIT_MARGIN_SECONDS),
       ...(invite.sdp ? {} : { 'X-CT-Late-Offer': 'yes' }),
+      ...(session.recording.controls === null ? {} : { 'X-CT-Controls': session.recording.controls }),
+      ...greeting?.headers,
     },
-    timeoutMs: route.for + SETUP_MARGIN_MS,
+    timeoutMs: route.for + greetingMs + SETUP_MARGIN_MS,
   };
 }
 

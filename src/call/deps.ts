@@ -10,6 +10,7 @@ import type {
   CallStore,
   Carriers,
   Channels,
+  Holder,
   LineContacts,
   Rotations,
   TrackingNumber,
@@ -53,6 +54,12 @@ export interface Callers {
   lists(site: string): CallerLists;
 }
 
+/** Whose a promo code is. */
+export interface PromoCodes {
+  /** One exchange, none for what cannot be a code. Rejects with GW_ERR_REDIS_AWAY. */
+  find(site: string, code: string): Promise<Holder | null>;
+}
+
 /** Everything a call needs from the house. Built once, in app.ts. */
 export interface CallDeps {
   config: () => GatewayConfig;
@@ -70,6 +77,7 @@ export interface CallDeps {
   lastKnown: LastKnownNumbers;
   callRates: CallRateSource;
   callers: Callers;
+  promoCodes: PromoCodes;
   registry: CallRegistry;
   metrics: CallMetrics;
   logger: Logger;

@@ -23,6 +23,10 @@ export const NO_RECORDING: RecordingInfo = {
   sampleRate: null,
   channels: null,
   silentChannels: null,
+  startedAt: null,
+  stoppedAt: null,
+  paused: [],
+  masked: [],
 };
 
 /** A call as it is when its INVITE has been read and nothing else is known. */
@@ -39,6 +43,7 @@ export function newCall(from: NewCall): Call {
     caller: { ...from.caller, firstCall: null, previousCalls: null, lastCallAt: null, lastDisposition: null },
     startedAt: iso(from.receivedAt),
     ringingAt: null,
+    engagedAt: null,
     answeredAt: null,
     endedAt: null,
     durations: { ringSeconds: 0, talkSeconds: 0, totalSeconds: 0, addedSetupMs: null },

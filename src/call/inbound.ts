@@ -7,7 +7,6 @@ import { judge, rulesOf } from './attribution.js';
 import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
-import { NO_RECORDING } from './document.js';
 import type { LoadGate } from './load.js';
 import type { AdmissionAnswer, ChannelGrant, TrackingNumber } from './ports.js';
 import { CallSession } from './session.js';
@@ -124,9 +123,6 @@ async function admitAndConnect(
   }
   const route = findRoute(number, deps);
   session.call.route = route.id;
-  const refusal = deps.recordings.refusal(route.recording.mode);
-  session.recordingWanted = refusal === null;
-  session.call.recording = { ...NO_RECORDING, reason: refusal };
   session.introduce();
   refuseScreened(session, deps);
   if (!channel) session.end({ by: 'gateway', reason: 'normal', loss: 'trunk_capacity' });

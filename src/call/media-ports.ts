@@ -9,10 +9,16 @@ export interface RecordingStop {
   cause: string | null;
 }
 
+export const RECORDING_ACTIONS = ['start', 'pause', 'resume', 'mask', 'unmask', 'stop'] as const;
+/** `pause` leaves the time out of the file, `mask` writes silence in its place. */
+export type RecordingAction = (typeof RECORDING_ACTIONS)[number];
+
 /** What FreeSWITCH reports about one call: the truth about bridge and recording, where replies only promise. */
 export type MediaEvent =
   | { type: 'channel'; leg: 'caller' | 'business'; channelId: string }
   | { type: 'bridged' }
+  /** The business's side keyed in one of the codes that the caller does not hear. */
+  | { type: 'control'; keys: string }
   | { type: 'recording-started' }
   | { type: 'recording-stopped'; recording: RecordingStop }
   | { type: 'hangup'; leg: 'caller' | 'business'; channelId: string; cause: string }
@@ -31,8 +37,14 @@ export interface MediaServer {
   kill(channelIds: string[]): Promise<void>;
   /** Ends whatever channels a call has, for who does not know them. Idempotent, never rejects. */
   killCall(callId: string): Promise<void>;
+  /** The file is that of the dialplan. Rejects with GW_ERR_LINK_LOST, GW_ERR_DEADLINE or GW_ERR_MEDIA_COMMAND. */
+  record(channelId: string, callId: string, action: RecordingAction): Promise<void>;
+  /** A short tone on these channels every `everyMs`, heard by the far end over whatever is said. Never rejects. */
+  beep(channelIds: string[], everyMs: number, on: boolean): Promise<void>;
   /** Whether a leg may send no sound for long (its phone holds the call) or is dead when it does. Never rejects. */
   allowSilence(channelId: string, allowed: boolean): Promise<void>;
+  /** What FreeSWITCH's dialplan plays to an answered caller on this channel when nobody has taken him. Never rejects. */
+  setLastWords(channelId: string, sound: string): Promise<void>;
   /** Plays `sound` to a caller who was not answered (early media, unbilled), then returns. Never rejects. */
   announce(invite: IncomingInvite, sound: string): Promise<void>;
 }

@@ -3,6 +3,7 @@ import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument } from './document.js';
 import { recordingEvent } from './event-types.js';
 import { Journal } from './journal.js';
+import { closeRanges, timesOf } from './recording-times.js';
 
 /** A call whose gateway died, ours to end: what Redis holds of it. */
 export interface OrphanedCall {
@@ -36,7 +37,11 @@ export async function endOrphan(orphan: OrphanedCall, deps: CallDeps): Promise<v
     deps.metrics.ended(call);
   }
   if (call.answeredAt !== null && (call.recording.status === 'none' || call.recording.status === 'recording')) {
-    call.recording = await deps.recordings.settle(call, call.recording.reason === null);
+    closeRanges(call);
+    const times = timesOf(call.recording);
+    // What is set as a reason beforehand says why there may be none.
+    const wanted = call.recording.status === 'recording' || call.recording.reason === null;
+    call.recording = { ...(await deps.recordings.settle(call, wanted)), ...times };
     deps.metrics.recording(call.recording.status);
     journal.record(recordingEvent(call.recording.status));
   }

@@ -1,13 +1,15 @@
-import { newCallId, newSecretKey } from '../lib/ids.js';
+import { newAmendmentId, newCallId, newSecretKey } from '../lib/ids.js';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
+import { withDeadline } from '../lib/deadline.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
-import type { Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
+import type { Attribution, Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
 import { amend, type Amendment } from './amendments.js';
+import { CallRecording } from './call-recording.js';
 import { judge } from './attribution.js';
 import type { CallDeps } from './deps.js';
-import { closeDocument, loseDocument, newCall, noResources, NO_RECORDING, type NewCall } from './document.js';
-import { recordingEvent } from './event-types.js';
+import { closeDocument, loseDocument, newCall, noResources, type NewCall } from './document.js';
+import { CHANNEL_HEADER } from './greeting.js';
 import { Journal } from './journal.js';
 import type { MediaEvent, MediaServer } from './media-ports.js';
 import type { DialogLeg, IncomingInvite, OutgoingInvite } from './sip-ports.js';
@@ -36,6 +38,9 @@ const MEDIA_CAUSE_TIMEOUT_MS = 500;
 /** FreeSWITCH reports the end of both its channels well within this; what is left then is killed. */
 const MEDIA_GONE_TIMEOUT_MS = 5_000;
 
+/** No announcement is longer. */
+const LAST_WORDS_TIMEOUT_MS = 60_000;
+
 /**
  * The sole owner of one call: its document, its legs, its channels and its end.
  *
@@ -49,8 +54,7 @@ export class CallSession {
   readonly call: Call;
   readonly resources: CallResources = noResources();
   readonly logger: Logger;
-  /** Whether the route wants the talk recorded. */
-  recordingWanted = false;
+  readonly recording: CallRecording;
   readonly #journal: Journal;
   readonly #abort = new AbortController();
   #state: CallState = 'received';
@@ -65,7 +69,6 @@ export class CallSession {
   readonly #liveMediaChannels = new Set<string>();
   readonly #mediaListeners = new Set<(event: MediaEvent) => void>();
   #callerChannel: string | null = null;
-  #recordingStopped = false;
   #bridged = false;
   #timers: NodeJS.Timeout[] = [];
   #closing: Promise<void> | null = null;
@@ -80,6 +83,15 @@ export class CallSession {
     this.call = newCall({ id: this.id, ...from });
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
+    this.recording = new CallRecording(this.call, {
+      ...deps,
+      logger: this.logger,
+      media: () => this.#media,
+      record: this.record,
+      changed: () => this.#journal.resourcesChanged(),
+      // FreeSWITCH closes the file before it says so; without its word we can only give it the time that it needs.
+      untilStopped: (stopped) => this.#until(stopped, this.#media?.eventsUp ? RECORD_STOP_TIMEOUT_MS : RECORD_FLUSH_MS),
+    });
     invite.onCancel(() => this.end({ by: 'caller', reason: 'normal' }));
   }
 
@@ -125,6 +137,19 @@ export class CallSession {
     const amended = amend(this.call, amendment);
     if (amended) this.record(amended.type, amended.extra);
     await this.#journal.written();
+  }
+
+  /** Settles when what was told so far is in Redis. */
+  written(): Promise<void> {
+    return this.#journal.written();
+  }
+
+  /** The business has answered, at `at` (ISO 8601); false where the call has ended meanwhile. */
+  answered(at: string): boolean {
+    if (!this.signalState('answer')) return false;
+    this.call.answeredAt = at;
+    this.record('call.answered');
+    return true;
   }
 
   abandonJournal(): void {
@@ -236,6 +261,7 @@ export class CallSession {
   }
 
   #mediaEvent(event: MediaEvent): void {
+    this.recording.mediaEvent(event);
     switch (event.type) {
       case 'channel':
         this.#liveMediaChannels.add(event.channelId);
@@ -243,25 +269,20 @@ export class CallSession {
         this.resources.mediaChannels.push(event.channelId);
         this.#journal.resourcesChanged();
         break;
-      case 'recording-started':
-        this.call.recording = { ...NO_RECORDING, status: 'recording' };
-        break;
-      case 'recording-stopped':
-        this.#recordingStopped = true;
-        break;
       case 'hangup':
         this.#liveMediaChannels.delete(event.channelId);
-        // RECORD_STOP comes before the channel's end: after that there is none to wait for.
-        if (event.leg === 'caller') this.#recordingStopped = true;
         this.#mediaHungUp(event.cause);
         break;
       case 'lost':
         this.#liveMediaChannels.clear();
-        this.#recordingStopped = true;
         this.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
         break;
       case 'bridged':
         this.#bridged = true;
+        break;
+      case 'control':
+      case 'recording-started':
+      case 'recording-stopped':
         break;
     }
     for (const listener of this.#mediaListeners) listener(event);
@@ -283,15 +304,19 @@ export class CallSession {
 
   // --- Attribution ----------------------------------------------------------------------------------------------
 
+  /** A better verdict than the one told before. */
+  correctVerdict(attribution: Attribution, reason: string): void {
+    const stamp = { id: newAmendmentId(), by: 'gateway', at: new Date().toISOString() };
+    inBackground(this.amend({ kind: 'attribution', attribution, reason, ...stamp }));
+  }
+
   /** The verdict could not be found at the time: find it as of then once Redis is back, and tell it as a correction. */
   #correctVerdictLater(): void {
     inBackground(
       this.#journal.written().then(async () => {
         const at = Date.parse(this.call.startedAt);
-        const old = this.call.attribution;
         const found = judge(await this.deps.admissions.lookUp(this.call.trackingNumber, at), at, this.deps);
-        this.call.attribution = found;
-        this.record('call.attribution.corrected', { old, new: found, reason: 'store was away when the call came' });
+        this.correctVerdict(found, 'store was away when the call came');
       }),
     );
   }
@@ -323,7 +348,7 @@ export class CallSession {
     this.#recordEnd();
     const announced = this.#releaseSignalling(end);
     const held = this.resources.channels.splice(0);
-    await Promise.all([announced, this.deps.channels.release(held), this.#settleRecording(), this.#mediaGone()]);
+    await Promise.all([announced, this.deps.channels.release(held), this.recording.settle(), this.#mediaGone()]);
     this.#unwatchMedia();
     await this.#journal.close();
     this.deps.registry.remove(this);
@@ -344,7 +369,9 @@ export class CallSession {
       end.loss ??
       lossReason({ legs: call.legs, fullResources: this.#fullResources, callerHungUp: end.by === 'caller' });
     loseDocument(call, end.rejected ? 'rejected' : 'missed', loss, now);
-    call.ended = { by: end.by, reason: end.reason, sip: end.sip ?? statusForLoss(loss) };
+    // An engaged caller has had his final answer.
+    const sip = call.engagedAt === null ? (end.sip ?? statusForLoss(loss)) : 200;
+    call.ended = { by: end.by, reason: end.reason, sip };
   }
 
   #recordEnd(): void {
@@ -356,30 +383,29 @@ export class CallSession {
 
   /** Both sides learn at once; nobody waits for the other's answer. */
   async #releaseSignalling(end: CallEnd): Promise<void> {
-    const status = this.call.ended?.sip ?? 480;
-    this.#dialBack?.refuse(status);
+    const { engagedAt, lossReason: lost } = this.call;
+    const engaged = engagedAt !== null;
+    const status = engaged ? statusForLoss(lost ?? 'no_answer') : (this.call.ended?.sip ?? 480);
     for (const attempt of this.#attempts) attempt.cancel();
+    if (engaged && end.announcement) await this.#sayLastWords(end.announcement, status);
+    this.#dialBack?.refuse(status);
     const legs = [...this.#dialogs.values()].map((leg) => leg.bye());
-    if (this.call.answeredAt === null) {
+    if (!engaged) {
       if (end.announcement && this.#media) await this.#media.announce(this.invite, end.announcement);
       this.invite.refuse(status, end.headers);
     }
     await Promise.all(legs);
   }
 
-  async #settleRecording(): Promise<void> {
-    const { call } = this;
-    if (call.answeredAt === null) return;
-    if (this.recordingWanted) await this.#recordingHasStopped();
-    call.recording = await this.deps.recordings.settle(call, this.recordingWanted);
-    this.deps.metrics.recording(call.recording.status);
-    this.record(recordingEvent(call.recording.status));
-  }
-
-  /** FreeSWITCH closes the file before it says so; without its word we can only give it the time that it needs. */
-  #recordingHasStopped(): Promise<void> {
-    const timeoutMs = this.#media?.eventsUp ? RECORD_STOP_TIMEOUT_MS : RECORD_FLUSH_MS;
-    return this.#until(() => this.#recordingStopped, timeoutMs);
+  /** To a caller who has been answered FreeSWITCH's dialplan speaks itself, when its dial-back has been refused. */
+  async #sayLastWords(sound: string, status: number): Promise<void> {
+    const channel = this.#dialBack?.header(CHANNEL_HEADER);
+    if (!this.#media || channel === undefined) return;
+    await this.#media.setLastWords(channel, sound);
+    const over = new Promise<void>((resolve) => this.leg('media-caller')?.onEnd(() => resolve()));
+    const callerLeft = new Promise<void>((resolve) => this.leg('caller')?.onEnd(() => resolve()));
+    this.#dialBack?.refuse(status);
+    await withDeadline(Promise.race([over, callerLeft]), LAST_WORDS_TIMEOUT_MS, 'announcement').catch(() => undefined);
   }
 
   /** FreeSWITCH's own word that its channels are gone; what it does not say in time is done by force. */

@@ -17,7 +17,8 @@ export function timelineOf(call: Call): Moment[] {
   add(call.startedAt, `INVITE from ${call.trunk} for ${call.trackingNumber}`);
   for (const leg of call.legs) addLeg(leg, add);
   add(call.ringingAt, 'the caller hears ringing');
-  add(call.answeredAt, 'the caller is answered');
+  if (call.engagedAt !== call.answeredAt) add(call.engagedAt, 'the caller is answered, to be asked something');
+  add(call.answeredAt, call.engagedAt === call.answeredAt ? 'the caller is answered' : 'the business answers');
   for (const tag of call.tags) add(tag.at, `tagged ${tag.name} by ${tag.by}`);
   add(call.endedAt, endOf(call));
   // Stable: what has the same stamp stays in the order in which it is told.

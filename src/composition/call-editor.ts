@@ -1,12 +1,18 @@
 import type { CallAmender } from '../call/amender.js';
-import { judgedByOperator } from '../numbers/verdict.js';
+import { judgedByCode, judgedByOperator } from '../numbers/verdict.js';
+import type { PromoCodes } from '../call/deps.js';
 import type { Admissions } from '../call/ports.js';
 import type { CallReader, CallEditor } from '../http/ports.js';
 import { GatewayError } from '../lib/errors.js';
 import { newAmendmentId } from '../lib/ids.js';
 
 /** Changes of calls by people, from what makes them. */
-export function callEditor(amender: CallAmender, calls: Pick<CallReader, 'get'>, admissions: Admissions): CallEditor {
+export function callEditor(
+  amender: CallAmender,
+  calls: Pick<CallReader, 'get'>,
+  admissions: Admissions,
+  promoCodes: PromoCodes,
+): CallEditor {
   const stamp = (by: string) => ({ id: newAmendmentId(), by, at: new Date().toISOString() });
   return {
     amend: (callId, change, by) => amender.amend(callId, { ...change, ...stamp(by) }),
@@ -21,6 +27,14 @@ export function callEditor(amender: CallAmender, calls: Pick<CallReader, 'get'>,
         throw new GatewayError('GW_ERR_BAD_REQUEST', "no holder of the call's number up to then had this lease");
       const attribution = judgedByOperator(holder, at);
       return amender.amend(callId, { kind: 'attribution', attribution, reason, ...stamp(by) });
+    },
+    correctByCode: async (callId, code, by) => {
+      const call = await calls.get(callId);
+      if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      const holder = call.site === null ? null : await promoCodes.find(call.site, code);
+      if (!holder) throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has this code now");
+      const attribution = judgedByCode(holder, Date.parse(call.startedAt));
+      return amender.amend(callId, { kind: 'attribution', attribution, reason: 'promo code', ...stamp(by) });
     },
   };
 }

@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 import { CallAmender } from '../call/amender.js';
 import { Aftercare } from '../call/aftercare.js';
 import type { Call } from '../call/call.js';
-import type { Callers } from '../call/deps.js';
+import type { Callers, PromoCodes } from '../call/deps.js';
 import type { EventType } from '../call/event-types.js';
 import type { Admissions } from '../call/ports.js';
 import type { CallRegistry } from '../call/registry.js';
 import type { GatewayConfig } from '../config/schema.js';
-import type { CallEditor, CallReader, CallerEraser, ScreeningEditor } from '../http/ports.js';
+import type { CallReader, CallerEraser, ScreeningEditor } from '../http/ports.js';
 import { toError } from '../lib/deadline.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
@@ -21,6 +21,7 @@ import { RedisScreening } from '../redis/screening.js';
 import { ListBook } from '../screening/lists.js';
 import { callEditor } from './call-editor.js';
 import { callerEraser } from './eraser.js';
+import { recordingControl } from './recording-control.js';
 import { screeningEditor } from './screening-editor.js';
 
 interface CallerSideParts {
@@ -89,8 +90,14 @@ export class CallerSide {
     };
   }
 
-  editor(calls: Pick<CallReader, 'get'>): CallEditor {
-    return callEditor(this.#amender, calls, this.parts.admissions);
+  /** What the HTTP interface does with calls. */
+  http(calls: Pick<CallReader, 'get'>, promoCodes: PromoCodes) {
+    const { admissions, registry, config } = this.parts;
+    return {
+      screening: this.screening,
+      callEditor: callEditor(this.#amender, calls, admissions, promoCodes),
+      recordingControl: recordingControl(registry, calls, () => config().gateway.id),
+    };
   }
 
   /** The end of a call was written. */

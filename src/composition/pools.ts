@@ -6,12 +6,14 @@ import type { PoolNow } from '../http/ports.js';
 import type { CallRateSource } from '../numbers/rate-book.js';
 import type { NumberSource } from '../http/numbers.js';
 import { toError } from '../lib/deadline.js';
-import { LeaseDesk } from '../leases/desk.js';
+import { LeaseDesk, type DeskHooks } from '../leases/desk.js';
+import { PromoDesk } from '../leases/promo-desk.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisInventory } from '../redis/inventory.js';
 import { RedisLeases } from '../redis/leases.js';
+import { RedisPromoCodes } from '../redis/promo-codes.js';
 import { RedisNumbers } from '../redis/numbers.js';
 import { UntoldPoolChanges, type PoolLevelChange } from '../redis/scarcity.js';
 
@@ -29,6 +31,7 @@ export interface PoolParts {
 export class Pools {
   /** What the HTTP interface needs of it. */
   readonly http: { leases: LeaseDesk; numbers: NumberSource };
+  readonly promo: PromoDesk;
   readonly #numbers: RedisNumbers;
   readonly #store: RedisLeases;
 
@@ -38,10 +41,13 @@ export class Pools {
     const teller = new ScarcityTeller<PoolLevelChange>(untold, poolEvent, (...told) => parts.tell(...told), logger);
     this.#numbers = new RedisNumbers(link, keys);
     this.#store = new RedisLeases(link, keys, { onUntold: (site) => teller.wake(`pool:${site}`) });
-    const leases = new LeaseDesk(this.#store, (site) => config().sites.find(({ id }) => id === site)?.pool ?? null, {
+    const siteOf = (site: string) => config().sites.find(({ id }) => id === site);
+    this.promo = new PromoDesk(new RedisPromoCodes(link, keys), (site) => siteOf(site)?.promo ?? null);
+    const hooks: DeskHooks = {
       onOutcome: (site, outcome) => metrics.lease(site, outcome),
       onFallback: (site) => metrics.poolFallback(site),
-    });
+    };
+    const leases = new LeaseDesk(this.#store, (site) => siteOf(site)?.pool ?? null, hooks, this.promo);
     const names = () => ({ sites: config().sites.map(({ id }) => id), routes: config().routes.map(({ id }) => id) });
     this.http = { leases, numbers: { inventory: new RedisInventory(link, keys), names } };
   }

@@ -1,19 +1,54 @@
 import { z } from 'zod';
-import { byteSize, durationOf, id } from './words.js';
+import { byteSize, duration, durationOf, id, sound } from './words.js';
 
 const RETENTION_MAX_MS = 3650 * 86_400_000;
 export const RECORDING_FORMATS = ['wav', 'mp3', 'opus'] as const;
 export type RecordingFormat = (typeof RECORDING_FORMATS)[number];
 const recordingFormat = z.enum(RECORDING_FORMATS);
 
+const apart = (codes: string[]): boolean =>
+  codes.every((code, i) => codes.every((other, j) => i === j || !other.startsWith(code)));
+
+const controlCode = z.string().regex(/^[*#][\d*#]{1,3}$/, 'two to four keys, the first of them "*" or "#", like "*1"');
+
+/** Of a route, or of all routes of a site that do not say otherwise. */
+const recordingPolicy = {
+  /** `on-demand`: when somebody asks for it during the talk, through the API or by keys. */
+  mode: z.enum(['always', 'never', 'on-demand']).optional(),
+  /** The caller hears it before anybody is dialled. */
+  announcement: sound.optional(),
+  /** Pressed during the announcement it means that he does not want to be recorded; he is answered before it then. */
+  declineKey: z
+    .string()
+    .regex(/^[\d*#]$/, 'one key')
+    .optional(),
+  /** How often both sides hear a short tone while they are recorded. */
+  beep: duration.pipe(z.number().min(2000, 'at least 2s').max(300_000, 'at most 5m')).optional(),
+  /** What the business's side keys in during the talk; the caller does not hear it. */
+  controls: z
+    .strictObject({
+      start: controlCode.optional(),
+      pause: controlCode.optional(),
+      resume: controlCode.optional(),
+      mask: controlCode.optional(),
+      unmask: controlCode.optional(),
+      stop: controlCode.optional(),
+    })
+    .refine((controls) => apart(Object.values(controls)), {
+      error: 'codes of which none is another, or the beginning of another',
+    })
+    .optional(),
+};
+
 export const routeRecording = z.strictObject({
-  mode: z.enum(['always', 'never']).default('always'),
+  ...recordingPolicy,
   /** Before the site's and the general one. */
   format: recordingFormat.optional(),
   keepWav: z.boolean().optional(),
 });
 
 export const siteRecording = z.strictObject({
+  ...recordingPolicy,
   retention: durationOf('180d', RETENTION_MAX_MS, '3650d').optional(),
   format: recordingFormat.optional(),
   keepWav: z.boolean().optional(),

@@ -3,7 +3,7 @@ import { SCREENING_ACTIONS } from '../call/call.js';
 import { TEMPLATE_FIELDS } from '../sinks/fields.js';
 import { readPem } from './pem.js';
 import { audit, recordings, routeRecording, siteRecording } from './recordings-schema.js';
-import { duration, durationOf, id } from './words.js';
+import { duration, durationOf, id, languageTag, sound } from './words.js';
 
 /**
  * The configuration, as the operator writes it. One schema gives the types, the checks and the reference;
@@ -231,6 +231,8 @@ const route = z.strictObject({
   recording: routeRecording.prefault({}),
   /** Sound file or tone_stream that a lost caller hears, unbilled, before the refusal. */
   announcement: z.string().min(1).optional(),
+  /** Ask callers of this route for a promo code, or do not, whatever the site's `promo.ask` says. */
+  askPromo: z.boolean().optional(),
   /** After this the call is ended, whoever still talks. */
   maxDuration: durationOf('2h', 86_400_000, '24h'),
 });
@@ -305,8 +307,36 @@ const screeningAction = z.enum(SCREENING_ACTIONS);
 const screeningWindow = (most: '1h' | '24h') =>
   duration.pipe(z.number().max(most === '1h' ? 3_600_000 : 86_400_000, `at most ${most}`));
 
+/** Short codes that callers key in, or tell the operator. */
+const promo = z
+  .strictObject({
+    /** Whether a visitor gets a code beside a number, in its place, or not at all. */
+    lend: z.enum(['never', 'beside', 'instead']).default('never'),
+    /** Of a code; the last one is a check digit. */
+    digits: z.int().min(3).max(9).default(5),
+    /** How long a code is a visitor's, and how much longer each time he is seen. */
+    lease: durationOf('24h', 30 * 86_400_000, '30d'),
+    /** How much longer it still counts, before it may be lent to somebody else. */
+    rest: durationOf('24h', 30 * 86_400_000, '30d'),
+    /** Who is asked for a code before anybody is dialled; `unsure`: whose visit is not known for certain. */
+    ask: z.enum(['never', 'unsure', 'always']).default('never'),
+    /** What asks. */
+    announcement: sound.optional(),
+    /** What is said after a time-out or too few digits; `announcement` where left out. */
+    retry: sound.optional(),
+    /** How long the first key, and each further one, may take. */
+    timeout: durationOf('5s', 20_000, '20s').pipe(z.number().min(1000, 'at least 1s')),
+    tries: z.int().min(1).max(3).default(2),
+  })
+  .refine(({ ask, announcement }) => ask === 'never' || announcement !== undefined, {
+    path: ['announcement'],
+    error: 'a sound file: callers are asked for their code',
+  });
+
 const site = z.strictObject({
   id,
+  /** In which announcements are played, one after the other. */
+  languages: z.array(languageTag).min(1).max(5).default(['en']),
   timezone: z.string().refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"').default('UTC'),
   defaultRoute: id,
   webhooks: z.array(id).default([]),
@@ -359,6 +389,7 @@ const site = z.strictObject({
     .prefault({}),
   pool: pool.prefault({}),
   snippet: snippet.optional(),
+  promo: promo.prefault({}),
   /** What its recordings have of their own; the rest is that of `recordings`. */
   recording: siteRecording.prefault({}),
 });
@@ -577,6 +608,7 @@ export type LineConfig = GatewayConfig['lines'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
 export type SnippetConfig = NonNullable<GatewayConfig['sites'][number]['snippet']>;
 export type PoolConfig = GatewayConfig['sites'][number]['pool'];
+export type SoundConfig = z.output<typeof sound>;
 export type ScheduleConfig = GatewayConfig['schedules'][number];
 export type RecordingsConfig = GatewayConfig['recordings'];
 export type S3Config = NonNullable<RecordingsConfig['s3']>;

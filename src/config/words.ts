@@ -22,3 +22,13 @@ export const byteSize = z
   .string()
   .regex(/^[1-9]\d{0,5}(MB|GB)$/, 'a size like "500MB" or "2GB"')
   .transform((text) => Number.parseInt(text, 10) * (text.endsWith('GB') ? 1e9 : 1e6));
+
+/** In a message to FreeSWITCH blanks and these signs would end it; `$` would be replaced. */
+const soundFile = z
+  .string()
+  .regex(/^[^\s!|'"$]{1,200}$/, 'a file or stream of FreeSWITCH, without blanks, "!", "|", "$" and quotation marks');
+export const languageTag = z.string().regex(/^[a-z]{2,3}$/, 'two or three letters of ISO 639, like "ru"');
+/** One for every language, or one for each. */
+export const sound = z.union([soundFile, z.record(languageTag, soundFile)], {
+  error: 'a sound file, or one for each language like { ru: a.wav, uz: b.wav }',
+});

@@ -89,6 +89,14 @@ const recordingSchema = z
     sampleRate: count.nullable(),
     channels: z.array(z.string()).nullable(),
     silentChannels: z.array(z.string()).nullable(),
+    startedAt: time.nullable(),
+    stoppedAt: time.nullable().describe('Where it was stopped before the call ended'),
+    paused: z
+      .array(z.object({ atSeconds: seconds, seconds: seconds.nullable() }))
+      .describe('Times left out of the file: at which position, and how long'),
+    masked: z
+      .array(z.object({ fromSeconds: seconds, toSeconds: seconds.nullable() }))
+      .describe('Positions in the file between which there is silence in place of what was said'),
   })
   .meta({
     id: 'Recording',
@@ -132,7 +140,10 @@ export const callSchema = z
     }),
     startedAt: time,
     ringingAt: time.nullable(),
-    answeredAt: time.nullable(),
+    engagedAt: time
+      .nullable()
+      .describe('When the caller began to pay: before `answeredAt` where he was asked something first'),
+    answeredAt: time.nullable().describe('When the business answered'),
     endedAt: time.nullable(),
     durations: z.object({
       ringSeconds: seconds,

@@ -32,6 +32,7 @@ const received: Call = {
   },
   startedAt: clockAt('10:12:00.118'),
   ringingAt: null,
+  engagedAt: null,
   answeredAt: null,
   endedAt: null,
   durations: { ringSeconds: 0, talkSeconds: 0, totalSeconds: 0, addedSetupMs: null },
@@ -71,6 +72,10 @@ const received: Call = {
     sampleRate: null,
     channels: null,
     silentChannels: null,
+    startedAt: null,
+    stoppedAt: null,
+    paused: [],
+    masked: [],
   },
   tags: [],
   handled: null,
@@ -131,6 +136,7 @@ const lastLeg = (call: Call, fields: Partial<Call['legs'][number]>): Call['legs'
 const answeredAt = clockAt('10:12:04.402');
 const answered: Call = {
   ...ringing,
+  engagedAt: answeredAt,
   answeredAt,
   durations: { ...ringing.durations, ringSeconds: 4 },
   legs: lastLeg(ringing, { answeredAt, result: 'answered', sip: 200 }),
@@ -169,6 +175,10 @@ const ready: Call['recording'] = {
   sampleRate: 8000,
   channels: ['caller', 'business'],
   silentChannels: [],
+  startedAt: answeredAt,
+  stoppedAt: null,
+  paused: [],
+  masked: [{ fromSeconds: 31.2, toSeconds: 44.9 }],
 };
 const without = (status: 'absent' | 'failed', reason: string): Call['recording'] => ({
   ...received.recording,

@@ -23,6 +23,8 @@ export const attributionBody = z.strictObject({
   reason: correctionReason.default('corrected by an operator'),
 });
 
+export const promoBody = z.strictObject({ code: z.string().regex(/^\d{3,9}$/, 'the digits of a promo code') });
+
 /** What people and their systems do with a call: tags, notes, "I have taken care of it", whose call it really was. */
 export function callEditsRouter(calls: CallEditor): Router {
   const router = Router({ strict: true, caseSensitive: true });
@@ -64,6 +66,13 @@ export function callEditsRouter(calls: CallEditor): Router {
       await answer(res, calls.correct(idOf(req), leaseId, reason, by(res)));
     })
     .all(methodNotAllowed('PUT'));
+  router
+    .route('/:id/promo')
+    .post(allow, async (req, res) => {
+      const { code } = read(promoBody, req);
+      await answer(res, calls.correctByCode(idOf(req), code, by(res)));
+    })
+    .all(methodNotAllowed('POST'));
   return router;
 }
 

@@ -97,8 +97,9 @@ const inMs = (seconds: number | undefined): number | undefined => (seconds === u
 const leaseIdOf = (req: Request): string => String(req.params['id']);
 
 /** The answer to who asked for a number: whatever happens, `number` is what to show; null: leave the page as it is. */
-function allocationView({ outcome, number, lease }: Allocation) {
-  return { outcome, number, lease: lease && leaseView(lease) };
+function allocationView({ outcome, number, lease, promo }: Allocation) {
+  const code = promo && { code: promo.code, expiresAt: new Date(promo.expiresAt).toISOString() };
+  return { outcome, number, lease: lease && leaseView(lease), promo: code };
 }
 
 export function leaseView({ leaseId, number, site, leasedAt, expiresAt, session }: Lease) {

@@ -1,5 +1,6 @@
 import type { AmendmentKind } from '../call/amendments.js';
-import type { Call } from '../call/call.js';
+import type { Call, RecordingInfo } from '../call/call.js';
+import type { RecordingAction } from '../call/media-ports.js';
 import type { CallRates } from '../numbers/call-rates.js';
 import type { Explanation } from '../routing/explain.js';
 import type { Limit, LimitKind } from '../routing/limits.js';
@@ -87,6 +88,11 @@ export interface CallEditor {
    * @param leaseId of one of the number's holders up to then; null: nobody's
    */
   correct(callId: string, leaseId: string | null, reason: string, by: string): Promise<Call | null>;
+  /**
+   * The promo code that the caller told an operator.
+   * @throws GatewayError GW_ERR_BAD_REQUEST for a code that is nobody's now
+   */
+  correctByCode(callId: string, code: string, by: string): Promise<Call | null>;
 }
 
 /** What was removed of one caller; it does not hold his number. */
@@ -116,6 +122,15 @@ export interface ScreeningEditor {
   set(site: string, pattern: string, list: ListEntry['list'], by: string): Promise<ListEntry>;
   /** False where it is on none. */
   remove(site: string, pattern: string): Promise<boolean>;
+}
+
+/** What is recorded of a talk while it goes on. */
+export interface RecordingControl {
+  /**
+   * Doing again what is done already changes nothing.
+   * @throws GatewayError GW_ERR_NOT_FOUND, GW_ERR_CONFLICT where this cannot be done now or not here, GW_ERR_MEDIA_COMMAND
+   */
+  act(callId: string, action: RecordingAction, maySee: (site: string | null) => boolean): Promise<RecordingInfo>;
 }
 
 export interface EventReader {

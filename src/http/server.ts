@@ -31,6 +31,7 @@ import type {
   EventReader,
   MetricsPage,
   Readiness,
+  RecordingControl,
   ReportSource,
   ResourceReader,
   ScreeningEditor,
@@ -38,6 +39,7 @@ import type {
 import { webhooksRouter } from './webhooks.js';
 import { notFound, PROBLEM_TYPE, problemOf, problems, requestIdOf, sendProblem } from './problem.js';
 import { recordingsRouter, type RecordingsSource } from './recordings.js';
+import { recordingControlRouter } from './recording-control.js';
 import { reportsRouter } from './reports.js';
 import { listRouter, routesRouter } from './resources.js';
 import { screeningRouter } from './screening.js';
@@ -54,6 +56,7 @@ export interface HttpServerOptions {
   history: CallHistory;
   archive: ArchiveReader;
   callEditor: CallEditor;
+  recordingControl: RecordingControl;
   screening: ScreeningEditor;
   eraseCaller: CallerEraser;
   events: EventReader;
@@ -134,6 +137,7 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
     callEditsRouter(options.callEditor),
   );
   app.use('/v1/callers', callersRouter(options.eraseCaller));
+  app.use('/v1/calls', recordingControlRouter(options.recordingControl));
   app.use('/v1/screening', screeningRouter(options.screening));
   app.use('/v1/events', eventExportRouter(options.events, options), eventsRouter(options.events, listeners));
   const sites = () => options.reports.sites();

@@ -1,7 +1,8 @@
 import type { VisitorSession } from '../call/call.js';
 import { GatewayError } from '../lib/errors.js';
 import { newLeaseIdStart, numberOfLease } from './lease-id.js';
-import type { Lease, LeaseStore, PoolPolicy, Refusal } from './ports.js';
+import type { Lease, LeaseStore, PoolPolicy, PromoCode, Refusal } from './ports.js';
+import type { PromoDesk } from './promo-desk.js';
 
 /** Numbers that another service has lent or that are talked on are passed over, but not without end. */
 const MAX_TRIES = 16;
@@ -15,11 +16,14 @@ export interface AllocationRequest {
 
 /**
  * `lent`: a number of his own. `kept`: the one he has, extended. `fallback`: none was free; `number` is the site's
- * static one, null where it has none.
+ * static one, null where it has none. `code`: this site lends promo codes in place of numbers.
  */
-export type Allocation =
+type Lending =
   | { outcome: 'lent' | 'kept'; number: string; lease: Lease }
-  | { outcome: 'fallback'; number: string | null; lease: null };
+  | { outcome: 'fallback' | 'code'; number: string | null; lease: null };
+
+/** `promo`: for sites that lend codes; null too where nearly all of them are lent. */
+export type Allocation = Lending & { promo: PromoCode | null };
 
 export type LeaseOutcome = Allocation['outcome'] | 'extended' | 'released';
 
@@ -37,14 +41,26 @@ export class LeaseDesk {
     /** As configured now; null where there is no such site. */
     private readonly policyOf: (site: string) => PoolPolicy | null,
     private readonly hooks: DeskHooks = {},
+    private readonly promo: PromoDesk | null = null,
   ) {}
 
   /**
    * Idempotent by site and session: the same session gets its lease back, extended.
    * @throws GatewayError GW_ERR_BAD_REQUEST for a site that is none, or a lease longer than allowed
    */
-  async allocate({ site, session, lengthMs }: AllocationRequest): Promise<Allocation> {
+  async allocate(request: AllocationRequest): Promise<Allocation> {
+    const { site, session } = request;
     const policy = this.#policy(site);
+    const lends = this.promo?.lends(site) ?? 'never';
+    if (lends === 'never') return { ...(await this.#lend(request, policy)), promo: null };
+    const promo = (await this.promo?.lend(site, session)) ?? null;
+    // A visitor who has a code needs no number of his own, and one for whom there is none gets one all the same.
+    if (lends === 'beside' || !promo) return { ...(await this.#lend(request, policy)), promo };
+    this.hooks.onOutcome?.(site, 'code');
+    return { outcome: 'code', number: policy.fallback ?? null, lease: null, promo };
+  }
+
+  async #lend({ site, session, lengthMs }: AllocationRequest, policy: PoolPolicy): Promise<Lending> {
     const request = {
       site,
       sessionId: session.id,
@@ -106,7 +122,7 @@ export class LeaseDesk {
     return lease?.leaseId === leaseId ? lease : null;
   }
 
-  #withoutNumber(site: string, policy: PoolPolicy, again: boolean): Allocation {
+  #withoutNumber(site: string, policy: PoolPolicy, again: boolean): Lending {
     this.hooks.onOutcome?.(site, 'fallback');
     if (!again) this.hooks.onFallback?.(site);
     return { outcome: 'fallback', number: policy.fallback ?? null, lease: null };

@@ -21,6 +21,40 @@ export interface PoolPolicy {
   holders: number;
 }
 
+/** How a site lends promo codes; durations in ms. */
+export interface PromoPolicy {
+  /** Beside a number, in its place, or not at all. */
+  lend: 'never' | 'beside' | 'instead';
+  /** Of a code. */
+  digits: number;
+  lease: number;
+  /** How much longer a code counts, without being lent to somebody else. */
+  rest: number;
+}
+
+export interface PromoCode {
+  code: string;
+  expiresAt: number;
+}
+
+export interface CodeRequest {
+  site: string;
+  session: VisitorSession;
+  leaseIdStart: string;
+  /** To choose a new one from, all of one length. */
+  codes: string[];
+  lengthMs: number;
+  restMs: number;
+}
+
+/** All reject with GW_ERR_REDIS_AWAY. */
+export interface PromoStore {
+  /** The code that the session has, for longer, or one of `codes`; null where all of these are lent. One exchange. */
+  lendCode(request: CodeRequest): Promise<PromoCode | null>;
+  /** One exchange. */
+  findCode(site: string, code: string): Promise<Holder | null>;
+}
+
 /** A number that the pool gave out and that could not be lent all the same. */
 export interface Refusal {
   number: string;

@@ -8,6 +8,8 @@ export const SUBSCRIBED_EVENTS = [
   'CHANNEL_HANGUP_COMPLETE',
   'RECORD_START',
   'RECORD_STOP',
+  // Of our dialplan's own making: a code for the recording was keyed in. Subclasses are asked for last.
+  'CUSTOM calltrack::control',
 ] as const;
 
 /** Which call an event is about: our dialplan sets the variable on both legs. */
@@ -20,6 +22,8 @@ export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
   switch (event.get('Event-Name')) {
     case 'CHANNEL_BRIDGE':
       return [...bridgedChannels(event), { type: 'bridged' }];
+    case 'CUSTOM':
+      return [{ type: 'control', keys: event.get('variable_last_matching_digits') ?? '' }];
     case 'RECORD_START':
       return [{ type: 'recording-started' }];
     case 'RECORD_STOP':

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { MediaEvent, MediaServer } from '../call/media-ports.js';
+import type { MediaEvent, MediaServer, RecordingAction } from '../call/media-ports.js';
 import type { IncomingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
@@ -24,6 +24,8 @@ export interface FreeSwitchOptions {
 const HEARTBEAT_MAX_AGE_MS = 65_000;
 /** A restart takes some 5 s; a FreeSWITCH that is away for longer has lost its calls. */
 const LOST_AFTER_MS = 15_000;
+
+const BEEP_MS = 200;
 
 /** One FreeSWITCH: its health, its events by call, and the few commands we give it. */
 export class FreeSwitch implements MediaServer {
@@ -113,6 +115,26 @@ export class FreeSwitch implements MediaServer {
     }
   }
 
+  async record(channelId: string, callId: string, action: RecordingAction): Promise<void> {
+    // The spool is FreeSWITCH's folder, which only it knows.
+    const file = `\${calltrack_spool}/${callId}.wav`;
+    const own = action === 'start' ? ' 0 {RECORD_STEREO=true,RECORD_BRIDGE_REQ=true}' : '';
+    await this.#link.api(`expand uuid_record ${channelId} ${action} ${file}${own}`);
+  }
+
+  async beep(channelIds: string[], everyMs: number, on: boolean): Promise<void> {
+    const tone = `tone_stream://v=-20;%(${BEEP_MS},${everyMs - BEEP_MS},1400);loops=-1`;
+    const command = (channelId: string) =>
+      on ? `uuid_displace ${channelId} start ${tone} 0 mux` : `uuid_displace ${channelId} stop ${tone}`;
+    await Promise.all(
+      channelIds.map((channelId) =>
+        this.#link.api(command(channelId)).catch((error: unknown) => {
+          this.#logger.info({ err: toError(error), on }, 'recording tone not changed');
+        }),
+      ),
+    );
+  }
+
   async allowSilence(channelId: string, allowed: boolean): Promise<void> {
     // Read by FreeSWITCH with the next re-INVITE; without a value the variable goes, and the leg's usual timeout holds.
     const silence = allowed ? '${calltrack_media_hold_timeout}' : '';
@@ -120,6 +142,14 @@ export class FreeSwitch implements MediaServer {
       await this.#link.api(`expand uuid_setvar ${channelId} media_timeout_audio ${silence}`);
     } catch (error) {
       this.#logger.info({ err: toError(error) }, 'media timeout not changed');
+    }
+  }
+
+  async setLastWords(channelId: string, sound: string): Promise<void> {
+    try {
+      await this.#link.api(`uuid_setvar ${channelId} calltrack_last_words ${sound}`);
+    } catch (error) {
+      this.#logger.warn({ err: toError(error) }, 'announcement not set');
     }
   }
 

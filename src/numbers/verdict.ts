@@ -21,8 +21,6 @@ export interface VerdictQuestion {
   holders: readonly Holder[];
   /** Whose this caller was at his last attributed call. */
   known?: KnownCaller | null;
-  /** The lease of a promo code that the caller gave. */
-  promo?: Holder | null;
 }
 
 /**
@@ -47,9 +45,8 @@ export function attribute(
   rules: AttributionRules,
   rates: CallRates = DEFAULT_RATES,
 ): Attribution {
-  const { number, lease, known = null, promo = null } = question;
+  const { number, lease, known = null } = question;
   if (number === null) return NO_VERDICT;
-  if (promo) return verdictOf('promo', 1, 'promo-code', promo, at);
   if (number.kind === 'static') {
     return { ...NO_VERDICT, verdict: 'static', confidence: 1, rule: 'static-number', source: number.source };
   }
@@ -71,6 +68,11 @@ export function attribute(
         ? (['returning', 'earlier-call'] as const)
         : (['grace', `last-holder${measured}`] as const);
   return { ...verdictOf(verdict, rounded(first.weight), rule, first.holder, at, number), candidates: told };
+}
+
+/** The caller gave the code that this visitor was shown: whatever the number says. */
+export function judgedByCode(holder: Holder, at: number): Attribution {
+  return verdictOf('promo', 1, 'promo-code', holder, at);
 }
 
 interface Candidate {

@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import type { Call, RecordingInfo } from '../call/call.js';
 import type { Recordings } from '../call/deps.js';
 import { NO_RECORDING } from '../call/document.js';
-import type { RouteConfig } from '../config/schema.js';
+import type { RecordingPolicy } from '../call/recording-policy.js';
+import { expectedSeconds } from '../call/recording-times.js';
 import { toError } from '../lib/deadline.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { Manifest } from './manifest.js';
@@ -40,7 +41,7 @@ export class RecordingSettler implements Recordings {
     await mkdir(this.deps.vault.local.directory, { recursive: true });
   }
 
-  refusal(mode: RouteConfig['recording']['mode']): string | null {
+  refusal(mode: RecordingPolicy['mode']): string | null {
     if (mode === 'never') return 'not_wanted';
     return this.deps.disk.low ? 'disk_low' : null;
   }
@@ -119,7 +120,7 @@ function manifestOf(call: Call, { layout, bytes, sha256, meter }: Measured, encr
     sampleRate: layout.sampleRate,
     channels,
     silentChannels: channels.filter((_, index) => (meter.highest[index] ?? 0) < SILENCE_PEAK),
-    reason: isShort(durationSeconds, call.durations.talkSeconds) ? 'shorter_than_talk' : null,
+    reason: isShort(durationSeconds, expectedSeconds(call)) ? 'shorter_than_talk' : null,
     encryptedWith,
     files: [{ format: 'wav', bytes, sha256 }],
   };

@@ -128,6 +128,10 @@ export class Keys {
   poolSession = (site: string, session: string): string => this.#pool(site, `session:${session}`);
   poolState = (site: string): string => this.#pool(site, 'state');
   poolUntold = (site: string): string => this.#pool(site, 'untold');
+  /** Whose a promo code is. */
+  promoCode = (site: string, code: string): string => this.#pool(site, `code:${code}`);
+  /** The promo code that a visitor session has. */
+  sessionCode = (site: string, session: string): string => this.#pool(site, `code-of:${session}`);
   /** Before a day, counted from the epoch, in UTC. */
   poolHours = (site: string): string => this.#pool(site, 'hours:');
 

@@ -56,6 +56,7 @@ const CALL = exampleCall({
   id: 'call-1',
   startedAt: '2026-11-21T10:12:00.000Z',
   ringingAt: '2026-11-21T10:12:00.400Z',
+  engagedAt: '2026-11-21T10:12:05.000Z',
   answeredAt: '2026-11-21T10:12:05.000Z',
   endedAt: '2026-11-21T10:13:05.000Z',
   disposition: 'answered',

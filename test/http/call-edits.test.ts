@@ -25,6 +25,10 @@ const editor: CallEditor = {
     asked.push([id, leaseId, reason, by]);
     return Promise.resolve(call);
   },
+  correctByCode: (id, code, by) => {
+    asked.push([id, code, by]);
+    return Promise.resolve(call);
+  },
 };
 
 beforeEach(async () => {

@@ -108,11 +108,11 @@ describe('/v1/leases', () => {
     for (const id of ['a', 'b']) await ask('POST', '', { site: 'divan', session: { id } });
     expect(await ask('POST', '', { site: 'divan', session: { id: 'c' } })).toEqual({
       status: 200,
-      body: { outcome: 'fallback', number: '+74959999999', lease: null },
+      body: { outcome: 'fallback', number: '+74959999999', lease: null, promo: null },
     });
     expect(await ask('POST', '', { site: 'stol', session: { id: 'c' } })).toEqual({
       status: 200,
-      body: { outcome: 'fallback', number: null, lease: null },
+      body: { outcome: 'fallback', number: null, lease: null, promo: null },
     });
   });
 

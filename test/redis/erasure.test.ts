@@ -1,3 +1,4 @@
+import { NO_RECORDING } from '../../src/call/document.js';
 import { describe, expect, it } from 'vitest';
 import { callerEraser } from '../../src/composition/eraser.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
@@ -52,7 +53,7 @@ describe('forgetting a caller', () => {
   it('leaves his calls as nobody’s, removes the rest, and proves it', async () => {
     const { store, callers, erase, asked, recordings, everything, link, keys, raw } = await open();
     const note = { id: 'n', text: `call ${CALLER} back`, by: 'olga', at: '2026-11-21T11:00:00.000Z' };
-    const recording = { ...recorded, channels: [...recorded.channels], silentChannels: [] };
+    const recording = { ...NO_RECORDING, ...recorded, channels: [...recorded.channels], silentChannels: [] };
     const his = exampleCall({ disposition: 'missed', lossReason: 'no_answer', notes: [note], recording });
     const anothers = exampleCall({ caller: { ...his.caller, number: '+79160000002' } });
     for (const call of [his, anothers]) {
@@ -89,7 +90,7 @@ describe('forgetting a caller', () => {
 
   it('names the recordings that a legal hold keeps', async () => {
     const { store, erase, recordings } = await open();
-    const recording = { ...recorded, channels: [...recorded.channels], silentChannels: [] };
+    const recording = { ...NO_RECORDING, ...recorded, channels: [...recorded.channels], silentChannels: [] };
     const call = exampleCall({ recording });
     await store.commit(exampleChange(call, ['call.completed'], { closed: true }));
     recordings({ deleted: [], held: [call.id] });

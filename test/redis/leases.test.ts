@@ -85,7 +85,7 @@ describe('leases', () => {
     await desk.release(first.lease?.leaseId ?? '');
     await desk.release(first.lease?.leaseId ?? '');
     expect(await desk.findByNumber(numbered(0))).toBeNull();
-    expect(await ask('b')).toEqual({ outcome: 'fallback', number: '+74950000000', lease: null });
+    expect(await ask('b')).toEqual({ outcome: 'fallback', number: '+74950000000', lease: null, promo: null });
     const back = await ask('a');
     expect(back).toMatchObject({ outcome: 'lent', number: numbered(0) });
     expect(back.lease?.leaseId).not.toBe(first.lease?.leaseId);

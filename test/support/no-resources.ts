@@ -28,7 +28,11 @@ const noScreening: ScreeningEditor = {
   remove: () => Promise.resolve(false),
 };
 
-const noEdits: CallEditor = { amend: () => Promise.resolve(null), correct: () => Promise.resolve(null) };
+const noEdits: CallEditor = {
+  amend: () => Promise.resolve(null),
+  correct: () => Promise.resolve(null),
+  correctByCode: () => Promise.resolve(null),
+};
 
 const noReports: ReportSource = {
   peaks: () => Promise.resolve([]),
@@ -121,6 +125,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   calls: { get: () => Promise.resolve(null), between: () => Promise.resolve([]) },
   history: noHistory,
   archive: new CallArchive(new DiskStore('/nowhere')),
+  recordingControl: { act: () => Promise.reject(new Error('no calls')) },
   callEditor: noEdits,
   screening: noScreening,
   eraseCaller: () => Promise.reject(new Error('nobody is kept here')),

@@ -279,10 +279,7 @@ export class Stage {
 function isSettled(events: CallEvent[]): boolean {
   const end = events.find((event) => /^call\.(completed|missed|rejected)$/.test(event.type));
   if (end === undefined) return false;
-  const { answeredAt, recording } = end.data.call;
-  return (
-    answeredAt === null || recording.status === 'none' || events.some((event) => event.type.startsWith('recording.'))
-  );
+  return end.data.call.answeredAt === null || events.some((event) => event.type.startsWith('recording.'));
 }
 
 function started<T>(part: T | undefined): T {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { MAX_NOTES, MAX_TAGS } from '../../call/amendments.js';
+import type { Call } from '../../call/call.js';
+import { RECORDING_ACTIONS } from '../../call/media-ports.js';
 import { callSchema } from '../../events/catalogue.js';
 import { exampleEvent } from '../../events/examples.js';
-import { attributionBody, handledBody, noteBody, tagBody } from '../call-edits.js';
+import { attributionBody, handledBody, noteBody, promoBody, tagBody } from '../call-edits.js';
 import { ok, type Operation } from './operation.js';
 
 const queued = z.object({ status: z.literal('queued') });
@@ -19,6 +21,23 @@ const common = {
   parameters: { id: '`data.call.id` of its events' },
   errors: ['GW_ERR_NOT_FOUND', 'GW_ERR_BAD_REQUEST'],
 } satisfies Partial<Operation>;
+
+/** What is recorded of a talk while it goes on. */
+const recordingOperation: Operation = {
+  method: 'post',
+  path: '/v1/calls/{id}/recording/{action}',
+  summary: 'Start, pause, resume, mask, unmask or stop the recording of a talk',
+  description:
+    'While the two sides talk, at the gateway that has the call. `pause` leaves the time out of the file, `mask` writes silence ' +
+    'in its place, `stop` is final, `start` is for routes that record on demand. Doing again what is done changes nothing.',
+  scope: 'recordings:write',
+  parameters: { id: common.parameters.id, action: RECORDING_ACTIONS.map((action) => `\`${action}\``).join(', ') },
+  answers: ok('The recording as it is now', callSchema.shape.recording, {
+    ...(exampleEvent('call.answered').data as { call: Call }).call.recording,
+    masked: [{ fromSeconds: 31.2, toSeconds: null }],
+  }),
+  errors: ['GW_ERR_NOT_FOUND', 'GW_ERR_CONFLICT', 'GW_ERR_MEDIA_COMMAND'],
+};
 
 /** Asking twice changes nothing and tells nothing the second time. */
 export const callEditOperations: Operation[] = [
@@ -68,4 +87,14 @@ export const callEditOperations: Operation[] = [
     body: { schema: attributionBody, example: { leaseId: 'lease-8811', reason: 'the caller said so' } },
     answers: answersLike('call.attribution.corrected'),
   },
+  {
+    ...common,
+    method: 'post',
+    path: '/v1/calls/{id}/promo',
+    summary: 'Enter the promo code that the caller told',
+    description: 'The call is then the visit of whom the code was lent to. Told by `call.attribution.corrected`.',
+    body: { schema: promoBody, example: { code: '48210' } },
+    answers: answersLike('call.attribution.corrected'),
+  },
+  recordingOperation,
 ];

@@ -17,10 +17,16 @@ export const lease = z
 const allocation = z
   .object({
     outcome: z
-      .enum(['lent', 'kept', 'fallback'])
-      .describe('`kept`: the lease that this session has, extended. `fallback`: no number is free'),
+      .enum(['lent', 'kept', 'fallback', 'code'])
+      .describe(
+        '`kept`: the lease that this session has, extended. `fallback`: no number is free. `code`: this site lends codes in place of numbers',
+      ),
     number: z.string().nullable().describe('What to show; null: leave the page as it is'),
     lease: lease.nullable(),
+    promo: z
+      .object({ code: z.string(), expiresAt: time })
+      .nullable()
+      .describe('What to show beside the number, where this site lends promo codes'),
   })
   .meta({ id: 'Allocation' });
 
@@ -60,11 +66,17 @@ export const leaseOperations: Operation[] = [
         outcome: 'fallback',
         number: '+74952222222',
         lease: null,
+        promo: null,
       }),
       201: {
         description: 'Lent',
         schema: allocation,
-        example: { outcome: 'lent', number: example.number, lease: example },
+        example: {
+          outcome: 'lent',
+          number: example.number,
+          lease: example,
+          promo: { code: '48210', expiresAt: '2026-11-22T10:12:07.412Z' },
+        },
       },
     },
   },

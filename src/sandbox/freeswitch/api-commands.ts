@@ -97,6 +97,7 @@ export class ApiCommands {
       uuid_transfer: on((channel, words) => this.#transfer(channel, words)),
       uuid_park: on((channel) => this.#transfer(channel, ['park', 'inline'])),
       uuid_record: (words) => this.#record(words),
+      uuid_displace: (words) => this.#displace(words),
       uuid_broadcast: (words) => this.#broadcast(words),
       uuid_break: on((channel) => {
         channel.media.source?.stop();
@@ -204,6 +205,18 @@ export class ApiCommands {
     let stopped = path === 'all';
     for (const one of paths) stopped = (await this.fs.stopRecording(channel, one)) || stopped;
     return stopped ? '+OK Success\n' : '-ERR Cannot stop record session!\n';
+  }
+
+  async #displace(words: string[]): Promise<string> {
+    const [uuid, action, path = '', , flags = ''] = words;
+    const channel = this.#find(uuid);
+    if (channel === undefined) return '-ERR Cannot locate session!\n';
+    const { overlays } = channel.media;
+    if (action === 'stop') return overlays.delete(path) ? '+OK Success\n' : '-ERR Cannot stop displace session!\n';
+    const source = flags.includes('m') ? await openSource(path, this.fs.options.soundsDir) : undefined;
+    if (source === undefined) return '-ERR Cannot displace session!\n';
+    overlays.set(path, source);
+    return '+OK Success\n';
   }
 
   async #broadcast(words: string[]): Promise<string> {

@@ -187,8 +187,12 @@ async function playback({ fs, channel, data }: Run): Promise<string> {
   let missing = false;
   for (const path of paths) {
     const source = await openSource(path, fs.options.soundsDir);
-    if (source === undefined || !channel.isUp()) missing = true;
-    else samples += await play(channel, source, path);
+    if (source === undefined || !channel.isUp()) {
+      missing = true;
+      continue;
+    }
+    samples += await play(channel, source, path);
+    if (!source.completed) break;
   }
   clearTimeout(timer);
   channel.onDigit = undefined;
@@ -236,6 +240,16 @@ async function record({ channel, data }: Run): Promise<string | undefined> {
   return undefined;
 }
 
+/** One file or, as `file_string://a!b`, several, until the first that is stopped. */
+async function playAll(fs: Switch, channel: Channel, files: string): Promise<void> {
+  for (const path of files.replace(/^file_string:\/\//, '').split('!')) {
+    const source = await openSource(path, fs.options.soundsDir);
+    if (source === undefined || !channel.isUp()) continue;
+    await play(channel, source, path);
+    if (!source.completed) return;
+  }
+}
+
 /** `<min> <max> <tries> <timeout ms> <terminators> <file> <invalid file> <variable> <regexp> [<digit timeout ms>]` */
 async function playAndGetDigits({ fs, channel, data }: Run): Promise<undefined> {
   const [min, max, tries, timeout, terminators = '#', file = '', invalid = '', name = '', pattern = '', between] = data
@@ -252,16 +266,16 @@ async function playAndGetDigits({ fs, channel, data }: Run): Promise<undefined> 
       betweenMs: Number(between ?? timeoutMs),
       terminators,
       prompt: async () => {
-        const source = await openSource(file, fs.options.soundsDir);
-        if (source !== undefined) await play(channel, source, file);
+        await playAll(fs, channel, file);
       },
     });
-    if (digits !== undefined && (pattern === '' || new RegExp(`^(?:${pattern})$`).test(digits))) {
+    // "#" alone, where no digit is demanded, is an answer.
+    if (digits === '' && channel.get('read_terminator_used') !== undefined) return;
+    if (digits !== undefined && digits !== '' && (pattern === '' || new RegExp(`^(?:${pattern})$`).test(digits))) {
       channel.set(name, digits);
       channel.set('read_result', 'success');
       return;
     }
-    const source = channel.isUp() ? await openSource(invalid, fs.options.soundsDir) : undefined;
-    if (source !== undefined) await play(channel, source, invalid);
+    if (channel.isUp()) await playAll(fs, channel, invalid);
   }
 }

@@ -88,6 +88,8 @@ export class Channel {
   applicationData = '';
   /** Told of each key press while an application waits for one. */
   onDigit: ((digit: string) => void) | undefined;
+  /** Takes the keys that the bridged leg presses, in place of this leg's far end. */
+  fromPeer: ((digit: string) => void) | undefined;
   /** Resolves when all is over: files closed, last event sent. */
   readonly finished: Promise<void>;
   #finish: () => void = () => undefined;

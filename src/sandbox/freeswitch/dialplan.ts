@@ -1,8 +1,10 @@
 import { connect } from 'node:net';
 import { scheduleHangup } from './applications.js';
 import { Channel } from './channel.js';
+import { bindControls } from './digit-actions.js';
 import { EslOutboundSession } from './esl-outbound.js';
 import type { EslServices } from './esl-session.js';
+import { greet, playRingback } from './greeting.js';
 import { InboundLeg } from './inbound-leg.js';
 import { ChannelMedia } from './media.js';
 import { OutboundLeg, type DialOutcome } from './outbound-leg.js';
@@ -104,7 +106,11 @@ export class Dialplan {
       fs.hangup(a, 'SWITCH_CONGESTION');
       return;
     }
-    const b = this.#dial(a, leg, callId);
+    const greeting = await greet(a, leg, this.services.applications);
+    if (!a.isUp()) return;
+    bindControls(a, leg.header('X-CT-Controls'));
+    const b = this.#dial(a, leg, callId, greeting);
+    if (a.answered) playRingback(a);
     a.gone.signal.addEventListener('abort', () => {
       if (b.channel.bridge !== undefined) return;
       fs.hangup(b.channel, b.channel.answered ? 'INCOMPATIBLE_DESTINATION' : 'ORIGINATOR_CANCEL');
@@ -113,11 +119,15 @@ export class Dialplan {
     const outcome = await b.outcome;
     clearTimeout(timer);
     if (!a.isUp()) return;
-    if (outcome.kind === 'failed') this.#refuse(a, outcome);
-    else await this.#connect(a, b.channel, leg);
+    a.media.source?.stop();
+    if (outcome.kind === 'failed') {
+      const lastWords = a.get('calltrack_last_words');
+      if (a.answered && lastWords !== undefined) await this.services.applications.execute(a, 'playback', lastWords);
+      this.#refuse(a, outcome);
+    } else await this.#connect(a, b.channel, leg);
   }
 
-  #dial(a: Channel, leg: InboundLeg, callId: string): OutboundLeg {
+  #dial(a: Channel, leg: InboundLeg, callId: string, exported: Record<string, string>): OutboundLeg {
     const { fs } = this.services;
     const media = new ChannelMedia(this.options.address, this.options.rtpPortRange);
     const name = `sofia/calltrack/${callId}@${this.options.drachtioTarget}`;
@@ -142,7 +152,7 @@ export class Dialplan {
       stack: this.stack,
       target: this.options.drachtioTarget,
       user: callId,
-      headers: { 'X-CT-Call-Key': leg.header('X-CT-Call-Key'), 'X-CT-Call-Id': callId },
+      headers: { 'X-CT-Call-Key': leg.header('X-CT-Call-Key'), 'X-CT-Call-Id': callId, ...exported },
       onRinging: () => leg.ring(),
       onEarlyMedia: early,
     });

@@ -15,12 +15,13 @@ export class FsEvent {
   readonly headers = new Map<string, string>();
   body: string | undefined;
 
-  constructor(
-    readonly name: string,
-    readonly subclass?: string,
-  ) {
+  constructor(readonly name: string) {
     this.headers.set('Event-Name', name);
-    if (subclass !== undefined) this.headers.set('Event-Subclass', subclass);
+  }
+
+  /** Of a CUSTOM event. */
+  get subclass(): string | undefined {
+    return this.headers.get('Event-Subclass');
   }
 
   set(name: string, value: string | number | undefined): this {

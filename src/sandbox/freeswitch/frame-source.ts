@@ -6,6 +6,7 @@ import { readWav } from '../rtp/wav-reader.js';
 /** An announcement: one frame a tick until it is over or stopped. */
 export class FrameSource {
   frames = 0;
+  completed = false;
   #stopped = false;
   #end: (completed: boolean) => void = () => undefined;
   /** Resolves to true when it was played to its end, false when it was stopped. */
@@ -21,6 +22,7 @@ export class FrameSource {
       return true;
     }
     this.#stopped = true;
+    this.completed = true;
     this.#end(true);
     return false;
   }
@@ -35,7 +37,7 @@ export class FrameSource {
 /** What `path` names: silence_stream://, tone_stream:// or a WAV file; undefined when there is no such thing. */
 export async function openSource(path: string, soundsDir: string | undefined): Promise<FrameSource | undefined> {
   if (path.startsWith('silence_stream://')) return silence(Number.parseInt(path.slice(17), 10));
-  if (path.startsWith('tone_stream://')) return tones(path.slice(14));
+  if (path.startsWith('tone_stream://')) return openTone(path.slice(14));
   if (path.includes('://')) return undefined;
   try {
     const wav = await readWav(isAbsolute(path) ? path : join(soundsDir ?? '.', path));
@@ -55,7 +57,7 @@ function silence(durationMs: number): FrameSource {
 }
 
 /** The subset `[L=n;][v=dB;]%(on,off,f1[,f2...])[;%(...)][;loops=n]`. */
-function tones(text: string): FrameSource | undefined {
+export function openTone(text: string): FrameSource | undefined {
   const spec = text.replace(/^path=.*$/, '');
   const loops = Number(/(?:^|;)\s*(?:L|loops)=(-?\d+)/.exec(spec)?.[1] ?? 1);
   const parts = [...spec.matchAll(/%\((\d+),(\d+),([\d.,]+)\)/g)].map((match) => ({

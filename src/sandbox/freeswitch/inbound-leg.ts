@@ -42,7 +42,7 @@ export class InboundLeg extends DialogLeg implements SipSide {
   }
 
   async earlyMedia(): Promise<boolean> {
-    if (this.#early) return true;
+    if (this.#early || this.channel.answered) return true;
     const answer = await this.#negotiate();
     if (answer === undefined || this.invite.isFinal) return false;
     this.#early = true;

@@ -18,6 +18,8 @@ export class ChannelMedia {
   hasHeard = false;
   /** An announcement goes before whatever the other leg says. */
   source: FrameSource | undefined;
+  /** Heard over whatever else is sent (uuid_displace … mux), by file. */
+  readonly overlays = new Map<string, FrameSource>();
   /** Keeps the stream going between announcements (send_silence_when_idle). */
   silenceWhenIdle = false;
   readMuted = false;
@@ -99,6 +101,7 @@ export class ChannelMedia {
   push(peer: ChannelMedia | undefined): void {
     const frame = this.#nextFrame(peer);
     this.said.set(frame ?? SILENCE);
+    for (const overlay of this.overlays.values()) this.#mix(overlay);
     if (this.writeMuted) this.said.fill(0);
     this.#session?.push(frame === undefined ? undefined : this.said);
     for (const recording of this.recordings.values()) recording.write(this.heard, this.said, this.holding);
@@ -109,6 +112,14 @@ export class ChannelMedia {
     this.source = undefined;
     await this.#session?.close();
     this.#session = undefined;
+  }
+
+  #mix(overlay: FrameSource): void {
+    const frame = new Int16Array(FRAME_SAMPLES);
+    if (!overlay.read(frame)) return;
+    for (let i = 0; i < FRAME_SAMPLES; i++) {
+      this.said[i] = Math.max(-32768, Math.min(32767, (this.said[i] ?? 0) + (frame[i] ?? 0)));
+    }
   }
 
   #nextFrame(peer: ChannelMedia | undefined): Int16Array | undefined {

@@ -42,7 +42,9 @@ export class Switch {
         channel.describeState(event);
         event.set('DTMF-Digit', digit).set('DTMF-Duration', duration).set('DTMF-Source', 'RTP');
       });
-      channel.bridge?.media.sendKeys(digit, duration / 8);
+      const peer = channel.bridge;
+      if (peer?.fromPeer) peer.fromPeer(digit);
+      else peer?.media.sendKeys(digit, duration / 8);
       channel.onDigit?.(digit);
     };
     channel.setState('CS_INIT');

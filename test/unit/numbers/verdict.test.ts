@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Holder, KnownCaller, TrackingNumber } from '../../../src/call/ports.js';
 import { DEFAULT_RATES } from '../../../src/numbers/call-rates.js';
-import { attribute, type AttributionRules, type VerdictQuestion } from '../../../src/numbers/verdict.js';
+import { judgedByCode, attribute, type AttributionRules, type VerdictQuestion } from '../../../src/numbers/verdict.js';
 import { exampleHolder } from '../../redis/examples.js';
 
 const AT = 100_000_000;
@@ -176,8 +176,7 @@ describe('whose call is it', () => {
   });
 
   it('promo: the code says who he is, whatever the number says', () => {
-    const promo = holder('p', 3000, -600);
-    expect(judge({ ...lentTo(holder('b', 120, -600)), promo })).toMatchObject({
+    expect(judgedByCode(holder('p', 3000, -600), AT)).toMatchObject({
       verdict: 'promo',
       confidence: 1,
       rule: 'promo-code',

@@ -1,0 +1,217 @@
+import { inBackground } from '../lib/background.js';
+import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import type { Call, RecordingInfo } from './call.js';
+import type { CallDeps } from './deps.js';
+import { iso, NO_RECORDING } from './document.js';
+import { recordingEvent, type CallEventType } from './event-types.js';
+import type { MediaEvent, MediaServer, RecordingAction } from './media-ports.js';
+import { actionFor, controlsPattern, NEVER, type RecordingPolicy } from './recording-policy.js';
+import { closeRanges, positionAt, timesOf } from './recording-times.js';
+
+/** Who begins: FreeSWITCH's dialplan when the business answers, we when the two are joined, somebody who asks for it, nobody. */
+type RecordingStart = 'on-answer' | 'on-bridge' | 'on-demand' | 'never';
+
+type Phase = 'off' | 'recording' | 'paused' | 'masked' | 'stopped';
+
+/** What may be done when, as data; `stopped` is final. */
+const PHASES: Record<RecordingAction, { from: readonly Phase[]; to: Phase }> = {
+  start: { from: ['off'], to: 'recording' },
+  pause: { from: ['recording'], to: 'paused' },
+  resume: { from: ['paused'], to: 'recording' },
+  mask: { from: ['recording'], to: 'masked' },
+  unmask: { from: ['masked'], to: 'recording' },
+  stop: { from: ['recording', 'paused', 'masked'], to: 'stopped' },
+};
+
+interface RecordingDeps extends Pick<CallDeps, 'recordings' | 'metrics' | 'logger'> {
+  media: () => MediaServer | null;
+  record: (type: CallEventType) => void;
+  /** The document has changed without an event. */
+  changed: () => void;
+  /** Settles when `condition` holds or FreeSWITCH has had the time for it. */
+  untilStopped: (condition: () => boolean) => Promise<void>;
+}
+
+/** One call's recording while the call is up: who started it, what is left out of it, and how it is settled. */
+export class CallRecording {
+  #start: RecordingStart = 'never';
+  #phase: Phase = 'off';
+  #policy: RecordingPolicy = NEVER;
+  #channel: string | null = null;
+  #otherChannel: string | null = null;
+  #beeping = false;
+  #bridged = false;
+  /** FreeSWITCH was told to write a file. */
+  #begun = false;
+  #stopped = false;
+  /** One action after the other: FreeSWITCH's answer decides what the next one finds. */
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly call: Call,
+    private readonly deps: RecordingDeps,
+  ) {}
+
+  /** FreeSWITCH's dialplan begins by itself. */
+  get onAnswer(): boolean {
+    return this.#start === 'on-answer';
+  }
+
+  /** @param engaged the caller is answered before anybody talks, which is when the dialplan would begin */
+  plan(policy: RecordingPolicy, engaged: boolean): void {
+    this.#policy = policy;
+    const { mode } = policy;
+    const refusal = this.deps.recordings.refusal(mode);
+    this.#start = refusal ? 'never' : mode === 'always' ? (engaged ? 'on-bridge' : 'on-answer') : mode;
+    this.call.recording = { ...NO_RECORDING, reason: refusal ?? (mode === 'on-demand' ? 'not_started' : null) };
+  }
+
+  /** The caller does not want it: nobody can start it any more. */
+  decline(): void {
+    this.#start = 'never';
+    this.call.recording = { ...NO_RECORDING, reason: 'caller_declined' };
+  }
+
+  /** What FreeSWITCH has to listen for; null: for nothing. */
+  get controls(): string | null {
+    return controlsPattern(this.#policy);
+  }
+
+  /** Called for every event of the call, before anybody else is. */
+  mediaEvent(event: MediaEvent): void {
+    switch (event.type) {
+      case 'channel':
+        if (event.leg === 'caller') this.#channel = event.channelId;
+        else this.#otherChannel = event.channelId;
+        break;
+      case 'control':
+        this.#control(event.keys);
+        break;
+      case 'bridged':
+        this.#joined();
+        break;
+      case 'recording-started':
+        this.#began();
+        break;
+      case 'recording-stopped':
+      case 'lost':
+        this.#stopped = true;
+        break;
+      case 'hangup':
+        // RECORD_STOP comes before the channel's end: after that there is none to wait for.
+        if (event.leg === 'caller') this.#stopped = true;
+        break;
+    }
+  }
+
+  /**
+   * Doing again what is done already changes nothing.
+   * @throws GatewayError GW_ERR_CONFLICT where this cannot be done now, GW_ERR_MEDIA_COMMAND, GW_ERR_LINK_LOST
+   */
+  async act(action: RecordingAction): Promise<void> {
+    const acting = this.#tail.then(() => this.#act(action));
+    this.#tail = acting.catch(() => undefined);
+    await acting;
+  }
+
+  /** Once the call has ended: exactly one of ready, absent and failed. */
+  async settle(): Promise<void> {
+    const { call, deps } = this;
+    if (call.answeredAt === null) return;
+    await this.#tail;
+    const wanted = this.#begun || this.#start === 'on-answer';
+    if (wanted) await deps.untilStopped(() => this.#stopped);
+    else if (this.#start === 'on-bridge') call.recording = { ...call.recording, reason: 'too_short' };
+    closeRanges(call);
+    const times = timesOf(call.recording);
+    call.recording = { ...(await deps.recordings.settle(call, wanted)), ...times };
+    deps.metrics.recording(call.recording.status);
+    deps.record(recordingEvent(call.recording.status));
+  }
+
+  async #act(action: RecordingAction): Promise<void> {
+    const { from, to } = PHASES[action];
+    if (this.#phase === to) return;
+    const media = this.deps.media();
+    if (this.#start === 'never') throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${whyNever(this.call)}`);
+    if (!from.includes(this.#phase) || !this.#bridged || this.#channel === null || media === null || this.call.endedAt)
+      throw new GatewayError('GW_ERR_CONFLICT', whyNot(action, this.#phase, this.#bridged));
+    const refusal = action === 'start' ? this.deps.recordings.refusal('on-demand') : null;
+    if (refusal !== null) throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${refusal}`);
+    const at = Date.now();
+    if (action === 'start') this.#begun = true;
+    await media.record(this.#channel, this.call.id, action);
+    this.#phase = to;
+    this.#note(action, at);
+    this.#beep();
+    this.deps.changed();
+  }
+
+  #control(keys: string): void {
+    const action = actionFor(this.#policy, keys);
+    if (action === null) return;
+    inBackground(
+      this.act(action).catch((error: unknown) => this.deps.logger.info({ err: toError(error), action }, 'not done')),
+    );
+  }
+
+  /** Heard while it is recorded, and only then. */
+  #beep(): void {
+    const { beep } = this.#policy;
+    const on = this.#phase === 'recording' && this.#bridged;
+    if (beep === undefined || on === this.#beeping) return;
+    this.#beeping = on;
+    const channels = [this.#channel, this.#otherChannel].filter((channel) => channel !== null);
+    const media = this.deps.media();
+    if (media) inBackground(media.beep(channels, beep, on));
+  }
+
+  /** `at`: before FreeSWITCH was told, so that what is masked lies within the range. */
+  #note(action: RecordingAction, at: number): void {
+    const { call } = this;
+    const info: RecordingInfo = {
+      ...call.recording,
+      paused: [...call.recording.paused],
+      masked: [...call.recording.masked],
+    };
+    const position = positionAt(info, at);
+    if (action === 'pause') info.paused.push({ atSeconds: position, seconds: null });
+    if (action === 'mask') info.masked.push({ fromSeconds: position, toSeconds: null });
+    call.recording = info;
+    if (action === 'stop') call.recording.stoppedAt = iso(at);
+    if (action === 'resume' || action === 'unmask' || action === 'stop') closeRanges(call, Date.now());
+  }
+
+  /** Not one frame is written before both has happened. */
+  #began(): void {
+    if (this.#phase !== 'off' && this.call.recording.startedAt !== null) return;
+    this.#phase = 'recording';
+    const startedAt = this.#bridged ? iso(Date.now()) : null;
+    this.call.recording = { ...NO_RECORDING, status: 'recording', startedAt };
+    this.#beep();
+  }
+
+  #joined(): void {
+    if (this.#bridged) return;
+    this.#bridged = true;
+    if (this.call.recording.status === 'recording')
+      this.call.recording = { ...this.call.recording, startedAt: iso(Date.now()) };
+    this.#beep();
+    if (this.#start !== 'on-bridge') return;
+    inBackground(
+      this.act('start').catch((error: unknown) => this.deps.logger.error({ err: error }, 'recording did not start')),
+    );
+  }
+}
+
+function whyNever({ recording }: Call): string {
+  if (recording.reason === 'caller_declined') return 'the caller declined it';
+  return recording.reason === 'not_wanted' ? 'its route says that it is never recorded' : String(recording.reason);
+}
+
+function whyNot(action: RecordingAction, phase: Phase, bridged: boolean): string {
+  if (!bridged) return `"${action}": nobody talks yet, or the call has ended`;
+  const states = { off: 'not recorded', recording: 'recorded', paused: 'paused', masked: 'masked', stopped: 'stopped' };
+  return `"${action}": the recording of this call is ${states[phase]}`;
+}

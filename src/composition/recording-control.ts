@@ -1,0 +1,27 @@
+import type { CallRegistry } from '../call/registry.js';
+import type { CallReader, RecordingControl } from '../http/ports.js';
+import { GatewayError } from '../lib/errors.js';
+
+/** Recordings of the calls that this gateway has; of others it says who has them. */
+export function recordingControl(
+  registry: CallRegistry,
+  calls: Pick<CallReader, 'get'>,
+  ownId: () => string,
+): RecordingControl {
+  return {
+    act: async (callId, action, maySee) => {
+      const session = registry.find(callId);
+      const call = session?.call ?? (await calls.get(callId));
+      if (!call || !maySee(call.site)) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      if (session) {
+        await session.recording.act(action);
+        return call.recording;
+      }
+      const elsewhere = call.endedAt === null && call.gateway !== ownId();
+      throw new GatewayError(
+        'GW_ERR_CONFLICT',
+        elsewhere ? `gateway "${call.gateway}" has this call: ask there` : 'the call has ended',
+      );
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { Router } from 'express';
+import { RECORDING_ACTIONS } from '../call/media-ports.js';
+import { withDeadline } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
+import { maySee, requireScope } from './auth.js';
+import type { RecordingControl } from './ports.js';
+import { methodNotAllowed } from './problem.js';
+
+const TIMEOUT_MS = 5000;
+
+/** `/v1/calls/:id/recording/:action`: what is recorded of a talk while it goes on. */
+export function recordingControlRouter(control: RecordingControl): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/:id/recording/:action')
+    .post(requireScope('recordings:write'), async (req, res) => {
+      const { id } = req.params;
+      const action = RECORDING_ACTIONS.find((known) => known === req.params['action']);
+      // Ids become parts of keys further down: nothing but an id may get there.
+      if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id) || action === undefined)
+        throw new GatewayError(
+          'GW_ERR_NOT_FOUND',
+          `there is no such call, or no such action: ${RECORDING_ACTIONS.join(', ')}`,
+        );
+      res.json(
+        await withDeadline(
+          control.act(id, action, (site) => maySee(res, site)),
+          TIMEOUT_MS,
+          'changing a recording',
+        ),
+      );
+    })
+    .all(methodNotAllowed('POST'));
+  return router;
+}

@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readWav } from '../../src/sandbox/rtp/wav-reader.js';
+import { dominantTone } from '../../src/sandbox/rtp/tone.js';
+import type { Call } from '../../src/call/call.js';
+import { enginesHere } from '../support/engines.js';
+import { lastCall, recordingFile } from '../support/expectations.js';
+import { hears, type Scene } from '../support/scene.js';
+import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
+import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
+
+const KEY = 'controls-recordings';
+const NOTICE_HZ = 620;
+const BEEP_HZ = 1400;
+const RATE = 8000;
+const notice = `tone_stream://%(1200,0,${NOTICE_HZ})`;
+
+const stage = await Stage.open();
+const recorded = (recording: Record<string, unknown>) => ({ more: () => ({ route: { recording } }) });
+const scenes = {
+  masked: stage.scene(),
+  paused: stage.scene(),
+  stopped: stage.scene(),
+  demanded: stage.scene(recorded({ mode: 'on-demand' })),
+  notDemanded: stage.scene(recorded({ mode: 'on-demand' })),
+  never: stage.scene({ recording: 'never' }),
+  keys: stage.scene(recorded({ mode: 'on-demand', controls: { start: '*1', mask: '*2', unmask: '*3' } })),
+  noticed: stage.scene(recorded({ mode: 'always', announcement: notice })),
+  agrees: stage.scene(recorded({ mode: 'always', announcement: notice, declineKey: '9' })),
+  declines: stage.scene(recorded({ mode: 'always', announcement: notice, declineKey: '9' })),
+  beeps: stage.scene(recorded({ mode: 'always', beep: '2s' })),
+};
+
+const configuration = {
+  access: { keys: [{ name: 'crm', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['recordings:write'] }] },
+};
+
+async function act(id: string, action: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await fetch(`${stage.gateway.url}/v1/calls/${id}/recording/${action}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}` },
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
+
+const idOf = (scene: Scene): Promise<string> =>
+  until('the call', () => stage.receiver.events.find(({ data }) => scene.owns(data.call))?.data.call.id);
+
+/** Long enough to be found in the recording. */
+const talkOn = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** For each channel, left first: in each tenth of a second between two positions, the tone heard; null: silence. */
+async function tonesBetween(call: Call, from: number, to: number): Promise<(number | null | undefined)[][]> {
+  const wav = await readWav(recordingFile(stage, call));
+  return wav.channels.map((samples) => {
+    const tones: (number | null | undefined)[] = [];
+    for (let at = from * RATE; at + RATE / 10 <= Math.min(to * RATE, samples.length); at += RATE / 10) {
+      const window = samples.subarray(Math.round(at), Math.round(at) + RATE / 10);
+      tones.push(
+        window.every((sample) => Math.abs(sample) < 16) ? null : dominantTone(window, [CALLER_HZ, BUSINESS_HZ]),
+      );
+    }
+    return tones;
+  });
+}
+
+/** Most of the windows: a packet that came late spoils one. */
+function expectMostly(tones: (number | null | undefined)[] | undefined, wanted: number | null): void {
+  expect(tones?.length).toBeGreaterThan(2);
+  const share = (tones ?? []).filter((tone) => tone === wanted).length / (tones?.length ?? 1);
+  expect(share, JSON.stringify(tones)).toBeGreaterThan(0.6);
+}
+
+describe.skipIf(!enginesHere())('what is recorded', () => {
+  beforeAll(() => stage.start({ config: configuration }), 60_000);
+  afterAll(() => stage.stop(), 60_000);
+
+  test.concurrent('what is masked is silent on both channels, at the positions told', async () => {
+    const scene = scenes.masked;
+    const { caller } = await scene.talk();
+    const id = await idOf(scene);
+    await talkOn(1000);
+    expect(await act(id, 'mask')).toMatchObject({ status: 200, body: { masked: [{ toSeconds: null }] } });
+    expect(await act(id, 'mask')).toMatchObject({ status: 200 });
+    expect(await act(id, 'pause')).toMatchObject({ status: 409 });
+    await talkOn(1500);
+    expect((await act(id, 'unmask')).status).toBe(200);
+    await talkOn(1000);
+    await caller.hangUp();
+    const call = lastCall(await scene.events());
+    expect(call.recording).toMatchObject({ status: 'ready', reason: null, silentChannels: [] });
+    const [range] = call.recording.masked;
+    const [from, to] = [range?.fromSeconds ?? 0, range?.toSeconds ?? 0];
+    expect(to - from).toBeGreaterThan(1.4);
+    // Our clock and FreeSWITCH's agree to a few packets.
+    const [left, right] = await tonesBetween(call, from + 0.2, to - 0.2);
+    expectMostly(left, null);
+    expectMostly(right, null);
+    for (const part of [await tonesBetween(call, 0.3, from - 0.2), await tonesBetween(call, to + 0.2, to + 0.9)]) {
+      expectMostly(part[0], CALLER_HZ);
+      expectMostly(part[1], BUSINESS_HZ);
+    }
+    expect(call.recording.durationSeconds).toBeGreaterThan(call.durations.talkSeconds - 0.5);
+  });
+
+  test.concurrent('what is paused is left out, and not missed', async () => {
+    const scene = scenes.paused;
+    const { caller } = await scene.talk();
+    const id = await idOf(scene);
+    expect((await act(id, 'pause')).status).toBe(200);
+    await talkOn(2000);
+    expect((await act(id, 'resume')).status).toBe(200);
+    await talkOn(800);
+    await caller.hangUp();
+    const call = lastCall(await scene.events());
+    expect(call.recording).toMatchObject({ status: 'ready', reason: null });
+    const left = call.recording.paused[0]?.seconds ?? 0;
+    expect(left).toBeGreaterThan(1.9);
+    expect(Math.abs((call.recording.durationSeconds ?? 0) + left - call.durations.talkSeconds)).toBeLessThan(0.6);
+  });
+
+  test.concurrent('a stopped recording stays stopped', async () => {
+    const scene = scenes.stopped;
+    const { caller } = await scene.talk();
+    const id = await idOf(scene);
+    await talkOn(600);
+    expect(await act(id, 'stop')).toMatchObject({ status: 200, body: { stoppedAt: expect.any(String) as string } });
+    expect(await act(id, 'start')).toMatchObject({ status: 409, body: { code: 'GW_ERR_CONFLICT' } });
+    await talkOn(1500);
+    await caller.hangUp();
+    const { recording, durations } = lastCall(await scene.events());
+    expect(recording).toMatchObject({ status: 'ready', reason: null });
+    expect(recording.durationSeconds).toBeLessThan(durations.talkSeconds - 1.2);
+  });
+
+  test.concurrent('on demand: from the moment when it is asked for', async () => {
+    const scene = scenes.demanded;
+    const { caller } = await scene.talk();
+    const id = await idOf(scene);
+    await talkOn(1000);
+    expect(await act(id, 'start')).toMatchObject({ status: 200 });
+    await talkOn(1200);
+    await caller.hangUp();
+    const call = lastCall(await scene.events());
+    expect(call.recording).toMatchObject({ status: 'ready', reason: null });
+    expect(call.recording.durationSeconds).toBeLessThan(call.durations.talkSeconds - 0.9);
+    const [left, right] = await tonesBetween(call, 0.2, 1);
+    expectMostly(left, CALLER_HZ);
+    expectMostly(right, BUSINESS_HZ);
+  });
+
+  test.concurrent('on demand: absent where nobody asked', async () => {
+    const { caller } = await scenes.notDemanded.talk();
+    await caller.hangUp();
+    const call = lastCall(await scenes.notDemanded.events());
+    expect(call.recording).toMatchObject({ status: 'absent', reason: 'not_started' });
+    expect(await act(call.id, 'start')).toMatchObject({ status: 409, body: { detail: 'the call has ended' } });
+    expect(await act('019aa5c1-7c44-7c6e-9d0b-5f1f0f6f2a11', 'start')).toMatchObject({ status: 404 });
+    expect(await act(call.id, 'shred')).toMatchObject({ status: 404 });
+  });
+
+  test.concurrent('never: nor when it is asked for', async () => {
+    const { caller } = await scenes.never.talk();
+    expect(await act(await idOf(scenes.never), 'start')).toMatchObject({ status: 409 });
+    await caller.hangUp();
+    expect(lastCall(await scenes.never.events()).recording).toMatchObject({ status: 'absent', reason: 'not_wanted' });
+  });
+
+  test.concurrent('the business keys codes in, which the caller does not hear; other keys he does', async () => {
+    const scene = scenes.keys;
+    const { caller, business } = await scene.talk();
+    await business.press('*1');
+    await talkOn(1500);
+    await business.press('*2');
+    await talkOn(1500);
+    await business.press('*3');
+    await talkOn(1000);
+    await business.press('57#');
+    await until('the other keys', () => caller.digits === '57#');
+    await caller.press('*1');
+    await until('the caller’s own keys', () => business.digits === '*1');
+    await caller.hangUp();
+    const call = lastCall(await scene.events());
+    expect(call.recording).toMatchObject({ status: 'ready', masked: [{ toSeconds: expect.any(Number) as number }] });
+    const [range] = call.recording.masked;
+    const [left, right] = await tonesBetween(call, (range?.fromSeconds ?? 0) + 0.2, (range?.toSeconds ?? 0) - 0.2);
+    expectMostly(left, null);
+    expectMostly(right, null);
+  });
+
+  test.concurrent('the caller hears that he is recorded, unbilled, before anybody rings', async () => {
+    const scene = scenes.noticed;
+    const there = await scene.businessPhone();
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await until('the notice', () => hears(caller, NOTICE_HZ));
+    expect(caller.isAnswered).toBe(false);
+    const business = await there.nextCall();
+    await caller.answered();
+    await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await caller.hangUp();
+    const call = lastCall(await scene.events());
+    expect(call.recording.status).toBe('ready');
+    expect(call.engagedAt).toBe(call.answeredAt);
+  });
+
+  test.concurrent('who does not decline is recorded', async () => {
+    const scene = scenes.agrees;
+    const there = await scene.businessPhone();
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await caller.answered();
+    await until('the notice', () => hears(caller, NOTICE_HZ));
+    await caller.press('5');
+    const business = await there.nextCall();
+    await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await talkOn(500);
+    await business.hangUp();
+    expect(lastCall(await scene.events()).recording).toMatchObject({ status: 'ready', reason: null });
+  });
+
+  test.concurrent('who declines is not, whoever asks for it later', async () => {
+    const scene = scenes.declines;
+    const there = await scene.businessPhone();
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await caller.answered();
+    await until('the notice', () => hears(caller, NOTICE_HZ));
+    await caller.press('9');
+    const business = await there.nextCall();
+    await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    expect(await act(await idOf(scene), 'start')).toMatchObject({ status: 409 });
+    await business.hangUp();
+    expect(lastCall(await scene.events()).recording).toMatchObject({ status: 'absent', reason: 'caller_declined' });
+  });
+
+  test.concurrent('both hear a tone while they are recorded', async () => {
+    const scene = scenes.beeps;
+    const { caller, business } = await scene.talk();
+    caller.play();
+    business.play();
+    const beeps = () => hears(caller, BEEP_HZ) && hears(business, BEEP_HZ);
+    await until('the tone', beeps);
+    await until('and again', () => !hears(caller, BEEP_HZ));
+    await until('and again', beeps);
+    await caller.hangUp();
+    expect(lastCall(await scene.events()).recording.status).toBe('ready');
+  });
+
+  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+});
