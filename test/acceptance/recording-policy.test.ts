@@ -33,7 +33,9 @@ const scenes = {
 };
 
 const configuration = {
-  access: { keys: [{ name: 'crm', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['recordings:write'] }] },
+  access: {
+    keys: [{ name: 'crm', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['recordings:write'] }],
+  },
 };
 
 async function act(id: string, action: string): Promise<{ status: number; body: Record<string, unknown> }> {

@@ -70,7 +70,7 @@ export async function openConsole(world: ConsoleWorld = {}) {
   const noAdmissions = { lookUp: () => Promise.reject(new Error('not asked here')) } as never;
   const pages = buildConsole(link, keys, () => config, {
     calls,
-    callEditor: callEditor(amender, calls, noAdmissions),
+    callEditor: callEditor(amender, calls, noAdmissions, { find: () => Promise.resolve(null) }),
     history: new RedisHistory(link, keys, { countries: () => ['RU'], use }),
     resources: resourcesOf(() => inUse),
     reports,
