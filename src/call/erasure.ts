@@ -5,7 +5,7 @@ import { NO_RECORDING } from './document.js';
  * The call without the person: what reports need stays (when, how long, how it ended, from which campaign), what leads to
  * somebody goes: number, name, visitor and click ids, pages, notes, candidates, the recording.
  */
-export function withoutCaller(call: Call, recordingHeld: boolean): Call {
+export function withoutCaller(call: Call, recordingKept: boolean): Call {
   const { attribution } = call;
   return {
     ...call,
@@ -25,7 +25,7 @@ export function withoutCaller(call: Call, recordingHeld: boolean): Call {
       candidates: [],
     },
     recording:
-      call.recording.status === 'none' || recordingHeld
+      call.recording.status === 'none' || recordingKept
         ? call.recording
         : { ...NO_RECORDING, status: 'absent', reason: 'erased' },
     tags: call.tags.filter(({ name }) => name === 'callback' || name === 'repeat' || name === 'suspicious'),

@@ -11,6 +11,7 @@ import type { CallReader, CallerEraser, ScreeningEditor } from '../http/ports.js
 import { toError } from '../lib/deadline.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
+import type { CallersRecordings } from '../recordings/archive.js';
 import { RedisAmendments } from '../redis/amendments.js';
 import { RedisCallers } from '../redis/callers.js';
 import { RedisErasure } from '../redis/erasure.js';
@@ -28,8 +29,8 @@ interface CallerSideParts {
   config: () => GatewayConfig;
   link: RedisLink;
   admissions: Admissions;
-  /** Ids of the calls whose recordings are gone, and of those that a legal hold keeps. */
-  eraseRecordings: (number: string, at: string) => Promise<{ deleted: string[]; held: string[] }>;
+  /** Repeating it is harmless. */
+  eraseRecordings: (number: string, at: string) => Promise<CallersRecordings>;
   keys: Keys;
   registry: CallRegistry;
   /** Of the call store. */

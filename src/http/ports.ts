@@ -104,11 +104,16 @@ export interface ErasureProof {
   by: string;
   calls: string[];
   events: number;
+  /** Deliveries that waited, dead letters, and lines of the delivery log: of all endpoints. */
+  queued: number;
   deadLetters: number;
+  attempts: number;
   historyCalls: number;
   recordings: { callId: string; sha256: string | null; bytes: number | null }[];
   /** Ids of the calls whose recordings a legal hold keeps. */
   held: string[];
+  /** Recordings that only this gateway's disk has. */
+  away: { callId: string; gateway: string }[];
 }
 
 /** @throws GatewayError GW_ERR_CONFLICT while a call of his is in progress, GW_ERR_REDIS_AWAY */

@@ -25,22 +25,27 @@ export function screeningRouter(screening: ScreeningEditor): Router {
     .route('/:site/:pattern')
     .put(requireScope('screening:write'), async (req, res) => {
       const site = siteOf(req, screening);
-      const pattern = callerPattern.safeParse(req.params['pattern']);
+      const pattern = patternOf(req);
       const body = listedBody.safeParse(req.body);
-      if (!pattern.success)
-        throw new GatewayError('GW_ERR_BAD_REQUEST', 'the path must end with a number like "+79160000001" or "+7916*"');
       if (!body.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'send {"list": "block"} or {"list": "allow"}');
       const { list } = body.data;
-      res.json(await within(screening.set(site, pattern.data, list, keyOf(res)?.name ?? '')));
+      res.json(await within(screening.set(site, pattern, list, keyOf(res)?.name ?? '')));
     })
     .delete(requireScope('screening:write'), async (req, res) => {
       const site = siteOf(req, screening);
-      if (!(await within(screening.remove(site, req.params.pattern))))
+      if (!(await within(screening.remove(site, patternOf(req)))))
         throw new GatewayError('GW_ERR_NOT_FOUND', 'this is on no list of the site; the configuration has its own');
       res.status(204).end();
     })
     .all(methodNotAllowed('PUT', 'DELETE'));
   return router;
+}
+
+/** Whatever is none of the patterns is another field of what the lists are kept in. */
+function patternOf(req: Request): string {
+  const pattern = callerPattern.safeParse(req.params['pattern']);
+  if (pattern.success) return pattern.data;
+  throw new GatewayError('GW_ERR_BAD_REQUEST', 'the path must end with a number like "+79160000001" or "+7916*"');
 }
 
 function siteOf(req: Request, screening: ScreeningEditor): string {

@@ -22,6 +22,15 @@ export type Found =
   | { state: 'away'; site: string; gateway: string };
 export type Here = Extract<Found, { state: 'here' }>;
 
+/** What became of all recordings of one caller: ids of their calls. */
+export interface CallersRecordings {
+  deleted: string[];
+  /** A legal hold keeps them. */
+  held: string[];
+  /** On the disk of this gateway still, where nobody else can delete them. */
+  away: { callId: string; gateway: string }[];
+}
+
 export interface ArchiveDeps {
   vault: Vault;
   worker: Pick<RecordingWorker, 'drop'>;
@@ -98,11 +107,12 @@ export class RecordingArchive {
     this.deps.onDeleted(deletion.reason);
   }
 
-  /** All recordings of a caller; those under a legal hold stay. */
-  async removeOfCaller(number: string, at: string): Promise<{ deleted: string[]; held: string[] }> {
-    const outcome = { deleted: [] as string[], held: [] as string[] };
+  /** All recordings of a caller; those under a legal hold stay, and those that only another gateway's disk has. */
+  async removeOfCaller(number: string, at: string): Promise<CallersRecordings> {
+    const outcome: CallersRecordings = { deleted: [], held: [], away: [] };
     for (const callId of await this.deps.facts.callsOfCaller(number)) {
       const found = await this.find(callId, null);
+      if (found?.state === 'away') outcome.away.push({ callId, gateway: found.gateway });
       if (found?.state !== 'here' && found?.state !== 'deleted') continue;
       if (await this.deps.vault.hold(found.base)) {
         outcome.held.push(callId);

@@ -7,9 +7,17 @@ import type { Keys } from './keys.js';
 import { asNumber, loadScript } from './scripts.js';
 
 const eraseScript = loadScript('erase-call');
+const deliveriesScript = loadScript('erase-deliveries');
 const PAGE = 500;
 /** Lines of the audit log: what was erased, by whom, without the number. */
 const AUDIT_LINES = 10_000;
+
+export interface ErasedDeliveries {
+  queued: number;
+  deadLetters: number;
+  /** Lines of the delivery log. */
+  attempts: number;
+}
 
 /** What is to be forgotten of one caller, in Redis. All reject with GW_ERR_REDIS_AWAY. */
 export class RedisErasure {
@@ -42,15 +50,33 @@ export class RedisErasure {
     return removed < 0 ? null : removed;
   }
 
-  /** Dead letters of these calls, of every endpoint that has any; how many there were. */
-  async eraseDeadLetters(callIds: ReadonlySet<string>): Promise<number> {
-    const endpoints = await this.link.send((client) => client.zrange(this.keys.endpoints(), 0, -1));
-    let removed = 0;
-    for (const endpoint of endpoints) removed += await this.#eraseDeadOf(this.keys.dead(endpoint), callIds);
-    return removed;
+  /**
+   * What is queued, dead and logged of these calls, at every endpoint that has any. The log holds no events, but the
+   * beginnings of what receivers answered, and those like to repeat what they were sent.
+   */
+  async eraseDeliveries(callIds: readonly string[]): Promise<ErasedDeliveries> {
+    const erased = { queued: 0, deadLetters: 0, attempts: 0 };
+    if (callIds.length === 0) return erased;
+    const his = new Set(callIds);
+    for (const endpoint of await this.link.send((client) => client.zrange(this.keys.endpoints(), 0, -1))) {
+      erased.queued += await this.#unqueue(endpoint, callIds);
+      erased.deadLetters += await this.#eraseOf(this.keys.dead(endpoint), his);
+      erased.attempts += await this.#eraseOf(this.keys.deliveryLog(endpoint), his);
+    }
+    return erased;
   }
 
-  async #eraseDeadOf(stream: string, callIds: ReadonlySet<string>): Promise<number> {
+  #unqueue(endpoint: string, callIds: readonly string[]): Promise<number> {
+    const { due, flight, tries, backlog, replays } = this.keys;
+    return this.link.run({
+      script: deliveriesScript,
+      keys: [due, flight, tries, backlog, replays].map((name) => name(endpoint)),
+      args: [this.keys.todoPrefix(endpoint), ...callIds],
+      read: asNumber,
+    });
+  }
+
+  async #eraseOf(stream: string, callIds: ReadonlySet<string>): Promise<number> {
     let removed = 0;
     for (let from = '-'; ;) {
       const page = await this.link.send((client) => client.xrange(stream, from, '+', 'COUNT', PAGE));

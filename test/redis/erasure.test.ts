@@ -1,12 +1,16 @@
 import { NO_RECORDING } from '../../src/call/document.js';
 import { describe, expect, it } from 'vitest';
 import { callerEraser } from '../../src/composition/eraser.js';
+import type { CallersRecordings } from '../../src/recordings/archive.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallers } from '../../src/redis/callers.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisErasure } from '../../src/redis/erasure.js';
+import { RedisDeliveryArchive } from '../../src/redis/delivery-archive.js';
+import { RedisOutbox } from '../../src/redis/outbox.js';
 import { keptEvents, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
+import { claim } from './outbox-steps.js';
 
 const CALLER = '+79160000001';
 
@@ -16,8 +20,8 @@ async function open() {
   const store = new RedisCallStore(link, keys);
   const callers = new RedisCallers(link, keys);
   const asked: string[] = [];
-  let removed = { deleted: [] as string[], held: [] as string[] };
-  const recordings = (outcome: typeof removed) => (removed = outcome);
+  let removed: CallersRecordings = { deleted: [], held: [], away: [] };
+  const recordings = (outcome: Partial<CallersRecordings>) => (removed = { ...removed, ...outcome });
   const erase = callerEraser({
     erasure: new RedisErasure(link, keys),
     callers,
@@ -36,6 +40,8 @@ async function open() {
   };
   return { ...redis, store, callers, erase, asked, recordings, everything };
 }
+
+const ALL = { before: null, from: null, to: null, outcome: null, status: null, eventId: null, limit: 10 };
 
 const recorded = {
   status: 'ready',
@@ -60,7 +66,7 @@ describe('forgetting a caller', () => {
       await store.commit(exampleChange(call, ['call.received', 'call.missed'], { endpoints: ['crm'], closed: true }));
       await callers.note(call);
     }
-    recordings({ deleted: [his.id], held: [] });
+    recordings({ deleted: [his.id] });
     const proof = await erase(CALLER, 'dpo');
     expect(proof).toMatchObject({
       by: 'dpo',
@@ -88,14 +94,61 @@ describe('forgetting a caller', () => {
     expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [], events: 0, historyCalls: 0 });
   });
 
-  it('names the recordings that a legal hold keeps', async () => {
+  it('names the recordings that a legal hold keeps, and those on the disk of another gateway', async () => {
     const { store, erase, recordings } = await open();
     const recording = { ...NO_RECORDING, ...recorded, channels: [...recorded.channels], silentChannels: [] };
     const call = exampleCall({ recording });
     await store.commit(exampleChange(call, ['call.completed'], { closed: true }));
-    recordings({ deleted: [], held: [call.id] });
-    expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [call.id], held: [call.id], recordings: [] });
-    expect(await store.get(call.id)).toMatchObject({ caller: { number: null }, recording });
+    const other = exampleCall({ recording });
+    await store.commit(exampleChange(other, ['call.completed'], { closed: true }));
+    const away = [{ callId: other.id, gateway: 'gw-2' }];
+    recordings({ held: [call.id], away });
+    expect(await erase(CALLER, 'dpo')).toMatchObject({ held: [call.id], away, recordings: [] });
+    for (const { id } of [call, other])
+      expect(await store.get(id)).toMatchObject({ caller: { number: null }, recording });
+  });
+
+  it('takes him out of queues, replays, dead letters and what receivers answered', async () => {
+    const { store, erase, everything, link, keys, raw } = await open();
+    const outbox = new RedisOutbox(link, keys);
+    const archive = new RedisDeliveryArchive(link, keys, outbox);
+    const his = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
+    const anothers = exampleCall({ caller: { ...his.caller, number: '+79160000002' } });
+    const endpoints = ['crm', 'away', 'gone'];
+    for (const call of [his, anothers])
+      await store.commit(exampleChange(call, ['call.received', 'call.missed'], { endpoints, closed: true }));
+    await outbox.trim(endpoints);
+    /** Both first events die, and the receiver says what it did not like. */
+    for (const endpoint of ['crm', 'gone']) {
+      const { deliveries } = await claim(outbox, endpoint, 2, 60_000);
+      const ended = deliveries.map((delivery) => ({
+        delivery,
+        settlement: { outcome: 'dead' as const, reason: 'refused' },
+        trace: { status: 400, latencyMs: 3, text: `not understood: ${delivery.body}` },
+      }));
+      expect((await outbox.work(endpoint, ended, { most: 0, leaseMs: 1 })).applied).toEqual([true, true]);
+    }
+    // The stream has lost them before they are replayed: each replay carries the event itself.
+    await raw.xtrim(keys.events(), 'MAXLEN', 0);
+    expect((await archive.revive('crm', 10)).queued).toBe(2);
+    // One endpoint leaves the configuration; its dead letters stay.
+    await raw.zadd(keys.endpoints(), 1, 'gone');
+    await outbox.trim(['crm', 'away']);
+    expect(await everything()).toContain(CALLER);
+
+    const proof = await erase(CALLER, 'dpo');
+    expect(proof).toMatchObject({ calls: [his.id], queued: 4, deadLetters: 1, attempts: 1 });
+    const left = await everything();
+    expect(left).not.toContain(CALLER);
+    expect(left).toContain('+79160000002');
+    const next = await claim(outbox, 'crm', 10, 60_000);
+    expect(next.deliveries.map(({ orderingKey }) => orderingKey)).toEqual([anothers.id]);
+    expect((await claim(outbox, 'away', 10, 60_000)).deliveries).toEqual([]);
+    expect((await archive.attempts('crm', ALL)).attempts.map(({ callId }) => callId)).toEqual([anothers.id]);
+    // With its last dead letter the endpoint itself goes.
+    await raw.del(keys.dead('gone'));
+    await outbox.trim(['crm', 'away']);
+    expect(await raw.zrange(keys.endpoints(), 0, -1)).not.toContain('gone');
   });
 
   it('waits for the end of his call', async () => {

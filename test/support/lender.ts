@@ -12,23 +12,22 @@ export async function writeNumber(
   await redis.hset(`${prefix}number:{${number}}`, { enabled: 'true', ...fields });
 }
 
-/** Lends `number` from a minute ago until ten minutes from now. */
+/** Lends `number`: unless told otherwise from a minute ago until ten minutes from now. What is over is remembered only. */
 export async function lend(
   redis: Redis,
   prefix: string,
   number: string,
   site: string,
   session: VisitorSession,
+  { leasedAt, expiresAt } = { leasedAt: Date.now() - 60_000, expiresAt: Date.now() + 600_000 },
 ): Promise<void> {
-  const leasedAt = Date.now() - 60_000;
-  const expiresAt = Date.now() + 600_000;
   const lease = { leaseId: `lease-${session.id}`, sessionId: session.id, site, leasedAt, expiresAt };
-  await redis
-    .multi()
-    .hset(`${prefix}lease:{${number}}`, { ...lease, session: JSON.stringify(session) })
-    .pexpireat(`${prefix}lease:{${number}}`, expiresAt)
-    .zadd(`${prefix}holders:{${number}}`, leasedAt, JSON.stringify({ ...lease, session }))
-    .exec();
+  const steps = redis.multi().zadd(`${prefix}holders:{${number}}`, leasedAt, JSON.stringify({ ...lease, session }));
+  if (expiresAt > Date.now())
+    steps
+      .hset(`${prefix}lease:{${number}}`, { ...lease, session: JSON.stringify(session) })
+      .pexpireat(`${prefix}lease:{${number}}`, expiresAt);
+  await steps.exec();
 }
 
 /** A visitor who came from a search ad. */

@@ -13,11 +13,15 @@ export const callersDelete: Command = {
     if (number === undefined) throw new UsageError('which number?');
     const gateway = new GatewayClient(values, terminal);
     const proof = (await gateway.delete(`/v1/callers/${encodeURIComponent(number)}`)) as ErasureProof;
-    const { calls, events, recordings, historyCalls } = proof;
+    const { calls, events, recordings, historyCalls, held, away } = proof;
     const said = [
       `proof ${proof.id}, ${proof.at}, by ${proof.by}`,
       `${calls.length} calls without caller now, ${events} events, ${historyCalls} calls of his history and ${recordings.length} recordings removed`,
       ...recordings.map(({ callId, sha256 }) => `  recording of ${callId}: sha256 ${sha256 ?? '-'}`),
+      ...held.map((callId) => `  recording of ${callId}: stays, a legal hold keeps it`),
+      ...away.map(
+        ({ callId, gateway }) => `  recording of ${callId}: stays, on the disk of ${gateway}; delete it there`,
+      ),
     ];
     terminal.out(values['json'] ? JSON.stringify(proof) : said.join('\n'));
     return OK;

@@ -29,7 +29,7 @@ local function oldestOf(base)
   return tonumber(redis.call('ZRANGE', base .. 'backlog', 0, 0, 'WITHSCORES')[2] or now)
 end
 
--- An endpoint that has left the configuration.
+-- An endpoint that has left the configuration; from the registry with its last dead letter.
 local function dropAll(endpoint)
   local base, count = prefix .. endpoint .. ':', 0
   local oldest = oldestOf(base)
@@ -42,7 +42,11 @@ local function dropAll(endpoint)
   end
   if redis.call('EXISTS', base .. 'due', base .. 'flight') == 0 then
     redis.call('DEL', base .. 'backlog', base .. 'tries', base .. 'health', base .. 'disabled', base .. 'replays', base .. 'log', base .. 'dead-told')
-    redis.call('ZREM', registry, endpoint)
+    -- Its dead letters keep their time; while there are any, who forgets a caller must find them.
+    if redis.call('XLEN', base .. 'dead') == 0 then
+      redis.call('DEL', base .. 'dead')
+      redis.call('ZREM', registry, endpoint)
+    end
   end
   dropped(endpoint, 'unserved', count, oldest)
 end

@@ -1,0 +1,21 @@
+-- Takes whole calls out of one endpoint's queue: nothing of them is sent any more. Who is sending at this moment finds
+-- nothing to settle.
+-- KEYS: 1 due, 2 flight, 3 tries, 4 backlog, 5 replays (all of hash tag {calls})
+-- ARGV: 1 todo key prefix, then call ids
+-- Returns: deliveries taken out
+local due, flight, tries, backlog, replays = unpack(KEYS)
+local removed = 0
+for i = 2, #ARGV do
+  local call = ARGV[i]
+  local ids = redis.call('LRANGE', ARGV[1] .. call, 0, -1)
+  if #ids > 0 then
+    redis.call('DEL', ARGV[1] .. call)
+    redis.call('ZREM', backlog, unpack(ids))
+    redis.call('HDEL', replays, unpack(ids))
+    removed = removed + #ids
+  end
+  redis.call('ZREM', due, call)
+  redis.call('ZREM', flight, call)
+  redis.call('HDEL', tries, call)
+end
+return removed
