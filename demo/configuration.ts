@@ -14,6 +14,8 @@ export interface Surroundings {
   lineAddress: string;
   sipPort: number;
   httpPort: number;
+  /** Who logs in to the console, and the hash of his password. */
+  consoleUser: { name: string; hash: string };
   /** What is kept. */
   folder: string;
   /** What goes with the demo. */
@@ -67,6 +69,7 @@ export function configuration(around: Surroundings): Record<string, unknown> {
     ],
     recordings: { directory: join(around.folder, 'recordings'), spool: join(around.tempFolder, 'spool') },
     access: {
+      users: [{ name: around.consoleUser.name, password: around.consoleUser.hash, role: 'supervisor' }],
       keys: [
         {
           name: 'demo',

@@ -20,10 +20,10 @@ export function recordingView(visit: Visit, found: Found | null) {
     }
     case 'here': {
       const { durationSeconds, channels, silentChannels } = found.manifest;
-      const sides = (channels ?? []).map((side) => visit.name('player.side', side));
-      const silent = (silentChannels ?? []).map((side) => visit.name('player.side', side));
-      const clock = visit.format.clock(durationSeconds ?? 0);
-      return { player: { seconds: durationSeconds ?? 0, clock, sides, silent }, why: null };
+      const sides = channels.map((side) => visit.name('player.side', side));
+      const silent = silentChannels.map((side) => visit.name('player.side', side));
+      const clock = visit.format.clock(durationSeconds);
+      return { player: { seconds: durationSeconds, clock, sides, silent }, why: null };
     }
   }
 }

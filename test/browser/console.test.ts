@@ -1,0 +1,265 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Call } from '../../src/call/call.js';
+import { LANGUAGES, type ConsoleRole } from '../../src/config/schema.js';
+import { exampleCall } from '../redis/examples.js';
+import { startChromium } from '../support/chromium.js';
+import { openConsole, PASSWORD } from '../support/console.js';
+import { endedCall } from '../support/recording-house.js';
+import { wavBytes } from '../support/wav-bytes.js';
+
+/** Kept by CI. */
+const ARTIFACTS = 'var/artifacts/console';
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const SECONDS = 8;
+
+let browser: Browser;
+
+beforeAll(async () => {
+  mkdirSync(ARTIFACTS, { recursive: true });
+  browser = await startChromium();
+});
+afterAll(() => browser.close());
+
+/** A talk of 8 s: the caller for 2 s, silence for 4 s, the business for 2 s. */
+const talk = () =>
+  wavBytes(
+    SECONDS,
+    (n) => (n < 16_000 ? Math.round(9000 * Math.sin(n / 3)) : 0),
+    (n) => (n >= 48_000 ? Math.round(6000 * Math.sin(n / 7)) : 0),
+  );
+
+/** A console with some calls of every kind. */
+async function openWorld() {
+  const world = await openConsole();
+  const heard = await world.end(endedCall(SECONDS, { legs: [leg()] }), talk());
+  const base = exampleCall();
+  const lost = (number: string, lossReason: Call['lossReason'], minutes: number) => {
+    const startedAt = new Date(Date.now() - minutes * 60_000).toISOString();
+    const fields = { caller: { ...base.caller, number }, disposition: 'missed', lossReason, answeredAt: null } as const;
+    return world.end(endedCall(0, { ...fields, startedAt }));
+  };
+  await lost('+79160000011', 'destination_capacity', 30);
+  await lost('+998901234567', 'no_answer', 90);
+  const live = exampleCall({
+    startedAt: new Date().toISOString(),
+    answeredAt: new Date().toISOString(),
+    legs: [leg()],
+  });
+  await world.end(live);
+  return { ...world, heard, live };
+}
+
+function leg(): Call['legs'][number] {
+  const at = (ms: number) => new Date(Date.now() - SECONDS * 1000 + ms).toISOString();
+  const times = { startedAt: at(0), ringingAt: at(100), answeredAt: at(900), endedAt: null };
+  const found = { result: 'answered', sip: 200, q850: null, channelsInUse: 1, channelLimit: 4 } as const;
+  return { n: 1, kind: 'destination', target: 'main-office', step: 1, via: null, ...times, ...found };
+}
+
+interface Seat {
+  page: Page;
+  /** What the browser complained about: refused scripts and styles, failed requests, errors of scripts. */
+  complaints: string[];
+}
+
+async function sit(context: BrowserContext, url: string, name: string | null): Promise<Seat> {
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    // Without an address it is of what the test itself put in: axe tries a style sheet.
+    if (message.type() === 'error' && message.location().url !== '') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(`${url}/login`);
+  if (name !== null) {
+    await page.fill('input[name=name]', name);
+    await page.fill('input[name=password]', PASSWORD);
+    await page.press('input[name=password]', 'Enter');
+    await page.waitForURL((address) => !address.pathname.startsWith('/login'));
+  }
+  return { page, complaints };
+}
+
+interface AxeResult {
+  violations: { id: string; impact: string | null; nodes: { html: string; failureSummary: string }[] }[];
+}
+
+async function expectAccessible(page: Page, what: string): Promise<void> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate<AxeResult>('axe.run(document)');
+  const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  const told = bad.map(({ id, nodes }) => [
+    id,
+    nodes.slice(0, 3).map(({ html, failureSummary }) => [html, failureSummary]),
+  ]);
+  expect(told, what).toEqual([]);
+}
+
+/** Who looks at which page; the heading in the three languages. */
+const PAGES: readonly { role: ConsoleRole; path: string; wait?: string }[] = [
+  { role: 'supervisor', path: '/calls' },
+  { role: 'supervisor', path: '/calls/:heard', wait: '#player[data-drawn]' },
+  { role: 'supervisor', path: '/missed' },
+  { role: 'supervisor', path: '/live', wait: '#live-state:not(:text("…"))' },
+  { role: 'supervisor', path: '/capacity' },
+  { role: 'supervisor', path: '/operators' },
+  { role: 'supervisor', path: '/deliveries' },
+  { role: 'auditor', path: '/audit' },
+];
+
+describe('every page in a real browser', () => {
+  it.each(LANGUAGES)(
+    'is shown in %s, complete, accessible, and without anything refused',
+    async (language) => {
+      const { url, heard } = await openWorld();
+      const headings: string[] = [];
+      const look = language === 'ru' ? 'dark' : 'light';
+      const open = () =>
+        browser.newContext({ locale: language, colorScheme: look, viewport: { width: 1280, height: 900 } });
+      const contexts: BrowserContext[] = [];
+      const stranger = await open();
+      contexts.push(stranger);
+      const door = await sit(stranger, url, null);
+      await expectAccessible(door.page, 'login');
+      await door.page.screenshot({ path: `${ARTIFACTS}/${language}-login.png` });
+      for (const role of ['supervisor', 'auditor'] as const) {
+        const context = await open();
+        contexts.push(context);
+        const { page, complaints } = await sit(context, url, role);
+        for (const { path, wait } of PAGES.filter((one) => one.role === role)) {
+          await page.goto(url + path.replace(':heard', heard.id));
+          if (wait) await page.waitForSelector(wait, { state: 'attached' });
+          expect(await page.getAttribute('html', 'lang')).toBe(language);
+          headings.push((await page.textContent('h1')) ?? '');
+        expect(complaints, path).toEqual([]);
+          await expectAccessible(page, `${language} ${path}`);
+          const name = path.slice(1).replace(/\W+/g, '-');
+          await page.screenshot({ path: `${ARTIFACTS}/${language}-${name}.png`, fullPage: true });
+        }
+        expect(complaints).toEqual([]);
+      }
+      expect(new Set(headings).size).toBe(PAGES.length);
+      await Promise.all(contexts.map((context) => context.close()));
+    },
+    60_000,
+  );
+
+  it('fits a phone, and is readable in the dark there', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext({
+      viewport: { width: 375, height: 700 },
+      colorScheme: 'dark',
+      hasTouch: true,
+    });
+    const { page, complaints } = await sit(context, url, 'supervisor');
+    for (const path of ['/calls', `/calls/${heard.id}`, '/missed', '/live', '/capacity', '/operators']) {
+      await page.goto(url + path);
+      const widths = await page.evaluate<number[]>('[document.documentElement.scrollWidth, innerWidth]');
+      expect(widths[0], path).toBeLessThanOrEqual(widths[1] ?? 0);
+      await expectAccessible(page, `phone ${path}`);
+      await page.screenshot({
+        path: `${ARTIFACTS}/phone-${path.split('/')[1] ?? ''}${path.length > 20 ? '-one' : ''}.png`,
+      });
+    }
+    expect(complaints).toEqual([]);
+    await context.close();
+  }, 60_000);
+});
+
+describe('the player', () => {
+  it('plays: time moves, by keys, at a speed, without the silence, one side alone, from a second on', async () => {
+    const { url, heard, house } = await openWorld();
+    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const { page, complaints } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}#t=1`);
+    await page.waitForSelector('#player[data-drawn]', { state: 'attached' });
+    const time = () => page.evaluate<number>('document.getElementById("sound").currentTime');
+    await expect.poll(time).toBe(1);
+    await page.click('h1');
+    await page.keyboard.press('p');
+    await expect.poll(time, { timeout: 10_000 }).toBeGreaterThan(1.2);
+    for (let n = 0; n < 5; n += 1) await page.keyboard.press('>');
+    expect(await page.evaluate('document.getElementById("sound").playbackRate')).toBe(3);
+    await page.keyboard.press('1');
+    expect(await page.getAttribute('[data-mute="0"]', 'aria-pressed')).toBe('true');
+    await page.keyboard.press('s');
+    // Four seconds of silence from the second on are not waited for.
+    await expect.poll(time, { timeout: 10_000, interval: 20 }).toBeGreaterThan(5.7);
+    await page.keyboard.press('p');
+    expect(await page.evaluate('document.getElementById("sound").paused')).toBe(true);
+    await page.keyboard.press('ArrowLeft');
+    const at = Math.floor(await time());
+    await page.keyboard.press('l');
+    expect(page.url()).toBe(`${url}/calls/${heard.id}#t=${at}`);
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(page.url());
+    expect(complaints).toEqual([]);
+    const { lines } = await house.audit.read({ cursor: null, limit: 10, call: heard.id, sites: null });
+    expect(lines.map(({ action, who }) => [action, who])).toContainEqual([
+      'recording.play',
+      { kind: 'user', name: 'agent' },
+    ]);
+    await context.close();
+  }, 40_000);
+
+  it('makes a link that somebody without a log-in can listen by', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'supervisor');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.click('form[action$="/recording/link"] button');
+    const link = await page.inputValue('#shared-link');
+    const heardByLink = await fetch(link.replace('http://127.0.0.1:8080', url));
+    expect([heardByLink.status, heardByLink.headers.get('content-type')]).toEqual([200, 'audio/wav']);
+    // Deleting asks twice, and then the page says so.
+    await page.click('summary:has-text("Delete the recording")');
+    await page.click('button.danger');
+    await page.waitForSelector('text=It has been deleted');
+    expect((await fetch(link.replace('http://127.0.0.1:8080', url))).status).toBe(410);
+    await context.close();
+  }, 40_000);
+});
+
+describe('the live page', () => {
+  it('moves by itself', async () => {
+    const { url, inUse, end, live } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'ops');
+    await page.goto(`${url}/live`);
+    await page.waitForSelector('text=1 of 4');
+    inUse['main-office'] = 4;
+    await page.waitForSelector('tr.urgent:has-text("main-office"):has-text("4 of 4")');
+    await page.waitForSelector(`a[href="/calls/${live.id}"]`);
+    await end({ ...live, endedAt: new Date().toISOString(), disposition: 'answered' });
+    await page.waitForSelector('text=No call is in progress.');
+    await context.close();
+  }, 40_000);
+});
+
+describe('without a mouse', () => {
+  it('one searches, goes through the rows and opens a call', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.keyboard.press('/');
+    await page.keyboard.type('000 0001');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/number=000/);
+    await page.click('h1');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('?');
+    expect(await page.isVisible('#keys')).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('m');
+    await page.waitForURL(/\/missed/);
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/calls\/[\w-]{36}/);
+    expect(heard.id).toMatch(/^[\w-]{36}$/);
+    await context.close();
+  }, 40_000);
+});
