@@ -25,7 +25,7 @@ export interface Surroundings {
 /** The gateway's configuration, as an operator would write it (config/gateway.yaml explains the keys). */
 export function configuration(around: Surroundings): Record<string, unknown> {
   return {
-    gateway: { id: 'gw-demo' },
+    gateway: { id: 'gw-demo', publicUrl: `http://127.0.0.1:${around.httpPort}` },
     http: { host: '127.0.0.1', port: around.httpPort },
     redis: { url: around.redisUrl, keyPrefix: KEY_PREFIX },
     engines: { mode: 'sandbox', sandbox: { sip: `udp+tcp://127.0.0.1:${around.sipPort}` } },

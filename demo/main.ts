@@ -8,6 +8,7 @@ import { inBackground } from '../src/lib/background.js';
 import { toError } from '../src/lib/deadline.js';
 import { BILLBOARD, LINE, OFFICE, OFFICE_NUMBER, READER, SHOWN } from './cast.js';
 import { Checks } from './checks.js';
+import { openCallsPage } from './console.js';
 import { type CallReport, playScenes, recordingOf } from './scenes.js';
 import { headline, say, shortPath, tellBody, tellCall, tellPhone, tellWebhook } from './story.js';
 import { World } from './world.js';
@@ -82,7 +83,11 @@ async function show(world: World): Promise<void> {
   await playScenes(world, checks, reports);
   playing = false;
   await checkWhatIsLeft(world);
-  if (options.exit) return;
+  await checkConsole(world);
+  if (options.exit) {
+    tellConsole(world);
+    return;
+  }
   await tellHowToCall(world);
   await interrupted;
 }
@@ -152,6 +157,14 @@ async function untilChannelsAreFree(world: World): Promise<number> {
   }
 }
 
+/** The log-in that is told at the end works, and its pages show the calls. */
+async function checkConsole(world: World): Promise<void> {
+  await checks.section(`the console lets "${world.login.name}" in and shows the calls`, async () => {
+    const page = await openCallsPage(world.gateway.url, world.login);
+    for (const { id } of reports) checks.that(`the console shows call ${id}`, page.includes(id));
+  });
+}
+
 async function tellHowToCall(world: World): Promise<void> {
   const { gateway, apiKey } = world;
   await world.pool.lend(READER, READER_LEASE_MS);
@@ -177,5 +190,11 @@ async function tellHowToCall(world: World): Promise<void> {
   line('recordings', shortPath(world.recordings));
   line('bodies', `${shortPath(world.bodiesFile)} (every webhook as received, one a line)`);
   line('log', shortPath(world.logFile));
-  say('\n    There is no page for a browser yet.');
+  tellConsole(world);
+}
+
+/** Last of all: where people work, and how they get in. */
+function tellConsole({ gateway, login }: World): void {
+  say('');
+  line('console', `${gateway.url}/  log in as "${login.name}" with the password "${login.password}"`);
 }

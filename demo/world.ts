@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { stringify } from 'yaml';
 import { toError } from '../src/lib/deadline.js';
+import { hashPassword } from '../src/console/auth/passwords.js';
 import { LINE, OFFICE } from './cast.js';
 import { configuration, KEY_PREFIX } from './configuration.js';
 import { Gateway, portOrAny } from './gateway.js';
@@ -22,6 +23,8 @@ const PHONES_STOP_MS = 2000;
 /** Everything that runs for the demo. What was started last is stopped first. */
 export class World {
   readonly apiKey = randomBytes(24).toString('base64url');
+  /** A supervisor of the console. */
+  readonly login = { name: 'demo', password: randomBytes(9).toString('base64url') };
   readonly #secret = `whsec_${randomBytes(24).toString('base64')}`;
   readonly #toStop: (() => Promise<unknown>)[] = [];
   #stopping = false;
@@ -87,6 +90,7 @@ export class World {
       webhookUrl: this.receiver.url,
       webhookSecret: this.#secret,
       apiKey: this.apiKey,
+      consoleUser: { name: this.login.name, hash: await hashPassword(this.login.password) },
       officeAddress: this.phones.addresses[OFFICE],
       lineAddress: this.phones.addresses[LINE],
       sipPort,

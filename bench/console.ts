@@ -1,0 +1,155 @@
+/**
+ * npm run bench:console [-- --calls N --rounds N]: when the first row of calls is painted in Chromium, from the click on
+ * an address to the frame on the screen, with cold and with warm caches; and how much script the pages load.
+ */
+import { parseArgs } from 'node:util';
+import { chromium, type Browser } from 'playwright-core';
+import { pino } from 'pino';
+import { buildConsole } from '../src/composition/console.js';
+import { configSchema } from '../src/config/schema.js';
+import { hashPassword } from '../src/console/auth/passwords.js';
+import { createHttpServer } from '../src/http/server.js';
+import { GatewayMetrics } from '../src/observability/metrics.js';
+import { RedisCallStore } from '../src/redis/call-store.js';
+import { RedisLink } from '../src/redis/connection.js';
+import { RedisHistory } from '../src/redis/history.js';
+import { Keys } from '../src/redis/keys.js';
+import { RedisUse } from '../src/redis/use.js';
+import { exampleCall, exampleChange } from '../test/redis/examples.js';
+import { httpOptions } from '../test/support/no-resources.js';
+import { OwnRedis } from '../test/support/redis-server.js';
+
+const PASSWORD = 'bench bench bench';
+/** What was asked for, ms and bytes. */
+const TARGET = { firstRowMs: 1000, scriptBytes: 200_000 };
+
+/** Runs in the page: notes the frame after which the first row is on the screen, in ms since the request began. */
+const WATCH = `
+  const look = () => {
+    if (!document.querySelector('tbody tr[data-outcome]')) return requestAnimationFrame(look);
+    requestAnimationFrame(() => requestAnimationFrame(() => (window.firstRowMs = performance.now())));
+  };
+  requestAnimationFrame(look);
+`;
+
+const { values } = parseArgs({
+  options: { calls: { type: 'string', default: '20000' }, rounds: { type: 'string', default: '10' } },
+});
+const [count, rounds] = [Number(values.calls), Number(values.rounds)];
+
+const redis = await OwnRedis.start();
+const link = new RedisLink({ url: redis.url });
+try {
+  await link.waitUntilReady(5_000);
+  await measureAll();
+} finally {
+  link.close();
+  await redis.remove();
+}
+
+async function measureAll(): Promise<void> {
+  const keys = new Keys('bench:');
+  await writeCalls(new RedisCallStore(link, keys));
+  const server = await startServer(keys);
+  const { port } = await server.start();
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
+  try {
+    const cold: number[] = [];
+    const warm: number[] = [];
+    let script = { raw: 0, sent: 0 };
+    for (let round = 0; round < rounds; round += 1) {
+      const seen = await openCalls(browser, `http://127.0.0.1:${port}`);
+      cold.push(seen.coldMs);
+      warm.push(seen.warmMs);
+      script = seen.script;
+    }
+    const figures = {
+      calls: count,
+      rounds,
+      firstRowMs: { cold: spread(cold), warm: spread(warm), target: TARGET.firstRowMs },
+      scriptBytes: { ...script, target: TARGET.scriptBytes },
+    };
+    console.log(JSON.stringify(figures, null, 2));
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+}
+
+async function writeCalls(store: RedisCallStore): Promise<void> {
+  const now = Date.now();
+  const at = (n: number) => new Date(now - (count - n) * 1000).toISOString();
+  for (let from = 0; from < count; from += 200) {
+    const batch = Array.from({ length: Math.min(200, count - from) }, (_, n) => from + n);
+    const write = (n: number) => {
+      const caller = { ...exampleCall().caller, number: `+7916${String(n).padStart(7, '0')}` };
+      const call = exampleCall({ startedAt: at(n), endedAt: at(n), disposition: 'answered', caller });
+      return store.commit(exampleChange(call, ['call.received'], { closed: true }));
+    };
+    await Promise.all(batch.map(write));
+  }
+}
+
+async function startServer(keys: Keys) {
+  const config = configSchema.parse({
+    engines: { mode: 'sandbox' },
+    trunks: [{ id: 'carrier-a', inbound: { from: ['192.0.2.1'] } }],
+    routes: [{ id: 'divan', steps: [{ announce: 'silence_stream://1000' }] }],
+    sites: [{ id: 'divan', timezone: 'Europe/Moscow', defaultRoute: 'divan' }],
+    access: { users: [{ name: 'bench', role: 'supervisor', password: await hashPassword(PASSWORD) }] },
+  });
+  const logger = pino({ level: 'silent' });
+  const none = httpOptions();
+  const store = new RedisCallStore(link, keys);
+  const history = new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys) });
+  const calls = { get: (id: string) => store.get(id) };
+  const pages = buildConsole(link, keys, () => config, { ...none, calls, history, logger });
+  return createHttpServer({ ...none, console: pages, logger, metrics: new GatewayMetrics() });
+}
+
+/** In a browser profile of its own: logs in, opens the list with nothing cached, then again. */
+async function openCalls(browser: Browser, url: string) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.addInitScript(WATCH);
+  await page.goto(`${url}/login`);
+  await page.fill('input[name=name]', 'bench');
+  await page.fill('input[name=password]', PASSWORD);
+  // Only the log-in's own answer: the list comes with nothing cached but the style sheet.
+  await page.route('**/calls', (route) => route.abort());
+  await page.press('input[name=password]', 'Enter').catch(() => undefined);
+  await page.waitForTimeout(2_000);
+  await page.unroute('**/calls');
+  const coldMs = await firstRow(page, `${url}/calls`);
+  const script = await scriptOf(page);
+  const warmMs = await firstRow(page, `${url}/calls`);
+  await context.close();
+  return { coldMs, warmMs, script };
+}
+
+type BrowserPage = Awaited<ReturnType<Browser['newPage']>>;
+
+async function firstRow(page: BrowserPage, address: string): Promise<number> {
+  await page.goto(address);
+  const seen = await page.waitForFunction('window.firstRowMs');
+  return Number(await seen.jsonValue());
+}
+
+/** What all pages together may load: the list, and beside it the player and the live view. */
+async function scriptOf(page: BrowserPage): Promise<{ raw: number; sent: number }> {
+  return page.evaluate<{ raw: number; sent: number }>(
+    `(() => {
+      const scripts = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js'));
+      const sum = (of) => scripts.reduce((total, one) => total + of(one), 0);
+      return { raw: sum((one) => one.decodedBodySize), sent: sum((one) => one.encodedBodySize) };
+    })()`,
+  );
+}
+
+function spread(values: number[]): { p50: number; max: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { p50: Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0), max: Math.round(sorted.at(-1) ?? 0) };
+}

@@ -1,0 +1,7 @@
+// npm run bench:console [-- --calls N --rounds N]: how soon the list of calls stands in Chromium (docs/console.md).
+import { ensureDebian, ensureNodeModules } from './lib/ensure.mjs';
+import { runTypeScript } from './lib/run.mjs';
+
+await ensureNodeModules();
+await ensureDebian('redis-server', 'chromium');
+await runTypeScript('bench/console.ts', process.argv.slice(2));
