@@ -134,7 +134,7 @@ describe('every page in a real browser', () => {
           if (wait) await page.waitForSelector(wait, { state: 'attached' });
           expect(await page.getAttribute('html', 'lang')).toBe(language);
           headings.push((await page.textContent('h1')) ?? '');
-        expect(complaints, path).toEqual([]);
+          expect(complaints, path).toEqual([]);
           await expectAccessible(page, `${language} ${path}`);
           const name = path.slice(1).replace(/\W+/g, '-');
           await page.screenshot({ path: `${ARTIFACTS}/${language}-${name}.png`, fullPage: true });
