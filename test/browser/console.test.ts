@@ -12,7 +12,8 @@ import { wavBytes } from '../support/wav-bytes.js';
 
 /** Kept by CI. */
 const ARTIFACTS = 'var/artifacts/console';
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const require = createRequire(import.meta.url);
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const SECONDS = 8;
 
 let browser: Browser;

@@ -137,7 +137,7 @@ export class OidcLogin {
 }
 
 /** What the claims make of somebody here; the first role of the configuration that he has. */
-export function userOf(claims: Record<string, unknown>, config: OidcConfig): ConsoleUser {
+function userOf(claims: Record<string, unknown>, config: OidcConfig): ConsoleUser {
   const name = claims[config.nameClaim] ?? claims['sub'];
   const has = texts(claims[config.roleClaim]);
   const role = config.roles.find(({ value }) => has.includes(value))?.role;

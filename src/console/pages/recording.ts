@@ -1,4 +1,4 @@
-import { answerSound, here, type RecordingsSource } from '../../http/recordings.js';
+import { answerSound, here, readFormat, type RecordingsSource } from '../../http/recordings.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { Found, Here } from '../../recordings/archive.js';
@@ -33,7 +33,12 @@ export function recordingRoutes(options: Options): Route[] {
         const { id } = visit.req.params;
         const downloadName = visit.query('download') === undefined ? null : `call-${String(id)}`;
         const who = { kind: 'user', name: visit.user.name } as const;
-        await answerSound(recordings, visit.req, visit.res, { found, who, format: null, downloadName });
+        await answerSound(recordings, visit.req, visit.res, {
+          found,
+          who,
+          format: readFormat(visit.req),
+          downloadName,
+        });
       },
     },
     {
