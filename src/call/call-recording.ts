@@ -134,8 +134,10 @@ export class CallRecording {
     const { from, to } = PHASES[action];
     if (this.#phase === to) return;
     const media = this.deps.media();
+    // Its session is still about to close.
+    if (this.call.endedAt !== null) throw new GatewayError('GW_ERR_CONFLICT', 'the call has ended');
     if (this.#start === 'never') throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${whyNever(this.call)}`);
-    if (!from.includes(this.#phase) || !this.#bridged || this.#channel === null || media === null || this.call.endedAt)
+    if (!from.includes(this.#phase) || !this.#bridged || this.#channel === null || media === null)
       throw new GatewayError('GW_ERR_CONFLICT', whyNot(action, this.#phase, this.#bridged));
     const refusal = action === 'start' ? this.deps.recordings.refusal('on-demand') : null;
     if (refusal !== null) throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${refusal}`);
@@ -211,7 +213,7 @@ function whyNever({ recording }: Call): string {
 }
 
 function whyNot(action: RecordingAction, phase: Phase, bridged: boolean): string {
-  if (!bridged) return `"${action}": nobody talks yet, or the call has ended`;
+  if (!bridged) return `"${action}": nobody talks yet`;
   const states = { off: 'not recorded', recording: 'recorded', paused: 'paused', masked: 'masked', stopped: 'stopped' };
   return `"${action}": the recording of this call is ${states[phase]}`;
 }
