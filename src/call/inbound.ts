@@ -3,7 +3,7 @@ import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { DEFERRED } from '../numbers/verdict.js';
 import { readCaller, readNumber } from '../trunks/number-reading.js';
-import { judge, rulesOf } from './attribution.js';
+import { judge } from './attribution.js';
 import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
@@ -197,7 +197,7 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   call.attribution = judge(answer, at, deps);
   if (!number) return null;
   deps.lastKnown.remember(number);
-  deps.callRates.learn(answer, at, rulesOf(number.site, deps.config()).graceSeconds);
+  deps.callRates.learn(answer, at);
   call.site = number.site;
   call.numberKind = number.kind;
   describeCaller(call, answer, at, deps);

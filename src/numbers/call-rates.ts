@@ -18,7 +18,7 @@ export interface CallRates {
 
 /** Beginnings of the bins, in seconds; the last one is open. */
 export const AGE_EDGES = [0, 3, 6, 10, 20, 60, 180, 600, 1800, 7200] as const;
-/** The last bin holds what comes a day and more after the lease: strays. */
+/** From a day after the lease on (the horizon) a former holder is a stranger. */
 export const DELAY_EDGES = [0, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400] as const;
 
 /** Of those who call, how many do it while the number is still theirs, and how long it is theirs on the average. */
@@ -32,21 +32,28 @@ const LATE_SCALE_SECONDS = 600;
 /** One in some 80 days for each number, where 3 % of the visitors call. */
 const STRAY_RATE = 5e-6;
 
-/** Late calls that must have been seen before a site's own rates count. */
-const ENOUGH_LATE_CALLS = 100;
-/** How many calls in a bin the stated default is worth, so that an empty bin is not taken for an impossible one. */
-const PRIOR_CALLS = 5;
-/** Longer gaps say nothing more about anybody. */
-const MOST_DELAY_SECONDS = 7 * 86_400;
+/** Calls that must have been seen before a site's own rates count. */
+const ENOUGH_CALLS = 500;
+/**
+ * How many calls the stated default is worth in each bin, and for strangers; and how many that neighbouring bins differ
+ * from it by the same factor. The second is worth more: what is well known minutes after a lease tells of the hours.
+ */
+const PRIOR_CALLS = 0.2;
+const PRIOR_STRANGERS = 5;
+const SMOOTHING_CALLS = 10;
+/** No bin is taken for impossible. */
+const LEAST_FACTOR = 0.02;
+/** Steps of the solution; it changes in the fifth digit after some dozens. */
+const SWEEPS = 200;
 
-const lateDensity = (seconds: number): number =>
-  (1 - CALLS_IN_LEASE) * (LATE_SHAPE / LATE_SCALE_SECONDS) * (1 + seconds / LATE_SCALE_SECONDS) ** (-LATE_SHAPE - 1);
+/** Share of all callers who call later than so many seconds after the lease. */
+const laterThan = (seconds: number): number => (1 - CALLS_IN_LEASE) * (1 + seconds / LATE_SCALE_SECONDS) ** -LATE_SHAPE;
 
 export const DEFAULT_RATES: CallRates = {
   age: AGE_EDGES.map((_, bin) => (DIALLING_TIME[bin] ?? 1) * (CALLS_IN_LEASE / MEAN_LEASE_SECONDS)),
   delay: DELAY_EDGES.map((from, bin) => {
     const to = DELAY_EDGES[bin + 1];
-    return to === undefined ? 0 : (lateDensity(from) + lateDensity(to)) / 2;
+    return to === undefined ? 0 : (laterThan(from) - laterThan(to)) / (to - from);
   }),
   stray: STRAY_RATE,
   measured: false,
@@ -58,24 +65,30 @@ export function binOf(edges: readonly number[], seconds: number): number {
   return bin;
 }
 
-/** What a site has seen: calls whose holder is certain, and for how many seconds holders were in a position to call. */
+/** Where a holder may stand: a bin of age, a bin of delay but for the last, or nowhere (a stranger). */
+const [AGES, DELAYS] = [AGE_EDGES.length, DELAY_EDGES.length - 1];
+const STRANGER = AGES + DELAYS;
+const PLACES = STRANGER + 1;
+const DEFAULT_BY_PLACE = [...DEFAULT_RATES.age, ...DEFAULT_RATES.delay.slice(0, DELAYS), DEFAULT_RATES.stray];
+
+/**
+ * What a site has seen, and what the defaults would have expected. At each moment every place has a share of the rate at
+ * which a number rings by the defaults. `calls` sums these shares over the calls, by place; `expected` sums the products
+ * of two places' shares over all seconds, each worth the calls that the defaults expect in it (PLACES rows of PLACES).
+ */
 export interface RateCounts {
-  ageCalls: number[];
-  ageSeconds: number[];
-  delayCalls: number[];
-  delaySeconds: number[];
+  calls: number[];
+  expected: number[];
 }
 
 export const noCounts = (): RateCounts => ({
-  ageCalls: AGE_EDGES.map(() => 0),
-  ageSeconds: AGE_EDGES.map(() => 0),
-  delayCalls: DELAY_EDGES.map(() => 0),
-  delaySeconds: DELAY_EDGES.map(() => 0),
+  calls: new Array<number>(PLACES).fill(0),
+  expected: new Array<number>(PLACES * PLACES).fill(0),
 });
 
 export function addCounts(sum: RateCounts, more: RateCounts): void {
-  for (const part of ['ageCalls', 'ageSeconds', 'delayCalls', 'delaySeconds'] as const)
-    more[part].forEach((value, bin) => (sum[part][bin] = (sum[part][bin] ?? 0) + value));
+  for (const part of ['calls', 'expected'] as const)
+    more[part].forEach((value, i) => (sum[part][i] = (sum[part][i] ?? 0) + value));
 }
 
 /** The lease's end as far as it matters: at the latest when the number was lent to the next visitor. */
@@ -84,74 +97,121 @@ export function endOf(holders: readonly Holder[], i: number): number {
 }
 
 /**
- * What one admission teaches. Only moments count in which a single holder could have called: nobody else had the
- * number, or had it less than the window ago. The holders before the present one tell how long people were in such a
- * position without calling; the present one tells of this call. Every holder is seen once for each call of his number,
- * in all bins alike, so the ratios of the rates come out right.
+ * What one admission teaches: where everybody stood when this call came, and where they stood while the number was the
+ * earlier holders'. Half of the list are the turns looked at, so that for each of them as many holders before it are
+ * seen, and every turn is seen by the calls of as many turns after it. Callers who are known by an earlier call teach
+ * nothing: the verdict does not weigh them by these rates.
+ *
+ * @param mostHolders as many as an admission returns at most
  */
 export function observe(
-  { number, lease, holders }: Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>,
+  { number, lease, holders, history }: Taught,
   at: number,
-  windowMs: number,
   mostHolders: number,
 ): RateCounts | null {
-  if (number?.kind !== 'dynamic' || holders.length === 0) return null;
+  if (number?.kind !== 'dynamic' || holders.length === 0 || history?.known) return null;
   const counts = noCounts();
-  const present = holders[0];
-  holders.forEach((holder, i) => {
-    // Before the oldest one of a full list there was somebody whom we do not see.
-    if (i === holders.length - 1 && holders.length >= mostHolders) return;
-    const clearFrom = i === holders.length - 1 ? -Infinity : endOf(holders, i + 1) + windowMs;
-    if (holder !== present) {
-      const end = endOf(holders, i);
-      expose(counts.ageSeconds, AGE_EDGES, holder.leasedAt, Math.max(holder.leasedAt, clearFrom), end);
-      const until = Math.min(holders[i - 1]?.leasedAt ?? end, end + MOST_DELAY_SECONDS * 1000);
-      expose(counts.delaySeconds, DELAY_EDGES, end, Math.max(end, clearFrom), until);
-    } else if (at >= clearFrom) {
-      if (lease?.leaseId === holder.leaseId) bump(counts.ageCalls, binOf(AGE_EDGES, (at - holder.leasedAt) / 1000));
-      else if (!lease) bump(counts.delayCalls, binOf(DELAY_EDGES, (at - endOf(holders, i)) / 1000));
-    }
-  });
+  const reach = Math.floor(mostHolders / 2);
+  const ends = holders.map((_, i) => endOf(holders, i));
+  const placesAt = (moment: number, from: number): number[] => [
+    ...holders.slice(from, from + reach + 1).flatMap((holder, i) => {
+      const end = ends[from + i] ?? 0;
+      const isHis = from + i === 0 ? lease?.leaseId === holder.leaseId : moment < end;
+      return placeOf(isHis ? moment - holder.leasedAt : null, moment - end) ?? [];
+    }),
+    STRANGER,
+  ];
+  addCall(counts, placesAt(at, 0));
+  for (let turn = 1; turn < reach && turn < holders.length; turn += 1) {
+    const [from, to] = [holders[turn]?.leasedAt ?? 0, holders[turn - 1]?.leasedAt ?? 0];
+    const moments = turningPoints(holders, ends, turn, turn + reach, from, to);
+    moments.forEach((moment, i) => {
+      const next = moments[i + 1];
+      if (next !== undefined && next > moment)
+        addTime(counts, placesAt((moment + next) / 2, turn), (next - moment) / 1000);
+    });
+  }
   return counts;
 }
 
-function bump(bins: number[], bin: number): void {
-  bins[bin] = (bins[bin] ?? 0) + 1;
+export type Taught = Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'> & Partial<Pick<AdmissionAnswer, 'history'>>;
+
+/** @param ageMs null where the number is no longer his */
+function placeOf(ageMs: number | null, delayMs: number): number | null {
+  if (ageMs !== null) return binOf(AGE_EDGES, ageMs / 1000);
+  const bin = binOf(DELAY_EDGES, delayMs / 1000);
+  return bin < DELAYS ? AGES + bin : null;
 }
 
-/** Adds the seconds from `from` to `until` (ms) to the bins that they fall in, counted from `origin`. */
-function expose(bins: number[], edges: readonly number[], origin: number, from: number, until: number): void {
-  const [first, last] = [(from - origin) / 1000, (until - origin) / 1000];
-  for (const [bin, edge] of edges.entries()) {
-    const seconds = Math.min(last, edges[bin + 1] ?? Infinity) - Math.max(first, edge);
-    if (seconds > 0) bins[bin] = (bins[bin] ?? 0) + seconds;
-  }
+/** Moments from `from` to `to` at which one of these holders comes from one bin into another. */
+function turningPoints(
+  holders: readonly Holder[],
+  ends: readonly number[],
+  first: number,
+  last: number,
+  from: number,
+  to: number,
+): number[] {
+  const own = AGE_EDGES.map((edge) => (holders[first]?.leasedAt ?? 0) + edge * 1000);
+  const later = ends.slice(first, last + 1).flatMap((end) => DELAY_EDGES.map((edge) => end + edge * 1000));
+  return [from, ...[...own, ...later].filter((moment) => moment > from && moment < to).sort((a, b) => a - b), to];
+}
+
+function sharesOf(places: readonly number[]): { rate: number; shares: Map<number, number> } {
+  const rate = places.reduce((sum, place) => sum + (DEFAULT_BY_PLACE[place] ?? 0), 0);
+  const shares = new Map<number, number>();
+  for (const place of places) shares.set(place, (shares.get(place) ?? 0) + (DEFAULT_BY_PLACE[place] ?? 0) / rate);
+  return { rate, shares };
+}
+
+function addCall({ calls }: RateCounts, places: readonly number[]): void {
+  for (const [place, share] of sharesOf(places).shares) calls[place] = (calls[place] ?? 0) + share;
+}
+
+function addTime({ expected }: RateCounts, places: readonly number[], seconds: number): void {
+  const { rate, shares } = sharesOf(places);
+  for (const [one, share] of shares)
+    for (const [other, too] of shares) {
+      const cell = one * PLACES + other;
+      expected[cell] = (expected[cell] ?? 0) + seconds * rate * share * too;
+    }
 }
 
 /**
- * A site's own rates once it has seen enough late calls, the stated defaults before. In each bin the default stands in
- * for a few calls (Gamma prior), so that little data changes little; where nothing was seen, the default stands.
+ * A site's own rates once it has seen enough calls, the stated defaults before. Found is the factor by which each place
+ * differs from the default, such that calls and expectation agree in every place (least squares, each moment weighed by
+ * the default's variance: right in the mean whatever the defaults are). In each place the default stands in for a few
+ * calls and its neighbours for some more, so that little data changes little.
  */
-export function ratesFrom(counts: RateCounts): CallRates {
-  const lateCalls = sum(counts.delayCalls.slice(0, -1));
-  if (lateCalls < ENOUGH_LATE_CALLS) return DEFAULT_RATES;
-  // Strays call at any time: what is counted in any bin holds them too.
-  const [ageDefaults, delayDefaults] = [withStrays(DEFAULT_RATES.age), withStrays(DEFAULT_RATES.delay)];
-  const expected = dot(counts.ageSeconds, ageDefaults) + dot(counts.delaySeconds, delayDefaults);
+export function ratesFrom({ calls, expected }: RateCounts): CallRates {
+  const [seen, byDefault] = [sum(calls), sum(expected)];
+  if (seen < ENOUGH_CALLS || byDefault <= 0) return DEFAULT_RATES;
   // How many calls the site really has where the defaults would have one.
-  const scale = expected > 0 ? (sum(counts.ageCalls) + sum(counts.delayCalls)) / expected : 1;
-  const estimate = (calls: number, seconds: number, byDefault: number): number =>
-    (calls + PRIOR_CALLS) / (seconds + PRIOR_CALLS / (scale * byDefault)) / scale;
-  const estimates = (calls: number[], seconds: number[], defaults: readonly number[]): number[] =>
-    defaults.map((byDefault, bin) => estimate(calls[bin] ?? 0, seconds[bin] ?? 0, byDefault));
-  const age = estimates(counts.ageCalls, counts.ageSeconds, ageDefaults);
-  const delay = estimates(counts.delayCalls, counts.delaySeconds, delayDefaults);
-  const stray = delay.at(-1) ?? DEFAULT_RATES.stray;
-  const withoutStrays = (rate: number): number => Math.max(rate - stray, rate / 100);
-  return { age: age.map(withoutStrays), delay: [...delay.slice(0, -1).map(withoutStrays), 0], stray, measured: true };
+  const scale = seen / byDefault;
+  const factors = new Array<number>(PLACES).fill(1);
+  for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
+    for (let place = 0; place < PLACES; place += 1) {
+      const row = expected.slice(place * PLACES, (place + 1) * PLACES);
+      const prior = place === STRANGER ? PRIOR_STRANGERS : PRIOR_CALLS;
+      const near = [place - 1, place + 1].filter((other) => areNeighbours(place, other));
+      const others = scale * (dot(row, factors) - (row[place] ?? 0) * (factors[place] ?? 0));
+      const wanted =
+        (calls[place] ?? 0) - others + prior + SMOOTHING_CALLS * sum(near.map((other) => factors[other] ?? 1));
+      const weight = scale * (row[place] ?? 0) + prior + SMOOTHING_CALLS * near.length;
+      factors[place] = Math.max(LEAST_FACTOR, wanted / weight);
+    }
+  }
+  const rates = DEFAULT_BY_PLACE.map((rate, place) => rate * (factors[place] ?? 1));
+  const [age, delay] = [rates.slice(0, AGES), [...rates.slice(AGES, STRANGER), 0]];
+  return { age, delay, stray: rates[STRANGER] ?? DEFAULT_RATES.stray, measured: true };
 }
 
-const withStrays = (rates: readonly number[]): number[] => rates.map((rate) => rate + DEFAULT_RATES.stray);
+/** Two bins of age, or two of delay, next to each other. */
+function areNeighbours(one: number, other: number): boolean {
+  if (one === STRANGER || other === STRANGER || other < 0) return false;
+  return one < AGES === other < AGES;
+}
+
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const dot = (left: readonly number[], right: readonly number[]): number =>
   left.reduce((total, value, i) => total + value * (right[i] ?? 0), 0);

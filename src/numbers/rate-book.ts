@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { AdmissionAnswer } from '../call/ports.js';
 import { toError } from '../lib/deadline.js';
 import {
   addCounts,
@@ -9,6 +8,7 @@ import {
   observe,
   type RateCounts,
   ratesFrom,
+  type Taught,
 } from './call-rates.js';
 
 /** Where the counts of all gateways come together. Both reject with GW_ERR_REDIS_AWAY. */
@@ -20,7 +20,7 @@ export interface RateStore {
 /** What a call learns from, and teaches. */
 export interface CallRateSource {
   of(site: string): CallRates;
-  learn(answer: Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>, at: number, graceSeconds: number): void;
+  learn(answer: Taught, at: number): void;
 }
 
 interface RateBookOptions {
@@ -52,8 +52,8 @@ export class RateBook implements CallRateSource {
     return this.#rates.get(site) ?? DEFAULT_RATES;
   }
 
-  learn(answer: Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>, at: number, graceSeconds: number): void {
-    const seen = observe(answer, at, graceSeconds * 1000, this.options.mostHolders);
+  learn(answer: Taught, at: number): void {
+    const seen = observe(answer, at, this.options.mostHolders);
     const site = answer.number?.site;
     if (seen === null || site === undefined) return;
     const sum = this.#learned.get(site) ?? noCounts();

@@ -32,6 +32,8 @@ const STRANGER_WITH_KNOWN_PHONE = 0.001;
 const CALLS_AGAIN = 0.2;
 const CALLS_AGAIN_SCALE_SECONDS = 3600;
 const DAY_MS = 86_400_000;
+/** Below an even chance a booking would be wrong more often than right. */
+const BOOKED_FROM = 0.5;
 
 /**
  * Whose call is it: a pure function from what admission returned to the verdict. The answer is frozen into the call;
@@ -50,16 +52,20 @@ export function attribute(
   if (number.kind === 'static') {
     return { ...NO_VERDICT, verdict: 'static', confidence: 1, rule: 'static-number', source: number.source };
   }
-  const candidates = candidatesOf(question, at, rules, rates);
-  const first = candidates[0];
+  const { named, others, otherPhone } = weigh(question, at, rules, rates);
+  const [first] = named;
   if (!first) return returning(known, at, rules);
-  // Nobody else has seen the number for as long as anybody may still call: nothing to weigh.
-  if (lease && candidates.length === 1) return verdictOf('exact', 1, 'active-lease', lease, at, number);
+  // Nobody else has had the number for as long as anybody may still call: nothing to weigh.
+  if (lease && named.length === 1 && others === 0) return verdictOf('exact', 1, 'active-lease', lease, at, number);
   const measured = rates.measured ? '-measured' : '';
-  const told = candidates.length > 1 ? candidates.map((candidate) => publicCandidate(candidate, at)) : [];
-  const share = first.weight / candidates.reduce((total, { weight }) => total + weight, 0);
+  const told = named.length > 1 ? named.map((candidate) => publicCandidate(candidate, at)) : [];
+  const share = first.weight / (named.reduce((total, { weight }) => total + weight, 0) + others + otherPhone);
   // Where the number is somebody's now, the earlier holder may be likelier but never certain.
   const sure = share >= rules.sureFrom && (lease === null || first.endedAt === null);
+  if (!sure && first.weight < BOOKED_FROM) {
+    const candidates = named.map((candidate) => publicCandidate(candidate, at));
+    return { ...NO_VERDICT, verdict: 'ambiguous', rule: `nobody-likely${measured}`, source: number.source, candidates };
+  }
   const [verdict, rule] = !sure
     ? (['ambiguous', `re-lent-number${measured}`] as const)
     : lease
@@ -79,44 +85,68 @@ interface Candidate {
   holder: Holder;
   /** ms since the epoch; null while the lease goes on. */
   endedAt: number | null;
-  /** His grace time is over: he is one only because this phone has called as him before. */
+  /** His grace time is over. */
   late: boolean;
-  /** Probability that it was him; what is missing to 1 over all candidates is a stranger's. */
+  /** This phone has called as him before; he is named however late it is. */
+  again: boolean;
+  /** Probability that it was him; what is missing to 1 over all holders is a stranger's. */
   weight: number;
 }
 
 /**
- * Everybody who may be calling: who has the number now, who had it less than the grace time ago, and the one as whom
- * this phone has called the number before. Each calls at his own rate, so given that somebody calls, he is it with his
- * share of all rates (competing risks). Empty where only the caller's past speaks.
+ * Everybody who may be calling: who has the number now, who had it before, and the one as whom this phone has called the
+ * number before. Each calls at his own rate, so given that somebody calls, he is it with his share of all rates
+ * (competing risks). Named are those within their grace time; `others` is the weight of all that had it earlier,
+ * `otherPhone` that of whoever called instead of the one as whom this phone is known. Nobody
+ * is named where only the caller's past speaks.
  */
-function candidatesOf(
-  { lease, holders, known = null }: VerdictQuestion,
+function weigh(
+  { lease, holders, known: lastKnown = null }: VerdictQuestion,
   at: number,
   { graceSeconds, returningDays }: AttributionRules,
   rates: CallRates,
-): Candidate[] {
-  const present = holders.flatMap((holder, i): Candidate[] => {
+): { named: Candidate[]; others: number; otherPhone: number } {
+  const again = lastKnown === null ? 0 : callsAgain(lastKnown, at, returningDays);
+  const known = again > 0 ? lastKnown : null;
+  const present = holders.map((holder, i): Candidate => {
+    const own = known?.leaseId === holder.leaseId ? again : 0;
+    const named = { holder, again: own > 0 };
     if (holder.leaseId === lease?.leaseId) {
       const rate = rates.age[binOf(AGE_EDGES, (at - holder.leasedAt) / 1000)] ?? 0;
-      return [{ holder, endedAt: null, late: false, weight: rate }];
+      return { ...named, endedAt: null, late: false, weight: own || rate };
     }
     // A lease that was taken back before its time ended when we looked, as far as we know.
     const endedAt = Math.min(endOf(holders, i), at);
     const delay = (at - endedAt) / 1000;
     const late = delay > graceSeconds || graceSeconds === 0;
-    const again = known?.leaseId === holder.leaseId ? callsAgain(known, at, returningDays) : 0;
-    if (late && again === 0) return [];
-    return [
-      { holder, endedAt, late, weight: Math.max(late ? 0 : (rates.delay[binOf(DELAY_EDGES, delay)] ?? 0), again) },
-    ];
+    // Who has called already does not call for the first time.
+    return { ...named, endedAt, late, weight: own || (rates.delay[binOf(DELAY_EDGES, delay)] ?? 0) };
   });
-  if (present.every(({ late }) => late)) return [];
-  const weighed = weighCaller(present, known);
-  const total = weighed.reduce((sum, { weight }) => sum + weight, rates.stray);
-  return weighed
-    .map((candidate) => ({ ...candidate, weight: candidate.weight / total }))
-    .sort((a, b) => b.weight - a.weight);
+  if (present.every(({ late }) => late)) return { named: [], others: 0, otherPhone: 0 };
+  const isCaller = known !== null && present.some(({ holder }) => isHis(holder, known));
+  const candidates = oneForEachSession(isCaller ? weighCaller(present, known) : present);
+  // As far as that call was not certain, somebody else is calling again.
+  const otherPhone = isCaller ? (1 - known.confidence) * again : 0;
+  const stray = rates.stray * (isCaller ? STRANGER_WITH_KNOWN_PHONE : 1);
+  const total = candidates.reduce((sum, { weight }) => sum + weight, stray + otherPhone);
+  const shares = candidates.map((candidate) => ({ ...candidate, weight: candidate.weight / total }));
+  const isNamed = ({ late, again }: Candidate): boolean => !late || again;
+  return {
+    named: shares.filter(isNamed).sort((a, b) => b.weight - a.weight),
+    others: shares.reduce((sum, one) => (isNamed(one) ? sum : sum + one.weight), 0),
+    otherPhone: otherPhone / total,
+  };
+}
+
+/** Whoever came back in his quarantine got the same number again: his leases speak for one person. */
+function oneForEachSession(candidates: readonly Candidate[]): Candidate[] {
+  const bySession = new Map<string, Candidate>();
+  for (const candidate of candidates) {
+    const latest = bySession.get(candidate.holder.sessionId);
+    const both = latest && { weight: latest.weight + candidate.weight, again: latest.again || candidate.again };
+    bySession.set(candidate.holder.sessionId, latest ? { ...latest, ...both } : candidate);
+  }
+  return [...bySession.values()];
 }
 
 /** How likely he is to call again now, in the unit of the call rates. */
@@ -127,8 +157,7 @@ function callsAgain({ at: lastAt }: KnownCaller, at: number, returningDays: numb
 }
 
 /** The phone has called before, as one of the candidates: the others hardly have the same one. */
-function weighCaller(candidates: Candidate[], known: KnownCaller | null): Candidate[] {
-  if (known === null || !candidates.some(({ holder }) => isHis(holder, known))) return candidates;
+function weighCaller(candidates: readonly Candidate[], known: KnownCaller): Candidate[] {
   return candidates.map((candidate) => {
     const factor = isHis(candidate.holder, known) ? known.confidence : STRANGER_WITH_KNOWN_PHONE;
     return { ...candidate, weight: candidate.weight * factor };

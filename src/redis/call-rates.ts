@@ -7,9 +7,9 @@ import type { Keys } from './keys.js';
 /** How people call changes with the season and the site: the present period and the one before count. */
 const PERIOD_MS = 30 * 86_400_000;
 
-const PARTS = ['ageCalls', 'ageSeconds', 'delayCalls', 'delaySeconds'] as const;
+const PARTS = ['calls', 'expected'] as const;
 
-/** The call rates' counts of each site: a hash of some 44 numbers for each period of 30 days. */
+/** The call rates' counts of each site: a hash of at most 506 numbers for each period of 30 days. */
 export class RedisCallRates implements RateStore {
   constructor(
     private readonly link: RedisLink,
@@ -22,7 +22,7 @@ export class RedisCallRates implements RateStore {
     const replies = await this.link.pipeline((pipe) => {
       for (const part of PARTS) {
         counts[part].forEach((value, bin) => {
-          if (Math.round(value) > 0) pipe.hincrby(key, `${part}:${bin}`, Math.round(value));
+          if (value > 0) pipe.hincrbyfloat(key, `${part}:${bin}`, value);
         });
       }
       pipe.pexpire(key, 2 * PERIOD_MS);

@@ -14,7 +14,6 @@ import {
 import { exampleHolder } from '../../redis/examples.js';
 
 const AT = 10_000_000_000;
-const WINDOW_MS = 900_000;
 const NUMBER: TrackingNumber = {
   number: '+74951111111',
   site: 'divan',
@@ -26,7 +25,11 @@ const NUMBER: TrackingNumber = {
 const holder = (name: string, from: number, to: number): Holder =>
   exampleHolder({ leaseId: name, leasedAt: AT - from * 1000, expiresAt: AT - to * 1000 });
 const seen = (lease: Holder | null, holders: Holder[]): RateCounts =>
-  observe({ number: NUMBER, lease, holders }, AT, WINDOW_MS, 20) ?? noCounts();
+  observe({ number: NUMBER, lease, holders }, AT, 20) ?? noCounts();
+const ageAt = (seconds: number): number => binOf(AGE_EDGES, seconds);
+const delayAt = (seconds: number): number => AGE_EDGES.length + binOf(DELAY_EDGES, seconds);
+const PLACES = noCounts().calls.length;
+const STRANGER = PLACES - 1;
 const sum = (bins: number[]): number => bins.reduce((a, b) => a + b, 0);
 
 describe('the stated defaults', () => {
@@ -58,92 +61,109 @@ describe('bins', () => {
 });
 
 describe('what one admission teaches', () => {
-  it('a call within a lease, where nobody else can have called', () => {
-    const present = holder('b', 64, -600);
-    const counts = seen(present, [present, holder('a', 3000, 2000)]);
-    expect(counts.ageCalls[binOf(AGE_EDGES, 64)]).toBe(1);
-    expect(sum(counts.delayCalls)).toBe(0);
-    // The one before had the number for 1000 s and then 1936 s in which it was nobody's.
-    expect(sum(counts.ageSeconds)).toBe(1000);
-    expect(sum(counts.delaySeconds)).toBe(1936);
-    expect(counts.ageSeconds[0]).toBe(3);
+  it('where everybody stood when the call came, by the shares of the defaults', () => {
+    const alone = seen(holder('b', 64, -600), [holder('b', 64, -600)]);
+    // 0.8 / 600 against 5e-6 of strangers.
+    expect(alone.calls[ageAt(64)]).toBeCloseTo(0.99626, 5);
+    expect(alone.calls[STRANGER]).toBeCloseTo(0.00374, 5);
+    expect(sum(alone.expected)).toBe(0);
+    // 0.2 (1.2^-1.5 - 1.5^-1.5) / 180, 2.4045e-4, against 5e-6.
+    expect(seen(null, [holder('a', 500, 150)]).calls[delayAt(150)]).toBeCloseTo(0.97963, 4);
+    const both = seen(holder('b', 60, -600), [holder('b', 60, -600), holder('a', 500, 150)]);
+    expect(sum(both.calls)).toBeCloseTo(1);
+    expect(both.calls[ageAt(60)]).toBeGreaterThan(0.8);
+    expect(both.calls[delayAt(150)]).toBeGreaterThan(0.1);
   });
 
-  it('a late call, and no call of an uncertain holder', () => {
-    expect(seen(null, [holder('a', 500, 100)]).delayCalls[binOf(DELAY_EDGES, 100)]).toBe(1);
-    const uncertain = seen(null, [holder('b', 500, 100), holder('a', 900, 600)]);
-    expect(sum(uncertain.delayCalls)).toBe(0);
-    const present = holder('b', 60, -600);
-    expect(sum(seen(present, [present, holder('a', 500, 100)]).ageCalls)).toBe(0);
+  it("the calls to be expected in the earlier holders' turns, not in the present one", () => {
+    const present = holder('b', 64, -600);
+    const { expected } = seen(present, [present, holder('a', 3000, 2000)]);
+    // 1000 s of lease, its beginning by 2, 15 and 50 %; delays up to 1936 s; strangers all the time.
+    const lease = (0.06 + 0.45 + 2 + 990) * (0.8 / 600);
+    const late = 0.2 * (1 - 4 ** -1.5) + ((136 * 0.2) / 1800) * (4 ** -1.5 - 7 ** -1.5);
+    expect(sum(expected)).toBeCloseTo(lease + late + 2936 * 5e-6, 8);
+    expect(expected[delayAt(60) * PLACES + delayAt(300)]).toBe(0);
   });
 
   it('a call of nobody in particular, days after the last lease', () => {
-    expect(seen(null, [holder('a', 300_000, 200_000)]).delayCalls.at(-1)).toBe(1);
+    expect(seen(null, [holder('a', 300_000, 200_000)]).calls[STRANGER]).toBe(1);
   });
 
-  it('no time in which an earlier holder may have called', () => {
-    const present = holder('c', 10, -600);
-    // b's whole lease and the gap after it lie within a's window.
-    const counts = seen(present, [present, holder('b', 500, 100), holder('a', 900, 510)]);
-    expect(sum(counts.ageSeconds)).toBe(390);
-    expect(sum(counts.delaySeconds)).toBe(10);
-  });
-
-  it('nothing of static numbers', () => {
-    const answer = { number: { ...NUMBER, kind: 'static' as const }, lease: null, holders: [holder('a', 500, 100)] };
-    expect(observe(answer, AT, WINDOW_MS, 20)).toBeNull();
+  it('nothing of static numbers, nor of callers who are known', () => {
+    const answer = { number: NUMBER, lease: null, holders: [holder('a', 500, 100)] };
+    expect(observe({ ...answer, number: { ...NUMBER, kind: 'static' as const } }, AT, 20)).toBeNull();
+    const known = { session: holder('a', 500, 100).session, leaseId: 'a', confidence: 1, at: AT - 1000 };
+    const history = { firstCall: false, previousCalls: 1, lastCallAt: AT - 1000, lastDisposition: null, known };
+    expect(observe({ ...answer, history: history as never }, AT, 20)).toBeNull();
   });
 });
 
 describe("a site's own rates", () => {
-  /** Visitors whose calls follow the defaults in every bin, times a factor where given. */
+  /** In every place alone, 1000 calls to be expected by the defaults, and as many times as many seen. */
   function site(calls: number, late = 1): RateCounts {
     const counts = noCounts();
-    const seconds = 1e6;
-    counts.ageSeconds.fill(seconds);
-    counts.delaySeconds.fill(seconds);
-    counts.ageCalls = DEFAULT_RATES.age.map((rate) => rate * seconds * calls);
-    counts.delayCalls = DEFAULT_RATES.delay.map((rate) => (rate * late + DEFAULT_RATES.stray) * seconds * calls);
+    for (let place = 0; place < PLACES; place += 1) {
+      counts.expected[place * PLACES + place] = 1000;
+      counts.calls[place] = 1000 * calls * (place >= AGE_EDGES.length && place < STRANGER ? late : 1);
+    }
     return counts;
   }
 
-  it('are the defaults until enough late calls were seen', () => {
+  it('are the defaults until enough calls were seen', () => {
     expect(ratesFrom(noCounts())).toBe(DEFAULT_RATES);
     const few = noCounts();
-    few.delayCalls[0] = 99;
-    few.delaySeconds[0] = 1000;
+    few.calls[0] = 499;
+    few.expected[0] = 1000;
     expect(ratesFrom(few)).toBe(DEFAULT_RATES);
-    few.delayCalls[0] = 100;
+    few.calls[0] = 500;
     expect(ratesFrom(few).measured).toBe(true);
   });
 
   it('stay as they were where the site is like the defaults', () => {
-    const rates = ratesFrom(site(1));
-    for (const [bin, rate] of DEFAULT_RATES.delay.slice(0, 8).entries()) {
-      expect((rates.delay[bin] ?? 0) / rate).toBeGreaterThan(0.8);
-      expect((rates.delay[bin] ?? 0) / rate).toBeLessThan(1.25);
-    }
+    const { age, delay, stray } = ratesFrom(site(0.1));
+    DEFAULT_RATES.age.forEach((rate, bin) => expect(age[bin]).toBeCloseTo(rate, 8));
+    DEFAULT_RATES.delay.forEach((rate, bin) => expect(delay[bin]).toBeCloseTo(rate, 8));
+    expect(stray).toBeCloseTo(5e-6, 8);
   });
 
   it('follow a site whose visitors call late', () => {
     const share = (rates: { age: readonly number[]; delay: readonly number[] }) =>
       (rates.delay[3] ?? 0) / (rates.age[4] ?? 1);
-    expect(share(ratesFrom(site(1, 5))) / share(DEFAULT_RATES)).toBeGreaterThan(4);
-    expect(share(ratesFrom(site(1, 0.1))) / share(DEFAULT_RATES)).toBeLessThan(0.2);
+    expect(share(ratesFrom(site(1, 5))) / share(DEFAULT_RATES)).toBeCloseTo(5, 1);
+    expect(share(ratesFrom(site(1, 0.1))) / share(DEFAULT_RATES)).toBeCloseTo(0.1, 1);
   });
 
-  it('keep the default where nothing was seen', () => {
-    const counts = site(1);
-    counts.delayCalls[7] = 0;
-    counts.delaySeconds[7] = 0;
+  it('tell two holders apart though both may have called most of the time', () => {
+    const counts = noCounts();
+    const [now, former] = [ageAt(60), delayAt(120)];
+    // Alone, each would have 1000 calls; the one has 2000. Together 2000; there are 3000, which the defaults halve.
+    for (const [one, other] of [[now, former] as const, [former, now] as const]) {
+      counts.expected[one * PLACES + one] = 1000 + 500;
+      counts.expected[one * PLACES + other] = 500;
+    }
+    counts.calls[now] = 2000 + 1500;
+    counts.calls[former] = 1000 + 1500;
+    const { age, delay } = ratesFrom(counts);
+    const factor = (rates: readonly number[], byDefault: readonly number[], bin: number) =>
+      (rates[bin] ?? 0) / (byDefault[bin] ?? 1);
+    const times = factor(age, DEFAULT_RATES.age, now) / factor(delay, DEFAULT_RATES.delay, former - AGE_EDGES.length);
+    expect(times).toBeCloseTo(2, 1);
+  });
+
+  it('are like the neighbours where nothing was seen', () => {
+    const counts = site(1, 3);
+    const place = delayAt(1800);
+    counts.calls[place] = 0;
+    counts.expected[place * PLACES + place] = 0;
     const { delay } = ratesFrom(counts);
-    expect((delay[7] ?? 0) / (DEFAULT_RATES.delay[7] ?? 1)).toBeGreaterThan(0.5);
+    const factorOf = (bin: number) => (delay[bin] ?? 0) / (DEFAULT_RATES.delay[bin] ?? 1);
+    expect(factorOf(7) / factorOf(6)).toBeGreaterThan(0.95);
   });
 
   it('add up over gateways', () => {
     const total = noCounts();
     addCounts(total, site(1));
     addCounts(total, site(2));
-    expect(total.ageCalls[5]).toBeCloseTo(3 * (site(1).ageCalls[5] ?? 0));
+    expect(total.calls[5]).toBeCloseTo(3 * (site(1).calls[5] ?? 0));
   });
 });

@@ -51,10 +51,38 @@ describe('whose call is it', () => {
       session: { id: 'session-a' },
       candidates: [],
     });
-    expect(judge(lentTo(holder('b', 1, -600), holder('a', 2000, 901)))).toMatchObject({
+    // From a day on a former holder is a stranger.
+    expect(judge(lentTo(holder('b', 1000, -600), holder('a', 90_000, 86_400))).confidence).toBe(1);
+    // He came back and got the same number again.
+    const [again, before] = [holder('a', 64, -600), { ...holder('a', 900, 200), leaseId: 'lease-before' }];
+    expect(judge(lentTo(again, before))).toMatchObject({ verdict: 'exact', confidence: 1, leaseId: 'lease-a' });
+  });
+
+  it('exact, with the share of a holder whose grace time is over taken off, who is not named', () => {
+    // 0.8 / 600 against 0.2 (4^-1.5 - 7^-1.5) / 1800 and 5e-6 of strangers: 1.33333e-3 of 1.34622e-3.
+    expect(judge(lentTo(holder('b', 1000, -600), holder('a', 2600, 2000)))).toMatchObject({
       verdict: 'exact',
-      confidence: 1,
+      leaseId: 'lease-b',
+      confidence: 0.99,
+      candidates: [],
     });
+  });
+
+  it('nobody is booked where even the likeliest has less than an even chance', () => {
+    // 0.02 × 0.8 / 600 against 0.2 (2.5^-1.5 - 4^-1.5) / 900 and 5e-6: 2.667e-5 of 6.011e-5.
+    expect(judge(lentTo(holder('b', 1, -600), holder('a', 2000, 1000)))).toMatchObject({
+      verdict: 'ambiguous',
+      rule: 'nobody-likely',
+      confidence: 0,
+      leaseId: null,
+      session: null,
+      candidates: [{ leaseId: 'lease-b', weight: 0.444 }],
+    });
+  });
+
+  it('a phone is no surer than the call by which it is known', () => {
+    const verdict = judge({ holders: [holder('a', 900, 60)], known: known('a', { confidence: 0.6 }) });
+    expect(verdict).toMatchObject({ leaseId: 'lease-a', confidence: 0.6 });
   });
 
   it('static: the number itself says where the caller comes from', () => {
@@ -83,7 +111,8 @@ describe('whose call is it', () => {
 
   it('no grace at all where the site gives none', () => {
     expect(judge({ holders: [holder('a', 300, 0)] }, { graceSeconds: 0 }).verdict).toBe('none');
-    expect(judge(lentTo(holder('b', 5, -600), holder('a', 300, 5)), { graceSeconds: 0 }).verdict).toBe('exact');
+    const relent = judge(lentTo(holder('b', 5, -600), holder('a', 300, 5)), { graceSeconds: 0 });
+    expect(relent).toMatchObject({ verdict: 'ambiguous', candidates: [{ leaseId: 'lease-b' }] });
   });
 
   it('ambiguous: re-lent minutes ago, the present holder is the first candidate', () => {
@@ -137,7 +166,7 @@ describe('whose call is it', () => {
 
   it('a phone that calls the number again is its earlier holder, long after his grace time', () => {
     const number = lentTo(holder('b', 120, -600), holder('a', 9000, 7200));
-    expect(judge(number)).toMatchObject({ verdict: 'exact', leaseId: 'lease-b', confidence: 1 });
+    expect(judge(number)).toMatchObject({ verdict: 'exact', leaseId: 'lease-b', confidence: 0.996 });
     const again = judge({ ...number, known: known('a', { at: AT - 7_200_000 }) });
     expect(again).toMatchObject({ verdict: 'ambiguous', leaseId: 'lease-a' });
     expect(again.candidates).toHaveLength(2);
