@@ -135,12 +135,11 @@ export class App {
       ...shared,
       admissions: this.#admissions,
       eraseRecordings: (number, at) => this.#recordings.archive.removeOfCaller(number, at),
-      registry: this.registry,
       owner: this.#store.owner,
       onQueued,
       endpointsFor: this.#endpointsFor,
     });
-    this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, registry: this.registry });
+    this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, callers: this.#callers });
     this.#history = new History(shared, this.#recordings.store);
     this.#registrations = new RedisRegistrations(this.#link, keys);
     this.#registrar = this.#buildRegistrar();
@@ -347,9 +346,9 @@ export class App {
 
   /** What the parts that join themselves are joined to. */
   #shared(keys: Keys) {
-    const { metrics, logger } = this;
+    const { metrics, registry, logger } = this;
     const tell = (event: OperationalEvent, subject: string) => this.#tell(event, subject);
-    return { link: this.#link, keys, config: () => this.#config, metrics, logger, tell };
+    return { link: this.#link, keys, config: () => this.#config, metrics, registry, logger, tell };
   }
 
   #buildHttp(keys: Keys): HttpServer {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GatewayError } from '../lib/errors.js';
-import type { Attribution, Call } from './call.js';
-import type { CallEventType } from './event-types.js';
+import type { Attribution, Call, RecordingInfo } from './call.js';
+import { recordingEvent, type CallEventType } from './event-types.js';
 
 /** A change that somebody makes to a call from outside, while it lives or after it has ended. Plain data: it may wait in Redis. */
 export type Amendment = AmendmentKind & {
@@ -17,7 +17,14 @@ export type AmendmentKind =
   | { kind: 'tag' | 'untag'; name: string }
   | { kind: 'handled'; handled: boolean }
   | { kind: 'note'; text: string }
-  | { kind: 'attribution'; attribution: Attribution; reason: string };
+  | { kind: 'attribution'; attribution: Attribution; reason: string }
+  /** Found in a spool after the call was told otherwise, or not at all. */
+  | { kind: 'recording-found'; recording: RecordingInfo }
+  /** Deleted at `at`. */
+  | { kind: 'recording-deleted'; reason: string };
+
+/** Made by people; the others by the gateway. */
+export type EditKind = Exclude<AmendmentKind, { kind: 'attribution' | 'recording-found' | 'recording-deleted' }>;
 
 export const MAX_TAGS = 50;
 export const MAX_NOTES = 20;
@@ -68,6 +75,12 @@ export function amend(call: Call, amendment: Amendment): Amended | null {
     }
     case 'attribution':
       return correct(call, amendment);
+    case 'recording-found':
+      return found(call, amendment.recording);
+    case 'recording-deleted':
+      if (call.recording.status === 'deleted') return null;
+      call.recording = { ...call.recording, status: 'deleted', reason: amendment.reason, file: null, deletedAt: at };
+      return { type: 'recording.deleted', extra: {} };
   }
 }
 
@@ -88,6 +101,16 @@ function correct(call: Call, { attribution, reason, by }: Extract<Amendment, { k
   if (same || (by === 'gateway' && decided)) return null;
   call.attribution = attribution;
   return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
+}
+
+/** What is there is worth more than that it was not found; what was there is not there by being found again. */
+function found(call: Call, recording: RecordingInfo): Amended | null {
+  const { status } = call.recording;
+  const unsettled = status === 'none' || status === 'recording';
+  const better = recording.status === 'ready' && (status === 'failed' || status === 'absent');
+  if (!unsettled && !better) return null;
+  call.recording = recording;
+  return { type: recordingEvent(recording.status), extra: {} };
 }
 
 function refuseAbove(most: number, present: number, what: string): void {

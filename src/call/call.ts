@@ -125,11 +125,11 @@ export interface Overflow {
   reason: 'no_free_channel' | 'far_end_capacity';
 }
 
-export type RecordingStatus = 'none' | 'recording' | 'ready' | 'absent' | 'failed';
+export type RecordingStatus = 'none' | 'recording' | 'ready' | 'absent' | 'failed' | 'deleted';
 
 export interface RecordingInfo {
   status: RecordingStatus;
-  /** Why there is none: set with `absent` and `failed`. */
+  /** Why there is none: set with `absent`, `failed` and `deleted`. */
   reason: string | null;
   file: string | null;
   bytes: number | null;
@@ -147,6 +147,8 @@ export interface RecordingInfo {
   paused: { atSeconds: number; seconds: number | null }[];
   /** Positions in the file between which silence stands in place of what was said; `null` while it lasts. */
   masked: { fromSeconds: number; toSeconds: number | null }[];
+  /** Set with `deleted`; what is known of the recording stays, but for its file. */
+  deletedAt: string | null;
 }
 
 export interface Tag {

@@ -27,6 +27,7 @@ export const NO_RECORDING: RecordingInfo = {
   stoppedAt: null,
   paused: [],
   masked: [],
+  deletedAt: null,
 };
 
 /** A call as it is when its INVITE has been read and nothing else is known. */

@@ -1,4 +1,4 @@
-import type { Call, VisitorSession } from './call.js';
+import type { Call, RecordingInfo, VisitorSession } from './call.js';
 import { NO_RECORDING } from './document.js';
 
 /**
@@ -24,13 +24,18 @@ export function withoutCaller(call: Call, recordingKept: boolean): Call {
       session: attribution.session && withoutVisitor(attribution.session),
       candidates: [],
     },
-    recording:
-      call.recording.status === 'none' || recordingKept
-        ? call.recording
-        : { ...NO_RECORDING, status: 'absent', reason: 'erased' },
+    recording: recordingKept ? call.recording : withoutSound(call.recording),
     tags: call.tags.filter(({ name }) => name === 'callback' || name === 'repeat' || name === 'suspicious'),
     notes: [],
   };
+}
+
+/** Neither its hash nor its length may lead to it. */
+function withoutSound(recording: RecordingInfo): RecordingInfo {
+  const { status, reason, deletedAt } = recording;
+  if (status === 'none') return recording;
+  if (status === 'deleted') return { ...NO_RECORDING, status, reason, deletedAt };
+  return { ...NO_RECORDING, status: 'absent', reason: 'erased' };
 }
 
 const withoutVisitor = ({ utm }: VisitorSession): VisitorSession => ({

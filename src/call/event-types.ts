@@ -10,6 +10,7 @@ export const CALL_EVENT_TYPES = [
   'recording.ready',
   'recording.absent',
   'recording.failed',
+  'recording.deleted',
   'call.attribution.corrected',
   'call.tagged',
   'call.handled',

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { CallAmender } from '../call/amender.js';
 import { Aftercare } from '../call/aftercare.js';
+import type { AmendmentKind } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
 import type { Callers, PromoCodes } from '../call/deps.js';
 import type { EventType } from '../call/event-types.js';
@@ -9,6 +10,7 @@ import type { CallRegistry } from '../call/registry.js';
 import type { GatewayConfig } from '../config/schema.js';
 import type { CallReader, CallerEraser, ScreeningEditor } from '../http/ports.js';
 import { toError } from '../lib/deadline.js';
+import { newAmendmentId } from '../lib/ids.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
 import type { CallersRecordings } from '../recordings/archive.js';
@@ -99,6 +101,11 @@ export class CallerSide {
       callEditor: callEditor(this.#amender, calls, admissions, promoCodes),
       recordingControl: recordingControl(registry, calls, () => config().gateway.id),
     };
+  }
+
+  /** Changes a call in the gateway's own name. Rejects as `CallAmender.amend`. */
+  async amend(callId: string, change: AmendmentKind, at = new Date().toISOString()): Promise<void> {
+    await this.#amender.amend(callId, { ...change, id: newAmendmentId(), by: 'gateway', at });
   }
 
   /** The end of a call was written. */

@@ -1,17 +1,19 @@
 import type { Logger } from 'pino';
+import type { AmendmentKind } from '../call/amendments.js';
 import type { CallRegistry } from '../call/registry.js';
 import type { GatewayConfig } from '../config/schema.js';
 import { buildOperationalEvent, type OperationalEvent } from '../events/catalogue.js';
 import type { RecordingsSource } from '../http/recordings.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import { RecordingMetrics } from '../observability/recording-metrics.js';
 import { RecordingArchive } from '../recordings/archive.js';
 import { KeyRing } from '../recordings/crypto/envelope.js';
 import { DiskWatch } from '../recordings/disk-watch.js';
 import { policyOf, retentionOf } from '../recordings/policy.js';
-import type { CallLookup } from '../recordings/ports.js';
+import type { CallLookup, RecordingTeller } from '../recordings/ports.js';
 import { RetentionSweeper } from '../recordings/retention.js';
 import { RecordingSettler } from '../recordings/settler.js';
 import { SpoolSweep } from '../recordings/spool-sweep.js';
@@ -33,6 +35,8 @@ export interface RecordingParts {
   calls: CallLookup;
   registry: CallRegistry;
   metrics: GatewayMetrics;
+  /** What changes calls. */
+  callers: { amend(callId: string, change: AmendmentKind, at?: string): Promise<void> };
   /** An event that belongs to no call. */
   tell: (event: OperationalEvent, subject: string) => Promise<void>;
   logger: Logger;
@@ -56,6 +60,7 @@ export class RecordingHouse {
     const metrics = new RecordingMetrics(parts.metrics.registry);
     this.#facts = new RedisRecordings(link, keys);
     this.audit = new RedisAudit(link, keys, () => config().access.audit);
+    const teller = this.#teller(metrics);
     this.#vault = new Vault({
       local: new DiskStore(recordings.directory),
       remote: recordings.store === 's3' && recordings.s3 ? new S3Store(recordings.s3) : null,
@@ -74,7 +79,7 @@ export class RecordingHouse {
       facts: this.#facts,
       calls,
       sites: () => config().sites.map(({ id }) => id),
-      onDeleted: (reason) => metrics.deleted(reason),
+      teller,
     });
     this.settler = this.#buildSettler();
     this.#sweeper = new RetentionSweeper({
@@ -85,7 +90,7 @@ export class RecordingHouse {
       retentionOf: (site) => retentionOf(config(), site),
       logger,
     });
-    this.#spool = this.#buildSpoolSweep();
+    this.#spool = this.#buildSpoolSweep(teller);
     parts.metrics.beforeScrape(() => {
       const { recordings: waiting, oldestSeconds } = this.#worker.backlog();
       metrics.backlog(waiting, oldestSeconds);
@@ -98,10 +103,12 @@ export class RecordingHouse {
     await this.settler.prepare();
     await this.#disk.start();
     await this.#worker.start();
-    this.parts.link.once('up', () => {
+    const begin = () => {
       this.#spool.start();
       this.#sweeper.start();
-    });
+    };
+    if (this.parts.link.ready) begin();
+    else this.parts.link.once('up', begin);
   }
 
   async stop(): Promise<void> {
@@ -168,7 +175,26 @@ export class RecordingHouse {
     });
   }
 
-  #buildSpoolSweep(): SpoolSweep {
+  #teller(metrics: RecordingMetrics): RecordingTeller {
+    const amend = async (...change: Parameters<RecordingParts['callers']['amend']>) => {
+      await this.parts.callers.amend(...change).catch((error: unknown) => {
+        // Redis keeps calls for a shorter time than most keep recordings.
+        if (!(error instanceof GatewayError && error.code === 'GW_ERR_NOT_FOUND')) throw error;
+      });
+    };
+    return {
+      found: async (call, recording) => {
+        await amend(call.id, { kind: 'recording-found', recording });
+        this.parts.metrics.recording(recording.status);
+      },
+      deleted: async (callId, { reason, at }) => {
+        await amend(callId, { kind: 'recording-deleted', reason }, at);
+        metrics.deleted(reason);
+      },
+    };
+  }
+
+  #buildSpoolSweep(teller: RecordingTeller): SpoolSweep {
     const { config, calls, registry, logger } = this.parts;
     return new SpoolSweep({
       spool: config().recordings.spool,
@@ -176,7 +202,7 @@ export class RecordingHouse {
       calls,
       settler: this.settler,
       isLive: (callId) => registry.find(callId) !== null,
-      onFound: () => Promise.resolve(),
+      teller,
       logger,
     });
   }

@@ -80,7 +80,7 @@ const legSchema = z
 
 const recordingSchema = z
   .object({
-    status: z.enum(['none', 'recording', 'ready', 'absent', 'failed']),
+    status: z.enum(['none', 'recording', 'ready', 'absent', 'failed', 'deleted']),
     reason: words,
     file: words,
     bytes: count.nullable(),
@@ -97,6 +97,7 @@ const recordingSchema = z
     masked: z
       .array(z.object({ fromSeconds: seconds, toSeconds: seconds.nullable() }))
       .describe('Positions in the file between which there is silence in place of what was said'),
+    deletedAt: time.nullable(),
   })
   .meta({
     id: 'Recording',
@@ -175,7 +176,7 @@ const envelope = { id: z.string().regex(/^evt_[0-9a-f]{32}$/), timestamp: time }
 
 /** What each type promises beyond the call document as such. */
 const ended = { endedAt: time, ended: callSchema.shape.ended.unwrap() };
-const recordingIs = <S extends 'ready' | 'absent' | 'failed'>(status: S) => ({
+const recordingIs = <S extends 'ready' | 'absent' | 'failed' | 'deleted'>(status: S) => ({
   recording: recordingSchema.extend({ status: z.literal(status) }),
 });
 const callSchemas = {
@@ -189,6 +190,7 @@ const callSchemas = {
   'recording.ready': callSchema.extend(recordingIs('ready')),
   'recording.absent': callSchema.extend(recordingIs('absent')),
   'recording.failed': callSchema.extend(recordingIs('failed')),
+  'recording.deleted': callSchema.extend(recordingIs('deleted')),
   'call.attribution.corrected': callSchema,
   'call.tagged': callSchema,
   'call.handled': callSchema,

@@ -9,9 +9,11 @@ export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
   'call.completed': 'An answered call has ended. The call is over; a recording may still follow.',
   'call.missed': 'The call ended without an answer; `lossReason` says why. The call is over.',
   'call.rejected': 'The call was refused before anything was dialled. The call is over.',
-  'recording.ready': 'The recording is whole and stored.',
+  'recording.ready':
+    'The recording is whole and stored. May follow `recording.failed` where a gateway died and its disk is back.',
   'recording.absent': 'There is nothing to listen to, and `recording.reason` says why.',
   'recording.failed': 'A recording should be there and is not; `recording.reason` says why.',
+  'recording.deleted': 'The recording was deleted: by `retention`, `request` or `caller_erased` (`recording.reason`).',
   'call.attribution.corrected': 'The verdict that the call began with has been put right.',
   'call.tagged': 'Somebody put a tag on the call, took one off, or wrote a note; `change` says which.',
   'call.handled': 'Somebody has taken care of a lost call, or takes that back (`handled` null).',

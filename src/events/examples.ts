@@ -76,6 +76,7 @@ const received: Call = {
     stoppedAt: null,
     paused: [],
     masked: [],
+    deletedAt: null,
   },
   tags: [],
   handled: null,
@@ -179,6 +180,7 @@ const ready: Call['recording'] = {
   stoppedAt: null,
   paused: [],
   masked: [{ fromSeconds: 31.2, toSeconds: 44.9 }],
+  deletedAt: null,
 };
 const without = (status: 'absent' | 'failed', reason: string): Call['recording'] => ({
   ...received.recording,
@@ -235,6 +237,14 @@ const callExamples: Record<CallEventType, Example> = {
     call: { ...completed, recording: without('failed', 'the file could not be moved') },
     at: clockAt('10:13:11.911'),
     sequence: 6,
+  },
+  'recording.deleted': {
+    call: {
+      ...completed,
+      recording: { ...ready, status: 'deleted', reason: 'request', file: null, deletedAt: clockAt('10:40:00.120') },
+    },
+    at: clockAt('10:40:00.121'),
+    sequence: 7,
   },
   'call.attribution.corrected': {
     call: { ...completed, recording: ready },

@@ -1,4 +1,4 @@
-import type { AmendmentKind } from '../call/amendments.js';
+import type { EditKind } from '../call/amendments.js';
 import type { Call, RecordingInfo } from '../call/call.js';
 import type { RecordingAction } from '../call/media-ports.js';
 import type { CallRates } from '../numbers/call-rates.js';
@@ -82,7 +82,7 @@ export interface CallEditor {
    * @returns the call as amended; null where the gateway that has it will do it within seconds
    * @throws GatewayError GW_ERR_NOT_FOUND, GW_ERR_BAD_REQUEST where the call is full, GW_ERR_REDIS_AWAY
    */
-  amend(callId: string, change: Exclude<AmendmentKind, { kind: 'attribution' }>, by: string): Promise<Call | null>;
+  amend(callId: string, change: EditKind, by: string): Promise<Call | null>;
   /**
    * An operator's word whose call it was.
    * @param leaseId of one of the number's holders up to then; null: nobody's

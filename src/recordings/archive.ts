@@ -5,7 +5,7 @@ import { GatewayError } from '../lib/errors.js';
 import type { Manifest } from './manifest.js';
 import { baseName, CALL_ID, possibleBases } from './names.js';
 import type { Peaks } from './peaks.js';
-import type { CallLookup, Deletion, RecordingFacts } from './ports.js';
+import type { CallLookup, Deletion, RecordingFacts, RecordingTeller } from './ports.js';
 import type { Hold, Vault } from './vault.js';
 import type { RecordingWorker } from './work/worker.js';
 
@@ -19,7 +19,7 @@ export type Found =
   /** The call tells why: its `recording.status` and `.reason`. */
   | { state: 'none'; site: string; recording: Call['recording'] }
   /** There is one, but neither on this disk nor in the store: on another gateway's disk still. */
-  | { state: 'away'; site: string; gateway: string };
+  | { state: 'away'; site: string; base: string; gateway: string };
 export type Here = Extract<Found, { state: 'here' }>;
 
 /** What became of all recordings of one caller: ids of their calls. */
@@ -38,7 +38,7 @@ export interface ArchiveDeps {
   calls: CallLookup;
   /** Of the configuration. */
   sites: () => readonly string[];
-  onDeleted: (reason: Deletion['reason']) => void;
+  teller: Pick<RecordingTeller, 'deleted'>;
 }
 
 /** The recordings by call: finding, reading, holding, deleting. Rejects with GW_ERR_REDIS_AWAY and the store's errors. */
@@ -59,7 +59,7 @@ export class RecordingArchive {
     if (deletion) return { state: 'deleted', site, base, deletion };
     const manifest = await this.deps.vault.manifest(base);
     if (manifest) return { state: 'here', site, base, manifest };
-    if (call.recording.status === 'ready') return { state: 'away', site, gateway: call.gateway };
+    if (call.recording.status === 'ready') return { state: 'away', site, base, gateway: call.gateway };
     return { state: 'none', site, recording: call.recording };
   }
 
@@ -97,14 +97,15 @@ export class RecordingArchive {
    * @throws GatewayError GW_ERR_LEGAL_HOLD
    */
   async remove(found: { base: string }, callId: string, deletion: Deletion): Promise<void> {
-    const { vault, worker, facts } = this.deps;
+    const { vault, worker, facts, teller } = this.deps;
     if (await vault.hold(found.base))
       throw new GatewayError('GW_ERR_LEGAL_HOLD', 'the recording is under a legal hold; release it first');
     // First of all: a gateway that still has the file must not upload it any more.
     await facts.noteDeletion(callId, deletion);
+    // Before the files: what breaks off is begun anew, and what is told twice is told once.
+    await teller.deleted(callId, deletion);
     await worker.drop(callId);
     await vault.remove(found.base);
-    this.deps.onDeleted(deletion.reason);
   }
 
   /** All recordings of a caller; those under a legal hold stay, and those that only another gateway's disk has. */

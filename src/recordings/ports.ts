@@ -9,6 +9,12 @@ export interface Deletion {
   reason: 'retention' | 'request' | 'caller_erased';
 }
 
+/** Writes into a call's document what became of its recording; a call that is no longer kept is none to write into. */
+export interface RecordingTeller {
+  found(call: Call, recording: Call['recording']): Promise<void>;
+  deleted(callId: string, deletion: Deletion): Promise<void>;
+}
+
 export interface CallLookup {
   get(callId: string): Promise<Call | null>;
 }
@@ -19,7 +25,7 @@ export interface RecordingFacts {
   deletion(callId: string): Promise<Deletion | null>;
   /** False where somebody has swept this store within `forMs`. */
   takeSweep(store: string, forMs: number): Promise<boolean>;
-  /** The caller's calls that are kept, 500 at most. */
+  /** The caller's calls: those that are kept, and the last 500 of his history. */
   callsOfCaller(number: string): Promise<string[]>;
   /** What links are signed with now. */
   linkSecret(): Promise<LinkSecret>;

@@ -6,7 +6,7 @@ import type { Recordings } from '../call/deps.js';
 import { newCall } from '../call/document.js';
 import { toError } from '../lib/deadline.js';
 import { baseName, CALL_ID } from './names.js';
-import type { CallLookup } from './ports.js';
+import type { CallLookup, RecordingTeller } from './ports.js';
 import type { Vault } from './vault.js';
 
 const LOOK_MS = 300_000;
@@ -22,8 +22,7 @@ export interface SpoolSweepDeps {
   settler: Pick<Recordings, 'settle'>;
   /** Whether the call is one of this gateway's that goes on. */
   isLive: (callId: string) => boolean;
-  /** The truth about a call that has been told otherwise, or not at all. */
-  onFound: (call: Call, recording: Call['recording']) => Promise<void>;
+  teller: Pick<RecordingTeller, 'found'>;
   logger: Logger;
   now?: () => number;
   quietMs?: number;
@@ -36,6 +35,10 @@ export interface SpoolSweepDeps {
 export class SpoolSweep {
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
+  /** Settled, and not told while Redis was away. */
+  readonly #untold = new Map<string, { call: Call; recording: Call['recording'] }>();
+  /** What is no recording and never will be: left for people to look at. */
+  readonly #unreadable = new Set<string>();
 
   constructor(private readonly deps: SpoolSweepDeps) {}
 
@@ -59,9 +62,11 @@ export class SpoolSweep {
       logger.warn({ err: toError(error) }, 'the spool cannot be read');
       return [];
     });
+    for (const [callId, { call, recording }] of this.#untold) await this.#tell(callId, call, recording);
     for (const name of names) {
       const { name: callId, ext } = path.parse(name);
-      if (ext !== '.wav' || !CALL_ID.test(callId) || this.deps.isLive(callId)) continue;
+      if (ext !== '.wav' || !CALL_ID.test(callId) || this.#unreadable.has(callId)) continue;
+      if (this.deps.isLive(callId)) continue;
       await this.#look(path.join(spool, name), callId).catch((error: unknown) => {
         logger.warn({ err: toError(error), callId }, 'a recording in the spool is not settled yet');
       });
@@ -83,7 +88,18 @@ export class SpoolSweep {
     }
     const recording = await this.deps.settler.settle(call, true);
     logger.warn({ callId, status: recording.status, reason: recording.reason }, 'found a recording in the spool');
-    if (known) await this.deps.onFound(known, recording);
+    if (recording.reason === 'not_a_wav') this.#unreadable.add(callId);
+    if (known) await this.#tell(callId, known, recording);
+  }
+
+  async #tell(callId: string, call: Call, recording: Call['recording']): Promise<void> {
+    try {
+      await this.deps.teller.found(call, recording);
+      this.#untold.delete(callId);
+    } catch (error) {
+      this.#untold.set(callId, { call, recording });
+      this.deps.logger.warn({ err: toError(error), callId }, 'a recording that was found is not told yet');
+    }
   }
 }
 

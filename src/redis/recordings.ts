@@ -38,7 +38,11 @@ export class RedisRecordings implements RecordingFacts {
   }
 
   async callsOfCaller(number: string): Promise<string[]> {
-    return await this.link.send((client) => client.zrange(this.keys.caller(number), -MAX_CALLS, -1));
+    const [history, kept] = await Promise.all([
+      this.link.send((client) => client.zrange(this.keys.caller(number), -MAX_CALLS, -1)),
+      this.link.send((client) => client.zrange(this.keys.callsOf(number), 0, -1)),
+    ]);
+    return [...new Set([...history, ...kept])];
   }
 
   async linkSecret(): Promise<LinkSecret> {

@@ -81,5 +81,5 @@ export const isNews = ({ timestamp }: SinkEvent, now: number): boolean => now - 
 export function isLastWord({ type, data }: SinkEvent): boolean {
   if (type === 'call.missed') return true;
   if (type === 'call.completed') return data.call?.recording.status === 'none';
-  return type.startsWith('recording.');
+  return type === 'recording.ready' || type === 'recording.absent' || type === 'recording.failed';
 }

@@ -33,6 +33,7 @@ describe('a recording is settled', () => {
       sampleRate: 8000,
       channels: ['caller', 'business'],
       silentChannels: ['business'],
+      deletedAt: null,
     });
     expect(await readdir(house.config.recordings.spool)).toEqual([]);
   });
@@ -135,7 +136,7 @@ describe('the waveform', () => {
 });
 
 describe('the sweep of the spool', () => {
-  async function sweepOf(house: Awaited<ReturnType<typeof openHouse>>, live: string[] = []) {
+  async function sweepOf(house: Awaited<ReturnType<typeof openHouse>>, live: string[] = [], away: 1[] = []) {
     const found: string[] = [];
     const sweep = new SpoolSweep({
       spool: house.config.recordings.spool,
@@ -143,13 +144,17 @@ describe('the sweep of the spool', () => {
       calls: house.lookup,
       settler: house.settler,
       isLive: (callId) => live.includes(callId),
-      onFound: (call, recording) => {
-        found.push(`${call.id} ${recording.status}`);
-        return Promise.resolve();
+      teller: {
+        found: (call, recording) => {
+          if (away.splice(0, 1).length > 0) return Promise.reject(new Error('away'));
+          found.push(`${call.id} ${recording.status}`);
+          return Promise.resolve();
+        },
       },
       logger: house.logger,
       now: () => Date.now() + 7_200_000,
     });
+    await sweep.sweep();
     await sweep.sweep();
     return found;
   }
@@ -162,6 +167,23 @@ describe('the sweep of the spool', () => {
     expect(await sweepOf(house)).toEqual([`${call.id} ready`]);
     expect(await readdir(house.config.recordings.spool)).toEqual([]);
     expect((await house.archive.find(call.id, null))?.state).toBe('here');
+  });
+
+  it('tells it later where Redis was away', async () => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    house.calls.set(call.id, call);
+    await house.spool(call, wavBytes(1));
+    expect(await sweepOf(house, [], [1])).toEqual([`${call.id} ready`]);
+  });
+
+  it('leaves where it is what is no recording, and says so once', async () => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    house.calls.set(call.id, call);
+    await house.spool(call, Buffer.from('no WAV'));
+    expect(await sweepOf(house)).toEqual([`${call.id} failed`]);
+    expect(await readdir(house.config.recordings.spool)).toHaveLength(1);
   });
 
   it('leaves calls that go on, here or elsewhere, and what is none of ours', async () => {

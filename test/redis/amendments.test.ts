@@ -88,6 +88,34 @@ describe('a call that has ended', () => {
     expect(await events()).toHaveLength(2);
   });
 
+  it('tells that its recording was found after all, and then that it was deleted', async () => {
+    const { here, events } = await open();
+    const call = exampleCall();
+    call.recording = { ...call.recording, status: 'failed', reason: 'no_file' };
+    await here.calls.commit(exampleChange(call, ['call.completed', 'recording.failed'], { closed: true }));
+    const recording = { ...call.recording, status: 'ready', reason: null, file: 'a.wav', bytes: 2044 } as const;
+    const found = amendment({ kind: 'recording-found', recording });
+    expect((await here.amender.amend(call.id, found))?.recording).toEqual(recording);
+    await here.amender.amend(call.id, found);
+    const deleted = amendment({ kind: 'recording-deleted', reason: 'retention' });
+    await here.amender.amend(call.id, deleted);
+    await here.amender.amend(call.id, amendment({ kind: 'recording-deleted', reason: 'request' }));
+    await here.amender.amend(call.id, amendment({ kind: 'recording-found', recording }));
+    expect((await here.calls.get(call.id))?.recording).toEqual({
+      ...recording,
+      status: 'deleted',
+      reason: 'retention',
+      file: null,
+      deletedAt: deleted.at,
+    });
+    const told = (await events()).slice(2);
+    expect(told.map(({ type, sequence }) => `${type} ${sequence}`)).toEqual([
+      'recording.ready 3',
+      'recording.deleted 4',
+    ]);
+    expect(eventSchema('recording.deleted').safeParse(told[1]).error).toBeUndefined();
+  });
+
   it('is not to be found after it was forgotten', async () => {
     const { here } = await open();
     await expect(here.amender.amend('unknown', tag('sofas'))).rejects.toMatchObject({ code: 'GW_ERR_NOT_FOUND' });

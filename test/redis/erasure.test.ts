@@ -53,6 +53,7 @@ const recorded = {
   sampleRate: 8000,
   channels: ['caller', 'business'],
   silentChannels: [],
+  deletedAt: null,
 } as const;
 
 describe('forgetting a caller', () => {

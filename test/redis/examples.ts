@@ -60,6 +60,7 @@ export function exampleCall(fields: Partial<Call> = {}): Call {
       stoppedAt: null,
       paused: [],
       masked: [],
+      deletedAt: null,
     },
     tags: [],
     handled: null,

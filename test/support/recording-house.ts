@@ -98,7 +98,7 @@ export async function openHouse(options: HouseOptions = {}) {
     facts,
     calls: lookup,
     sites: () => ['divan', 'shop'],
-    onDeleted: () => undefined,
+    teller: { deleted: (callId, { reason }) => Promise.resolve(void told.push(`deleted ${callId} ${reason}`)) },
   });
 
   /** What FreeSWITCH does, and then the end of the call. */
