@@ -105,8 +105,10 @@ export class FakeS3 {
     const uploadId = query.get('uploadId') ?? '';
     switch (what) {
       case 'PUT': {
-        if (headers['content-md5'] !== undefined && headers['content-md5'] !== md5(body).toString('base64'))
-          { refuse(response, 400, 'BadDigest'); return; }
+        if (headers['content-md5'] !== undefined && headers['content-md5'] !== md5(body).toString('base64')) {
+          refuse(response, 400, 'BadDigest');
+          return;
+        }
         const etag = this.#keep(key, body, 0, md5(body).toString('hex'), headers, fault);
         response.setHeader('ETag', `"${etag}"`).end();
         return;
@@ -160,7 +162,10 @@ export class FakeS3 {
 
   #send({ what, key, headers }: Asked, fault: Fault | null, response: ServerResponse): void {
     const object = this.objects.get(key);
-    if (!object) { refuse(response, 404, 'NoSuchKey'); return; }
+    if (!object) {
+      refuse(response, 404, 'NoSuchKey');
+      return;
+    }
     const { bytes, etag } = object;
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? [];
     const [start, end] = from === undefined ? [0, bytes.length] : [Number(from), Number(to) + 1];
