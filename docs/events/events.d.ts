@@ -170,7 +170,7 @@ export interface Leg {
 
 /** What became of the recording; the caller is on the left, the business on the right. */
 export interface Recording {
-  status: 'none' | 'recording' | 'ready' | 'absent' | 'failed';
+  status: 'none' | 'recording' | 'ready' | 'absent' | 'failed' | 'deleted';
   reason: string | null;
   file: string | null;
   bytes: number | null;
@@ -192,6 +192,7 @@ export interface Recording {
     fromSeconds: number;
     toSeconds: number | null;
   }>;
+  deletedAt: string | null;
 }
 
 /** Which of the site's rules against spam and fraud the call hit. */
@@ -344,7 +345,7 @@ export interface CallRejectedEvent {
   };
 }
 
-/** The recording is whole and stored. */
+/** The recording is whole and stored. May follow `recording.failed` where a gateway died and its disk is back. */
 export interface RecordingReadyEvent {
   id: string;
   timestamp: string;
@@ -384,6 +385,21 @@ export interface RecordingFailedEvent {
     call: Call & {
       recording: {
         status: 'failed';
+      };
+    };
+  };
+}
+
+/** The recording was deleted: by `retention`, `request` or `caller_erased` (`recording.reason`). */
+export interface RecordingDeletedEvent {
+  id: string;
+  timestamp: string;
+  type: 'recording.deleted';
+  sequence: number;
+  data: {
+    call: Call & {
+      recording: {
+        status: 'deleted';
       };
     };
   };
@@ -645,6 +661,7 @@ export type CallEvent =
   | RecordingReadyEvent
   | RecordingAbsentEvent
   | RecordingFailedEvent
+  | RecordingDeletedEvent
   | CallAttributionCorrectedEvent
   | CallTaggedEvent
   | CallHandledEvent;
@@ -681,6 +698,7 @@ export declare const CALL_EVENT_TYPES: readonly [
   'recording.ready',
   'recording.absent',
   'recording.failed',
+  'recording.deleted',
   'call.attribution.corrected',
   'call.tagged',
   'call.handled',

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { GatewayConfig } from '../../config/schema.js';
@@ -45,6 +46,16 @@ export async function checkFolder(what: string, folder: string): Promise<Finding
 export function judgeSpace(what: string, freeBytes: number): Finding {
   const detail = `writable, ${(freeBytes / GB).toFixed(1)} GB free`;
   return (freeBytes < FREE_FAIL_BYTES ? fail : freeBytes < FREE_WARN_BYTES ? warn : ok)(what, detail);
+}
+
+/** Only where a format is wanted that the gateway does not make itself. */
+export function checkEncoder({ recordings, sites, routes }: GatewayConfig): Finding[] {
+  const wanted = [recordings, ...sites.map((site) => site.recording), ...routes.map((route) => route.recording)];
+  const formats = new Set(wanted.map(({ format }) => format ?? 'wav').filter((format) => format !== 'wav'));
+  if (formats.size === 0) return [];
+  const what = `ffmpeg for ${[...formats].join(', ')}`;
+  const { status } = spawnSync('ffmpeg', ['-version'], { timeout: 5000 });
+  return [status === 0 ? ok(what, 'found') : warn(what, 'not on the PATH: recordings stay WAV')];
 }
 
 export async function checkHttp({ host, port }: GatewayConfig['http']): Promise<Finding> {

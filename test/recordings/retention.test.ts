@@ -1,0 +1,203 @@
+import { spawnSync } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { DiskWatch } from '../../src/recordings/disk-watch.js';
+import { isOver, RetentionSweeper } from '../../src/recordings/retention.js';
+import { RedisCallers } from '../../src/redis/callers.js';
+import { FakeS3 } from '../fakes/s3.js';
+import { endedCall, openHouse, secretOf } from '../support/recording-house.js';
+import { until } from '../support/until.js';
+import { wavBytes } from '../support/wav-bytes.js';
+
+const DAY_MS = 86_400_000;
+const GB = 1_000_000_000;
+const ffmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
+type House = Awaited<ReturnType<typeof openHouse>>;
+
+const stateOf = async (house: House, callId: string) => (await house.archive.find(callId, null))?.state;
+const idle = (house: House) => until('the queue is empty', () => house.worker.backlog().recordings === 0);
+
+function sweeperOf(house: House, days: Record<string, number> = {}) {
+  return new RetentionSweeper({
+    store: house.vault.home,
+    archive: house.archive,
+    facts: house.facts,
+    audit: house.audit,
+    retentionOf: (site) => (days[site] ?? 30) * DAY_MS,
+    logger: house.logger,
+  });
+}
+
+async function recordAged(house: House, days: number, site = 'divan') {
+  const call = endedCall(1, { site, startedAt: new Date(Date.now() - days * DAY_MS).toISOString() });
+  await house.record(call);
+  return call;
+}
+
+describe('retention', () => {
+  it('ends with the whole day that is older', () => {
+    const now = Date.parse('2026-11-21T12:00:00Z');
+    expect(isOver('2026/11/19', DAY_MS, now)).toBe(true);
+    expect(isOver('2026/11/20', DAY_MS, now)).toBe(false);
+    expect(isOver('lost+found', DAY_MS, now)).toBe(false);
+  });
+
+  it.each(['disk', 's3'])(
+    'deletes from the store (%s) what is over by its site, except under a legal hold',
+    async (store) => {
+      const s3 = store === 's3' ? { s3: (await FakeS3.start()).config() } : {};
+      const house = await openHouse(s3);
+      const [young, old, held] = [await recordAged(house, 5), await recordAged(house, 40), await recordAged(house, 40)];
+      const shops = await recordAged(house, 5, 'shop');
+      await idle(house);
+      const found = await house.archive.find(held.id, null);
+      if (found?.state !== 'here') throw new Error('not here');
+      await house.archive.setHold(found, { by: 'lawyer', at: new Date().toISOString(), reason: 'case 1' });
+      await sweeperOf(house, { shop: 2 }).sweepWhereDue();
+      const states = [young, old, held, shops].map(({ id }) => stateOf(house, id));
+      expect(await Promise.all(states)).toEqual(['here', 'deleted', 'here', 'deleted']);
+      expect(house.told).toEqual(
+        expect.arrayContaining([`deleted ${old.id} retention`, `deleted ${shops.id} retention`]),
+      );
+      const { lines } = await house.audit.read({ cursor: null, limit: 10, call: null, sites: null });
+      expect(lines.map(({ who, detail }) => `${who.name} ${String(detail['recordings'])}`)).toEqual([
+        'retention 1',
+        'retention 1',
+      ]);
+    },
+  );
+
+  it('is one gateway’s work each hour, and not done again by another', async () => {
+    const house = await openHouse();
+    await sweeperOf(house).sweepWhereDue();
+    const old = await recordAged(house, 40);
+    await sweeperOf(house).sweepWhereDue();
+    expect(await stateOf(house, old.id)).toBe('here');
+  });
+});
+
+describe('a caller’s recordings', () => {
+  it('are deleted wherever they are; what is under a legal hold stays', async () => {
+    const house = await openHouse();
+    const callers = new RedisCallers(house.link, house.keys);
+    const [his, held, deleted] = [endedCall(1), endedCall(1), endedCall(1)];
+    const anothers = endedCall(1, { caller: { ...his.caller, number: '+79160000009' } });
+    for (const call of [his, held, deleted, anothers]) {
+      await house.record(call);
+      await callers.note(call);
+    }
+    const at = new Date().toISOString();
+    for (const [call, act] of [
+      [held, 'hold'],
+      [deleted, 'delete'],
+    ] as const) {
+      const found = await house.archive.find(call.id, null);
+      if (found?.state !== 'here') throw new Error('not here');
+      if (act === 'hold') await house.archive.setHold(found, { by: 'lawyer', at, reason: 'case 1' });
+      else await house.archive.remove(found, call.id, { at, reason: 'request' });
+    }
+    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', at);
+    expect(outcome).toEqual({ deleted: [his.id], held: [held.id], away: [] });
+    expect(await stateOf(house, his.id)).toBe('deleted');
+    expect(await stateOf(house, anothers.id)).toBe('here');
+    expect(house.told).toContain(`deleted ${his.id} caller_erased`);
+  });
+
+  it('on a disk that only another gateway has are named, and the rest is done', async () => {
+    const house = await openHouse();
+    const callers = new RedisCallers(house.link, house.keys);
+    const [his, away] = [endedCall(1), endedCall(1)];
+    await house.record(his);
+    house.calls.set(away.id, { ...away, gateway: 'gw-2', recording: { ...his.recording } });
+    for (const call of [away, his]) await callers.note(call);
+    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', new Date().toISOString());
+    expect(outcome).toEqual({ deleted: [his.id], held: [], away: [{ callId: away.id, gateway: 'gw-2' }] });
+    expect(await stateOf(house, his.id)).toBe('deleted');
+  });
+});
+
+describe('the disk', () => {
+  it('is low below the limit, and has room again only with a tenth more', async () => {
+    const house = await openHouse();
+    let free = 2 * GB;
+    const told: string[] = [];
+    const watch = new DiskWatch({
+      folders: ['spool', 'kept'],
+      minFreeBytes: GB,
+      onChange: (low, bytes) => told.push(`${low ? 'low' : 'room'} ${bytes / GB}`),
+      logger: house.logger,
+      // Another disk, with more room: the one with the least decides.
+      freeBytes: (folder) => Promise.resolve(folder === 'spool' ? free : 9 * GB),
+    });
+    const looks: boolean[] = [];
+    for (const gigabytes of [2, 0.9, 1.05, 1.2, 0.5]) {
+      free = gigabytes * GB;
+      await watch.look();
+      looks.push(watch.low);
+    }
+    expect(looks).toEqual([false, true, true, false, true]);
+    expect(told).toEqual(['low 0.9', 'room 1.2', 'low 0.5']);
+  });
+
+  it('that cannot be asked counts as it did', async () => {
+    const house = await openHouse();
+    const freeBytes = () => Promise.reject(new Error('EIO'));
+    const watch = new DiskWatch({
+      folders: ['x'],
+      minFreeBytes: GB,
+      onChange: () => undefined,
+      logger: house.logger,
+      freeBytes,
+    });
+    await watch.look();
+    expect(watch).toMatchObject({ low: false, freeBytes: null });
+  });
+});
+
+describe.skipIf(!ffmpeg)('a format made by ffmpeg (skipped where there is none)', () => {
+  it.each([
+    ['mp3', true, undefined],
+    ['opus', false, undefined],
+    ['opus', true, [{ id: 'k1', secret: secretOf('a') }]],
+  ] as const)('%s, WAV kept: %s', async (format, keepWav, encryption) => {
+    const house = await openHouse({
+      recordings: { format, keepWav },
+      ...(encryption && { encryption: [...encryption] }),
+    });
+    const call = endedCall(3);
+    await house.record(call, wavBytes(3));
+    await idle(house);
+    expect(house.told).toEqual(['transcode done']);
+    const found = await house.archive.find(call.id, null);
+    if (found?.state !== 'here') throw new Error('not here');
+    expect(found.manifest.files.map((file) => file.format).toSorted()).toEqual(keepWav ? [format, 'wav'] : [format]);
+    const file = found.manifest.files.find((one) => one.format === format);
+    const sound = await house.archive.sound(found, format, 0, (file?.bytes ?? 0) - 1);
+    const decoded = spawnSync(
+      'ffmpeg',
+      ['-v', 'error', '-i', 'pipe:0', '-f', 's16le', '-ac', '2', '-ar', '8000', 'pipe:1'],
+      {
+        input: await buffer(sound ?? Readable.from([])),
+      },
+    );
+    expect(decoded.stdout.length / 32_000).toBeCloseTo(3, 0);
+    expect((await house.kept()).filter((name) => name.endsWith('.wav'))).toHaveLength(keepWav ? 1 : 0);
+  });
+});
+
+it('a format that cannot be made leaves the WAV where it is', async () => {
+  const path = process.env['PATH'];
+  process.env['PATH'] = '/nowhere';
+  try {
+    const house = await openHouse({ recordings: { format: 'mp3', keepWav: false } });
+    const call = endedCall(1);
+    await house.record(call);
+    await idle(house);
+    expect(house.told).toEqual(['transcode failed']);
+    const found = await house.archive.find(call.id, null);
+    expect(found).toMatchObject({ state: 'here', manifest: { files: [{ format: 'wav' }] } });
+  } finally {
+    process.env['PATH'] = path;
+  }
+});
