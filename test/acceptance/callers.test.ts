@@ -80,8 +80,12 @@ async function talkTo(scene: Scene, calls = 1) {
 
 /** A later call of a scene whose phones are there already. */
 async function redial(caller: Awaited<ReturnType<Scene['callerPhone']>>, scene: Scene) {
+  const answers = (): number => told(scene).filter(({ type }) => type === 'call.answered').length;
+  const before = answers();
   const call = await caller.call({ ...scene.dialled, media: false });
   await call.answered();
+  // FreeSWITCH tells the caller of the answer a moment before it tells us.
+  await until('the answer is told', () => answers() > before);
   await call.hangUp();
 }
 
