@@ -60,9 +60,10 @@ export function attribute(
   const measured = rates.measured ? '-measured' : '';
   const told = named.length > 1 ? named.map((candidate) => publicCandidate(candidate, at)) : [];
   const share = first.weight / (named.reduce((total, { weight }) => total + weight, 0) + others + otherPhone);
-  // Where the number is somebody's now, the earlier holder may be likelier but never certain.
-  const sure = share >= rules.sureFrom && (lease === null || first.endedAt === null);
-  if (!sure && first.weight < BOOKED_FROM) {
+  // One candidate is not ambiguous, however much earlier holders take from his confidence. Among several, where the
+  // number is somebody's now, the earlier holder may be likelier but never certain.
+  const sure = named.length === 1 || (share >= rules.sureFrom && (lease === null || first.endedAt === null));
+  if (first.weight < BOOKED_FROM) {
     const candidates = named.map((candidate) => publicCandidate(candidate, at));
     return { ...NO_VERDICT, verdict: 'ambiguous', rule: `nobody-likely${measured}`, source: number.source, candidates };
   }

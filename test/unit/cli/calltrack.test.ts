@@ -10,6 +10,10 @@ const SECRETS = {
   SALES_1_PASSWORD: 'd',
   SALES_2_PASSWORD: 'd',
   CRM_HOOK_SECRET: 'e'.repeat(24),
+  S3_ACCESS_KEY_ID: 'f',
+  S3_SECRET_ACCESS_KEY: 'g',
+  RECORDINGS_SECRET: Buffer.alloc(32).toString('base64'),
+  OIDC_CLIENT_SECRET: 'h',
 };
 
 async function calltrack(args: string[], env: Record<string, string> = {}) {

@@ -68,6 +68,16 @@ describe('whose call is it', () => {
     });
   });
 
+  it('one candidate is not ambiguous, however unsure', () => {
+    // 0.02 × 0.8 / 600 against 0.2 (4^-1.5 - 7^-1.5) / 1800 and 5e-6: 2.667e-5 of 3.955e-5.
+    expect(judge(lentTo(holder('b', 1, -600), holder('a', 2600, 2000)))).toMatchObject({
+      verdict: 'exact',
+      leaseId: 'lease-b',
+      confidence: 0.674,
+      candidates: [],
+    });
+  });
+
   it('nobody is booked where even the likeliest has less than an even chance', () => {
     // 0.02 × 0.8 / 600 against 0.2 (2.5^-1.5 - 4^-1.5) / 900 and 5e-6: 2.667e-5 of 6.011e-5.
     expect(judge(lentTo(holder('b', 1, -600), holder('a', 2000, 1000)))).toMatchObject({
