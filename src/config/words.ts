@@ -32,3 +32,20 @@ export const languageTag = z.string().regex(/^[a-z]{2,3}$/, 'two or three letter
 export const sound = z.union([soundFile, z.record(languageTag, soundFile)], {
   error: 'a sound file, or one for each language like { ru: a.wav, uz: b.wav }',
 });
+
+export const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74951230000"');
+
+export const port = z.int().min(0).max(65535);
+
+export const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');
+
+export const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'an address or CIDR range' });
+
+export const countryCode = z
+  .string()
+  .regex(/^[a-z]{2}$/i, 'two letters of ISO 3166, like "RU"')
+  .toUpperCase();
+
+export const channels = z.int().min(0).max(100_000).nullable().default(null);
+
+export const credentials = z.strictObject({ username: z.string().min(1), password: z.string().min(1) });

@@ -1,6 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { RECORDING_FORMATS, type RecordingFormat } from '../config/recordings-schema.js';
+import { RECORDING_FORMATS, type RecordingFormat } from '../config/parts/recordings.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Found, Here, RecordingArchive } from '../recordings/archive.js';

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
-import type { RecordingFormat } from '../config/recordings-schema.js';
+import type { RecordingFormat } from '../config/parts/recordings.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Here, RecordingArchive } from '../recordings/archive.js';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Call } from '../call/call.js';
-import type { RecordingFormat } from '../config/recordings-schema.js';
+import type { RecordingFormat } from '../config/parts/recordings.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Manifest } from './manifest.js';
 import { baseName, CALL_ID, possibleBases } from './names.js';

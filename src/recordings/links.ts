@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { RECORDING_FORMATS } from '../config/recordings-schema.js';
+import { RECORDING_FORMATS } from '../config/parts/recordings.js';
 import { GatewayError } from '../lib/errors.js';
 import { CALL_ID } from './names.js';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RECORDING_FORMATS } from '../config/recordings-schema.js';
+import { RECORDING_FORMATS } from '../config/parts/recordings.js';
 
 /**
  * What a recording consists of, kept beside its files: so that the store tells everything by itself, also when Redis no

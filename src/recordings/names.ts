@@ -1,4 +1,4 @@
-import type { RecordingFormat } from '../config/recordings-schema.js';
+import type { RecordingFormat } from '../config/parts/recordings.js';
 
 /**
  * Names in the store: `<site>/<yyyy>/<mm>/<dd>/<call>` and an ending for each file of the recording. By day, so that

@@ -1,4 +1,4 @@
-import type { RecordingFormat } from '../config/recordings-schema.js';
+import type { RecordingFormat } from '../config/parts/recordings.js';
 import type { GatewayConfig } from '../config/schema.js';
 
 export interface RecordingPolicy {

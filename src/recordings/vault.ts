@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
-import { RECORDING_FORMATS, type RecordingFormat } from '../config/recordings-schema.js';
+import { RECORDING_FORMATS, type RecordingFormat } from '../config/parts/recordings.js';
 import { plainBytes, type KeyRing } from './crypto/envelope.js';
 import { decrypted, encrypted } from './crypto/streams.js';
 import { readManifest, type Manifest } from './manifest.js';

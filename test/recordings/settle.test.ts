@@ -34,6 +34,10 @@ describe('a recording is settled', () => {
       channels: ['caller', 'business'],
       silentChannels: ['business'],
       deletedAt: null,
+      startedAt: null,
+      stoppedAt: null,
+      paused: [],
+      masked: [],
     });
     expect(await readdir(house.config.recordings.spool)).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RECORDING_FORMATS } from '../../config/recordings-schema.js';
+import { RECORDING_FORMATS } from '../../config/parts/recordings.js';
 import { AUDIT_ACTIONS } from '../../recordings/audit.js';
 import { peaksSchema } from '../../recordings/peaks.js';
 import { pageQuery } from '../query.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RECORDING_FORMATS } from '../../config/recordings-schema.js';
+import { RECORDING_FORMATS } from '../../config/parts/recordings.js';
 import type { DiskStore } from '../storage/disk.js';
 
 /**

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { RecordingFormat } from '../../config/recordings-schema.js';
+import type { RecordingFormat } from '../../config/parts/recordings.js';
 
 /** The two sides stay apart: whoever listens mutes one of them. */
 const ENCODERS: Record<Exclude<RecordingFormat, 'wav'>, string[]> = {

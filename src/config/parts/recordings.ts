@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteSize, duration, durationOf, id, sound } from './words.js';
+import { byteSize, duration, durationOf, id, sound } from '../words.js';
 
 const RETENTION_MAX_MS = 3650 * 86_400_000;
 export const RECORDING_FORMATS = ['wav', 'mp3', 'opus'] as const;

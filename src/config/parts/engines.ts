@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { durationOf, port } from '../words.js';
+
+/** `engines`: drachtio and FreeSWITCH, or the stand-ins. */
+
+export const engines = z.strictObject({
+  /** `real`: drachtio-server and FreeSWITCH at the addresses given. `sandbox`: stand-ins started with the gateway. */
+  mode: z.enum(['real', 'sandbox']).default('real'),
+  drachtio: z
+    .strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9022), secret: z.string().min(1) })
+    .optional(),
+  freeswitch: z
+    .array(
+      z.strictObject({
+        /** Address and port of the event socket. */
+        host: z.string().default('127.0.0.1'),
+        port: port.default(8021),
+        secret: z.string().min(1),
+        /** Our address as FreeSWITCH can dial it back for announcements (outbound event socket). */
+        callbackAddress: z.string().default('127.0.0.1'),
+        /** Where FreeSWITCH's dial-back INVITE comes from, when that is not `host`. */
+        sipAddress: z.string().optional(),
+        /** Name of the sofia profile. */
+        profile: z.string().default('calltrack'),
+      }),
+    )
+    .default([]),
+  sandbox: z
+    .strictObject({
+      /** Where the stand-in takes SIP, over both transports. */
+      sip: z
+        .string()
+        .regex(/^udp\+tcp:\/\/[^:]+:\d+$/, 'like "udp+tcp://127.0.0.1:5060"')
+        .default('udp+tcp://127.0.0.1:5060'),
+    })
+    .prefault({}),
+  /** How long an engine may take over one step of setting a call up before it counts as failed. */
+  setupTimeout: durationOf('5s', 60_000, '60s'),
+  /** Calls in progress at which new ones get 503 with Retry-After. */
+  maxCalls: z.int().min(1).default(500),
+  /** New calls per second above which a new call gets 503 with Retry-After. */
+  maxCallsPerSecond: z.int().min(1).default(30),
+});

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { channels, cidr, countryCode, credentials, durationOf, e164, id, sipUri } from '../words.js';
+
+/** `trunks`: carriers. */
+
+/** One of a carrier's gateways: the lowest priority first; within one priority calls are shared by weight (RFC 2782). */
+export const carrierGateway = z.strictObject({
+  uri: sipUri,
+  priority: z.int().min(0).max(65_535).default(1),
+  weight: z.int().min(1).max(65_535).default(1),
+});
+
+export const trunk = z.strictObject({
+  id,
+  /** Limit of inbound and outbound calls together, beside the limits of each. */
+  channels,
+  inbound: z
+    .strictObject({
+      from: z.array(cidr).min(1),
+      channels,
+      numbers: z
+        .strictObject({
+          country: countryCode,
+        })
+        .prefault({ country: 'RU' }),
+      /** Believe P-Asserted-Identity from this source; from anyone else it is ignored. */
+      trustAssertedIdentity: z.boolean().default(false),
+      /** No call for so long means that something is wrong: `trunk.down` with the reason `silence`. */
+      silence: durationOf('1h', 7 * 86_400_000, '7d').optional(),
+    })
+    .optional(),
+  outbound: z
+    .strictObject({
+      /** One gateway of the carrier's, or several. A name without a port is looked up by SRV (RFC 3263). */
+      to: z.union(
+        [sipUri.transform((uri) => [carrierGateway.parse({ uri })]), z.array(carrierGateway).min(1).max(20)],
+        { error: 'a SIP URI like "sip:sip.carrier.example:5060", or a list of gateways' },
+      ),
+      channels,
+      /** `passthrough`: the caller's number; otherwise a fixed number. */
+      callerId: z.union([z.literal('passthrough'), e164]).default('passthrough'),
+      /** Say the caller's number in P-Asserted-Identity too (RFC 3325). */
+      assertedIdentity: z.boolean().default(false),
+      /** Say the tracking number in Diversion (RFC 5806), so that the carrier accepts a caller's number that is not ours. */
+      diversion: z.boolean().default(false),
+      /** How the carrier wants numbers: `+7495…`, `7495…`, `8495…` (the country's own way) or `007495…`. */
+      numbers: z
+        .strictObject({
+          format: z.enum(['e164', 'plain', 'national', 'international']).default('e164'),
+          prefix: z
+            .string()
+            .regex(/^[\d*#]{0,12}$/, 'digits, "*" and "#", at most 12')
+            .default(''),
+          /** By whose habits `national` and `international` are written; the inbound side's where left out. */
+          country: countryCode.optional(),
+        })
+        .prefault({}),
+      /** Offered to the carrier, in this order. */
+      codecs: z
+        .array(z.enum(['PCMA', 'PCMU']))
+        .min(1)
+        .default(['PCMA', 'PCMU']),
+      /** New calls a second that the carrier takes; one above it waits for `queue` at most, then the step goes on. */
+      callsPerSecond: z.number().positive().max(1000).nullable().default(null),
+      queue: durationOf('500ms', 10_000, '10s'),
+      auth: credentials.optional(),
+    })
+    .optional(),
+  /** For carriers that send calls only to who has registered. */
+  register: z
+    .strictObject({
+      registrar: sipUri,
+      username: z.string().min(1),
+      password: z.string().min(1),
+      expires: durationOf('5m', 86_400_000, '24h'),
+    })
+    .optional(),
+  /** Asks each gateway of the carrier by OPTIONS: after `down` silences it is not dialled, after `up` answers it is again. */
+  health: z
+    .strictObject({
+      options: durationOf('30s', 3_600_000, '1h'),
+      down: z.int().min(1).max(100).default(3),
+      up: z.int().min(1).max(100).default(2),
+      /** After its return a gateway gets a growing share of its calls for so long. */
+      ramp: durationOf('60s', 3_600_000, '1h'),
+    })
+    .optional(),
+  /** What this carrier answers when it is full: `status`, `status/Q.850 cause` or `status/text`. */
+  capacityCodes: z
+    .array(z.string().regex(/^[3-6]\d\d(\/.+)?$/, '"503", "486/34" or "403/User channel limit exceeded"'))
+    .default(['503']),
+});
