@@ -19,6 +19,6 @@ export function judge(
 /** Numbers in Redis may name a site that the configuration has lost. */
 const BY_DEFAULT = configSchema.shape.sites.element.shape.attribution.parse(undefined);
 
-export function rulesOf(site: string, { sites }: Pick<GatewayConfig, 'sites'>): AttributionRules {
+function rulesOf(site: string, { sites }: Pick<GatewayConfig, 'sites'>): AttributionRules {
   return sites.find(({ id }) => id === site)?.attribution ?? BY_DEFAULT;
 }

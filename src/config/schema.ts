@@ -18,7 +18,6 @@ import { SCOPES, consoleUser, oidc } from './parts/access.js';
 export { HEADER_FIELDS, STEP_CONDITIONS, STRATEGIES, WEEKDAYS } from './parts/routes.js';
 export { callerPattern } from './parts/sites.js';
 export {
-  SCOPES,
   SITE_SCOPES,
   CONSOLE_ROLES,
   LANGUAGES,
@@ -125,8 +124,6 @@ export type LineConfig = GatewayConfig['lines'][number];
 export type RouteConfig = GatewayConfig['routes'][number];
 
 export type SnippetConfig = NonNullable<GatewayConfig['sites'][number]['snippet']>;
-
-export type PoolConfig = GatewayConfig['sites'][number]['pool'];
 
 export type SoundConfig = z.output<typeof sound>;
 

@@ -38,7 +38,7 @@ export const deliverySearch = z
     error: 'the deliveries of a call come all at once: give "call" or "before"',
   });
 
-export const replayRequest = z.union([
+const replayRequest = z.union([
   z.strictObject({ dead: z.literal(true) }),
   z.strictObject({ from: when, to: when, after: cursor.nullable().optional() }),
 ]);

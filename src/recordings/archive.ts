@@ -10,7 +10,7 @@ import type { Hold, Vault } from './vault.js';
 import type { RecordingWorker } from './work/worker.js';
 
 /** Recordings whose call's number belongs to no site. */
-export const NO_SITE = 'unknown';
+const NO_SITE = 'unknown';
 
 /** What became of a call's recording, as far as the asker may know. */
 export type Found =

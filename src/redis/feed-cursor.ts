@@ -30,7 +30,7 @@ export function parseCursor(text: string): FeedCursor {
 export const millisOf = (streamId: string): number => Number(streamId.slice(0, streamId.indexOf('-')));
 
 /** As Redis orders stream ids. */
-export function compareIds(a: string, b: string): number {
+function compareIds(a: string, b: string): number {
   const [aMs = 0, aN = 0] = a.split('-').map(Number);
   const [bMs = 0, bN = 0] = b.split('-').map(Number);
   return aMs - bMs || aN - bN;

@@ -35,7 +35,7 @@ export function screen(question: ScreeningQuestion, config: ScreeningConfig, lis
 
 type Hits = Screening['hits'];
 
-export function isListed(caller: string, patterns: readonly string[]): boolean {
+function isListed(caller: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) =>
     pattern.endsWith('*') ? caller.startsWith(pattern.slice(0, -1)) : pattern === caller,
   );

@@ -51,7 +51,7 @@ export interface DeliveryChannel {
 }
 
 /** What an attempt came to, by HTTP. */
-export function attemptOf(answer: HttpAnswer, now: number): Attempt {
+function attemptOf(answer: HttpAnswer, now: number): Attempt {
   const { status, headers, response, error, latencyMs } = answer;
   const delivered = status !== null && status >= 200 && status < 300;
   const asks = status === 429 || status === 503;

@@ -15,7 +15,7 @@ const headerName = z
     'the name of a header that HTTP and Standard Webhooks leave free',
   );
 
-export const pem = z
+const pem = z
   .string()
   .nullable()
   .default(null)

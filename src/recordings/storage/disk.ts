@@ -91,7 +91,7 @@ function codeOf(error: unknown): string | undefined {
 }
 
 /** For a file that is not there; every other error is one. */
-export function nullIfAbsent(error: unknown): null {
+function nullIfAbsent(error: unknown): null {
   if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null;
   throw error;
 }
