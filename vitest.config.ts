@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -8,6 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Whole calls of one stage run side by side: most of a call is waiting.
     maxConcurrency: 16,
+    // And so is most of a file: vitest would leave one of two cores to itself.
+    maxWorkers: Math.max(2, availableParallelism()),
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

@@ -101,7 +101,7 @@ it('costs one exchange with Redis with everything in it: number, leases, channel
 
   // It was all asked for and answered, and nothing of it in a later exchange.
   expect(answer.channels.map(({ granted }) => granted)).toEqual([true, true, true]);
-  expect(call.attribution).toMatchObject({ leaseId: 'lease-1', candidates: [{}, {}] });
+  expect(call.attribution).toMatchObject({ candidates: [{}, {}] });
   expect(call.caller).toMatchObject({ firstCall: false, lastDisposition: 'answered' });
   expect(call.screening?.hits.map(({ rule }) => rule).sort()).toEqual(['block', 'hopping', 'range', 'rate', 'short']);
   expect(call.tags.map(({ name }) => name).sort()).toEqual(['repeat', 'suspicious']);
