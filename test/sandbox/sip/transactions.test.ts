@@ -115,7 +115,9 @@ describe('transactions', () => {
       const first = await wire.next('INVITE');
       wire.send(wireResponse(first, '407 Proxy Authentication Required', challenge), stack.port);
       await wire.next('ACK');
-      const second = await wire.next('INVITE');
+      let second = await wire.next('INVITE');
+      // On a machine that stood still the first one is repeated (timer A) before its answer is read.
+      while (header(second, 'CSeq') === header(first, 'CSeq')) second = await wire.next('INVITE');
       expect(header(second, 'Proxy-Authorization')).toContain('username="u"');
       expect(Number.parseInt(header(second, 'CSeq'))).toBe(Number.parseInt(header(first, 'CSeq')) + 1);
       wire.send(wireResponse(second, '407 Proxy Authentication Required', challenge), stack.port);
