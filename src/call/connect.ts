@@ -60,7 +60,7 @@ export async function connect(
   prepared?.prepare();
   toMedia.onProgress((status, sdp) => invite.progress(status, sdp));
   const callerSide = followCallerSide(session, toMedia);
-  const engaged = greeting?.answers ? engage(session, invite, callerSide) : null;
+  const engaged = greeting?.answers ? engage(session, invite, callerSide, false) : null;
 
   const timeoutMs = deps.config().engines.setupTimeout + (greeting ? GREETING_LIMIT_MS : 0);
   const dialBack = await untilDialBack(session, callerSide, timeoutMs);
@@ -73,9 +73,8 @@ export async function connect(
   if (result.kind === 'exhausted') lose(session, result);
   if (result.kind !== 'answered' || session.ended) return;
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
-  const caller = await (engaged ?? engage(session, invite, callerSide));
-  const now = iso(Date.now());
-  if (!caller || !session.answered(engaged ? now : (session.call.engagedAt ?? now))) return;
+  const caller = await (engaged ?? engage(session, invite, callerSide, true));
+  if (!caller || (engaged && !session.answered(iso(Date.now()))) || session.ended) return;
   bridgeSides({ near: result.leg, far: toBusiness });
   passInfo(caller.leg, result.leg);
   passInfo(result.leg, caller.leg);
@@ -155,8 +154,9 @@ async function engage(
   session: CallSession,
   invite: IncomingInvite,
   callerSide: Promise<CallerSide>,
+  businessAnswered: boolean,
 ): Promise<AnsweredCaller | null> {
-  const caller = await answerCaller(session, invite, await callerSide);
+  const caller = await answerCaller(session, invite, await callerSide, businessAnswered);
   if (caller) bridgeSides({ near: caller.leg, far: caller.media, onHold: (held) => session.callerHolds(held) });
   return caller;
 }
@@ -166,22 +166,31 @@ async function answerCaller(
   session: CallSession,
   invite: IncomingInvite,
   side: CallerSide,
+  businessAnswered: boolean,
 ): Promise<AnsweredCaller | null> {
   if (side.kind === 'failed') {
     if (!session.ended) mediaRefused(session, side.outcome);
     return null;
   }
-  const leg = session.ended ? null : await answerOrEnd(session, invite, side.sdp);
+  const leg = session.ended ? null : await answerOrEnd(session, invite, side.sdp, businessAnswered);
   if (leg && side.kind === 'answered') return { leg, media: side.leg };
   if (leg && side.kind === 'offered') return passAnswerOn(session, leg, side);
   if (side.kind === 'offered') await side.abandon();
   return null;
 }
 
-async function answerOrEnd(session: CallSession, invite: IncomingInvite, sdp: string): Promise<DialogLeg | null> {
+async function answerOrEnd(
+  session: CallSession,
+  invite: IncomingInvite,
+  sdp: string,
+  businessAnswered: boolean,
+): Promise<DialogLeg | null> {
   try {
     const leg = await invite.answer(sdp);
-    session.call.engagedAt = iso(Date.now());
+    const now = iso(Date.now());
+    session.call.engagedAt = now;
+    // Before anybody listens to the dialog: his BYE may have come with the answer, and ends a call that was answered.
+    if (businessAnswered) session.answered(now);
     return session.adopt('caller', leg);
   } catch (error) {
     // The caller's CANCEL was faster; the session has ended by it already, or ends here.
