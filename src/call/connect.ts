@@ -74,7 +74,7 @@ export async function connect(
   if (result.kind !== 'answered' || session.ended) return;
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
   const caller = await (engaged ?? engage(session, invite, callerSide, true));
-  if (!caller || (engaged && !session.answered(iso(Date.now()))) || session.ended) return;
+  if (!caller || (engaged && !session.answered(iso(Date.now()))) || session.signal.aborted) return;
   bridgeSides({ near: result.leg, far: toBusiness });
   passInfo(caller.leg, result.leg);
   passInfo(result.leg, caller.leg);
