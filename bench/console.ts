@@ -1,9 +1,10 @@
 /**
- * npm run bench:console [-- --calls N --rounds N]: when the first row of calls is painted in Chromium, from the click on
+ * npm run bench:console [-- --calls 1000000 --rounds N]: when the first row of calls is painted in Chromium, from the click on
  * an address to the frame on the screen, with cold and with warm caches; and how much script the pages load.
  */
 import { parseArgs } from 'node:util';
 import { chromium, type Browser } from 'playwright-core';
+import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { buildConsole } from '../src/composition/console.js';
 import { configSchema } from '../src/config/schema.js';
@@ -15,9 +16,9 @@ import { RedisLink } from '../src/redis/connection.js';
 import { RedisHistory } from '../src/redis/history.js';
 import { Keys } from '../src/redis/keys.js';
 import { RedisUse } from '../src/redis/use.js';
-import { exampleCall, exampleChange } from '../test/redis/examples.js';
 import { httpOptions } from '../test/support/no-resources.js';
 import { OwnRedis } from '../test/support/redis-server.js';
+import { HistoryFiller } from './lib/history-fill.js';
 
 const PASSWORD = 'bench bench bench';
 /** What was asked for, ms and bytes. */
@@ -39,17 +40,19 @@ const [count, rounds] = [Number(values.calls), Number(values.rounds)];
 
 const redis = await OwnRedis.start();
 const link = new RedisLink({ url: redis.url });
+const raw = new Redis(redis.url);
 try {
   await link.waitUntilReady(5_000);
   await measureAll();
 } finally {
   link.close();
+  raw.disconnect();
   await redis.remove();
 }
 
 async function measureAll(): Promise<void> {
   const keys = new Keys('bench:');
-  await writeCalls(new RedisCallStore(link, keys));
+  console.error(`${count} calls filled in ${(await new HistoryFiller(raw, keys).fill(count)).toFixed(0)} s`);
   const server = await startServer(keys);
   const { port } = await server.start();
   const browser = await chromium.launch({
@@ -76,20 +79,6 @@ async function measureAll(): Promise<void> {
   } finally {
     await browser.close();
     await server.stop();
-  }
-}
-
-async function writeCalls(store: RedisCallStore): Promise<void> {
-  const now = Date.now();
-  const at = (n: number) => new Date(now - (count - n) * 1000).toISOString();
-  for (let from = 0; from < count; from += 200) {
-    const batch = Array.from({ length: Math.min(200, count - from) }, (_, n) => from + n);
-    const write = (n: number) => {
-      const caller = { ...exampleCall().caller, number: `+7916${String(n).padStart(7, '0')}` };
-      const call = exampleCall({ startedAt: at(n), endedAt: at(n), disposition: 'answered', caller });
-      return store.commit(exampleChange(call, ['call.received'], { closed: true }));
-    };
-    await Promise.all(batch.map(write));
   }
 }
 

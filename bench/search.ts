@@ -1,5 +1,4 @@
 // npm run bench:search: how fast a call is found among a million. docs/history.md tells what was reached.
-import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
@@ -14,6 +13,7 @@ import { RedisUse } from '../src/redis/use.js';
 import { exampleChange } from '../test/redis/examples.js';
 import { OwnRedis } from '../test/support/redis-server.js';
 import { benchCall, DAYS } from './lib/history-calls.js';
+import { HistoryFiller } from './lib/history-fill.js';
 import { loadBefore, percentile } from './lib/usage.js';
 
 const { values } = parseArgs({
@@ -21,29 +21,20 @@ const { values } = parseArgs({
 });
 const CALLS = Number(values.calls);
 const ROUNDS = Number(values.rounds);
-const BATCH = 100;
-const DEPTH = 8;
 const COMMITS = 2_000;
 const TARGET_MS = 50;
-
-const include = readFileSync(new URL('../src/redis/scripts/lib/history.lua', import.meta.url), 'utf8');
-/** ARGV: 1 history prefix, 2 call prefix, 3 0: index nothing, then id, index entry, start, document of each call. */
-const LOAD = `${include}
-for i = 4, #ARGV, 4 do
-  local call = ARGV[2] .. ARGV[i]
-  redis.call('HSET', call, 'doc', ARGV[i + 3], 'closed', 1)
-  if ARGV[3] == '1' then reindex(ARGV[1], call, ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 2]) + 60000) end
-end`;
 
 const server = await OwnRedis.start();
 const raw = new Redis(server.url);
 const link = new RedisLink({ url: server.url, commandTimeoutMs: 10_000 });
 const keys = new Keys('bs:');
+const filler = new HistoryFiller(raw, keys);
 const history = new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys) });
 try {
   await link.waitUntilReady(5_000);
   console.log(`${cpus().length} cores, load ${loadBefore().toFixed(1)} before`);
-  await fill();
+  const seconds = await filler.fill(CALLS);
+  console.log(`${CALLS} calls of ${DAYS} days filled in ${seconds.toFixed(0)} s`);
   await memory();
   let worst = 0;
   for (const [name, queries] of Object.entries(kinds())) worst = Math.max(worst, await measure(name, queries));
@@ -53,25 +44,6 @@ try {
   link.close();
   raw.disconnect();
   await server.remove();
-}
-
-async function fill(): Promise<void> {
-  const started = performance.now();
-  const sha = String(await raw.script('LOAD', LOAD));
-  for (let n = 0; n < CALLS; n += BATCH * DEPTH) {
-    const batches = Array.from({ length: Math.min(DEPTH, Math.ceil((CALLS - n) / BATCH)) }, (_, i) => n + i * BATCH);
-    await Promise.all(
-      batches.map((first) => {
-        const calls = Array.from({ length: Math.min(BATCH, CALLS - first) }, (_, i) => benchCall(first + i, CALLS));
-        return raw.evalsha(sha, 0, keys.history(), keys.callPrefix(), 1, ...calls.flatMap(loadArgs));
-      }),
-    );
-  }
-  console.log(`${CALLS} calls of ${DAYS} days filled in ${((performance.now() - started) / 1000).toFixed(0)} s`);
-}
-
-function loadArgs(call: Call): (string | number)[] {
-  return [call.id, indexEntry(call), Date.parse(call.startedAt), JSON.stringify(call)];
 }
 
 async function memory(): Promise<void> {
@@ -91,6 +63,7 @@ async function memory(): Promise<void> {
 function kinds(): Record<string, Partial<CallQuery>[]> {
   const some = Array.from({ length: 50 }, (_, i) => benchCall(Math.floor((CALLS * (2 * i + 1)) / 100), CALLS));
   const number = (call: Call) => call.caller.number ?? '';
+  const nameOf = (call: Call) => call.caller.name ?? 'Анна Ежова';
   const range = (call: Call, hours: number) => {
     const from = Date.parse(call.startedAt);
     return { from, to: from + hours * 3_600_000 };
@@ -102,6 +75,10 @@ function kinds(): Record<string, Partial<CallQuery>[]> {
     beginning: some.map((call) => ({ number: number(call).slice(0, 8) })),
     'last four digits': some.map((call) => ({ number: number(call).slice(-4) })),
     'number of nobody': some.map((call) => ({ number: `+99${number(call).slice(3)}` })),
+    surname: some.map((call) => ({ callerName: nameOf(call).split(' ')[1] ?? 'x' })),
+    'beginning of a surname': some.map((call) => ({ callerName: (nameOf(call).split(' ')[1] ?? 'xxx').slice(0, 3) })),
+    'first name and surname': some.map((call) => ({ callerName: nameOf(call) })),
+    'name of nobody': [{ callerName: 'Архимед' }],
     'missed for capacity at one site': [
       { disposition: 'missed', lossReason: 'destination_capacity', sites: ['site-3'] },
     ],
@@ -157,10 +134,8 @@ function ms(value = NaN): string {
 async function commits(): Promise<void> {
   const store = new RedisCallStore(link, keys);
   const fresh = () => Array.from({ length: COMMITS }, (_, n) => benchCall(n, CALLS, true));
-  const sha = String(await raw.script('LOAD', LOAD));
-  const written = (index: number) =>
-    redisCpu(fresh(), (call) => raw.evalsha(sha, 0, keys.history(), keys.callPrefix(), index, ...loadArgs(call)));
-  const [without, with_] = [await written(0), await written(1)];
+  const written = (indexed: boolean) => redisCpu(fresh(), (call) => filler.write([call], indexed));
+  const [without, with_] = [await written(false), await written(true)];
   const commit = await redisCpu(fresh(), (call) =>
     store.commit(exampleChange(call, ['call.received'], { closed: true })),
   );

@@ -28,7 +28,7 @@ export function benchCall(n: number, count: number, fresh = false): Call {
     site: `site-${Math.floor(Math.sqrt(mixed(n, 6) % 400))}`,
     trunk: pick(['carrier-a', 'carrier-a', 'carrier-b', 'carrier-c'], 7),
     trackingNumber: `+7495${String(1_000_000 + (mixed(n, 8) % 500) * 17)}`,
-    caller: { ...base.caller, number: `+7${digits}` },
+    caller: { ...base.caller, number: `+7${digits}`, name: mixed(n, 17) % 5 < 3 ? nameOf(n) : null },
     disposition,
     lossReason:
       disposition === 'missed' ? pick(['no_answer', 'busy', 'destination_capacity', 'lines_busy'] as const, 9) : null,
@@ -68,6 +68,21 @@ export function benchCall(n: number, count: number, fresh = false): Call {
     ],
     tags: mixed(n, 16) % 10 === 0 ? [{ name: 'callback', by: 'gateway', at: startedAt }] : [],
   });
+}
+
+const FIRST = 'Анна Борис Виктор Галина Дмитрий Елена Жанна Иван Ирина Кирилл Лола Мария Нодира Олег Отабек Пётр Рустам'
+  .split(' ')
+  .concat('Светлана Тимур Ульяна Фарход Шахло Юлия Яна Alexander Barbara Catherine David Elizabeth'.split(' '));
+const ROOTS = 'Абдулл Алексе Богдан Васил Волк Григор Дан Ежо Зай Ибрагим Карим Козл Лебед Михайл Никит Орл Павл Рахим'
+  .split(' ')
+  .concat('Саид Степан Тара Умар Федот Хасан Цвет Чайк Шамил Щерб Эрг Юсуп Яковл Smith Brown John Wils'.split(' '));
+const ENDINGS = 'ов ев ин ский енко ян son er'.split(' ');
+
+/** Three callers of five have one: the commonest surname is one in fifty. */
+function nameOf(n: number): string {
+  const pick = (list: readonly string[], salt: number): string => list[mixed(n, salt) % list.length] ?? '';
+  const root = ROOTS[Math.floor(ROOTS.length * ((mixed(n, 19) % 1000) / 1000) ** 2)] ?? '';
+  return `${pick(FIRST, 18)} ${root}${pick(ENDINGS, 20)}`;
 }
 
 const idOf = (n: number): string => `01930000-0000-7000-8000-${String(n).padStart(12, '0')}`;

@@ -67,6 +67,8 @@ export interface Call {
     sip: number | null;
   } | null;
   attribution: Attribution;
+  /** The latest ten, the oldest first */
+  corrections: Array<Correction>;
   legs: Array<Leg>;
   overflow: {
     from: string;
@@ -79,10 +81,7 @@ export interface Call {
     at: string;
   }>;
   /** Who has taken care of it */
-  handled: {
-    by: string;
-    at: string;
-  } | null;
+  handled: Handled | null;
   notes: Array<{
     id: string;
     text: string;
@@ -134,6 +133,27 @@ export interface VisitorSession {
   gaClientId: string | null;
   /** Client id of Yandex.Metrica */
   ymClientId: string | null;
+}
+
+/** Somebody, or what was found later, put right whose call it was. */
+export interface Correction {
+  by: string;
+  at: string;
+  reason: string;
+  old: Believed;
+  new: Believed;
+}
+
+/** An attribution in outline. */
+export interface Believed {
+  verdict: 'exact' | 'grace' | 'ambiguous' | 'static' | 'returning' | 'promo' | 'none' | 'deferred';
+  confidence: number;
+  rule: string;
+  leaseId: string | null;
+  sessionId: string | null;
+  /** Of the visit, or of the ad that the number was bound to */
+  source: string | null;
+  campaign: string | null;
 }
 
 /** One target that was tried, in the order of `n`. */
@@ -193,6 +213,24 @@ export interface Recording {
     toSeconds: number | null;
   }>;
   deletedAt: string | null;
+}
+
+export interface Handled {
+  by: string;
+  at: string;
+  /** null where somebody said that it is done */
+  callback: Callback | null;
+}
+
+/** A talk in which the business called a lost caller back. */
+export interface Callback {
+  /** When it was dialled */
+  at: string;
+  talkSeconds: number;
+  /** The phone or person of the business, as it was told */
+  line: string | null;
+  /** How often he had been called in vain before */
+  tries: number;
 }
 
 /** Which of the site's rules against spam and fraud the call hit. */
@@ -450,7 +488,7 @@ export interface CallTaggedEvent {
   };
 }
 
-/** Somebody has taken care of a lost call, or takes that back (`handled` null). */
+/** Somebody has taken care of a lost call, the business has called back (`handled.callback`), or somebody takes that back (`handled` null). */
 export interface CallHandledEvent {
   id: string;
   timestamp: string;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { GatewayError } from '../lib/errors.js';
-import type { Attribution, Call, RecordingInfo } from './call.js';
+import type { Attribution, Believed, Call, Callback, RecordingInfo } from './call.js';
 import { recordingEvent, type CallEventType } from './event-types.js';
 
 /** A change that somebody makes to a call from outside, while it lives or after it has ended. Plain data: it may wait in Redis. */
@@ -17,6 +17,8 @@ export type AmendmentKind =
   | { kind: 'tag' | 'untag'; name: string }
   | { kind: 'handled'; handled: boolean }
   | { kind: 'note'; text: string }
+  /** The business reached a lost caller. */
+  | { kind: 'called-back'; callback: Callback }
   | { kind: 'attribution'; attribution: Attribution; reason: string }
   /** Found in a spool after the call was told otherwise, or not at all. */
   | { kind: 'recording-found'; recording: RecordingInfo }
@@ -24,10 +26,12 @@ export type AmendmentKind =
   | { kind: 'recording-deleted'; reason: string };
 
 /** Made by people; the others by the gateway. */
-export type EditKind = Exclude<AmendmentKind, { kind: 'attribution' | 'recording-found' | 'recording-deleted' }>;
+export type EditKind = Extract<AmendmentKind, { kind: 'tag' | 'untag' | 'handled' | 'note' }>;
 
 export const MAX_TAGS = 50;
 export const MAX_NOTES = 20;
+/** Earlier ones are forgotten: the feed of events has them. */
+const MAX_CORRECTIONS = 10;
 
 // Control characters would end up in logs and tables.
 const line = (most: number) =>
@@ -70,9 +74,13 @@ export function amend(call: Call, amendment: Amendment): Amended | null {
     }
     case 'handled': {
       if ((call.handled !== null) === amendment.handled) return null;
-      call.handled = amendment.handled ? { by, at } : null;
+      call.handled = amendment.handled ? { by, at, callback: null } : null;
       return { type: 'call.handled', extra: {} };
     }
+    case 'called-back':
+      if (call.handled !== null) return null;
+      call.handled = { by, at, callback: amendment.callback };
+      return { type: 'call.handled', extra: {} };
     case 'attribution':
       return correct(call, amendment);
     case 'recording-found':
@@ -93,14 +101,35 @@ function tag(call: Call, name: string, by: string, at: string): Amended | null {
 
 const tagged = (kind: string, what: object): Amended => ({ type: 'call.tagged', extra: { change: { kind, ...what } } });
 
-function correct(call: Call, { attribution, reason, by }: Extract<Amendment, { kind: 'attribution' }>): Amended | null {
+function correct(
+  call: Call,
+  { attribution, reason, by, at }: Extract<Amendment, { kind: 'attribution' }>,
+): Amended | null {
   const old = call.attribution;
   const same = old.verdict === attribution.verdict && old.leaseId === attribution.leaseId;
   // What a person has decided, or the caller's own code said, is not undone by what the gateway finds later.
   const decided = old.rule === 'operator' || (old.verdict === 'promo' && attribution.verdict !== 'promo');
   if (same || (by === 'gateway' && decided)) return null;
   call.attribution = attribution;
+  const correction = { by, at, reason, old: outlineOf(old), new: outlineOf(attribution) };
+  call.corrections = [...correctionsOf(call), correction].slice(-MAX_CORRECTIONS);
   return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
+}
+
+/** Calls that were written before there were any have none. */
+export const correctionsOf = ({ corrections = [] }: Partial<Pick<Call, 'corrections'>>): Call['corrections'] =>
+  corrections;
+
+function outlineOf({ verdict, confidence, rule, leaseId, session, source }: Attribution): Believed {
+  return {
+    verdict,
+    confidence,
+    rule,
+    leaseId,
+    sessionId: session?.id ?? null,
+    source: session?.utm.source ?? source?.['utm_source'] ?? source?.['label'] ?? null,
+    campaign: session?.utm.campaign ?? source?.['utm_campaign'] ?? null,
+  };
 }
 
 /** What is there is worth more than that it was not found; what was there is not there by being found again. */

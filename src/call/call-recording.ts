@@ -7,22 +7,11 @@ import { iso, NO_RECORDING } from './document.js';
 import { recordingEvent, type CallEventType } from './event-types.js';
 import type { MediaEvent, MediaServer, RecordingAction } from './media-ports.js';
 import { actionFor, controlsPattern, NEVER, type RecordingPolicy } from './recording-policy.js';
+import { RECORDING_PHASES, type RecordingPhase } from './recording-phase.js';
 import { closeRanges, positionAt, timesOf } from './recording-times.js';
 
 /** Who begins: FreeSWITCH's dialplan when the business answers, we when the two are joined, somebody who asks for it, nobody. */
 type RecordingStart = 'on-answer' | 'on-bridge' | 'on-demand' | 'never';
-
-type Phase = 'off' | 'recording' | 'paused' | 'masked' | 'stopped';
-
-/** What may be done when, as data; `stopped` is final. */
-const PHASES: Record<RecordingAction, { from: readonly Phase[]; to: Phase }> = {
-  start: { from: ['off'], to: 'recording' },
-  pause: { from: ['recording'], to: 'paused' },
-  resume: { from: ['paused'], to: 'recording' },
-  mask: { from: ['recording'], to: 'masked' },
-  unmask: { from: ['masked'], to: 'recording' },
-  stop: { from: ['recording', 'paused', 'masked'], to: 'stopped' },
-};
 
 interface RecordingDeps extends Pick<CallDeps, 'recordings' | 'metrics' | 'logger'> {
   media: () => MediaServer | null;
@@ -36,7 +25,7 @@ interface RecordingDeps extends Pick<CallDeps, 'recordings' | 'metrics' | 'logge
 /** One call's recording while the call is up: who started it, what is left out of it, and how it is settled. */
 export class CallRecording {
   #start: RecordingStart = 'never';
-  #phase: Phase = 'off';
+  #phase: RecordingPhase = 'off';
   #policy: RecordingPolicy = NEVER;
   #channel: string | null = null;
   #otherChannel: string | null = null;
@@ -131,7 +120,7 @@ export class CallRecording {
   }
 
   async #act(action: RecordingAction): Promise<void> {
-    const { from, to } = PHASES[action];
+    const { from, to } = RECORDING_PHASES[action];
     if (this.#phase === to) return;
     const media = this.deps.media();
     // Its session is still about to close.
@@ -212,7 +201,7 @@ function whyNever({ recording }: Call): string {
   return recording.reason === 'not_wanted' ? 'its route says that it is never recorded' : String(recording.reason);
 }
 
-function whyNot(action: RecordingAction, phase: Phase, bridged: boolean): string {
+function whyNot(action: RecordingAction, phase: RecordingPhase, bridged: boolean): string {
   if (!bridged) return `"${action}": nobody talks yet`;
   const states = { off: 'not recorded', recording: 'recorded', paused: 'paused', masked: 'masked', stopped: 'stopped' };
   return `"${action}": the recording of this call is ${states[phase]}`;

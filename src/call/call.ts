@@ -100,6 +100,24 @@ export interface Attribution {
   candidates: AttributionCandidate[];
 }
 
+/** An attribution in outline. */
+export interface Believed extends Pick<Attribution, 'verdict' | 'confidence' | 'rule' | 'leaseId'> {
+  sessionId: string | null;
+  /** Of the visit, or of the ad that the number was bound to. */
+  source: string | null;
+  campaign: string | null;
+}
+
+/** Somebody, or what was found later, put right whose call it was. */
+interface Correction {
+  /** Name of the key or of the console's user; `gateway`. */
+  by: string;
+  at: string;
+  reason: string;
+  old: Believed;
+  new: Believed;
+}
+
 export interface Leg {
   n: number;
   kind: 'destination' | 'line';
@@ -164,6 +182,24 @@ export interface Note {
   at: string;
 }
 
+/** A talk in which the business called a lost caller back. */
+export interface Callback {
+  /** When it was dialled. */
+  at: string;
+  talkSeconds: number;
+  /** The phone or the person of the business, in the words of whoever told us. */
+  line: string | null;
+  /** How often he had been called in vain before. */
+  tries: number;
+}
+
+interface Handled {
+  by: string;
+  at: string;
+  /** null where somebody said that it is done. */
+  callback: Callback | null;
+}
+
 export const SCREENING_RULES = ['block', 'rate', 'range', 'short', 'hopping'] as const;
 export type ScreeningRule = (typeof SCREENING_RULES)[number];
 /** From the mildest to the strictest. */
@@ -214,12 +250,14 @@ export interface Call {
   lossReason: LossReason | null;
   ended: { by: 'caller' | 'business' | 'gateway'; reason: EndReason; sip: number | null } | null;
   attribution: Attribution;
+  /** The latest ones, the oldest first; those that came before `call.received` are none. */
+  corrections: Correction[];
   legs: Leg[];
   overflow: Overflow | null;
   recording: RecordingInfo;
   tags: Tag[];
   /** Who has taken care of it, and when: for lost calls. */
-  handled: { by: string; at: string } | null;
+  handled: Handled | null;
   notes: Note[];
   screening: Screening | null;
 }

@@ -52,6 +52,7 @@ export function newCall(from: NewCall): Call {
     lossReason: null,
     ended: null,
     attribution: DEFERRED,
+    corrections: [],
     legs: [],
     overflow: null,
     recording: NO_RECORDING,

@@ -24,6 +24,7 @@ export function withoutCaller(call: Call, recordingKept: boolean): Call {
       session: attribution.session && withoutVisitor(attribution.session),
       candidates: [],
     },
+    corrections: [],
     recording: recordingKept ? call.recording : withoutSound(call.recording),
     tags: call.tags.filter(({ name }) => name === 'callback' || name === 'repeat' || name === 'suspicious'),
     notes: [],

@@ -59,6 +59,12 @@ export class Journal {
     if (!this.#writing) this.#gathering ??= setTimeout(() => this.#write(), GATHER_MS);
   }
 
+  /** The document changed without an event, and somebody is about to read it. */
+  changed(): void {
+    this.#dirty = true;
+    this.#write();
+  }
+
   /** Settles when what was recorded so far is in Redis. */
   async written(): Promise<void> {
     await this.#writing;

@@ -88,7 +88,7 @@ export class CallSession {
       logger: this.logger,
       media: () => this.#media,
       record: this.record,
-      changed: () => this.#journal.resourcesChanged(),
+      changed: () => this.#journal.changed(),
       // FreeSWITCH closes the file before it says so; without its word we can only give it the time that it needs.
       untilStopped: (stopped) => this.#until(stopped, this.#media?.eventsUp ? RECORD_STOP_TIMEOUT_MS : RECORD_FLUSH_MS),
     });

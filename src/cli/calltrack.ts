@@ -4,6 +4,7 @@ import { toError } from '../lib/deadline.js';
 import { CommandError, FAILED, OK, UsageError, WRONG, type Command, type Terminal } from './command.js';
 import { callShow } from './commands/call-show.js';
 import { callsTail } from './commands/calls-tail.js';
+import { callbacksAdd } from './commands/callbacks-add.js';
 import { callersDelete } from './commands/callers-delete.js';
 import { channels } from './commands/channels.js';
 import { configCheck } from './commands/config-check.js';
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   callsTail,
   callShow,
   callersDelete,
+  callbacksAdd,
   routeExplain,
   usersHash,
   webhooks,

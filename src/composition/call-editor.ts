@@ -28,6 +28,10 @@ export function callEditor(
       const attribution = judgedByOperator(holder, at);
       return amender.amend(callId, { kind: 'attribution', attribution, reason, ...stamp(by) });
     },
+    holders: async (call) => {
+      const { number, holders } = await admissions.lookUp(call.trackingNumber, Date.parse(call.startedAt));
+      return number?.site === call.site ? holders : [];
+    },
     correctByCode: async (callId, code, by) => {
       const call = await calls.get(callId);
       if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');

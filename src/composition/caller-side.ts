@@ -15,6 +15,7 @@ import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
 import type { CallersRecordings } from '../recordings/archive.js';
 import { RedisAmendments } from '../redis/amendments.js';
+import { RedisCallbacks } from '../redis/callbacks.js';
 import { RedisCallers } from '../redis/callers.js';
 import { RedisErasure } from '../redis/erasure.js';
 import { RedisCallRates } from '../redis/call-rates.js';
@@ -23,6 +24,8 @@ import type { Keys } from '../redis/keys.js';
 import { RedisScreening } from '../redis/screening.js';
 import { ListBook } from '../screening/lists.js';
 import { callEditor } from './call-editor.js';
+import { callbackDesk } from './callback-desk.js';
+import { countriesOf } from './countries.js';
 import { callerEraser } from './eraser.js';
 import { recordingControl } from './recording-control.js';
 import { screeningEditor } from './screening-editor.js';
@@ -95,10 +98,11 @@ export class CallerSide {
 
   /** What the HTTP interface does with calls. */
   http(calls: Pick<CallReader, 'get'>, promoCodes: PromoCodes) {
-    const { admissions, registry, config } = this.parts;
+    const { admissions, registry, config, link, keys } = this.parts;
     return {
       screening: this.screening,
       callEditor: callEditor(this.#amender, calls, admissions, promoCodes),
+      callbacks: callbackDesk(new RedisCallbacks(link, keys), this.#amender, () => countriesOf(config())),
       recordingControl: recordingControl(registry, calls, () => config().gateway.id),
     };
   }

@@ -8,6 +8,7 @@ import { RedisHistory } from '../redis/history.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisLeavingCalls } from '../redis/leaving-calls.js';
 import { RedisUse } from '../redis/use.js';
+import { countriesOf } from './countries.js';
 
 interface HistoryParts {
   config: () => GatewayConfig;
@@ -43,9 +44,4 @@ export class History {
   async stop(): Promise<void> {
     await this.#sweeper.stop();
   }
-}
-
-/** By whose habits people here type numbers. */
-function countriesOf({ trunks }: GatewayConfig): string[] {
-  return [...new Set(trunks.flatMap(({ inbound }) => inbound?.numbers.country ?? []))];
 }

@@ -1,6 +1,9 @@
 import type { CallRegistry } from '../call/registry.js';
 import type { CallReader, RecordingControl } from '../http/ports.js';
+import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+
+const WRITE_TIMEOUT_MS = 500;
 
 /** Recordings of the calls that this gateway has; of others it says who has them. */
 export function recordingControl(
@@ -15,6 +18,8 @@ export function recordingControl(
       if (!call || !maySee(call.site)) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
       if (session) {
         await session.recording.act(action);
+        // Whoever asks next reads the call from Redis. It is done whether Redis has it or not.
+        await withDeadline(session.written(), WRITE_TIMEOUT_MS, 'writing a recording down').catch(() => undefined);
         return call.recording;
       }
       const elsewhere = call.endedAt === null && call.gateway !== ownId();

@@ -17,11 +17,15 @@ export const PERMISSIONS = {
   self: ['agent', 'supervisor', 'ops', 'auditor'],
   /** Search and look at calls. */
   'calls:read': ['agent', 'supervisor', 'ops'],
-  /** Tags, notes, "handled", the queue of missed calls. */
+  /** Tags, notes, "handled", whose it was, the queue of missed calls. */
   'calls:edit': ['agent', 'supervisor'],
   'calls:export': ['supervisor'],
   'recordings:play': ['agent', 'supervisor'],
   'recordings:share': ['agent', 'supervisor'],
+  /** Pause, mask, stop while the talk goes on. */
+  'recordings:control': ['agent', 'supervisor'],
+  /** Put under a legal hold, and release from it. */
+  'recordings:hold': ['supervisor'],
   'recordings:delete': ['supervisor'],
   operators: ['supervisor'],
   /** Calls in progress and channels in use. */

@@ -12,6 +12,7 @@ const TEXTS: Readonly<Record<number, MessageKey>> = {
   400: 'error.400',
   403: 'error.403',
   404: 'error.404',
+  409: 'error.409',
   410: 'error.410',
   429: 'error.429',
   503: 'error.503',

@@ -59,6 +59,18 @@ const attributionSchema = z
   })
   .meta({ id: 'Attribution', description: 'Whose call it was, by which rule, and how sure that is.' });
 
+const believedSchema = z
+  .object({
+    ...attributionSchema.pick({ verdict: true, confidence: true, rule: true, leaseId: true }).shape,
+    sessionId: words,
+    source: words.describe('Of the visit, or of the ad that the number was bound to'),
+    campaign: words,
+  })
+  .meta({ id: 'Believed', description: 'An attribution in outline.' });
+const correctionSchema = z
+  .object({ by: z.string(), at: time, reason: z.string(), old: believedSchema, new: believedSchema })
+  .meta({ id: 'Correction', description: 'Somebody, or what was found later, put right whose call it was.' });
+
 const legSchema = z
   .object({
     n: z.int().min(1),
@@ -106,6 +118,21 @@ const recordingSchema = z
 
 const tagSchema = z.object({ name: z.string(), by: z.string(), at: time });
 const noteSchema = z.object({ id: z.string(), text: z.string(), by: z.string(), at: time });
+const callbackSchema = z
+  .object({
+    at: time.describe('When it was dialled'),
+    talkSeconds: seconds,
+    line: words.describe('The phone or person of the business, as it was told'),
+    tries: count.describe('How often he had been called in vain before'),
+  })
+  .meta({ id: 'Callback', description: 'A talk in which the business called a lost caller back.' });
+const handledSchema = z
+  .object({
+    by: z.string(),
+    at: time,
+    callback: callbackSchema.nullable().describe('null where somebody said that it is done'),
+  })
+  .meta({ id: 'Handled' });
 const screeningSchema = z
   .object({
     action: z.enum(SCREENING_ACTIONS).describe('The strictest of those of its hits'),
@@ -162,11 +189,12 @@ export const callSchema = z
       })
       .nullable(),
     attribution: attributionSchema,
+    corrections: z.array(correctionSchema).describe('The latest ten, the oldest first'),
     legs: z.array(legSchema),
     overflow: z.object({ from: z.string(), reason: z.enum(['no_free_channel', 'far_end_capacity']) }).nullable(),
     recording: recordingSchema,
     tags: z.array(tagSchema),
-    handled: z.object({ by: z.string(), at: time }).nullable().describe('Who has taken care of it'),
+    handled: handledSchema.nullable().describe('Who has taken care of it'),
     notes: z.array(noteSchema),
     screening: screeningSchema.nullable().describe('null where no rule of the site was hit'),
   })

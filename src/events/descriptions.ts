@@ -16,7 +16,8 @@ export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
   'recording.deleted': 'The recording was deleted: by `retention`, `request` or `caller_erased` (`recording.reason`).',
   'call.attribution.corrected': 'The verdict that the call began with has been put right.',
   'call.tagged': 'Somebody put a tag on the call, took one off, or wrote a note; `change` says which.',
-  'call.handled': 'Somebody has taken care of a lost call, or takes that back (`handled` null).',
+  'call.handled':
+    'Somebody has taken care of a lost call, the business has called back (`handled.callback`), or somebody takes that back (`handled` null).',
   'trunk.down': "A carrier's trunk is out of service for the reason given.",
   'trunk.up': 'That reason is gone.',
   'capacity.high': 'Most channels of a limit are in use.',

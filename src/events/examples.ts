@@ -60,6 +60,7 @@ const received: Call = {
     source: null,
     candidates: [],
   },
+  corrections: [],
   legs: [],
   overflow: null,
   recording: {
@@ -218,6 +219,25 @@ interface Example {
   extra?: Record<string, unknown>;
 }
 
+const outline = (attribution: Call['attribution']): Call['corrections'][number]['old'] => ({
+  verdict: attribution.verdict,
+  confidence: attribution.confidence,
+  rule: attribution.rule,
+  leaseId: attribution.leaseId,
+  sessionId: attribution.session?.id ?? null,
+  source: attribution.session?.utm.source ?? null,
+  campaign: attribution.session?.utm.campaign ?? null,
+});
+const correctedAt = clockAt('10:13:30.000');
+const lateLease = 'the lease was written after the call had come';
+const corrections = [
+  { by: 'gateway', at: correctedAt, reason: lateLease, old: outline(nobody), new: outline(received.attribution) },
+];
+const handled: Call['handled'] = {
+  by: 'pbx',
+  at: clockAt('10:35:00.000'),
+  callback: { at: clockAt('10:32:10.000'), talkSeconds: 165, line: 'sales-2', tries: 1 },
+};
 const sofas = { name: 'sofas', by: 'olga', at: clockAt('10:31:00.000') };
 const callExamples: Record<CallEventType, Example> = {
   'call.received': { call: received, at: clockAt('10:12:00.129'), sequence: 1 },
@@ -247,10 +267,10 @@ const callExamples: Record<CallEventType, Example> = {
     sequence: 7,
   },
   'call.attribution.corrected': {
-    call: { ...completed, recording: ready },
+    call: { ...completed, recording: ready, corrections },
     at: clockAt('10:13:30.001'),
     sequence: 7,
-    extra: { old: nobody, new: received.attribution, reason: 'the lease was written after the call had come' },
+    extra: { old: nobody, new: received.attribution, reason: lateLease },
   },
   'call.tagged': {
     call: { ...missed, tags: [...missed.tags, sofas] },
@@ -259,7 +279,7 @@ const callExamples: Record<CallEventType, Example> = {
     extra: { change: { kind: 'tag', ...sofas } },
   },
   'call.handled': {
-    call: { ...missed, tags: [...missed.tags, sofas], handled: { by: 'olga', at: clockAt('10:35:00.000') } },
+    call: { ...missed, tags: [...missed.tags, sofas], handled },
     at: clockAt('10:35:00.003'),
     sequence: 6,
   },

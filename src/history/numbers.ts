@@ -21,8 +21,7 @@ const EIGHT = new Set(['RU', 'KZ', 'BY', 'UZ', 'TM', 'TJ', 'KG', 'AZ']);
  * @returns null for what is no number, or has less than 3 digits
  */
 export function numberPatterns(text: string, countries: readonly string[]): NumberPatterns | null {
-  const typed = text.normalize('NFKC').replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '');
-  const [, plus = '', digits = ''] = /^(\+?)(\d+)$/.exec(typed) ?? [];
+  const { plus, digits } = typed(text);
   if (digits.length < MIN_DIGITS || digits.length > MAX_DIGITS) return null;
   if (plus) return { beginnings: [digits], endings: [] };
   // A whole number by anybody's habits is meant as one: 8 916 123-45-67 is no ending of another number.
@@ -36,6 +35,23 @@ export function numberPatterns(text: string, countries: readonly string[]): Numb
       beginnings.add(getCountryCallingCode(country) + digits.slice(1));
   }
   return { beginnings: [...beginnings].filter((one) => one.length <= 15), endings: [digits] };
+}
+
+/**
+ * A whole number in any notation, as digits of E.164: each way that it may be read.
+ * @returns none for what is no whole number by the habits of any of `countries`
+ */
+export function wholeNumbers(text: string, countries: readonly string[]): string[] {
+  const { plus, digits } = typed(text);
+  if (plus) return /^[1-9]\d{6,14}$/.test(digits) ? [digits] : [];
+  return [...new Set(countries.flatMap((country) => readNumber(digits, country)?.slice(1) ?? []))];
+}
+
+/** Without what people put between digits; none where something else is left. */
+function typed(text: string): { plus: string; digits: string } {
+  const bare = text.normalize('NFKC').replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '');
+  const [, plus = '', digits = ''] = /^(\+?)(\d+)$/.exec(bare) ?? [];
+  return { plus, digits };
 }
 
 /** The digits of a number in E.164; "" where there is none. */

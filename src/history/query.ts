@@ -1,4 +1,4 @@
-import type { Call, Disposition, LossReason, Verdict } from '../call/call.js';
+import type { Call, Callback, Disposition, LossReason, Verdict } from '../call/call.js';
 
 /** What people ask of the history of calls; `redis/` answers. Times are ms since the epoch, `to` is exclusive. */
 
@@ -8,6 +8,8 @@ export interface CallQuery {
   sites: readonly string[] | null;
   /** Caller's or tracking number in any notation: all of it, its beginning, or its last digits (3 at least). */
   number?: string;
+  /** Beginnings of words of the caller's name, three letters at least or a whole word; all must occur. */
+  callerName?: string;
   /** By when the call began. */
   from?: number;
   to?: number;
@@ -38,7 +40,7 @@ export interface CallPage {
 }
 
 export const MISSED_STATES = ['waiting', 'called_back', 'handled'] as const;
-/** `called_back`: the caller has talked to us since. `handled`: somebody said that it is done. */
+/** `called_back`: he has talked to us since, in a call of his or of ours. `handled`: somebody said that it is done. */
 export type MissedState = (typeof MISSED_STATES)[number];
 
 export interface MissedQuery {
@@ -64,8 +66,13 @@ export interface MissedCaller {
   /** Since he first tried in vain: until now, or until it was settled. */
   waitingSeconds: number;
   settledAt: string | null;
-  /** The call in which he talked; null where somebody said that it is done. */
+  /** The call of his in which he talked; null where there was none. */
   settledBy: string | null;
+  /** The talk in which we called him back. */
+  callback: Callback | null;
+  /** How often he was called in vain since, and when last. */
+  tries: number;
+  lastTryAt: string | null;
 }
 
 export interface MissedPage {
@@ -75,6 +82,34 @@ export interface MissedPage {
   /** Waiting now, and of them those lost for capacity. */
   waiting: number;
   waitingForCapacity: number;
+}
+
+/** The business has dialled somebody. */
+export interface CallbackReport {
+  /** Digits of his number in E.164, each way it may be read. */
+  numbers: readonly string[];
+  /** null: wherever he waits. */
+  sites: readonly string[] | null;
+  /** ms since the epoch. */
+  at: number;
+  /** 0: nobody answered. */
+  talkSeconds: number;
+}
+
+/** A caller who waits, and for whom a report counts. */
+export interface WaitingCaller {
+  site: string | null;
+  /** The last of his lost calls. */
+  callId: string;
+  firstAt: number;
+  /** How often he was called in vain, this time included. */
+  tries: number;
+}
+
+/** Rejects with GW_ERR_REDIS_AWAY. */
+export interface CallbackBook {
+  /** Who waits for this call back; where nobody answered it, the try is noted. Telling it twice changes nothing. */
+  note(report: CallbackReport): Promise<WaitingCaller[]>;
 }
 
 export interface OperatorQuery {

@@ -1,5 +1,6 @@
 import type { Call } from '../call/call.js';
 import { isCapacityLoss } from '../routing/loss.js';
+import { hasName, nameSlots } from './caller-names.js';
 import { digitsOf, type NumberPatterns } from './numbers.js';
 import type { CallQuery } from './query.js';
 
@@ -31,9 +32,11 @@ export function indexEntry(call: Call): string {
   if (lossReason !== null) slots.add(`l:${lossReason}`);
   if (lossReason !== null && isCapacityLoss(lossReason)) slots.add('capacity');
   if (call.handled) slots.add('handled');
+  if (call.handled?.callback) slots.add('calledback');
   for (const { target } of call.legs) slots.add(`g:${target}`);
   for (const { name } of call.tags.slice(0, MAX_TAGS)) for (const slot of tagSlots(name)) slots.add(slot);
   for (const word of [...sourceWords(call)].slice(0, MAX_WORDS)) for (const slot of hashed(word)) slots.add(slot);
+  for (const slot of nameSlots(call.caller.name ?? '')) slots.add(slot);
   return `${digitsOf(call.caller.number)}|${digitsOf(call.trackingNumber)}|${[...slots].join(' ')}`;
 }
 
@@ -55,6 +58,7 @@ export function planOf(query: CallQuery, number: NumberPatterns | null): SearchP
   if (query.target !== undefined) all.push(`g:${query.target}`);
   if (query.tag !== undefined) all.push(...tagSlots(query.tag));
   if (query.source !== undefined) all.push(...wordsOf(query.source).flatMap(hashed));
+  if (query.callerName !== undefined) all.push(...nameSlots(query.callerName));
   if (query.minTalkSeconds !== undefined || query.maxTalkSeconds !== undefined) plan.push(talkAlternatives(query));
   // Every call has this one.
   if (all.length > 0 || plan.length === 0) plan.push([all.length > 0 ? [...new Set(all)] : ['all']]);
@@ -66,6 +70,7 @@ export function fits(call: Call, query: CallQuery): boolean {
   const { minTalkSeconds: least = 0, maxTalkSeconds: most = Infinity } = query;
   const talk = call.durations.talkSeconds;
   if ((query.minTalkSeconds ?? query.maxTalkSeconds) !== undefined && (talk < least || talk > most)) return false;
+  if (query.callerName !== undefined && !hasName(call.caller.name, query.callerName)) return false;
   const tag = query.tag?.toLowerCase();
   if (tag !== undefined && !call.tags.some(({ name }) => name.toLowerCase() === tag)) return false;
   if (query.source === undefined) return true;

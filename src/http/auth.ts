@@ -58,7 +58,7 @@ export function maySee(res: Response, site: string | null): boolean {
 /** The sites of a search: what is asked for (null: all) of what the key may see. A foreign site has no calls, like an unknown one. */
 export function sitesAsked(res: Response, site: string | null): readonly string[] | null {
   if (site === null) return sitesOf(res);
-  return [maySee(res, site) ? site : ''];
+  return maySee(res, site) ? [site] : [];
 }
 
 function setKey(res: Response, key: AccessKeyConfig): void {

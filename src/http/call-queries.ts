@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
 import { DISPOSITIONS, LOSS_REASONS, VERDICTS } from '../call/call.js';
+import { nameWords } from '../history/caller-names.js';
 import { numberPatterns } from '../history/numbers.js';
 import type { CallQuery } from '../history/query.js';
 import { wordsOf } from '../history/slots.js';
@@ -25,6 +26,12 @@ const filters = {
     .refine((text) => numberPatterns(text, []) !== null, 'a number, its beginning or its last digits: 3 to 20 digits')
     .optional()
     .describe("Caller's or tracking number in any notation: all of it, its beginning, or its last digits"),
+  callerName: z
+    .string()
+    .max(100)
+    .refine((text) => nameWords(text).length > 0, 'words of a name')
+    .optional()
+    .describe('Beginnings of words of the caller’s name, three letters at least or a whole word; all must occur'),
   from: moment.optional().describe('By when the call began'),
   to: moment.optional().describe('Exclusive'),
   disposition: oneOf(DISPOSITIONS).optional(),

@@ -32,6 +32,10 @@ const COLUMNS = {
   answeredBy: ({ legs }) => legs.find(({ result }) => result === 'answered')?.target ?? null,
   verdict: ({ attribution }) => attribution.verdict,
   confidence: ({ attribution }) => String(attribution.confidence),
+  rule: ({ attribution }) => attribution.rule,
+  session: ({ attribution }) => attribution.session?.id ?? null,
+  candidates: ({ attribution }) =>
+    attribution.candidates.map(({ sessionId, weight }) => `${sessionId} ${weight}`).join('; '),
   source: ({ attribution: { session, source } }) => session?.utm.source ?? source?.['utm_source'] ?? null,
   medium: ({ attribution: { session, source } }) => session?.utm.medium ?? source?.['utm_medium'] ?? null,
   campaign: ({ attribution: { session, source } }) => session?.utm.campaign ?? source?.['utm_campaign'] ?? null,

@@ -1,5 +1,6 @@
 import type { EditKind } from '../call/amendments.js';
 import type { Call, RecordingInfo } from '../call/call.js';
+import type { Holder } from '../call/ports.js';
 import type { RecordingAction } from '../call/media-ports.js';
 import type { CallRates } from '../numbers/call-rates.js';
 import type { Explanation } from '../routing/explain.js';
@@ -93,6 +94,38 @@ export interface CallEditor {
    * @throws GatewayError GW_ERR_BAD_REQUEST for a code that is nobody's now
    */
   correctByCode(callId: string, code: string, by: string): Promise<Call | null>;
+  /** Who had the call's number up to then, the latest first: one of them may be named by `correct`. */
+  holders(call: Call): Promise<Holder[]>;
+}
+
+/** The business has dialled a caller of ours, by its own PBX. */
+export interface CallbackTold {
+  /** In any notation. */
+  number: string;
+  /** null: wherever he waits. */
+  sites: readonly string[] | null;
+  /** When he was dialled, ms since the epoch. */
+  at: number;
+  /** 0: nobody answered. */
+  talkSeconds: number;
+  /** The phone or person of the business. */
+  line: string | null;
+  by: string;
+}
+
+export interface CallbackOutcome {
+  /** Who no longer waits. */
+  settled: { site: string | null; callId: string; waitedSeconds: number }[];
+  /** Who waits on, and how often he has been called in vain. */
+  tried: { site: string | null; callId: string; tries: number }[];
+}
+
+export interface CallbackDesk {
+  /**
+   * Telling it twice changes nothing.
+   * @throws GatewayError GW_ERR_BAD_REQUEST for what is no number, GW_ERR_REDIS_AWAY
+   */
+  report(told: CallbackTold): Promise<CallbackOutcome>;
 }
 
 /** What was removed of one caller; it does not hold his number. */

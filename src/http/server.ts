@@ -11,6 +11,7 @@ import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
 import { auditRouter } from './audit.js';
 import { authenticate, keyOf } from './auth.js';
+import { callbacksRouter } from './callbacks.js';
 import { callersRouter } from './callers.js';
 import { callEditsRouter } from './call-edits.js';
 import { callsCsvRouter, callsRouter } from './calls.js';
@@ -25,6 +26,7 @@ import { LiveFeed } from './live.js';
 import { importBody, numbersRouter, type NumberSource } from './numbers.js';
 import type {
   ArchiveReader,
+  CallbackDesk,
   CallEditor,
   CallerEraser,
   CallReader,
@@ -59,6 +61,7 @@ export interface HttpServerOptions {
   recordingControl: RecordingControl;
   screening: ScreeningEditor;
   eraseCaller: CallerEraser;
+  callbacks: CallbackDesk;
   events: EventReader;
   resources: ResourceReader;
   reports: ReportSource;
@@ -137,6 +140,7 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
     callEditsRouter(options.callEditor),
   );
   app.use('/v1/callers', callersRouter(options.eraseCaller));
+  app.use('/v1/callbacks', callbacksRouter(options.callbacks));
   app.use('/v1/calls', recordingControlRouter(options.recordingControl));
   app.use('/v1/screening', screeningRouter(options.screening));
   app.use('/v1/events', eventExportRouter(options.events, options), eventsRouter(options.events, listeners));

@@ -1,22 +1,31 @@
 import type { Call } from '../call/call.js';
 import type { MissedCaller, MissedPage, MissedQuery, MissedState } from '../history/query.js';
 
-/** Offset to go on from (-1: nothing follows), waiting, of them for capacity, then entry and document one after the other. */
+/** Offset to go on from (-1: nothing follows), waiting, of them for capacity, then entry, document and tries one after the other. */
 export type MissedReply = [next: number, waiting: number, forCapacity: number, ...rows: (string | null)[]];
 
 /** What list-missed.lua returns, in the words of history/query.ts. */
 export function readMissed(reply: MissedReply, view: MissedQuery['view'], now: number): MissedPage {
   const [next, waiting, waitingForCapacity, ...rows] = reply;
   const callers: MissedCaller[] = [];
-  for (let i = 0; i < rows.length; i += 2) {
+  for (let i = 0; i < rows.length; i += 3) {
     const call = rows[i + 1] ? (JSON.parse(rows[i + 1] ?? '') as Call) : null;
-    callers.push(view === 'waiting' ? readWaiting(rows[i] ?? '', call, now) : readSettled(rows[i] ?? '', call));
+    const waiting = view === 'waiting' ? readWaiting(rows[i] ?? '', call, now) : readSettled(rows[i] ?? '', call);
+    callers.push({ ...waiting, ...readTries(rows[i + 2] ?? '') });
   }
   return { callers, next: next < 0 ? null : String(next), waiting, waitingForCapacity };
 }
 
+type Waiting = Omit<MissedCaller, 'tries' | 'lastTryAt'>;
+
+/** `tries|latest …`, ms; "" where nobody tried. */
+function readTries(text: string): Pick<MissedCaller, 'tries' | 'lastTryAt'> {
+  const [, tries, latest] = /^(\d+)\|(\d+)/.exec(text) ?? [];
+  return { tries: Number(tries ?? 0), lastTryAt: latest === undefined ? null : iso(Number(latest)) };
+}
+
 /** `site|attempts|first|last|call id|capacity`. */
-function readWaiting(entry: string, call: Call | null, now: number): MissedCaller {
+function readWaiting(entry: string, call: Call | null, now: number): Waiting {
   const [site = '', attempts, first, last, callId = '', capacity] = entry.split('|');
   return {
     call,
@@ -30,18 +39,23 @@ function readWaiting(entry: string, call: Call | null, now: number): MissedCalle
     waitingSeconds: seconds(Number(first), now),
     settledAt: null,
     settledBy: null,
+    callback: null,
   };
 }
 
-/** `site|state|by|at`, then what waited. */
-function readSettled(entry: string, call: Call | null): MissedCaller {
+/** `site|state|by|at`, then what waited; `by` is the call in which he talked, "" where we have called him. */
+function readSettled(entry: string, call: Call | null): Waiting {
   const [site = '', state, by = '', at, ...waited] = entry.split('|');
   const calledBack = state === 'called_back';
+  const callback = calledBack && by === '' ? (call?.handled?.callback ?? null) : null;
+  // We may have been told of it later.
+  const settledAt = callback ? Date.parse(callback.at) : Number(at);
   return {
-    ...readWaiting([site, ...waited].join('|'), call, Number(at)),
+    ...readWaiting([site, ...waited].join('|'), call, settledAt),
     state: (calledBack ? 'called_back' : 'handled') satisfies MissedState,
-    settledAt: iso(Number(at)),
-    settledBy: calledBack ? by : null,
+    settledAt: iso(settledAt),
+    settledBy: calledBack && by !== '' ? by : null,
+    callback,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import { LANGUAGES, type ConsoleRole } from '../../src/config/schema.js';
-import { exampleCall } from '../redis/examples.js';
+import { exampleCall, exampleHolder } from '../redis/examples.js';
 import { startChromium } from '../support/chromium.js';
 import { openConsole, PASSWORD } from '../support/console.js';
 import { endedCall } from '../support/recording-house.js';
@@ -34,7 +34,8 @@ const talk = () =>
 
 /** A console with some calls of every kind. */
 async function openWorld() {
-  const world = await openConsole();
+  const holder = exampleHolder({ leasedAt: Date.now() - 600_000, expiresAt: Date.now() + 600_000 });
+  const world = await openConsole({ holders: [holder] });
   const heard = await world.end(endedCall(SECONDS, { legs: [leg()] }), talk());
   const base = exampleCall();
   const lost = (number: string, lossReason: Call['lossReason'], minutes: number) => {
@@ -49,8 +50,8 @@ async function openWorld() {
     answeredAt: new Date().toISOString(),
     legs: [leg()],
   });
-  await world.end(live);
-  return { ...world, heard, live };
+  const { told } = await world.talk(live);
+  return { ...world, heard, live, told };
 }
 
 function leg(): Call['legs'][number] {
@@ -103,6 +104,8 @@ async function expectAccessible(page: Page, what: string): Promise<void> {
 const PAGES: readonly { role: ConsoleRole; path: string; wait?: string }[] = [
   { role: 'supervisor', path: '/calls' },
   { role: 'supervisor', path: '/calls/:heard', wait: '#player[data-drawn]' },
+  { role: 'supervisor', path: '/calls/:heard/attribution' },
+  { role: 'supervisor', path: '/calls/:live' },
   { role: 'supervisor', path: '/missed' },
   { role: 'supervisor', path: '/live', wait: '#live-state:not(:text("…"))' },
   { role: 'supervisor', path: '/capacity' },
@@ -115,7 +118,7 @@ describe('every page in a real browser', () => {
   it.each(LANGUAGES)(
     'is shown in %s, complete, accessible, and without anything refused',
     async (language) => {
-      const { url, heard } = await openWorld();
+      const { url, heard, live } = await openWorld();
       const headings: string[] = [];
       const look = language === 'ru' ? 'dark' : 'light';
       const open = () =>
@@ -131,7 +134,7 @@ describe('every page in a real browser', () => {
         contexts.push(context);
         const { page, complaints } = await sit(context, url, role);
         for (const { path, wait } of PAGES.filter((one) => one.role === role)) {
-          await page.goto(url + path.replace(':heard', heard.id));
+          await page.goto(url + path.replace(':heard', heard.id).replace(':live', live.id));
           if (wait) await page.waitForSelector(wait, { state: 'attached' });
           expect(await page.getAttribute('html', 'lang')).toBe(language);
           headings.push((await page.textContent('h1')) ?? '');
@@ -149,20 +152,21 @@ describe('every page in a real browser', () => {
   );
 
   it('fits a phone, and is readable in the dark there', async () => {
-    const { url, heard } = await openWorld();
+    const { url, heard, live } = await openWorld();
     const context = await browser.newContext({
       viewport: { width: 375, height: 700 },
       colorScheme: 'dark',
       hasTouch: true,
     });
     const { page, complaints } = await sit(context, url, 'supervisor');
-    for (const path of ['/calls', `/calls/${heard.id}`, '/missed', '/live', '/capacity', '/operators']) {
+    const one = [`/calls/${heard.id}`, `/calls/${heard.id}/attribution`, `/calls/${live.id}`];
+    for (const path of ['/calls', ...one, '/missed', '/live', '/capacity', '/operators']) {
       await page.goto(url + path);
       const widths = await page.evaluate<number[]>('[document.documentElement.scrollWidth, innerWidth]');
       expect(widths[0], path).toBeLessThanOrEqual(widths[1] ?? 0);
       await expectAccessible(page, `phone ${path}`);
       await page.screenshot({
-        path: `${ARTIFACTS}/phone-${path.split('/')[1] ?? ''}${path.length > 20 ? '-one' : ''}.png`,
+        path: `${ARTIFACTS}/phone-${path.slice(1).replace(heard.id, 'one').replace(live.id, 'live').replace(/\W+/g, '-')}.png`,
       });
     }
     expect(complaints).toEqual([]);
@@ -235,6 +239,109 @@ describe('the live page', () => {
     await page.waitForSelector(`a[href="/calls/${live.id}"]`);
     await end({ ...live, endedAt: new Date().toISOString(), disposition: 'answered' });
     await page.waitForSelector('text=No call is in progress.');
+    await context.close();
+  }, 40_000);
+});
+
+describe('the recording of a talk', () => {
+  it('is paused and masked by keys, seen by others, and the page says when the call is over', async () => {
+    const { url, live, told, end } = await openWorld();
+    const context = await browser.newContext();
+    const { page, complaints } = await sit(context, url, 'agent');
+    const other = await sit(await browser.newContext(), url, 'agent');
+    for (const one of [page, other.page]) await one.goto(`${url}/calls/${live.id}`);
+    await page.waitForSelector('[data-state=recording]');
+    await page.focus('#control-mask');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[data-state=masked]');
+    // Whoever goes on by the keyboard is where he was: on the button that ends the mask.
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('End the mask');
+    await other.page.waitForSelector('[data-state=masked] >> text=masked: silence is recorded');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[data-state=recording]');
+    expect(told).toEqual(['mask', 'unmask']);
+    await expectAccessible(page, 'a talk that is recorded');
+    await end({ ...live, endedAt: new Date().toISOString(), disposition: 'answered' });
+    await page.waitForSelector('text=The call has ended.');
+    expect(complaints).toEqual([]);
+    await Promise.all([context.close(), other.page.context().close()]);
+  }, 40_000);
+
+  it('is changed on the live page too, however often that is drawn meanwhile', async () => {
+    const { url, live, told } = await openWorld();
+    const context = await browser.newContext();
+    const { page, complaints } = await sit(context, url, 'supervisor');
+    await page.goto(`${url}/live`);
+    const pause = page.locator(`#pause-${live.id}`);
+    await pause.focus();
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#live [data-state=paused]');
+    expect(await page.evaluate('document.activeElement.id')).toBe(`pause-${live.id}`);
+    const box = await pause.boundingBox();
+    await page.mouse.move((box?.x ?? 0) + 5, (box?.y ?? 0) + 5);
+    await page.mouse.down();
+    // Longer than from one drawing to the next.
+    await page.evaluate(`new Promise((done) => {
+      let drawn = 0;
+      const views = new EventSource('/live/stream');
+      views.addEventListener('view', () => ++drawn > 2 && (views.close(), done()));
+    })`);
+    await page.mouse.up();
+    await page.waitForSelector('#live [data-state=recording]');
+    expect(told).toEqual(['pause', 'resume']);
+    expect(complaints).toEqual([]);
+    await context.close();
+  }, 40_000);
+
+  it('is changed without scripts', async () => {
+    const { url, live, told } = await openWorld();
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${live.id}`);
+    await page.click('text=Pause recording');
+    await page.waitForSelector('text=paused: left out of the recording');
+    await page.click('text=Go on recording');
+    await page.waitForSelector('text=being recorded');
+    expect(told).toEqual(['pause', 'resume']);
+    await context.close();
+  }, 40_000);
+});
+
+describe('a recording under legal hold', () => {
+  it('says so, and can be deleted only when it is released', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'supervisor');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.click('summary:has-text("Legal hold")');
+    await page.fill('input[name=reason]', 'case 12');
+    await page.click('text=Put under legal hold');
+    await page.waitForSelector('text=/Under legal hold by supervisor.*: case 12/');
+    expect(await page.isVisible('text=Delete the recording')).toBe(false);
+    await expectAccessible(page, 'a recording under legal hold');
+    await page.click('text=Release from the legal hold');
+    await page.waitForSelector('text=Delete the recording');
+    await context.close();
+  }, 40_000);
+});
+
+describe('whose call it was', () => {
+  it('is put right by picking a visit, and the call tells before and after', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page, complaints } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.click('a:has-text("Put right")');
+    await page.check('text=none of these');
+    await page.fill('input[name=reason]', 'a wrong number');
+    await page.click('button:has-text("Book"):not(:has-text("code"))');
+    await page.waitForSelector('.corrections li:has-text("session-1"):has-text("a wrong number")');
+    await page.click('a:has-text("Put right")');
+    await page.fill('input[name=code]', '482 10');
+    await page.click('text=Book by the code');
+    await page.waitForSelector('.corrections li:has-text("promo code") strong:has-text("session-1")');
+    await expectAccessible(page, 'a call that was put right');
+    expect(complaints).toEqual([]);
     await context.close();
   }, 40_000);
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Command, Terminal, Values } from '../../src/cli/command.js';
+import { callbacksAdd } from '../../src/cli/commands/callbacks-add.js';
 import { callShow } from '../../src/cli/commands/call-show.js';
 import { callsTail } from '../../src/cli/commands/calls-tail.js';
 import { channels } from '../../src/cli/commands/channels.js';
@@ -181,6 +182,20 @@ describe('trunks', () => {
     expect(asked).toEqual(['PUT /v1/trunks/carrier-a/drain Bearer secret']);
     await expect(run(trunks, {}, {}, ['drain'])).rejects.toMatchObject({ name: 'UsageError' });
     await expect(run(trunks, {}, {}, ['drain', 'x'])).rejects.toMatchObject({ name: 'CommandError' });
+  });
+});
+
+describe('callbacks', () => {
+  it('are told, and the answer says who waits on', async () => {
+    const settled = [{ site: 'divan', callId: 'call-1', waitedSeconds: 1190 }];
+    const answers = { '/v1/callbacks': { settled, tried: [{ site: null, callId: 'call-2', tries: 2 }] } };
+    const { out, asked } = await run(callbacksAdd, answers, { talk: '65', line: 'sales-1' }, ['+79160000001']);
+    expect(asked).toEqual(['POST /v1/callbacks Bearer secret']);
+    expect(out).toBe('called back: call-1 of divan, after 1190 s\nwaits on: call-2 of -, tried 2 times');
+    const none = await run(callbacksAdd, { '/v1/callbacks': { settled: [], tried: [] } }, { talk: '0' }, ['1234567']);
+    expect(none.out).toBe('nobody with this number waits');
+    await expect(run(callbacksAdd, {}, {}, ['+79160000001'])).rejects.toMatchObject({ name: 'UsageError' });
+    await expect(run(callbacksAdd, {}, { talk: '5' }, [])).rejects.toMatchObject({ name: 'UsageError' });
   });
 });
 

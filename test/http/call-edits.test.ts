@@ -29,6 +29,7 @@ const editor: CallEditor = {
     asked.push([id, code, by]);
     return Promise.resolve(call);
   },
+  holders: () => Promise.resolve([]),
 };
 
 beforeEach(async () => {

@@ -44,6 +44,7 @@ export function exampleCall(fields: Partial<Call> = {}): Call {
       source: null,
       candidates: [],
     },
+    corrections: [],
     legs: [],
     overflow: null,
     recording: {

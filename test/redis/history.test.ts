@@ -33,7 +33,11 @@ async function open() {
   return { link, keys, raw, store, history, end, amend, ids };
 }
 
-const caller = (number: string | null): Call['caller'] => ({ ...exampleCall().caller, number });
+const caller = (number: string | null, name: string | null = null): Call['caller'] => ({
+  ...exampleCall().caller,
+  number,
+  name,
+});
 const missed = (fields: Partial<Call> = {}): Call =>
   exampleCall({ disposition: 'missed', lossReason: 'no_answer', ...fields });
 const answered = (talkSeconds: number, fields: Partial<Call> = {}): Call =>
@@ -71,7 +75,10 @@ function anyCall(n: number): Call {
     site: pick(['divan', 'shop', null], 1),
     trunk: pick(['carrier-a', 'carrier-b'], 2),
     trackingNumber: pick(['+74951111111', '+74952222222', '+998712000000'], 4),
-    caller: caller(pick(['+79160000001', '+79161234567', '+79261234567', '+998901234567', null], 7)),
+    caller: caller(
+      pick(['+79160000001', '+79161234567', '+79261234567', '+998901234567', null], 7),
+      pick(['Алёна Иванова', 'ИВАНОВ Пётр', 'O‘ktam Li', "D'Artagnan", '8 916', null], 12),
+    ),
     disposition,
     lossReason: disposition === 'missed' ? pick(['no_answer', 'destination_capacity', 'busy'] as const, 6) : null,
     durations: { ...base.durations, talkSeconds },
@@ -119,6 +126,14 @@ const QUERIES: Partial<CallQuery>[] = [
   { number: '2222222' },
   { number: '810 998 90' },
   { number: '+447' },
+  { callerName: 'иван' },
+  { callerName: 'иванова алена' },
+  { callerName: 'ИВАНОВ ё' },
+  { callerName: 'oktam' },
+  { callerName: 'li' },
+  { callerName: 'o' },
+  { callerName: 'dart', number: '+7916' },
+  { callerName: 'артём' },
   { disposition: 'missed', lossReason: 'destination_capacity' },
   { tag: 'CALLBACK' },
   { tag: 'not a lead', verdict: 'exact' },
@@ -252,7 +267,7 @@ describe('missed callers', () => {
     expect((await history.missedQueue(waiting)).waiting).toBe(2);
     const talk = answered(30, { startedAt: at(60_000) });
     await end(talk);
-    await amend(other.id, (call) => (call.handled = { by: 'crm', at: at(0) }));
+    await amend(other.id, (call) => (call.handled = { by: 'crm', at: at(0), callback: null }));
     expect((await history.missedQueue(waiting)).callers).toEqual([]);
     const settled = await history.missedQueue({ ...waiting, view: 'settled' });
     expect(settled.callers).toMatchObject([

@@ -1,9 +1,14 @@
 import { onTestFinished } from 'vitest';
 import { CallAmender } from '../../src/call/amender.js';
 import type { Call } from '../../src/call/call.js';
+import { CallRecording } from '../../src/call/call-recording.js';
+import type { RecordingPolicy } from '../../src/call/recording-policy.js';
+import type { Holder } from '../../src/call/ports.js';
 import { buildConsole } from '../../src/composition/console.js';
 import { reportSource } from '../../src/composition/http-sources.js';
 import { callEditor } from '../../src/composition/call-editor.js';
+import { callbackDesk } from '../../src/composition/callback-desk.js';
+import { recordingControl } from '../../src/composition/recording-control.js';
 import { configSchema, CONSOLE_ROLES, type ConsoleUserConfig } from '../../src/config/schema.js';
 import { hashPassword } from '../../src/console/auth/passwords.js';
 import type { ConsoleOptions } from '../../src/console/ports.js';
@@ -11,6 +16,7 @@ import { createHttpServer } from '../../src/http/server.js';
 import type { LimitUse, ResourceReader } from '../../src/http/ports.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
+import { RedisCallbacks } from '../../src/redis/callbacks.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisHistory } from '../../src/redis/history.js';
 import { RedisUse } from '../../src/redis/use.js';
@@ -34,6 +40,17 @@ export interface ConsoleWorld {
   publicUrl?: string;
   webhooks?: ConsoleOptions['webhooks'];
   clock?: () => number;
+  /** Of every number, the latest first; the first one has the promo code 48210. */
+  holders?: Holder[];
+}
+
+/** A talk of this gateway, whose FreeSWITCH does what it is told. */
+interface Talk {
+  readonly call: Call;
+  readonly recording: CallRecording;
+  /** What FreeSWITCH was told. */
+  readonly told: string[];
+  written(): Promise<void>;
 }
 
 /** The console on a real server, with a real Redis and a folder of recordings behind it; calls are written by the test. */
@@ -67,10 +84,15 @@ export async function openConsole(world: ConsoleWorld = {}) {
   const amender = new CallAmender({ store: amendments, living: () => null, endpointsFor: () => [], logger });
   const calls = { get: (id: string) => store.get(id) };
   const recordings = recordingsOf(house, config.gateway.publicUrl);
-  const noAdmissions = { lookUp: () => Promise.reject(new Error('not asked here')) } as never;
+  const talks = new Map<string, Talk>();
+  const { holders = [] } = world;
+  const number = { number: '', site: 'divan', kind: 'dynamic', route: null, source: null, enabled: true } as const;
+  const admissions = { lookUp: () => Promise.resolve({ number, lease: null, holders }) } as never;
+  const promoCodes = { find: (_site: string, code: string) => Promise.resolve(code === '48210' ? holders[0] : null) };
   const pages = buildConsole(link, keys, () => config, {
     calls,
-    callEditor: callEditor(amender, calls, noAdmissions, { find: () => Promise.resolve(null) }),
+    callEditor: callEditor(amender, calls, admissions, promoCodes as never),
+    recordingControl: recordingControl({ find: (id: string) => talks.get(id) ?? null } as never, calls, () => 'gw-1'),
     history: new RedisHistory(link, keys, { countries: () => ['RU'], use }),
     resources: resourcesOf(() => inUse),
     reports,
@@ -98,12 +120,38 @@ export async function openConsole(world: ConsoleWorld = {}) {
     await store.commit(exampleChange(call, ['call.received'], { closed: call.endedAt !== null }));
     return call;
   };
+  /** Written down as a talk that goes on. */
+  const talk = async (call: Call, mode: RecordingPolicy['mode'] = 'always'): Promise<Talk> => {
+    const told: string[] = [];
+    let writing = Promise.resolve();
+    const write = () => {
+      writing = writing.then(() => store.commit(exampleChange(call, [])));
+    };
+    const recording = new CallRecording(call, {
+      recordings: { refusal: () => null, settle: () => Promise.resolve(call.recording) },
+      metrics: new GatewayMetrics({ nodeDefaults: false }),
+      media: () => ({ record: (...[, , action]: string[]) => Promise.resolve(void told.push(action ?? '')) }) as never,
+      record: () => undefined,
+      changed: write,
+      untilStopped: () => Promise.resolve(),
+      logger,
+    });
+    recording.plan({ mode }, false);
+    recording.mediaEvent({ type: 'channel', leg: 'caller', channelId: 'channel-1' });
+    recording.mediaEvent({ type: 'bridged' });
+    if (mode === 'always') recording.mediaEvent({ type: 'recording-started' });
+    await end(call);
+    const one = { call, recording, told, written: () => writing };
+    talks.set(call.id, one);
+    return one;
+  };
+  const callbacks = callbackDesk(new RedisCallbacks(link, keys), amender, () => ['RU']);
   const login = async (name: string): Promise<Visitor> => {
     const visitor = new Visitor(url);
     await visitor.logIn(name, PASSWORD);
     return visitor;
   };
-  return { url, house, link, keys, config, store, end, login, inUse, logger };
+  return { url, house, link, keys, config, store, end, talk, talks, callbacks, login, inUse, logger };
 }
 
 function recordingsOf(

@@ -32,6 +32,7 @@ const noEdits: CallEditor = {
   amend: () => Promise.resolve(null),
   correct: () => Promise.resolve(null),
   correctByCode: () => Promise.resolve(null),
+  holders: () => Promise.resolve([]),
 };
 
 const noReports: ReportSource = {
@@ -128,6 +129,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   recordingControl: { act: () => Promise.reject(new Error('no calls')) },
   callEditor: noEdits,
   screening: noScreening,
+  callbacks: { report: () => Promise.resolve({ settled: [], tried: [] }) },
   eraseCaller: () => Promise.reject(new Error('nobody is kept here')),
   events: noEvents,
   resources: noResources,

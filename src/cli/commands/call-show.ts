@@ -30,6 +30,8 @@ export const callShow: Command = {
 function headOf(call: Call): string {
   const { attribution, durations } = call;
   const source = attribution.session?.utm.source ?? attribution.source?.['utm_source'] ?? null;
+  const [first] = attribution.session === null ? attribution.candidates : [];
+  const likeliest = first ? `; most likely ${first.sessionId}, ${Math.round(first.weight * 100)} %` : '';
   const facts: [string, string | null][] = [
     ['call', `${call.id}  (SIP ${call.sipCallId})`],
     ['caller', call.caller.withheld ? 'withheld' : call.caller.number],
@@ -37,7 +39,7 @@ function headOf(call: Call): string {
     ['site', call.site],
     ['route', call.route],
     ['gateway', call.gateway],
-    ['attribution', `${attribution.verdict}${source ? `, ${source}` : ''} (${attribution.rule})`],
+    ['attribution', `${attribution.verdict}${source ? `, ${source}` : ''} (${attribution.rule})${likeliest}`],
     ['result', `${call.disposition ?? 'in progress'}${call.lossReason ? `, ${call.lossReason}` : ''}`],
     ['overflow', call.overflow && `from ${call.overflow.from}: ${call.overflow.reason}`],
     [

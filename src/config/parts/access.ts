@@ -23,12 +23,19 @@ export const SCOPES = [
   'screening:read',
   'screening:write',
   'callers:write',
+  'callbacks:write',
 ] as const;
 
 export type Scope = (typeof SCOPES)[number];
 
 /** Scopes whose answers are cut to the sites of a key that has `sites`. */
-export const SITE_SCOPES: readonly Scope[] = ['calls:read', 'recordings:read', 'recordings:write', 'audit:read'];
+export const SITE_SCOPES: readonly Scope[] = [
+  'calls:read',
+  'callbacks:write',
+  'recordings:read',
+  'recordings:write',
+  'audit:read',
+];
 
 export const CONSOLE_ROLES = ['agent', 'supervisor', 'ops', 'auditor'] as const;
 

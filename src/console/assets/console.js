@@ -5,11 +5,14 @@
 
   // A part of a page that failed is told at the top, and what was there stays.
   document.body.addEventListener('htmx:beforeSwap', (event) => {
-    const { xhr } = event.detail;
+    const { xhr, requestConfig } = event.detail;
+    // What a page asks by itself takes back only what it has told itself.
+    const by = requestConfig.triggeringEvent ? 'person' : 'page';
     if (xhr.status < 400) {
-      flash.replaceChildren();
+      if (by === 'person' || flash.dataset.by === 'page') flash.replaceChildren();
       return;
     }
+    flash.dataset.by = by;
     event.detail.shouldSwap = xhr.status !== 401;
     event.detail.target = flash;
     event.detail.swapOverride = 'innerHTML';

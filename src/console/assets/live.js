@@ -13,13 +13,37 @@
     if (source.readyState === EventSource.CLOSED) location.reload();
   });
   source.addEventListener('away', down);
+
+  /** What stands for an element in the next drawing too. */
+  const nameOf = (element) => element?.id || element?.getAttribute('href');
+  function draw(html) {
+    // Whoever stands on a row or a button with the keyboard stays there.
+    const inside = place.contains(document.activeElement);
+    const focused = inside && nameOf(document.activeElement);
+    place.innerHTML = html;
+    window.htmx.process(place);
+    if (focused) [...place.querySelectorAll('a, button')].find((one) => nameOf(one) === focused)?.focus();
+  }
+
+  // A button that is replaced between press and release is not clicked: drawing waits for that long.
+  let pressed = false;
+  let waiting = null;
+  function show() {
+    if (pressed || waiting === null) return;
+    draw(waiting);
+    waiting = null;
+  }
+  place.addEventListener('pointerdown', () => (pressed = true));
+  for (const event of ['pointerup', 'pointercancel']) {
+    window.addEventListener(event, () => {
+      pressed = false;
+      setTimeout(show);
+    });
+  }
   source.addEventListener('view', (event) => {
     up();
-    // Whoever stands on a row with the keyboard stays there.
-    const focused = document.activeElement?.getAttribute('href');
-    const inside = place.contains(document.activeElement);
-    place.innerHTML = JSON.parse(event.data);
-    if (inside && focused) [...place.querySelectorAll('a')].find((a) => a.getAttribute('href') === focused)?.focus();
+    waiting = JSON.parse(event.data);
+    show();
   });
   window.addEventListener('pagehide', () => source.close());
 })();

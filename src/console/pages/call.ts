@@ -1,14 +1,16 @@
-import type { Call } from '../../call/call.js';
+import { correctionsOf } from '../../call/amendments.js';
+import type { Believed, Call } from '../../call/call.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
-import { callerWords, callRow } from '../view/call-row.js';
+import { callbackWords, callerWords, callRow } from '../view/call-row.js';
+import { recordingControl } from '../view/recording-control.js';
 import { recordingView } from '../view/recording-words.js';
 import { timelineOf } from '../view/timeline.js';
-import { verdictWords } from '../view/verdict-words.js';
+import { verdictName, verdictWords } from '../view/verdict-words.js';
 import type { Visit } from '../visit.js';
 import { deliveriesOf } from './deliveries.js';
 import { callOf } from './one-call.js';
-import { foundOf } from './recording.js';
+import { foundOf, holdOf } from './recording.js';
 
 /** A page does not grow with what others have written into a call. */
 const MOST_TAGS = 200;
@@ -28,7 +30,8 @@ async function showCall(visit: Visit, options: Options): Promise<void> {
     visit.may('recordings:play') ? foundOf(visit, options.recordings) : null,
     deliveriesOf(visit, options, call),
   ]);
-  visit.page('call', { ...callView(visit, call), recording: recordingView(visit, found), deliveries });
+  const recording = recordingView(visit, found, await holdOf(options.recordings, found), call);
+  visit.page('call', { ...callView(visit, call), recording, control: recordingControl(visit, call), deliveries });
 }
 
 /** What the page of one call shows. */
@@ -40,15 +43,30 @@ function callView(visit: Visit, call: Call) {
     caller: callerWords(visit, { ...call.caller, name: null }),
     row: callRow(visit, call),
     verdict: verdictWords(visit, call.attribution),
+    corrections: correctionsOf(call).map(({ by, at, reason, old, new: now }) => ({
+      by,
+      time: visit.format.minute(at, zone),
+      reason,
+      before: believedWords(visit, old),
+      after: believedWords(visit, now),
+    })),
     timeline: timelineOf(visit, call),
+    queued: visit.query('queued') === 'yes',
     ...remarks(visit, call),
   };
+}
+
+/** Whose it was held to be, in one line. */
+function believedWords(visit: Visit, { verdict, rule, source, campaign, sessionId }: Believed): string {
+  const known = [source, campaign, sessionId].filter((text) => text !== null);
+  return [verdictName(visit, { verdict, rule, candidates: [] }), ...known].join(' · ');
 }
 
 /** Tags, notes and who takes care: the part that people change. */
 export function remarks(visit: Visit, call: Call) {
   const zone = visit.zoneOf(call.site);
   const signed = ({ by, at }: { by: string; at: string }) => ({ by, time: visit.format.minute(at, zone) });
+  const callback = call.handled?.callback;
   const present = new Set(call.tags.map(({ name }) => name));
   return {
     call,
@@ -59,5 +77,6 @@ export function remarks(visit: Visit, call: Call) {
     usualTags: USUAL_TAGS.filter((name) => !present.has(name)),
     notes: call.notes.slice(-MOST_NOTES).map((note) => ({ ...signed(note), text: note.text })),
     handled: call.handled && signed(call.handled),
+    calledBack: callback ? callbackWords(visit, callback, zone) : null,
   };
 }

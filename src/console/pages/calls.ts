@@ -114,7 +114,7 @@ function queryOf(visit: Visit, filled: Filled): Omit<CallQuery, 'limit' | 'curso
   return {
     sites,
     ...defined({
-      number,
+      ...whoOf(number),
       tag,
       source,
       trunk,
@@ -128,6 +128,12 @@ function queryOf(visit: Visit, filled: Filled): Omit<CallQuery, 'limit' | 'curso
       maxTalkSeconds: secondsOf(filled.maxTalk),
     }),
   };
+}
+
+/** One field for both: numbers have no letters. */
+function whoOf(typed: string | undefined): Pick<CallQuery, 'number' | 'callerName'> {
+  if (typed === undefined) return {};
+  return /\p{L}/u.test(typed) ? { callerName: typed } : { number: typed };
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -4,6 +4,7 @@ import type { Sessions } from '../auth/sessions.js';
 import type { LiveBoard } from '../live/board.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
+import { attributionRoutes } from './attribution.js';
 import { auditRoutes } from './audit.js';
 import { callRoutes } from './call.js';
 import { callEditRoutes } from './call-edits.js';
@@ -15,6 +16,7 @@ import { loginRoutes } from './login.js';
 import { missedRoutes } from './missed.js';
 import { operatorRoutes } from './operators.js';
 import { recordingRoutes } from './recording.js';
+import { recordingControlRoutes } from './recording-control.js';
 import { settingsRoutes } from './settings.js';
 
 /** Every address of the console. */
@@ -32,12 +34,14 @@ export function consoleRoutes(options: ConsoleOptions, sessions: Sessions, board
     ...callsRoutes(options),
     ...callRoutes(options),
     ...callEditRoutes(options),
+    ...attributionRoutes(options),
     ...missedRoutes(options),
     ...liveRoutes(board),
     ...capacityRoutes(options),
     ...operatorRoutes(options),
     ...deliveryRoutes(options),
     ...recordingRoutes(options),
+    ...recordingControlRoutes(options),
     ...auditRoutes(options),
   ];
 }

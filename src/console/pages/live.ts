@@ -3,6 +3,7 @@ import type { LimitUse } from '../../http/ports.js';
 import type { LiveBoard, LiveState } from '../live/board.js';
 import type { Route } from '../route.js';
 import { callerWords } from '../view/call-row.js';
+import { recordingControl } from '../view/recording-control.js';
 import type { Visit } from '../visit.js';
 
 /** Calls in progress and channels in use. `/live/stream` sends the same again and again, while somebody looks. */
@@ -51,6 +52,8 @@ function liveCall(visit: Visit, call: Call, now: number) {
     stageName: stage,
     where: leg?.target ?? '',
     trunk: call.trunk,
+    // What cannot be taken back is done where the whole call is seen.
+    control: recordingControl(visit, call, ['stop']),
     since: format.clock(Math.max(0, (now - Date.parse(call.answeredAt ?? call.startedAt)) / 1000)),
   };
 }

@@ -2,7 +2,7 @@ import type { MissedCaller } from '../../history/query.js';
 import { withDeadline } from '../../lib/deadline.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
-import { callerWords } from '../view/call-row.js';
+import { callbackWords, callerWords } from '../view/call-row.js';
 import type { Visit } from '../visit.js';
 
 const PAGE = 50;
@@ -28,8 +28,10 @@ export function missedRoutes({ history, clock = Date.now }: Pick<ConsoleOptions,
 
 function missedRow(visit: Visit, missed: MissedCaller, now: number) {
   const { t, format } = visit;
-  const { call, callId, forCapacity, attempts, lastAt, state, waitingSeconds, settledAt } = missed;
+  const { call, callId, forCapacity, attempts, lastAt, state, waitingSeconds, settledAt, callback } = missed;
+  const { tries, lastTryAt } = missed;
   const number = call?.caller.number ?? null;
+  const zone = visit.zoneOf(missed.site);
   return {
     callId,
     known: call !== null,
@@ -39,11 +41,12 @@ function missedRow(visit: Visit, missed: MissedCaller, now: number) {
     why: call?.lossReason ? t(`loss.${call.lossReason}`) : '',
     forCapacity,
     attempts: format.number(attempts),
-    last: format.minute(lastAt, visit.zoneOf(missed.site)),
+    last: format.minute(lastAt, zone),
     ago: t('missed.ago', { time: format.span((now - Date.parse(lastAt)) / 1000) }),
     waits: format.span(waitingSeconds),
-    state: t(`missed.state.${state}`),
-    settled: settledAt === null ? '' : format.minute(settledAt, visit.zoneOf(missed.site)),
+    state: callback ? callbackWords(visit, callback, zone) : t(`missed.state.${state}`),
+    settled: settledAt === null || callback ? '' : format.minute(settledAt, zone),
+    tried: tries === 0 ? '' : t('missed.tried', { count: format.number(tries), time: format.minute(lastTryAt, zone) }),
     settledBy: missed.settledBy,
   };
 }

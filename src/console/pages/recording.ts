@@ -1,10 +1,11 @@
-import { answerSound, here, readFormat, type RecordingsSource } from '../../http/recordings.js';
+import { answerSound, here, holdRequest, readFormat, type RecordingsSource } from '../../http/recordings.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { Found, Here } from '../../recordings/archive.js';
 import type { AuditAction, AuditLine } from '../../recordings/audit.js';
 import { makeLink } from '../../recordings/links.js';
 import { reducePeaks } from '../../recordings/peaks.js';
+import type { Hold } from '../../recordings/vault.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import type { Visit } from '../visit.js';
@@ -60,6 +61,18 @@ export function recordingRoutes(options: Options): Route[] {
     },
     {
       method: 'post',
+      path: '/calls/:id/recording/hold',
+      needs: 'recordings:hold',
+      handle: (visit) => hold(visit, options),
+    },
+    {
+      method: 'post',
+      path: '/calls/:id/recording/release',
+      needs: 'recordings:hold',
+      handle: (visit) => release(visit, options),
+    },
+    {
+      method: 'post',
       path: '/calls/:id/recording/delete',
       needs: 'recordings:delete',
       handle: (visit) => remove(visit, options),
@@ -72,6 +85,12 @@ export async function foundOf(visit: Visit, { archive }: Pick<RecordingsSource, 
   const { id } = visit.req.params;
   const finding = archive.find(typeof id === 'string' ? id : '', visit.siteScope);
   return withDeadline(finding, FIND_TIMEOUT_MS, 'finding a recording');
+}
+
+/** Who holds it, and why; null where nobody does, or nobody may. */
+export async function holdOf({ archive }: Pick<RecordingsSource, 'archive'>, found: Found | null) {
+  if (found?.state !== 'here') return null;
+  return withDeadline(archive.hold(found), FIND_TIMEOUT_MS, 'reading a hold');
 }
 
 const hereOf = async (visit: Visit, source: RecordingsSource): Promise<Here> => here(await foundOf(visit, source));
@@ -94,6 +113,27 @@ async function share(visit: Visit, { recordings }: Options): Promise<void> {
     until: visit.format.minute(expiresAt, visit.zoneOf(found.site)),
     callId,
   });
+}
+
+async function hold(visit: Visit, { recordings }: Options): Promise<void> {
+  const asked = holdRequest.safeParse({ reason: visit.field('reason').trim() });
+  if (!asked.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'say why, in at most 500 characters');
+  const { reason } = asked.data;
+  await setHold(visit, recordings, { by: visit.user.name, at: new Date().toISOString(), reason });
+}
+
+const release = (visit: Visit, { recordings }: Options): Promise<void> => setHold(visit, recordings, null);
+
+/** The line stands in the audit log before it is done, or it is not done. */
+async function setHold(visit: Visit, recordings: RecordingsSource, wanted: Hold | null): Promise<void> {
+  const found = await hereOf(visit, recordings);
+  const { callId } = found.manifest;
+  const action = wanted === null ? 'recording.release' : 'recording.hold';
+  await recordings.audit.write(
+    lineOf(visit, action, callId, found.site, wanted === null ? {} : { reason: wanted.reason }),
+  );
+  await withDeadline(recordings.archive.setHold(found, wanted), FIND_TIMEOUT_MS, 'changing a hold');
+  visit.go(`/calls/${callId}`);
 }
 
 async function remove(visit: Visit, options: Options): Promise<void> {

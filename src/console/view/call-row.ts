@@ -1,5 +1,6 @@
-import type { Call } from '../../call/call.js';
+import type { Call, Callback } from '../../call/call.js';
 import type { Visit } from '../visit.js';
+import { verdictName } from './verdict-words.js';
 
 /** Tags of a row: more would make it a page. */
 const TAGS_SHOWN = 3;
@@ -30,7 +31,7 @@ export function callRow(visit: Visit, call: Call): CallRow {
       source: session?.utm.source ?? source?.['utm_source'] ?? source?.['label'] ?? '',
       campaign: session?.utm.campaign ?? source?.['utm_campaign'] ?? '',
       keyword: session?.keyword ?? '',
-      verdict: t(`verdict.${attribution.verdict}`),
+      verdict: verdictName(visit, attribution),
       disposition: `${t(`disposition.${disposition}`)}${loss}`,
       ring: durations.ringSeconds > 0 ? format.clock(durations.ringSeconds) : '',
       talk: durations.talkSeconds > 0 ? format.clock(durations.talkSeconds) : '',
@@ -44,6 +45,15 @@ export function callRow(visit: Visit, call: Call): CallRow {
 export function callerWords(visit: Visit, { number, name, withheld }: Call['caller']): string {
   const shown = number === null ? visit.t(withheld ? 'call.withheld' : 'app.unknown') : visit.format.phone(number);
   return name === null || name === number ? shown : `${shown} · ${name}`;
+}
+
+/** The talk in which the business reached a lost caller. */
+export function callbackWords(visit: Visit, { at, talkSeconds, line, tries }: Callback, zone: string): string {
+  const { t, format } = visit;
+  const time = format.minute(at, zone);
+  const said = t('callback.done', { time, talk: format.clock(talkSeconds) });
+  const more = [line ?? '', tries > 0 ? t('callback.tries', { count: format.number(tries) }) : ''];
+  return [said, ...more.filter((text) => text !== '')].join(' · ');
 }
 
 const moreTags = ({ tags }: Call): string[] => (tags.length > TAGS_SHOWN ? [`+${tags.length - TAGS_SHOWN}`] : []);

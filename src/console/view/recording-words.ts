@@ -1,14 +1,19 @@
+import type { Call } from '../../call/call.js';
 import type { Found } from '../../recordings/archive.js';
+import type { Hold } from '../../recordings/vault.js';
 import type { Visit } from '../visit.js';
 
 /** What the page of a call shows of its recording: a player, or why there is none. */
-export function recordingView(visit: Visit, found: Found | null) {
+export function recordingView(visit: Visit, found: Found | null, hold: Hold | null, call: Call) {
   const { t } = visit;
   if (!visit.may('recordings:play')) return { player: null, why: t('call.recording.forbidden') };
   if (found === null) return { player: null, why: t('call.recording.none') };
   switch (found.state) {
     case 'deleted':
-      return { player: null, why: t('call.recording.deleted', { reason: found.deletion.reason }) };
+      return {
+        player: null,
+        why: t('call.recording.deleted', { reason: visit.name('reason', found.deletion.reason) }),
+      };
     case 'away':
       return { player: null, why: t('call.recording.away', { gateway: found.gateway }) };
     case 'none': {
@@ -23,7 +28,20 @@ export function recordingView(visit: Visit, found: Found | null) {
       const sides = channels.map((side) => visit.name('player.side', side));
       const silent = silentChannels.map((side) => visit.name('player.side', side));
       const clock = visit.format.clock(durationSeconds);
-      return { player: { seconds: durationSeconds, clock, sides, silent }, why: null };
+      const held = hold && { ...hold, time: visit.format.minute(hold.at, visit.zoneOf(call.site)) };
+      return { player: { seconds: durationSeconds, clock, sides, silent }, why: null, held, gaps: gapsOf(visit, call) };
     }
   }
+}
+
+/** What the file lacks: times left out, and times that are silent. */
+function gapsOf({ t, format }: Visit, { recording }: Call): string[] {
+  return [
+    ...recording.paused.map(({ atSeconds, seconds }) =>
+      t('call.gap.paused', { at: format.clock(atSeconds), time: format.span(seconds ?? 0) }),
+    ),
+    ...recording.masked.map(({ fromSeconds, toSeconds }) =>
+      t('call.gap.masked', { from: format.clock(fromSeconds), to: format.clock(toSeconds ?? fromSeconds) }),
+    ),
+  ];
 }

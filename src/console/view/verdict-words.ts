@@ -1,16 +1,34 @@
 import type { Attribution } from '../../call/call.js';
 import type { Visit } from '../visit.js';
 
+/** Several may have called, and none of them more likely than not: booked on nobody. */
+const isNobodyLikely = ({ verdict, rule }: Pick<Attribution, 'verdict' | 'rule'>): boolean =>
+  verdict === 'ambiguous' && rule.startsWith('nobody-likely');
+
+/** The verdict in a few words. */
+export function verdictName(
+  { t, format }: Visit,
+  attribution: Pick<Attribution, 'verdict' | 'rule' | 'candidates'>,
+): string {
+  if (!isNobodyLikely(attribution)) return t(`verdict.${attribution.verdict}`);
+  const [first] = attribution.candidates;
+  if (!first) return t('verdict.nobody');
+  return t('verdict.nobodyBut', { session: first.sessionId, weight: format.percent(first.weight) });
+}
+
 /** How sure, and why, for people who do not know our words. */
 export function verdictWords(visit: Visit, attribution: Attribution) {
   const { t, format } = visit;
   const { verdict, rule, confidence, leaseAgeSeconds, candidates } = attribution;
   const age = format.span(leaseAgeSeconds ?? 0);
   return {
-    verdict: t(`verdict.${verdict}`),
+    verdict: verdictName(visit, attribution),
     certainty: format.percent(confidence),
     confidence,
-    why: rule === 'operator' ? t('why.operator') : t(`why.${verdict}`, { age }),
+    why:
+      rule === 'operator'
+        ? t('why.operator')
+        : t(isNobodyLikely(attribution) ? 'why.nobody' : `why.${verdict}`, { age }),
     rule,
     facts: factsOf(visit, attribution),
     candidates: candidates.map((one) => ({

@@ -27,7 +27,12 @@ const missedPage = z.object({
       state: z.enum(MISSED_STATES),
       waitingSeconds: count.describe('Since his first try: until now, or until it was settled'),
       settledAt: time.nullable(),
-      settledBy: z.string().nullable().describe('The call in which he talked'),
+      settledBy: z.string().nullable().describe('The call of his in which he talked'),
+      callback: callSchema.shape.handled
+        .unwrap()
+        .shape.callback.describe('The talk in which the business called him back (`POST /v1/callbacks`)'),
+      tries: count.describe('How often he was called in vain since'),
+      lastTryAt: time.nullable(),
     }),
   ),
   next: z.string().nullable(),
@@ -68,7 +73,7 @@ export const callOperations: Operation[] = [
     path: '/v1/calls/missed',
     summary: 'Callers whom nobody answered: to be called back',
     description:
-      'One entry for each caller and site. Lost for capacity first, then the latest first. A caller leaves the queue by himself when he calls again and talks, or when a call of his is marked as handled.',
+      'One entry for each caller and site. Lost for capacity first, then the latest first. A caller leaves the queue when he calls again and talks, when the business has called him back (`POST /v1/callbacks`), or when a call of his is marked as handled.',
     scope: 'calls:read',
     query: missedQuery,
     answers: ok('A page', missedPage),

@@ -1,4 +1,5 @@
 import { callEditOperations } from './call-edits.js';
+import { callbackOperations } from './callbacks.js';
 import { callerOperations } from './callers.js';
 import { callOperations } from './calls.js';
 import { eventOperations } from './events.js';
@@ -20,6 +21,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...callEditOperations,
   ...screeningOperations,
   ...callerOperations,
+  ...callbackOperations,
   ...eventOperations,
   ...leaseOperations,
   ...numberOperations,

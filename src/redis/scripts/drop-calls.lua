@@ -9,7 +9,7 @@ if floor ~= tonumber(ARGV[3]) then return 0 end
 
 -- Every key that a chunk can have.
 local function dropChunk(chunk)
-  local keys = { chunk .. 'rows', chunk .. 'bounds', chunk .. 'named', chunk .. 'all', chunk .. 'capacity', chunk .. 'handled' }
+  local keys = { chunk .. 'rows', chunk .. 'bounds', chunk .. 'named', chunk .. 'all', chunk .. 'capacity', chunk .. 'handled', chunk .. 'calledback' }
   local function add(slot) keys[#keys + 1] = chunk .. slot end
   for _, slot in ipairs(redis.call('SMEMBERS', chunk .. 'named')) do add(slot) end
   for i = 1, MOST_DIGITS do
@@ -18,6 +18,7 @@ local function dropChunk(chunk)
     end
   end
   for n = 0, 511 do add('h' .. n) end
+  for n = 0, 255 do add('w' .. n) end
   for n = 0, 31 do add('k' .. n) end
   for i = 1, #keys, 500 do redis.call('UNLINK', unpack(keys, i, math.min(i + 499, #keys))) end
 end

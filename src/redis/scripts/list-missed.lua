@@ -3,7 +3,8 @@
 -- KEYS: 1 waiting callers
 -- ARGV: 1 history key prefix, 2 call key prefix, 3 waiting | settled, 4 sites (JSON list), or "" for all, 5 offset, 6 most
 -- Returns: offset to go on from (-1: nothing follows), callers waiting, of them for capacity,
---          then for each `site|attempts|first|last|call id|capacity` (settled: `site|state|by|at|attempts|…`) and document
+--          then for each `site|attempts|first|last|call id|capacity` (settled: `site|state|by|at|attempts|…`), document, and
+--          `tries|latest …` of calling back in vain
 local history, calls, view = ARGV[1], ARGV[2], ARGV[3]
 local offset, most = tonumber(ARGV[5]), tonumber(ARGV[6])
 local CAPACITY_FIRST = 1e13
@@ -30,12 +31,14 @@ if view == 'settled' then
 end
 local out = { offset + most < #list and offset + most or -1, waiting, forCapacity }
 for i = offset + 1, math.min(offset + most, #list) do
-  local entry = list[i]
+  local entry, tries = list[i], ''
   if view == 'waiting' then
+    tries = redis.call('HGET', history .. 'missed-tries', entry) or ''
     entry = string.match(entry, '^(.-)|') .. '|' .. (redis.call('HGET', history .. 'missed-by', entry) or '')
   end
   local id = string.match(entry, '|([^|]*)|%d$')
   out[#out + 1] = entry
   out[#out + 1] = id and redis.call('HGET', calls .. id, 'doc') or ''
+  out[#out + 1] = tries
 end
 return out

@@ -42,9 +42,39 @@ describe('amending a call', () => {
     expect(amend(call, amendment({ kind: 'handled', handled: false }))).toBeNull();
     expect(amend(call, amendment({ kind: 'handled', handled: true }))?.type).toBe('call.handled');
     expect(amend(call, amendment({ kind: 'handled', handled: true }, 'a-2', 'other'))).toBeNull();
-    expect(call.handled).toEqual(STAMP);
+    expect(call.handled).toEqual({ ...STAMP, callback: null });
     expect(amend(call, amendment({ kind: 'handled', handled: false }))?.type).toBe('call.handled');
     expect(call.handled).toBeNull();
+  });
+
+  it('was called back: handled by that, once, unless somebody was faster', () => {
+    const callback = { at: '2026-11-21T10:58:00.000Z', talkSeconds: 65, line: 'sales-1', tries: 2 };
+    const call = exampleCall();
+    expect(amend(call, amendment({ kind: 'called-back', callback }))).toEqual({ type: 'call.handled', extra: {} });
+    expect(call.handled).toEqual({ ...STAMP, callback });
+    expect(amend(call, amendment({ kind: 'called-back', callback }, 'a-2'))).toBeNull();
+    expect(amend(call, amendment({ kind: 'handled', handled: true }, 'a-3'))).toBeNull();
+  });
+
+  it('keeps its last ten corrections, in outline', () => {
+    const call = exampleCall();
+    for (let n = 1; n <= 12; n += 1) {
+      const attribution = judgedByOperator(exampleHolder({ leaseId: `lease-of-${n}` }), 1_500_000);
+      amend(call, amendment({ kind: 'attribution', attribution, reason: `reason ${n}` }, `a-${n}`));
+    }
+    expect(call.corrections).toHaveLength(10);
+    const believed = { verdict: 'exact', confidence: 1, rule: 'operator', sessionId: 'session-1', source: 'yandex' };
+    expect(call.corrections.at(-1)).toEqual({
+      ...STAMP,
+      reason: 'reason 12',
+      old: { ...believed, leaseId: 'lease-of-11', campaign: 'sofas' },
+      new: { ...believed, leaseId: 'lease-of-12', campaign: 'sofas' },
+    });
+    // A call that was written before there were any.
+    const { corrections, ...older } = exampleCall();
+    expect(corrections).toEqual([]);
+    amend(older as never, amendment({ kind: 'attribution', attribution: judgedByOperator(null, 0), reason: 'spam' }));
+    expect(older).toMatchObject({ corrections: [{ reason: 'spam', new: { sessionId: null, source: null } }] });
   });
 
   it('a correction tells the old and the new, and a person has the last word', () => {

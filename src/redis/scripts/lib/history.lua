@@ -48,6 +48,7 @@ end
 local function dropMissed(history, who)
   redis.call('ZREM', history .. 'missed', who)
   redis.call('HDEL', history .. 'missed-by', who)
+  redis.call('HDEL', history .. 'missed-tries', who)
 end
 
 -- `state`: called_back | handled
@@ -80,7 +81,11 @@ local function trackMissed(history, id, startedAt, now, was, is, caller, site)
   if caller == '' then return end
   local who = site .. '|' .. caller
   local function became(slot) return is[slot] and not was[slot] end
-  if became('handled') then settleMissed(history, who, 'handled', id, now)
+  if became('calledback') then
+    -- Who has been lost again meanwhile waits on.
+    local last = string.match(redis.call('HGET', history .. 'missed-by', who) or '', '|([^|]*)|%d$')
+    if last == id then settleMissed(history, who, 'called_back', '', now) end
+  elseif became('handled') then settleMissed(history, who, 'handled', id, now)
   elseif is['d:missed'] and not is['handled'] and (became('d:missed') or was['handled']) then
     addMissed(history, who, id, startedAt, is['capacity'])
   elseif became('d:answered') and not is['k0'] then settleMissed(history, who, 'called_back', id, now) end

@@ -1,0 +1,35 @@
+import type { CallbackBook, CallbackReport, WaitingCaller } from '../history/query.js';
+import type { RedisLink } from './connection.js';
+import type { Keys } from './keys.js';
+import { asStrings, loadScript } from './scripts.js';
+
+const noteScript = loadScript('note-callback');
+
+/** Calls back to those who wait in the queue of missed calls. */
+export class RedisCallbacks implements CallbackBook {
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+  ) {}
+
+  async note({ numbers, sites, at, talkSeconds }: CallbackReport): Promise<WaitingCaller[]> {
+    return this.link.run({
+      script: noteScript,
+      keys: [this.keys.missed()],
+      args: [
+        this.keys.history(),
+        sites === null ? '' : JSON.stringify(sites),
+        at,
+        Math.round(talkSeconds * 1000),
+        ...numbers,
+      ],
+      read: (reply) => {
+        const flat = asStrings(reply);
+        return Array.from({ length: flat.length / 4 }, (_, i) => {
+          const [site, callId, firstAt, tries] = flat.slice(4 * i, 4 * i + 4);
+          return { site: site || null, callId: callId ?? '', firstAt: Number(firstAt), tries: Number(tries) };
+        });
+      },
+    });
+  }
+}
