@@ -263,13 +263,14 @@ describe('a verdict that books nobody', () => {
 describe('somebody whom we have called back', () => {
   it('leaves the queue with when, how long and after how many tries; in vain he stays, and it is counted', async () => {
     const { login, end, callbacks, store } = await openConsole();
-    const startedAt = ago(3_600_000);
+    const now = Date.now();
+    const startedAt = new Date(now - 3_600_000).toISOString();
     const lost = await end(endedCall(0, { startedAt, disposition: 'missed', lossReason: 'busy', answeredAt: null }));
     const tell = (minutesAgo: number, talkSeconds: number) =>
       callbacks.report({
         number: '8 916 000-00-01',
         sites: ['divan'],
-        at: Date.now() - minutesAgo * 60_000,
+        at: now - minutesAgo * 60_000,
         talkSeconds,
         line: 'sales-2',
         by: 'pbx',
