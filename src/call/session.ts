@@ -1,9 +1,11 @@
-import { newAmendmentId, newCallId, newSecretKey } from '../lib/ids.js';
+import { newAmendmentId, newSecretKey } from '../lib/ids.js';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
-import type { Attribution, Call, CallResources, EndReason, HeldChannel, LossReason } from './call.js';
+import type { Attribution, Call, CallResources, HeldChannel } from './call.js';
+import type { CallEnd } from './call-end.js';
+import { CallMedia } from './call-media.js';
 import { amend, type Amendment } from './amendments.js';
 import { CallRecording } from './call-recording.js';
 import { judge } from './attribution.js';
@@ -11,32 +13,14 @@ import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, type NewCall } from './document.js';
 import { CHANNEL_HEADER } from './greeting.js';
 import { Journal } from './journal.js';
-import type { MediaEvent, MediaServer } from './media-ports.js';
 import type { DialogLeg, IncomingInvite, OutgoingInvite } from './sip-ports.js';
 import { transition, type CallSignal, type CallState } from './state.js';
-
-/** Why a call is closed. `loss` is given where the legs do not tell it. */
-export interface CallEnd {
-  by: 'caller' | 'business' | 'gateway';
-  reason: EndReason;
-  loss?: LossReason;
-  /** Final SIP status for a caller who was not answered; otherwise it follows from the loss reason. */
-  sip?: number;
-  headers?: Record<string, string>;
-  /** The call never was one of ours to connect (unknown number, blocked). */
-  rejected?: boolean;
-  /** Played to the caller, unbilled, before the refusal. */
-  announcement?: string;
-}
 
 type DialogRole = CallResources['dialogs'][number]['role'];
 
 /** RECORD_STOP follows the hang-up within half a second on a healthy server; disks stall longer. */
 const RECORD_STOP_TIMEOUT_MS = 10_000;
 const RECORD_FLUSH_MS = 2000;
-const MEDIA_CAUSE_TIMEOUT_MS = 500;
-/** FreeSWITCH reports the end of both its channels well within this; what is left then is killed. */
-const MEDIA_GONE_TIMEOUT_MS = 5_000;
 
 /** No announcement is longer. */
 const LAST_WORDS_TIMEOUT_MS = 60_000;
@@ -48,13 +32,14 @@ const LAST_WORDS_TIMEOUT_MS = 60_000;
  * However a call ends, it ends in `close()`, once; `docs/teardown.md` says in which order things are let go.
  */
 export class CallSession {
-  readonly id = newCallId();
+  readonly id: string;
   /** Known to FreeSWITCH and us alone: the INVITE that carries it may join this call's media. */
   readonly mediaKey = newSecretKey();
   readonly call: Call;
   readonly resources: CallResources = noResources();
   readonly logger: Logger;
   readonly recording: CallRecording;
+  readonly media: CallMedia;
   readonly #journal: Journal;
   readonly #abort = new AbortController();
   #state: CallState = 'received';
@@ -64,12 +49,6 @@ export class CallSession {
   readonly #attempts = new Set<OutgoingInvite>();
   readonly #dialBackWaiters: ((invite: IncomingInvite) => void)[] = [];
   #dialBack: IncomingInvite | null = null;
-  #media: MediaServer | null = null;
-  #unwatchMedia: () => void = () => undefined;
-  readonly #liveMediaChannels = new Set<string>();
-  readonly #mediaListeners = new Set<(event: MediaEvent) => void>();
-  #callerChannel: string | null = null;
-  #bridged = false;
   #timers: NodeJS.Timeout[] = [];
   #closing: Promise<void> | null = null;
   #introduced = false;
@@ -77,20 +56,31 @@ export class CallSession {
 
   constructor(
     private readonly invite: IncomingInvite,
-    from: Omit<NewCall, 'id'>,
+    from: NewCall,
     private readonly deps: CallDeps,
   ) {
-    this.call = newCall({ id: this.id, ...from });
+    this.id = from.id;
+    this.call = newCall(from);
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
     this.recording = new CallRecording(this.call, {
       ...deps,
       logger: this.logger,
-      media: () => this.#media,
+      media: () => this.media.server,
       record: this.record,
       changed: () => this.#journal.changed(),
       // FreeSWITCH closes the file before it says so; without its word we can only give it the time that it needs.
-      untilStopped: (stopped) => this.#until(stopped, this.#media?.eventsUp ? RECORD_STOP_TIMEOUT_MS : RECORD_FLUSH_MS),
+      untilStopped: (stopped) =>
+        this.media.until(stopped, this.media.server?.eventsUp ? RECORD_STOP_TIMEOUT_MS : RECORD_FLUSH_MS),
+    });
+    this.media = new CallMedia({
+      callId: this.id,
+      resources: this.resources,
+      logger: this.logger,
+      changed: () => this.#journal.resourcesChanged(),
+      first: (event) => this.recording.mediaEvent(event),
+      end: (end) => this.end(end),
+      after: (ms, action) => this.after(ms, action),
     });
     invite.onCancel(() => this.end({ by: 'caller', reason: 'normal' }));
   }
@@ -103,6 +93,11 @@ export class CallSession {
     return this.#state === 'ended';
   }
 
+  /** It has ended, or will as soon as it is introduced. */
+  get ending(): boolean {
+    return this.ended || this.#endBeforeIntroduction !== null;
+  }
+
   /** Aborted when the call ends: whoever waits for something on its behalf stops waiting. */
   get signal(): AbortSignal {
     return this.#abort.signal;
@@ -111,10 +106,6 @@ export class CallSession {
   /** Settles when nothing of the call is alive and Redis knows everything; null while it goes on. */
   get closing(): Promise<void> | null {
     return this.#closing;
-  }
-
-  get mediaServer(): MediaServer | null {
-    return this.#media;
   }
 
   /** An event with the call as it is now. */
@@ -213,7 +204,7 @@ export class CallSession {
     if (by === 'stack') this.end({ by: 'gateway', reason: 'ack_timeout' });
     else if (role === 'caller') this.end({ by: 'caller', reason: 'normal' });
     else if (role === 'business') this.end({ by: 'business', reason: 'normal' });
-    else this.#mediaHungUp(cause);
+    else this.media.hungUp(cause);
   }
 
   hold(channels: HeldChannel[]): void {
@@ -236,70 +227,6 @@ export class CallSession {
   /** Somebody's phone rings: to a caller without an offer FreeSWITCH cannot say so by itself. */
   ring(): void {
     if (!this.invite.sdp) this.invite.progress(180);
-  }
-
-  // --- Media ----------------------------------------------------------------------------------------------------
-
-  useMedia(server: MediaServer): void {
-    this.#media = server;
-    this.resources.mediaServer = server.id;
-    this.#unwatchMedia = server.watch(this.id, (event) => this.#mediaEvent(event));
-  }
-
-  /** FreeSWITCH ends a caller's leg that sends no sound, unless he put the call on hold. */
-  async callerHolds(held: boolean): Promise<void> {
-    if (this.#callerChannel !== null) await this.#media?.allowSilence(this.#callerChannel, held);
-  }
-
-  get bridged(): boolean {
-    return this.#bridged;
-  }
-
-  onMedia(listener: (event: MediaEvent) => void): () => void {
-    this.#mediaListeners.add(listener);
-    return () => this.#mediaListeners.delete(listener);
-  }
-
-  #mediaEvent(event: MediaEvent): void {
-    this.recording.mediaEvent(event);
-    switch (event.type) {
-      case 'channel':
-        this.#liveMediaChannels.add(event.channelId);
-        if (event.leg === 'caller') this.#callerChannel = event.channelId;
-        this.resources.mediaChannels.push(event.channelId);
-        this.#journal.resourcesChanged();
-        break;
-      case 'hangup':
-        this.#liveMediaChannels.delete(event.channelId);
-        this.#mediaHungUp(event.cause);
-        break;
-      case 'lost':
-        this.#liveMediaChannels.clear();
-        this.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
-        break;
-      case 'bridged':
-        this.#bridged = true;
-        break;
-      case 'control':
-      case 'recording-started':
-      case 'recording-stopped':
-        break;
-    }
-    for (const listener of this.#mediaListeners) listener(event);
-  }
-
-  /**
-   * FreeSWITCH hung up without being asked. The first word of it is often that of the other channel ("normal
-   * clearing", because its peer went); the one that knows why follows within milliseconds.
-   */
-  #mediaHungUp(cause: string | null): void {
-    const known = endOfMedia(cause);
-    if (known) this.end(known);
-    else {
-      this.after(MEDIA_CAUSE_TIMEOUT_MS, () =>
-        this.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure' }),
-      );
-    }
   }
 
   // --- Attribution ----------------------------------------------------------------------------------------------
@@ -348,8 +275,8 @@ export class CallSession {
     this.#recordEnd();
     const announced = this.#releaseSignalling(end);
     const held = this.resources.channels.splice(0);
-    await Promise.all([announced, this.deps.channels.release(held), this.recording.settle(), this.#mediaGone()]);
-    this.#unwatchMedia();
+    await Promise.all([announced, this.deps.channels.release(held), this.recording.settle(), this.media.gone()]);
+    this.media.leave();
     await this.#journal.close();
     this.deps.registry.remove(this);
     this.logger.info(closingLine(call), 'call ended');
@@ -391,7 +318,7 @@ export class CallSession {
     this.#dialBack?.refuse(status);
     const legs = [...this.#dialogs.values()].map((leg) => leg.bye());
     if (!engaged) {
-      if (end.announcement && this.#media) await this.#media.announce(this.invite, end.announcement);
+      if (end.announcement) await this.media.server?.announce(this.invite, end.announcement);
       this.invite.refuse(status, end.headers);
     }
     await Promise.all(legs);
@@ -400,48 +327,13 @@ export class CallSession {
   /** To a caller who has been answered FreeSWITCH's dialplan speaks itself, when its dial-back has been refused. */
   async #sayLastWords(sound: string, status: number): Promise<void> {
     const channel = this.#dialBack?.header(CHANNEL_HEADER);
-    if (!this.#media || channel === undefined) return;
-    await this.#media.setLastWords(channel, sound);
+    if (!this.media.server || channel === undefined) return;
+    await this.media.server.setLastWords(channel, sound);
     const over = new Promise<void>((resolve) => this.leg('media-caller')?.onEnd(() => resolve()));
     const callerLeft = new Promise<void>((resolve) => this.leg('caller')?.onEnd(() => resolve()));
     this.#dialBack?.refuse(status);
     await withDeadline(Promise.race([over, callerLeft]), LAST_WORDS_TIMEOUT_MS, 'announcement').catch(() => undefined);
   }
-
-  /** FreeSWITCH's own word that its channels are gone; what it does not say in time is done by force. */
-  async #mediaGone(): Promise<void> {
-    if (!this.#media) return;
-    await this.#until(() => this.#liveMediaChannels.size === 0, MEDIA_GONE_TIMEOUT_MS);
-    if (this.#liveMediaChannels.size === 0) return;
-    this.logger.warn({ channels: this.#liveMediaChannels.size }, 'media channels outlived their call, killing them');
-    await this.#media.kill([...this.#liveMediaChannels]);
-  }
-
-  /** Settles when a media event made `condition` true, or after `timeoutMs`. */
-  #until(condition: () => boolean, timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (condition()) {
-        resolve();
-        return;
-      }
-      const done = () => {
-        clearTimeout(timer);
-        unlisten();
-        resolve();
-      };
-      const timer = setTimeout(done, timeoutMs);
-      const unlisten = this.onMedia(() => {
-        if (condition()) done();
-      });
-    });
-  }
-}
-
-/** FreeSWITCH ended a channel by itself: the cause says why; null where it says nothing of its own. */
-function endOfMedia(cause: string | null): CallEnd | null {
-  if (cause === 'MEDIA_TIMEOUT') return { by: 'gateway', reason: 'media_timeout' };
-  if (cause === 'ALLOTTED_TIMEOUT') return { by: 'gateway', reason: 'max_duration' };
-  return null;
 }
 
 /** One line a call, with every interval; numbers stay out of it. */

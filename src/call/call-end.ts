@@ -1,0 +1,15 @@
+import type { EndReason, LossReason } from './call.js';
+
+/** Why a call is closed. `loss` is given where the legs do not tell it. */
+export interface CallEnd {
+  by: 'caller' | 'business' | 'gateway';
+  reason: EndReason;
+  loss?: LossReason;
+  /** Final SIP status for a caller who was not answered; otherwise it follows from the loss reason. */
+  sip?: number;
+  headers?: Record<string, string>;
+  /** The call never was one of ours to connect (unknown number, blocked). */
+  rejected?: boolean;
+  /** Played to the caller, unbilled, before the refusal. */
+  announcement?: string;
+}

@@ -1,0 +1,137 @@
+import type { Logger } from 'pino';
+import type { CallResources } from './call.js';
+import type { CallEnd } from './call-end.js';
+import type { MediaEvent, MediaServer } from './media-ports.js';
+
+/** Whoever knows why a channel went speaks within this of the first word that it has gone. */
+const CAUSE_TIMEOUT_MS = 500;
+/** FreeSWITCH reports the end of both its channels well within this; what is left then is killed. */
+const GONE_TIMEOUT_MS = 5_000;
+
+interface CallMediaDeps {
+  callId: string;
+  /** Kept up to date with the server and its channels. */
+  resources: CallResources;
+  logger: Logger;
+  /** `resources` have changed. */
+  changed: () => void;
+  /** Hears every event before those who `listen`. */
+  first: (event: MediaEvent) => void;
+  end: (end: CallEnd) => void;
+  /** Runs the action after `ms` unless the call has ended by then. */
+  after: (ms: number, action: () => void) => void;
+}
+
+/** One call's side of FreeSWITCH: which channels it has there, and what FreeSWITCH says of them. */
+export class CallMedia {
+  #server: MediaServer | null = null;
+  #unwatch: () => void = () => undefined;
+  readonly #live = new Set<string>();
+  readonly #listeners = new Set<() => void>();
+  #callerChannel: string | null = null;
+  #bridged = false;
+
+  constructor(private readonly deps: CallMediaDeps) {}
+
+  get server(): MediaServer | null {
+    return this.#server;
+  }
+
+  /** FreeSWITCH has said that both sides hear each other. */
+  get bridged(): boolean {
+    return this.#bridged;
+  }
+
+  use(server: MediaServer): void {
+    this.#server = server;
+    this.deps.resources.mediaServer = server.id;
+    this.#unwatch = server.watch(this.deps.callId, (event) => this.#heard(event));
+  }
+
+  /** FreeSWITCH ends a caller's leg that sends no sound, unless he put the call on hold. */
+  async callerHolds(held: boolean): Promise<void> {
+    if (this.#callerChannel !== null) await this.#server?.allowSilence(this.#callerChannel, held);
+  }
+
+  /**
+   * FreeSWITCH hung up without being asked. The first word of it is often that of the other channel ("normal
+   * clearing", because its peer went); the one that knows why follows within milliseconds.
+   */
+  hungUp(cause: string | null): void {
+    const known = endOf(cause);
+    if (known) this.deps.end(known);
+    else
+      this.deps.after(CAUSE_TIMEOUT_MS, () =>
+        this.deps.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure' }),
+      );
+  }
+
+  /** FreeSWITCH's own word that its channels are gone; what it does not say in time is done by force. */
+  async gone(): Promise<void> {
+    if (!this.#server) return;
+    await this.until(() => this.#live.size === 0, GONE_TIMEOUT_MS);
+    if (this.#live.size === 0) return;
+    this.deps.logger.warn({ channels: this.#live.size }, 'media channels outlived their call, killing them');
+    await this.#server.kill([...this.#live]);
+  }
+
+  /** Settles when an event made `condition` true, or after `timeoutMs`. */
+  until(condition: () => boolean, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (condition()) {
+        resolve();
+        return;
+      }
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#listeners.delete(look);
+        resolve();
+      };
+      const look = (): void => {
+        if (condition()) done();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.#listeners.add(look);
+    });
+  }
+
+  /** Hears nothing any more. */
+  leave(): void {
+    this.#unwatch();
+  }
+
+  #heard(event: MediaEvent): void {
+    this.deps.first(event);
+    switch (event.type) {
+      case 'channel':
+        this.#live.add(event.channelId);
+        if (event.leg === 'caller') this.#callerChannel = event.channelId;
+        this.deps.resources.mediaChannels.push(event.channelId);
+        this.deps.changed();
+        break;
+      case 'hangup':
+        this.#live.delete(event.channelId);
+        this.hungUp(event.cause);
+        break;
+      case 'lost':
+        this.#live.clear();
+        this.deps.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
+        break;
+      case 'bridged':
+        this.#bridged = true;
+        break;
+      case 'control':
+      case 'recording-started':
+      case 'recording-stopped':
+        break;
+    }
+    for (const look of this.#listeners) look();
+  }
+}
+
+/** FreeSWITCH ended a channel by itself: the cause says why; null where it says nothing of its own. */
+function endOf(cause: string | null): CallEnd | null {
+  if (cause === 'MEDIA_TIMEOUT') return { by: 'gateway', reason: 'media_timeout' };
+  if (cause === 'ALLOTTED_TIMEOUT') return { by: 'gateway', reason: 'max_duration' };
+  return null;
+}
