@@ -44,7 +44,7 @@ export async function connect(
     });
     return;
   }
-  session.useMedia(server);
+  session.media.use(server);
   session.signalState('connect');
   const site = deps.config().sites.find(({ id }) => id === session.call.site);
   const recording = policyOf(route, site);
@@ -157,7 +157,7 @@ async function engage(
   businessAnswered: boolean,
 ): Promise<AnsweredCaller | null> {
   const caller = await answerCaller(session, invite, await callerSide, businessAnswered);
-  if (caller) bridgeSides({ near: caller.leg, far: caller.media, onHold: (held) => session.callerHolds(held) });
+  if (caller) bridgeSides({ near: caller.leg, far: caller.media, onHold: (held) => session.media.callerHolds(held) });
   return caller;
 }
 
@@ -223,7 +223,7 @@ function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
   deps.metrics.answered((Date.now() - Date.parse(call.startedAt)) / 1000);
   session.after(route.maxDuration, () => session.end({ by: 'gateway', reason: 'max_duration' }));
   session.after(BRIDGE_TIMEOUT_MS, () => {
-    if (session.bridged || !session.mediaServer?.eventsUp) return;
+    if (session.media.bridged || !session.media.server?.eventsUp) return;
     session.logger.error({}, 'FreeSWITCH never bridged the two sides');
     session.end({ by: 'gateway', reason: 'media_failure' });
   });

@@ -1,14 +1,16 @@
 import type { RouteConfig, TrunkConfig } from '../config/schema.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
+import { newCallId } from '../lib/ids.js';
 import { DEFERRED } from '../numbers/verdict.js';
 import { readCaller, readNumber } from '../trunks/number-reading.js';
 import { judge } from './attribution.js';
 import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
+import type { NewCall } from './document.js';
 import type { LoadGate } from './load.js';
-import type { AdmissionAnswer, ChannelGrant, TrackingNumber } from './ports.js';
+import type { AdmissionAnswer, AdmissionQuery, ChannelGrant, TrackingNumber } from './ports.js';
 import { CallSession } from './session.js';
 import type { IncomingInvite } from './sip-ports.js';
 
@@ -34,9 +36,13 @@ export function handleInvite(invite: IncomingInvite, load: LoadGate, deps: CallD
   const trunk = passGate(invite, load, deps);
   if (!trunk?.inbound) return;
 
-  const session = new CallSession(invite, readInvite(invite, trunk, trunk.inbound, deps), deps);
+  const call = { id: newCallId(), ...readInvite(invite, trunk, trunk.inbound, deps) };
+  const request = admissionRequest(call, trunk);
+  // Asked first: what the call needs besides is made while Redis works.
+  const answer = withDeadline(deps.admissions.admit(request), ADMISSION_TIMEOUT_MS, 'admission');
+  const session = new CallSession(invite, call, deps);
   deps.registry.add(session);
-  const story = admitAndConnect(session, invite, trunk, deps).catch((error: unknown) => {
+  const story = admitAndConnect(session, invite, { request, answer }, deps).catch((error: unknown) => {
     session.logger.error({ err: toError(error) }, 'call failed by a fault of ours');
     session.introduce();
     session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 500 });
@@ -108,14 +114,31 @@ function userPart(uri: string): string {
   return user.replace(/[^\w+.*#-]/g, '').slice(0, 32);
 }
 
-/** 3. to 5. Ask Redis once, name the visitor, find the route, connect. */
+/** 3. The one question that Redis is asked before the call goes on: everything in one round trip. */
+function admissionRequest(call: NewCall, trunk: TrunkConfig): AdmissionQuery {
+  const { id: token, trackingNumber } = call;
+  return {
+    callId: token,
+    trackingNumber,
+    callerNumber: call.caller.number,
+    at: call.receivedAt,
+    inbound: [
+      { resource: `trunk-in:${trunk.id}`, token, limit: trunk.inbound?.channels ?? null },
+      { resource: `trunk:${trunk.id}`, token, limit: trunk.channels },
+      // No limit: while the call is up, its number is not lent to the next visitor.
+      { resource: `number:${trackingNumber}`, token, limit: null },
+    ],
+  };
+}
+
+/** 4. and 5. Name the visitor, find the route, connect. */
 async function admitAndConnect(
   session: CallSession,
   invite: IncomingInvite,
-  trunk: TrunkConfig,
+  asked: Admission,
   deps: CallDeps,
 ): Promise<void> {
-  const { number, channel } = await admit(session, invite, trunk, deps);
+  const { number, channel } = await admit(session, asked, deps);
   if (!number) {
     session.introduce();
     session.end({ by: 'gateway', reason: 'normal', loss: 'unknown_number', rejected: true });
@@ -123,10 +146,13 @@ async function admitAndConnect(
   }
   const route = findRoute(number, deps);
   session.call.route = route.id;
-  session.introduce();
   refuseScreened(session, deps);
   if (!channel) session.end({ by: 'gateway', reason: 'normal', loss: 'trunk_capacity' });
-  if (!session.ended) await connect(session, invite, route, deps);
+  // Its INVITE leaves at once; only then the world is told of the call.
+  const connected = session.ending ? Promise.resolve() : connect(session, invite, route, deps);
+  session.introduce();
+  inBackground(deps.callers.arrived(session.call));
+  await connected;
 }
 
 /** Blocked callers cost the business nothing: no target rings, no media server but for an announcement. */
@@ -137,7 +163,7 @@ function refuseScreened(session: CallSession, deps: CallDeps): void {
   if (screening.action === 'tag') return;
   const announcement = deps.config().sites.find(({ id }) => id === site)?.screening.announcement;
   const server = screening.action === 'announce' && announcement !== undefined ? deps.media.pick() : null;
-  if (server) session.useMedia(server);
+  if (server) session.media.use(server);
   session.end({
     by: 'gateway',
     reason: 'normal',
@@ -147,6 +173,12 @@ function refuseScreened(session: CallSession, deps: CallDeps): void {
   });
 }
 
+/** What was asked, and the answer on its way. */
+interface Admission {
+  request: AdmissionQuery;
+  answer: Promise<AdmissionAnswer>;
+}
+
 interface Admitted {
   /** null: no such tracking number, or switched off. */
   number: TrackingNumber | null;
@@ -154,31 +186,13 @@ interface Admitted {
   channel: boolean;
 }
 
-/** 3. One round trip; without Redis in time, by what this process knows. */
-async function admit(
-  session: CallSession,
-  invite: IncomingInvite,
-  trunk: TrunkConfig,
-  deps: CallDeps,
-): Promise<Admitted> {
-  const { call } = session;
-  const inbound = [
-    { resource: `trunk-in:${trunk.id}`, token: session.id, limit: trunk.inbound?.channels ?? null },
-    { resource: `trunk:${trunk.id}`, token: session.id, limit: trunk.channels },
-    // No limit: while the call is up, its number is not lent to the next visitor.
-    { resource: `number:${call.trackingNumber}`, token: session.id, limit: null },
-  ];
-  const query = {
-    callId: session.id,
-    trackingNumber: call.trackingNumber,
-    callerNumber: call.caller.number,
-    at: invite.receivedAt,
-    inbound,
-  };
+/** The answer, applied; without Redis in time what this process knows. */
+async function admit(session: CallSession, { request, answer }: Admission, deps: CallDeps): Promise<Admitted> {
+  const { inbound, at } = request;
   let admitted: Admitted;
   try {
-    const answer = await withDeadline(deps.admissions.admit(query), ADMISSION_TIMEOUT_MS, 'admission');
-    admitted = { number: applyAnswer(session, answer, invite.receivedAt, deps), channel: all(answer.channels) };
+    const found = await answer;
+    admitted = { number: applyAnswer(session, found, at, deps), channel: all(found.channels) };
   } catch (error) {
     session.logger.warn({ err: toError(error) }, 'admission without Redis, by the last known route');
     const grants = await deps.channels.reserve(inbound);
@@ -201,7 +215,6 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   call.site = number.site;
   call.numberKind = number.kind;
   describeCaller(call, answer, at, deps);
-  inBackground(deps.callers.arrived(call));
   return number;
 }
 
