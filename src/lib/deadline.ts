@@ -21,10 +21,15 @@ export function withDeadline<T>(
       expired = true;
       reject(new GatewayError('GW_ERR_DEADLINE', `${what} took longer than ${timeoutMs} ms`));
     };
-    // It may have been our own event loop that stood still: what has arrived meanwhile is read first, then we judge.
-    const timer = setTimeout(() => setImmediate(expire), timeoutMs);
+    let timer: NodeJS.Timeout | undefined;
+    // It may be our own event loop that stands still. So time counts from the end of this turn, when what was written in it
+    // has left (gather-writes.ts), and what has arrived by then is read before we judge.
+    const turn = setImmediate(() => {
+      timer = setTimeout(() => setImmediate(expire), timeoutMs);
+    });
     const settle = (): void => {
       settled = true;
+      clearImmediate(turn);
       clearTimeout(timer);
     };
     work.then(

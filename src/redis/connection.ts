@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Redis, type ChainableCommander } from 'ioredis';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { gatherWrites } from '../lib/gather-writes.js';
 import { loadedScripts, type ScriptCall } from './scripts.js';
 
 export interface RedisLinkOptions {
@@ -27,8 +28,8 @@ const MAX_BACKOFF_MS = 1_000;
  * fails at once, one without answer after `commandTimeoutMs`, both with GW_ERR_REDIS_AWAY; what was under way when the
  * connection broke is never sent again by itself, since only the caller knows whether repeating is safe.
  *
- * No auto-pipelining: what is hot is one script or one explicit pipeline already, and the merging would hide how many
- * exchanges a call costs.
+ * No auto-pipelining: what is hot is one script or one explicit pipeline already. What is sent within one turn of the
+ * event loop leaves in one write nevertheless.
  */
 export class RedisLink extends EventEmitter<RedisLinkEvents> {
   readonly #client: Redis;
@@ -56,6 +57,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
       noDelay: true,
     });
     this.#client.on('error', (error: Error) => (this.#lastError = error.message));
+    this.#client.on('connect', () => gatherWrites(this.#client.stream));
     this.#client.on('close', () => this.#goDown());
     this.#client.on('ready', () => this.#teachScripts());
   }
