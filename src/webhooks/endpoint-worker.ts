@@ -10,6 +10,8 @@ import type { Attempt, DeliveryChannel } from './sender.js';
 const GONE_DELAY_MS = 60_000;
 /** Taken beforehand from a fast receiver's queue, for each request at a time: so that none waits for Redis. */
 const AHEAD = 4;
+/** The same while more is due than that: the more an exchange carries, the less of it each delivery pays. */
+const AHEAD_OF_BACKLOG = 16;
 const FAST_MS = 50;
 /** An acknowledgement that nobody waits for goes with the next exchange, and after this by itself. */
 const SETTLE_WITHIN_MS = 100;
@@ -149,9 +151,13 @@ export class EndpointWorker {
 
   #room(): number {
     if (!this.#running || this.#disabling > 0) return 0;
-    const { inFlight } = this.#parts;
-    const ahead = this.#latencyMs < FAST_MS ? AHEAD : 0;
-    return Math.max(0, inFlight * (1 + ahead) - this.#sending - this.#ready.length);
+    return Math.max(0, this.#parts.inFlight + this.#ahead() - this.#sending - this.#ready.length);
+  }
+
+  /** How many deliveries are taken that cannot be sent at once. */
+  #ahead(): number {
+    if (this.#latencyMs >= FAST_MS) return 0;
+    return this.#parts.inFlight * (this.#more ? AHEAD_OF_BACKLOG : AHEAD);
   }
 
   #take(turn: Turn): void {
@@ -210,10 +216,9 @@ export class EndpointWorker {
   #landed(failed: boolean, followed: boolean): void {
     if (failed) this.#doubtful = true;
     this.#pump();
-    const { inFlight } = this.#parts;
     if (this.#sending === 0) this.#idle?.();
     // Half of the ahead is left to send while the exchange is under way.
-    if (failed || (followed && this.#ready.length < inFlight * 2)) this.#turn();
+    if (failed || (followed && this.#ready.length <= this.#ahead() / 2)) this.#turn();
     else this.#rest(SETTLE_WITHIN_MS);
   }
 

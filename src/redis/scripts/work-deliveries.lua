@@ -49,11 +49,11 @@ local function schedule(at, key)
   again[#again + 1] = key
 end
 
-local function finish(key, id, held)
+local function finish(key, id, held, followed)
   redis.call('LPOP', todoPrefix .. key)
   gone[#gone + 1] = id
   untried[#untried + 1] = key
-  if redis.call('EXISTS', todoPrefix .. key) == 1 then schedule(now, key)
+  if followed then schedule(now, key)
   elseif not held then redis.call('ZREM', due, key) end
 end
 
@@ -111,13 +111,14 @@ local function settle(at, tried)
   local key, id, outcome = ARGV[at], ARGV[at + 1], ARGV[at + 3]
   local held = tried == ARGV[at + 2]
   if not held and outcome ~= 'delivered' then return 0 end
-  if redis.call('LINDEX', todoPrefix .. key, 0) ~= id then return 0 end
+  local queued = redis.call('LRANGE', todoPrefix .. key, 0, 1)
+  if queued[1] ~= id then return 0 end
   if outcome == 'delivered' then
-    finish(key, id, held)
+    finish(key, id, held, queued[2])
     recover()
   elseif outcome == 'dead' then
     bury(at)
-    finish(key, id, held)
+    finish(key, id, held, queued[2])
     fail(key, 0)
   elseif outcome == 'retry' then
     schedule(now + tonumber(ARGV[at + 4]), key)
