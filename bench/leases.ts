@@ -25,7 +25,12 @@ const CHECK_EVERY = 50_000;
 const SOAK = 1_000_000;
 const BATCH = 500;
 
+/** `--soak` needs no number. */
+const args = process.argv.slice(2).flatMap((arg, i, all) => {
+  return arg === '--soak' && !/^\d+$/.test(all[i + 1] ?? '') ? [arg, String(SOAK)] : [arg];
+});
 const { values } = parseArgs({
+  args,
   options: { seconds: { type: 'string', default: '10' }, soak: { type: 'string' }, help: { type: 'boolean' } },
 });
 if (values.help) {

@@ -14,7 +14,7 @@ export interface HistoryKeeper {
   note(call: Call): Promise<void>;
   /** Ended calls that no history knows though they ended so long ago. */
   due(olderThanMs: number, most: number): Promise<string[]>;
-  noted(callId: string): Promise<void>;
+  noted(callIds: readonly string[]): Promise<void>;
 }
 
 interface AftercareDeps {
@@ -35,6 +35,8 @@ const AT_ONCE = 50;
 const RECHECK_MS = 10_000;
 /** Each waits for its timer only; more than this at a time are not looked at again. */
 const MOST_RECHECKS = 5000;
+/** Between two sweeps; what is beyond is found by its mark. */
+const MOST_NOTED = 5000;
 
 /** How much a verdict says: a later one must say more to take its place. */
 const RANK: Readonly<Record<Verdict, number>> = {
@@ -55,6 +57,8 @@ const RANK: Readonly<Record<Verdict, number>> = {
  */
 export class Aftercare {
   readonly #rechecks = new Set<NodeJS.Timeout>();
+  /** Written histories whose mark is still to be taken away; the next sweep does, long before it counts as overdue. */
+  #noted: string[] = [];
 
   constructor(private readonly deps: AftercareDeps) {}
 
@@ -80,16 +84,25 @@ export class Aftercare {
 
   /** Writes what others have left undone. Rejects with GW_ERR_REDIS_AWAY. */
   async sweep(): Promise<void> {
+    await this.#unmark();
     for (const callId of await this.deps.history.due(this.deps.overdueMs ?? OVERDUE_MS, AT_ONCE)) {
       const stored = await this.deps.calls.read(callId);
       if (stored) await this.deps.history.note(stored.call);
-      await this.deps.history.noted(callId);
+      this.#noted.push(callId);
     }
+    await this.#unmark();
   }
 
   async #note(call: Call): Promise<void> {
     await this.deps.history.note(call);
-    if (call.caller.number !== null) await this.deps.history.noted(call.id);
+    if (call.caller.number !== null && this.#noted.length < MOST_NOTED) this.#noted.push(call.id);
+  }
+
+  async #unmark(): Promise<void> {
+    if (this.#noted.length === 0) return;
+    const noted = this.#noted;
+    this.#noted = [];
+    await this.deps.history.noted(noted);
   }
 
   /** The lease of the call's moment may have been written after it: whoever runs the pool was slow. */

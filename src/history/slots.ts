@@ -1,4 +1,4 @@
-import type { Call } from '../call/call.js';
+import type { Attribution, Call } from '../call/call.js';
 import { isCapacityLoss } from '../routing/loss.js';
 import { hasName, nameSlots } from './caller-names.js';
 import { digitsOf, type NumberPatterns } from './numbers.js';
@@ -35,7 +35,7 @@ export function indexEntry(call: Call): string {
   if (call.handled?.callback) slots.add('calledback');
   for (const { target } of call.legs) slots.add(`g:${target}`);
   for (const { name } of call.tags.slice(0, MAX_TAGS)) for (const slot of tagSlots(name)) slots.add(slot);
-  for (const word of [...sourceWords(call)].slice(0, MAX_WORDS)) for (const slot of hashed(word)) slots.add(slot);
+  for (const slot of sourceSlots(call.attribution)) slots.add(slot);
   for (const slot of nameSlots(call.caller.name ?? '')) slots.add(slot);
   return `${digitsOf(call.caller.number)}|${digitsOf(call.trackingNumber)}|${[...slots].join(' ')}`;
 }
@@ -74,7 +74,7 @@ export function fits(call: Call, query: CallQuery): boolean {
   const tag = query.tag?.toLowerCase();
   if (tag !== undefined && !call.tags.some(({ name }) => name.toLowerCase() === tag)) return false;
   if (query.source === undefined) return true;
-  const has = sourceWords(call);
+  const has = sourceWords(call.attribution);
   return wordsOf(query.source).every((word) => has.has(word));
 }
 
@@ -89,7 +89,18 @@ export function wordsOf(text: string): string[] {
   return [...new Set(words.map((word) => word.slice(0, 64)))];
 }
 
-function sourceWords({ attribution: { session, source } }: Call): Set<string> {
+/** A call is indexed with each of its changes, of which one in a hundred changes where it came from. */
+const sourceSlotsOf = new WeakMap<Attribution, string[]>();
+
+function sourceSlots(attribution: Attribution): string[] {
+  const known = sourceSlotsOf.get(attribution);
+  if (known) return known;
+  const slots = [...sourceWords(attribution)].slice(0, MAX_WORDS).flatMap(hashed);
+  sourceSlotsOf.set(attribution, slots);
+  return slots;
+}
+
+function sourceWords({ session, source }: Attribution): Set<string> {
   const texts = session ? [...Object.values(session.utm), session.keyword] : [];
   return new Set([...texts, ...Object.values(source ?? {})].flatMap((text) => wordsOf(text ?? '')));
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Call, RecordingInfo } from '../call/call.js';
@@ -81,17 +81,7 @@ export class RecordingSettler implements Recordings {
   async #keepSound(spooled: string, name: string): Promise<void> {
     const { vault } = this.deps;
     const target = vault.local.pathOf(name);
-    await mkdir(path.dirname(target), { recursive: true });
-    if (!vault.keys) {
-      const moved = await rename(spooled, target).then(
-        () => true,
-        (error: unknown) => {
-          if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-          return false;
-        },
-      );
-      if (moved) return;
-    }
+    if (!vault.keys && (await vault.local.take(spooled, name))) return;
     await vault.keep(name, createReadStream(spooled, { highWaterMark: 256 * 1024 }));
     const { size } = await stat(target);
     if (size < (await stat(spooled)).size) throw new Error('the copy is shorter than the original');

@@ -82,7 +82,7 @@ export class RedisCallStore implements CallStore {
       const { id, type, timestamp, sequence, body } = event;
       return [id, type, timestamp, sequence, body, interested.length, ...interested];
     });
-    const outcome = await this.#link.run({
+    const written = this.#link.run({
       script: commitScript,
       keys: [
         this.#keys.call(call.id),
@@ -116,8 +116,10 @@ export class RedisCallStore implements CallStore {
       ],
       read: String,
     });
+    // Whoever delivers asks right behind this change: his request leaves with it, and Redis answers them in turn.
+    this.#queued(endpoints.flat());
+    const outcome = await written;
     if (outcome === 'foreign') this.#hooks.onForeign?.(call.id);
-    else this.#queued(endpoints.flat());
     if (outcome === 'written' && events.some(({ type }) => TERMINAL.has(type))) this.#hooks.onEnded?.(call);
   }
 

@@ -133,8 +133,8 @@ export class RedisCallers {
     return this.link.send((client) => client.zrangebyscore(this.keys.historyDue(), '-inf', until, 'LIMIT', 0, most));
   }
 
-  async noted(callId: string): Promise<void> {
-    await this.link.send((client) => client.zrem(this.keys.historyDue(), callId));
+  async noted(callIds: readonly string[]): Promise<void> {
+    await this.link.send((client) => client.zrem(this.keys.historyDue(), ...callIds));
   }
 
   /** Forgets a caller's history; how many calls it knew. */

@@ -51,8 +51,7 @@ export class DiskStore implements RecordingStore {
   async write(name: string, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     const target = this.pathOf(name);
     const draft = `${target}.${randomUUID().slice(0, 8)}.part`;
-    await mkdir(path.dirname(target), { recursive: true });
-    const file = await open(draft, 'wx');
+    const file = await inFolderOf(target, () => open(draft, 'wx'));
     try {
       for await (const piece of content) await file.writeFile(piece);
       await file.sync();
@@ -61,6 +60,18 @@ export class DiskStore implements RecordingStore {
     } catch (error) {
       await file.close().catch(() => undefined);
       await rm(draft, { force: true });
+      throw error;
+    }
+  }
+
+  /** Takes over a finished file by moving it; false where that lies on another disk. */
+  async take(file: string, name: string): Promise<boolean> {
+    const target = this.pathOf(name);
+    try {
+      await inFolderOf(target, () => rename(file, target));
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EXDEV') return false;
       throw error;
     }
   }
@@ -83,6 +94,17 @@ export class DiskStore implements RecordingStore {
   async *#entries(folder: string) {
     const directory = await opendir(this.pathOf(folder)).catch(nullIfAbsent);
     if (directory) yield* directory;
+  }
+}
+
+/** A day's folder is made by its first file, not looked for by every one. */
+async function inFolderOf<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await mkdir(path.dirname(file), { recursive: true });
+    return await work();
   }
 }
 
