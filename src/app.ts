@@ -9,10 +9,11 @@ import { Upkeep } from './call/upkeep.js';
 import { buildCarriers } from './composition/carriers.js';
 import { CallerSide } from './composition/caller-side.js';
 import { buildDelivery } from './composition/delivery.js';
-import { fillGauges, registeringLines } from './composition/gauges.js';
+import { fillGauges } from './composition/gauges.js';
 import { buildConsole } from './composition/console.js';
 import { History } from './composition/history.js';
 import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
+import { Phones } from './composition/phones.js';
 import { Pools } from './composition/pools.js';
 import { withPlacesOf } from './composition/reload.js';
 import { RecordingHouse } from './composition/recordings.js';
@@ -23,10 +24,7 @@ import { endpointsForCall, endpointsForOperational } from './events/subscription
 import { createHttpServer, type HttpServer } from './http/server.js';
 import type { Readiness } from './http/ports.js';
 import { inBackground } from './lib/background.js';
-import { systemClock } from './lib/clock.js';
 import { withDeadline } from './lib/deadline.js';
-import { ContactKeepAlive } from './lines/keep-alive.js';
-import { Registrar } from './lines/registrar.js';
 import { FreeSwitchPool } from './media/pool.js';
 import { RememberedNumbers } from './numbers/last-known.js';
 import { GatewayMetrics } from './observability/metrics.js';
@@ -40,7 +38,6 @@ import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
 import { limitsOf } from './routing/limits.js';
 import { needsOf } from './screening/rules.js';
-import { RedisRegistrations } from './redis/registrations.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
 import type { CarrierTrunks } from './trunks/carriers/carriers.js';
@@ -82,9 +79,7 @@ export class App {
   readonly #dispatcher: Dispatcher;
   readonly #webhooks: WebhookDesk;
   readonly #carriers: CarrierTrunks;
-  readonly #registrations: RedisRegistrations;
-  readonly #registrar: Registrar;
-  readonly #keepAlive: ContactKeepAlive;
+  readonly #phones: Phones;
   readonly #sip: DrachtioSipSide;
   readonly #media: FreeSwitchPool;
   readonly #recordings: RecordingHouse;
@@ -141,21 +136,15 @@ export class App {
     });
     this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, callers: this.#callers });
     this.#history = new History(shared, this.#recordings.store);
-    this.#registrations = new RedisRegistrations(this.#link, keys);
-    this.#registrar = this.#buildRegistrar();
+    this.#phones = new Phones({ ...shared, sip: () => this.#sip });
     this.#sip = this.#buildSip();
     this.#carriers = buildCarriers({ ...shared, sip: this.#sip, onQueued });
-    this.#keepAlive = this.#buildKeepAlive();
     this.#media = this.#buildMedia();
     this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
     this.#events = openFeed(config, this.#link, keys, logger);
     this.#http = this.#buildHttp(keys);
     this.metrics.beforeScrape(() => this.#fillGauges());
-    this.#link.on('up', () => {
-      logger.info({}, 'connected to Redis');
-      inBackground(this.#pools.publishNumbers());
-    });
-    this.#link.on('down', (reason) => logger.warn({ reason }, 'Redis is away'));
+    this.#followRedis();
   }
 
   /** Port of the HTTP interface, once started. */
@@ -169,6 +158,14 @@ export class App {
     return sip ? { host: sip.host, port: sip.sipPort } : null;
   }
 
+  #followRedis(): void {
+    this.#link.on('up', () => {
+      this.logger.info({}, 'connected to Redis');
+      inBackground(this.#pools.publishNumbers());
+    });
+    this.#link.on('down', (reason) => this.logger.warn({ reason }, 'Redis is away'));
+  }
+
   /** Requests sent to Redis so far; what a call costs in round trips. */
   get redisExchanges(): number {
     return this.#link.exchanges;
@@ -179,7 +176,7 @@ export class App {
     this.#httpPort = (await this.#http.start()).port;
     this.#media.start();
     this.#sip.start();
-    this.#keepAlive.start();
+    this.#phones.start();
     this.#carriers.start(this.#config.trunks);
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
@@ -230,8 +227,7 @@ export class App {
     await this.#upkeep.stop();
     await this.#carriers.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
-    this.#keepAlive.stop();
-    this.#registrar.stop();
+    this.#phones.stop();
     this.#sip.stop();
     this.#media.stop();
     await this.#http.stop();
@@ -275,7 +271,7 @@ export class App {
       callRates: this.#callers.rates,
       callers: this.#callers.callers,
       promoCodes: this.#pools.promo,
-      lineContacts: this.#registrations,
+      lineContacts: this.#phones.registrations,
       rotations: new RedisRotations(this.#link, keys),
       registry: this.registry,
       metrics: this.metrics,
@@ -300,7 +296,7 @@ export class App {
       {
         onInvite: (invite) => this.#onInvite(invite),
         optionsStatus: (address) => this.#optionsStatus(address),
-        onRegister: (request) => this.#registrar.answer(request),
+        onRegister: (request) => this.#phones.registrar.answer(request),
       },
     );
   }
@@ -308,30 +304,9 @@ export class App {
   /** To its own engines and phones the gateway is as known as to a carrier; who else asks learns nothing. */
   #optionsStatus(address: string): 200 | 403 | 503 {
     const trunk = this.#gate.find(address);
-    if (!trunk && !this.#media.owns(address) && !this.#registrar.knows(address)) return 403;
+    if (!trunk && !this.#media.owns(address) && !this.#phones.registrar.knows(address)) return 403;
     const draining = trunk !== null && this.#carriers.draining(trunk.id);
     return this.readiness().ready && !draining ? 200 : 503;
-  }
-
-  #buildRegistrar(): Registrar {
-    return new Registrar({
-      config: () => this.#config,
-      store: this.#registrations,
-      ownAddresses: () => this.#sip.addresses,
-      count: (result) => this.metrics.register(result),
-      logger: this.logger,
-      clock: systemClock,
-    });
-  }
-
-  #buildKeepAlive(): ContactKeepAlive {
-    return new ContactKeepAlive({
-      lines: () => registeringLines(this.#config),
-      store: this.#registrations,
-      ownAddresses: () => this.#sip.addresses,
-      ping: (target) => this.#sip.isThere(target),
-      logger: this.logger,
-    });
   }
 
   #buildMedia(): FreeSwitchPool {
@@ -380,7 +355,7 @@ export class App {
       inUse: (resources) => this.#channels.inUse(resources),
       use,
       trunkStates: this.#carriers,
-      registrations: (lines) => this.#registrations.registrations(lines),
+      registrations: (lines) => this.#phones.registrations.registrations(lines),
       findNumber: async (number) => (await this.#admissions.lookUp(number, Date.now())).number,
     });
   }
@@ -401,7 +376,7 @@ export class App {
       }),
       carriers: this.#carriers,
       channels: this.#channels,
-      registrations: this.#registrations,
+      registrations: this.#phones.registrations,
       pools: this.#pools,
     });
   }
