@@ -14,8 +14,10 @@ export const duration = z
     return Number(amount) * units[unit as keyof typeof units];
   });
 /** `maxMs` because timers overflow after 24 days and then fire at once. */
-export const durationOf = (text: string, maxMs: number, maxText: string) =>
-  duration.pipe(z.number().max(maxMs, `at most ${maxText}`)).prefault(text);
+export const durationUpTo = (maxMs: number, maxText: string) =>
+  duration.pipe(z.number().max(maxMs, `at most ${maxText}`));
+/** Never with `optional()` behind it: what is left out would be `text` all the same. */
+export const durationOf = (text: string, maxMs: number, maxText: string) => durationUpTo(maxMs, maxText).prefault(text);
 
 /** `500MB`, `2GB` → bytes (decimal units). */
 export const byteSize = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteSize, duration, durationOf, id, sound } from '../words.js';
+import { byteSize, duration, durationOf, durationUpTo, id, sound } from '../words.js';
 
 const RETENTION_MAX_MS = 3650 * 86_400_000;
 export const RECORDING_FORMATS = ['wav', 'mp3', 'opus'] as const;
@@ -49,7 +49,7 @@ export const routeRecording = z.strictObject({
 
 export const siteRecording = z.strictObject({
   ...recordingPolicy,
-  retention: durationOf('180d', RETENTION_MAX_MS, '3650d').optional(),
+  retention: durationUpTo(RETENTION_MAX_MS, '3650d').optional(),
   format: recordingFormat.optional(),
   keepWav: z.boolean().optional(),
 });

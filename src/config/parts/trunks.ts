@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { channels, cidr, countryCode, credentials, durationOf, e164, id, sipUri } from '../words.js';
+import { channels, cidr, countryCode, credentials, durationOf, durationUpTo, e164, id, sipUri } from '../words.js';
 
 /** `trunks`: carriers. */
 
@@ -26,7 +26,7 @@ export const trunk = z.strictObject({
       /** Believe P-Asserted-Identity from this source; from anyone else it is ignored. */
       trustAssertedIdentity: z.boolean().default(false),
       /** No call for so long means that something is wrong: `trunk.down` with the reason `silence`. */
-      silence: durationOf('1h', 7 * 86_400_000, '7d').optional(),
+      silence: durationUpTo(7 * 86_400_000, '7d').optional(),
     })
     .optional(),
   outbound: z

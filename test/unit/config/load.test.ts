@@ -48,6 +48,13 @@ const errorsIn = async (text: string, env?: Record<string, string>) =>
   (await errorsOf(await write(text, 'c.yaml'), env)).map((line) => line.replace(/^c\.yaml:?/, ''));
 
 describe('loadConfig', () => {
+  it('leaves out what stands in the place of something general only where it is written', async () => {
+    const config = await load(`${SMALL}recordings: { retention: 30d }`);
+    expect(config.recordings.retention).toBe(30 * 86_400_000);
+    expect(config.sites[0]?.recording.retention).toBeUndefined();
+    expect(config.trunks[0]?.inbound).not.toHaveProperty('silence');
+  });
+
   it('fills in defaults and turns durations into milliseconds', async () => {
     const config = await load(SMALL);
     expect(config.routes[0]?.steps[0]).toEqual({
