@@ -1,15 +1,19 @@
 // A receiver in Go: go get github.com/standard-webhooks/standard-webhooks/libraries
-// Run: WEBHOOK_SECRET=whsec_... go run receiver.go
+// Run: WEBHOOK_SECRET=whsec_... PORT=3000 go run receiver.go
 package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
@@ -31,8 +35,13 @@ var (
 	secrets []*standardwebhooks.Webhook
 	// Your database in the place of these two. Keep ids for as long as we retry: three days and a bit.
 	seen  = map[string]bool{}
-	calls = map[string]event{}
+	calls = map[string]known{}
 )
+
+type known struct {
+	Sequence int    `json:"sequence"`
+	State    string `json:"state"`
+}
 
 func take(e event) {
 	mutex.Lock()
@@ -41,10 +50,19 @@ func take(e event) {
 		return
 	}
 	seen[e.ID] = true
-	// Each event carries the whole call: one that comes late says nothing new.
-	if e.Sequence > calls[e.Data.Call.ID].Sequence {
-		calls[e.Data.Call.ID] = e
+	fmt.Println(e.Type)
+	if e.Sequence == 0 { // trunk.down, capacity.high ...
+		return
 	}
+	// Each event carries the whole call: one that comes late says nothing new.
+	if e.Sequence <= calls[e.Data.Call.ID].Sequence {
+		return
+	}
+	state := "in progress"
+	if e.Data.Call.Disposition != nil {
+		state = *e.Data.Call.Disposition
+	}
+	calls[e.Data.Call.ID] = known{e.Sequence, state}
 }
 
 func receive(w http.ResponseWriter, r *http.Request) {
@@ -78,6 +96,24 @@ func main() {
 		}
 		secrets = append(secrets, secret)
 	}
-	http.HandleFunc("/", receive)
-	log.Fatal(http.ListenAndServe("127.0.0.1:3000", nil))
+	if len(secrets) == 0 {
+		log.Fatal("WEBHOOK_SECRET is not set")
+	}
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "3000"
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("listening on {\"port\": %d}\n", listener.Addr().(*net.TCPAddr).Port)
+	go func() {
+		log.Fatal(http.Serve(listener, http.HandlerFunc(receive)))
+	}()
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
+	<-stop
+	mutex.Lock()
+	json.NewEncoder(os.Stdout).Encode(calls)
 }

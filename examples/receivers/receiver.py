@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -13,9 +14,16 @@ SECRETS = [Webhook(secret) for secret in os.environ["WEBHOOK_SECRET"].split()]
 # Your database in the place of these two. Keep ids for as long as we retry: three days and a bit.
 seen = set()
 calls = {}
+# Each request has a thread of its own.
+lock = threading.Lock()
 
 
 def take(event):
+    with lock:
+        take_once(event)
+
+
+def take_once(event):
     if event["id"] in seen:  # at least once means sometimes twice
         return
     seen.add(event["id"])
@@ -33,7 +41,7 @@ def verify(body, headers):
     for secret in SECRETS:
         try:
             return secret.verify(body, headers)
-        except WebhookVerificationError:
+        except (WebhookVerificationError, ValueError):  # ValueError: no UTF-8, or a header that is no signature at all
             continue
     return None
 
@@ -42,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         event = verify(body, {name.lower(): value for name, value in self.headers.items()})
         if event is not None:
             take(event)  # answer within 15 s: what takes longer belongs into a queue of yours

@@ -7,10 +7,13 @@ import { until } from '../support/until.js';
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const OTHER = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
 const hasLibrary = spawnSync('python3', ['-c', 'import standardwebhooks']).status === 0;
+const goReceiver = process.env['CALLTRACK_TEST_GO_RECEIVER'] ?? '';
 
 const RECEIVERS = [
   { name: 'receiver.ts', command: process.execPath, args: ['--import', 'tsx', 'examples/receivers/receiver.ts'] },
   { name: 'receiver.py', command: 'python3', args: ['examples/receivers/receiver.py'], skip: !hasLibrary },
+  // Go has no library but in a module: built from receiver.go where there is one.
+  { name: 'receiver.go', command: goReceiver, args: [], skip: goReceiver === '' },
 ];
 
 describe.each(RECEIVERS)('examples/receivers/$name', ({ command, args, skip = false }) => {
