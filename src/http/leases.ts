@@ -6,7 +6,7 @@ import type { Allocation, LeaseDesk } from '../leases/desk.js';
 import type { Lease } from '../leases/ports.js';
 import { requireScope } from './auth.js';
 import { methodNotAllowed } from './problem.js';
-import { readBody, readQuery } from './query.js';
+import { page, readBody, readQuery } from './query.js';
 
 const TIMEOUT_MS = 5000;
 /** Half of what an admission reads: a longer session would be passed over there. */
@@ -57,6 +57,10 @@ export const leaseSearch = z
     { error: 'give "number", or "site" and "session"' },
   );
 
+export const leaseListQuery = z.strictObject({ site: z.string().min(1).max(64), ...page });
+
+const DEFAULT_LIMIT = 50;
+
 /** `/v1/leases`: numbers lent to visitors. `docs/leases.md` tells how. */
 export function leasesRouter(desk: LeaseDesk): Router {
   const router = Router({ strict: true, caseSensitive: true });
@@ -75,6 +79,14 @@ export function leasesRouter(desk: LeaseDesk): Router {
       res.json(leaseView(lease));
     })
     .all(methodNotAllowed('POST', 'GET', 'HEAD'));
+  router
+    .route('/standing')
+    .get(requireScope('leases:read'), async (req, res) => {
+      const { site, cursor = null, limit = DEFAULT_LIMIT } = readQuery(req, leaseListQuery);
+      const { leases, next } = await bounded(desk.list(site, cursor, limit));
+      res.json({ leases: leases.map(leaseView), next });
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
   router
     .route('/:id')
     .get(requireScope('leases:read'), async (req, res) => {

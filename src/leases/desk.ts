@@ -116,6 +116,15 @@ export class LeaseDesk {
     return this.store.findBySession(site, sessionId);
   }
 
+  /**
+   * Leases that stand on the site's numbers, whoever wrote them; one page may have none while more follow.
+   * @throws GatewayError GW_ERR_BAD_REQUEST for a site that is none
+   */
+  async list(site: string, after: string | null, most: number): Promise<{ leases: Lease[]; next: string | null }> {
+    this.#policy(site);
+    return await this.store.list(site, after, most);
+  }
+
   async #standing(leaseId: string): Promise<Lease | null> {
     const number = numberOfLease(leaseId);
     const lease = number === null ? null : await this.store.find(number);

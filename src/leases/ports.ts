@@ -111,6 +111,12 @@ export interface LeaseStore {
   find(number: string): Promise<Lease | null>;
   /** What was last lent to this session, if it still stands. */
   findBySession(site: string, sessionId: string): Promise<Lease | null>;
+  /**
+   * Leases that stand on the site's numbers, in the order of these.
+   * @param after number to go on behind; null: from the first one
+   * @param most numbers that are looked at
+   */
+  list(site: string, after: string | null, most: number): Promise<{ leases: Lease[]; next: string | null }>;
   /** @returns null where it does not stand (any more) */
   extend(lease: Lease, lengthMs: number, policy: PoolPolicy): Promise<Lease | null>;
   /** @returns false where it does not stand (any more) */

@@ -105,15 +105,38 @@ export class RedisLeases implements LeaseStore {
   }
 
   async find(number: string): Promise<Lease | null> {
-    const key = this.keys.lease(number);
-    const [type, fields, now] = await this.link.pipeline((pipe) => pipe.type(key).hgetall(key).time());
-    if (type instanceof GatewayError) throw type;
-    if (type !== 'hash') return null;
-    if (fields instanceof GatewayError) throw fields;
-    const holder = parseHolder(fields as Record<string, string>);
-    // A key of another service may have no end of its own.
-    const [seconds] = asStrings(now);
-    return holder && holder.expiresAt > asNumber(seconds) * 1000 ? { number, ...holder } : null;
+    const [lease = null] = await this.#standing([number]);
+    return lease;
+  }
+
+  async list(site: string, after: string | null, most: number): Promise<{ leases: Lease[]; next: string | null }> {
+    const index = this.keys.numberIndex(site);
+    const from = after === null ? '-' : `(${after}`;
+    const numbers = await this.link.send((client) => client.zrangebylex(index, from, '+', 'LIMIT', 0, most));
+    const leases = (await this.#standing(numbers)).filter((lease) => lease?.site === site);
+    return {
+      leases: leases.filter((lease) => lease !== null),
+      next: (numbers.length === most && numbers.at(-1)) || null,
+    };
+  }
+
+  /** The leases that stand on these numbers; one exchange. */
+  async #standing(numbers: readonly string[]): Promise<(Lease | null)[]> {
+    if (numbers.length === 0) return [];
+    const [now, ...replies] = await this.link.pipeline((pipe) => {
+      pipe.time();
+      for (const key of numbers.map((number) => this.keys.lease(number))) pipe.type(key).hgetall(key);
+    });
+    return numbers.map((number, i) => {
+      const [type, fields] = replies.slice(2 * i, 2 * i + 2);
+      if (type instanceof GatewayError) throw type;
+      if (type !== 'hash') return null;
+      if (fields instanceof GatewayError) throw fields;
+      const holder = parseHolder(fields as Record<string, string>);
+      // A key of another service may have no end of its own.
+      const [seconds] = asStrings(now);
+      return holder && holder.expiresAt > asNumber(seconds) * 1000 ? { number, ...holder } : null;
+    });
   }
 
   async findBySession(site: string, sessionId: string): Promise<Lease | null> {

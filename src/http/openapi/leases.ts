@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { callSchema } from '../../events/catalogue.js';
-import { leaseExtension, leaseRequest, leaseSearch } from '../leases.js';
+import { leaseExtension, leaseListQuery, leaseRequest, leaseSearch } from '../leases.js';
 import { ok, time, type Operation } from './operation.js';
 
 export const lease = z
@@ -89,6 +89,20 @@ export const leaseOperations: Operation[] = [
     query: leaseSearch,
     answers: ok('The lease', lease, example),
     errors: ['GW_ERR_NOT_FOUND'],
+  },
+  {
+    method: 'get',
+    path: '/v1/leases/standing',
+    summary: 'The leases that stand on the numbers of a site, whoever wrote them',
+    description:
+      'In the order of their numbers, those of the configuration and of `/v1/numbers`. A page may have fewer leases than asked for, even none, while more follow.',
+    scope: 'leases:read',
+    query: leaseListQuery,
+    answers: ok('A page', z.object({ leases: z.array(lease), next: z.string().nullable() }), {
+      leases: [example],
+      next: null,
+    }),
+    errors: ['GW_ERR_BAD_REQUEST'],
   },
   {
     ...one,
