@@ -10,7 +10,8 @@ const RECOVERY_SHARE = 1.1;
 export interface DiskWatchDeps {
   /** Folders whose disks count: the one with the least free space decides. */
   folders: readonly string[];
-  minFreeBytes: number;
+  /** Asked at each look, so that a reload counts. */
+  minFreeBytes: () => number;
   onChange: (low: boolean, freeBytes: number) => void;
   logger: Logger;
   /** Free bytes for who writes into this folder; for tests. */
@@ -46,7 +47,8 @@ export class DiskWatch {
 
   /** Never rejects: a disk that cannot be asked counts as it did. */
   async look(): Promise<void> {
-    const { folders, minFreeBytes, freeBytes = freeBytesOf, logger } = this.deps;
+    const { folders, freeBytes = freeBytesOf, logger } = this.deps;
+    const minFreeBytes = this.deps.minFreeBytes();
     try {
       const free = Math.min(...(await Promise.all(folders.map((folder) => freeBytes(folder)))));
       this.#freeBytes = free;

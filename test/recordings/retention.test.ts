@@ -124,7 +124,7 @@ describe('the disk', () => {
     const told: string[] = [];
     const watch = new DiskWatch({
       folders: ['spool', 'kept'],
-      minFreeBytes: GB,
+      minFreeBytes: () => GB,
       onChange: (low, bytes) => told.push(`${low ? 'low' : 'room'} ${bytes / GB}`),
       logger: house.logger,
       // Another disk, with more room: the one with the least decides.
@@ -145,7 +145,7 @@ describe('the disk', () => {
     const freeBytes = () => Promise.reject(new Error('EIO'));
     const watch = new DiskWatch({
       folders: ['x'],
-      minFreeBytes: GB,
+      minFreeBytes: () => GB,
       onChange: () => undefined,
       logger: house.logger,
       freeBytes,

@@ -1,5 +1,6 @@
 import { ConfigError, formatIssue } from '../../config/errors.js';
 import { loadConfig } from '../../config/load.js';
+import { missingFormats } from '../../recordings/encoder.js';
 import { OK, text, WRONG, type Command } from '../command.js';
 
 const DEFAULT_CONFIG = 'config/gateway.yaml';
@@ -11,7 +12,7 @@ export const configCheck: Command = {
   help: [
     `  -c, --config FILE   ${DEFAULT_CONFIG} when left out`,
     '',
-    'Status 0 where all is right, 2 where something is wrong.',
+    'Status 0 where all is right, 2 where something is wrong. A warning is what this machine lacks: it changes no status.',
   ],
   options: { config: { type: 'string', short: 'c' } },
   positionals: 0,
@@ -22,13 +23,15 @@ export const configCheck: Command = {
       const counts = Object.entries(config).flatMap(([key, value]) =>
         Array.isArray(value) ? `${key} ${value.length}` : [],
       );
-      terminal.out(
-        values['json'] ? JSON.stringify({ ok: true, file, errors: [] }) : `${file}: right (${counts.join(', ')})`,
-      );
+      const formats = await missingFormats(config);
+      const warnings =
+        formats.length > 0 ? [`ffmpeg is not on the PATH: no ${formats.join(', ')}, recordings stay WAV`] : [];
+      const said = [`${file}: right (${counts.join(', ')})`, ...warnings.map((text) => `warning: ${text}`)];
+      terminal.out(values['json'] ? JSON.stringify({ ok: true, file, errors: [], warnings }) : said.join('\n'));
       return OK;
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      if (values['json']) terminal.out(JSON.stringify({ ok: false, file, errors: error.issues }));
+      if (values['json']) terminal.out(JSON.stringify({ ok: false, file, errors: error.issues, warnings: [] }));
       else terminal.err([...error.issues.map(formatIssue), `${error.issues.length} wrong in ${file}`].join('\n'));
       return WRONG;
     }

@@ -49,7 +49,7 @@ async function examine(config: GatewayConfig): Promise<Finding[]> {
       checkHttp(config.http),
     ]),
   ]);
-  return [...found.flat(), ...checkEncoder(config), ...checkPasswords(config)];
+  return [...found.flat(), ...(await checkEncoder(config)), ...checkPasswords(config)];
 }
 
 function examineEngines(engines: GatewayConfig['engines']): Promise<Finding[]> {

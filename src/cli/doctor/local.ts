@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { GatewayConfig } from '../../config/schema.js';
 import { toError } from '../../lib/deadline.js';
+import { encodedFormats, hasEncoder } from '../../recordings/encoder.js';
 import { fail, ok, warn, type Finding } from './report.js';
 
 const GB = 1e9;
@@ -49,13 +49,11 @@ export function judgeSpace(what: string, freeBytes: number): Finding {
 }
 
 /** Only where a format is wanted that the gateway does not make itself. */
-export function checkEncoder({ recordings, sites, routes }: GatewayConfig): Finding[] {
-  const wanted = [recordings, ...sites.map((site) => site.recording), ...routes.map((route) => route.recording)];
-  const formats = new Set(wanted.map(({ format }) => format ?? 'wav').filter((format) => format !== 'wav'));
-  if (formats.size === 0) return [];
-  const what = `ffmpeg for ${[...formats].join(', ')}`;
-  const { status } = spawnSync('ffmpeg', ['-version'], { timeout: 5000 });
-  return [status === 0 ? ok(what, 'found') : warn(what, 'not on the PATH: recordings stay WAV')];
+export async function checkEncoder(config: GatewayConfig): Promise<Finding[]> {
+  const formats = encodedFormats(config);
+  if (formats.length === 0) return [];
+  const what = `ffmpeg for ${formats.join(', ')}`;
+  return [(await hasEncoder()) ? ok(what, 'found') : warn(what, 'not on the PATH: recordings stay WAV')];
 }
 
 export async function checkHttp({ host, port }: GatewayConfig['http']): Promise<Finding> {

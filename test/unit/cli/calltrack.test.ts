@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'vitest';
 
@@ -33,6 +36,22 @@ describe.concurrent('calltrack config check', () => {
     expect(out).toMatch(/^config\/gateway\.yaml: right \(trunks 1, lines 2/);
   });
 
+  it('warns of what this machine lacks', async ({ expect, onTestFinished }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'calltrack-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'ffmpeg'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    // Some of the example's routes want other formats than WAV.
+    const args = ['config', 'check'];
+    const there = await calltrack(args, { ...SECRETS, PATH: folder });
+    expect(there).toMatchObject({ err: '', status: 0 });
+    expect(there.out).not.toContain('warning');
+    const away = await calltrack(args, { ...SECRETS, PATH: '/nowhere' });
+    expect(away.status).toBe(0);
+    expect(away.out).toMatch(/\nwarning: ffmpeg is not on the PATH: no (mp3|opus|, )+, recordings stay WAV/);
+    const { out } = await calltrack([...args, '--json'], { ...SECRETS, PATH: '/nowhere' });
+    expect(JSON.parse(out)).toMatchObject({ ok: true, warnings: [expect.stringContaining('mp3') as string] });
+  });
+
   it('ends with 2 and every error', async ({ expect }) => {
     const { err, status } = await calltrack(['config', 'check', '--config', 'config/gateway.yaml']);
     expect(status).toBe(2);
@@ -48,6 +67,7 @@ describe.concurrent('calltrack config check', () => {
       ok: false,
       file: 'away.yaml',
       errors: [{ file: 'away.yaml', line: null, column: null, key: '', message: 'cannot be read (ENOENT)' }],
+      warnings: [],
     });
   });
 
