@@ -130,12 +130,13 @@ export class App {
       ...shared,
       admissions: this.#admissions,
       eraseRecordings: (number, at) => this.#recordings.archive.removeOfCaller(number, at),
+      history: () => this.#history,
       owner: this.#store.owner,
       onQueued,
       endpointsFor: this.#endpointsFor,
     });
     this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, callers: this.#callers });
-    this.#history = new History(shared, this.#recordings.store);
+    this.#history = new History({ ...shared, recordings: this.#recordings });
     this.#phones = new Phones({ ...shared, sip: () => this.#sip });
     this.#sip = this.#buildSip();
     this.#carriers = buildCarriers({ ...shared, sip: this.#sip, onQueued });
@@ -332,7 +333,7 @@ export class App {
       ...this.#config.http,
       keys: () => this.#config.access.keys,
       calls: this.#store,
-      eraseCaller: this.#callers.eraseCaller,
+      callerEraser: this.#callers.eraser,
       ...this.#history.http,
       events: this.#events,
       ...this.#callers.http(this.#store, this.#pools.promo),

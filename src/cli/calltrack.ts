@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { toError } from '../lib/deadline.js';
 import { CommandError, FAILED, OK, UsageError, WRONG, type Command, type Terminal } from './command.js';
+import { archive } from './commands/archive.js';
 import { callShow } from './commands/call-show.js';
 import { callsTail } from './commands/calls-tail.js';
 import { callbacksAdd } from './commands/callbacks-add.js';
@@ -9,6 +10,8 @@ import { callersDelete } from './commands/callers-delete.js';
 import { channels } from './commands/channels.js';
 import { configCheck } from './commands/config-check.js';
 import { doctor } from './commands/doctor.js';
+import { historyRebuild } from './commands/history-rebuild.js';
+import { leases } from './commands/leases.js';
 import { lines } from './commands/lines.js';
 import { numbers } from './commands/numbers.js';
 import { pools } from './commands/pools.js';
@@ -27,10 +30,13 @@ const COMMANDS: readonly Command[] = [
   callShow,
   callersDelete,
   callbacksAdd,
+  archive,
+  historyRebuild,
   routeExplain,
   usersHash,
   webhooks,
   numbers,
+  leases,
   pools,
   doctor,
 ];

@@ -3,6 +3,10 @@ import { CommandError, text, UsageError, type Terminal, type Values } from './co
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 const TIMEOUT_MS = 30_000;
+/** Beside what the gateway allows itself. */
+const MARGIN_MS = 10_000;
+/** Of an answer that is read as it comes. */
+const STREAM_TIMEOUT_MS = 600_000;
 
 interface Problem {
   detail?: string;
@@ -47,33 +51,65 @@ export class GatewayClient {
     return this.#ask(method, path, body, type);
   }
 
-  async delete(path: string): Promise<unknown> {
-    return this.#ask('DELETE', path);
+  /** @param serverTimeoutMs what the gateway itself allows: its word on it is waited for */
+  async delete(path: string, serverTimeoutMs = 0): Promise<unknown> {
+    return this.#ask('DELETE', path, undefined, undefined, Math.max(TIMEOUT_MS, serverTimeoutMs + MARGIN_MS));
   }
 
-  async #ask(method: string, path: string, body?: string, type = 'application/json'): Promise<unknown> {
-    let response: Response;
+  /** The lines of an answer that may be long, as they come. */
+  async *lines(path: string): AsyncGenerator<string> {
+    const response = await this.#fetch('GET', path, STREAM_TIMEOUT_MS);
+    if (!response.ok) throw await this.#refusal(response);
+    const decoder = new TextDecoder();
+    let rest = '';
     try {
-      response = await fetch(`${this.url}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${this.#key}`,
-          ...(body === undefined ? {} : { 'content-type': type }),
-        },
-        signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), this.terminal.interrupted]),
-        ...(body === undefined ? {} : { body }),
-      });
-      if (response.ok) return await response.json();
+      for await (const piece of response.body ?? []) {
+        const lines = (rest + decoder.decode(piece as Uint8Array, { stream: true })).split('\n');
+        rest = lines.pop() ?? '';
+        yield* lines;
+      }
     } catch (error) {
-      const cause = toError(error).cause;
-      throw new GatewayAway(`the gateway at ${this.url} does not answer: ${toError(cause ?? error).message}`);
+      throw new CommandError(`the answer of the gateway at ${this.url} broke off: ${toError(error).message}`);
     }
+    if (rest !== '') yield rest;
+  }
+
+  async #ask(
+    method: string,
+    path: string,
+    body?: string,
+    type = 'application/json',
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<unknown> {
+    const response = await this.#fetch(method, path, timeoutMs, body, type);
+    if (!response.ok) throw await this.#refusal(response);
+    return response.status === 204 ? null : await response.json().catch((error: unknown) => this.#away(error));
+  }
+
+  async #fetch(method: string, path: string, timeoutMs: number, body?: string, type?: string): Promise<Response> {
+    return await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#key}`,
+        ...(body === undefined || type === undefined ? {} : { 'content-type': type }),
+      },
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.terminal.interrupted]),
+      ...(body === undefined ? {} : { body }),
+    }).catch((error: unknown) => this.#away(error));
+  }
+
+  #away(error: unknown): never {
+    const cause = toError(error).cause;
+    throw new GatewayAway(`the gateway at ${this.url} does not answer: ${toError(cause ?? error).message}`);
+  }
+
+  async #refusal(response: Response): Promise<CommandError> {
     const problem = (await response.json().catch(() => ({}))) as Problem;
     const detail = problem.detail ?? problem.title ?? 'no explanation';
     const rows = (problem.errors ?? [])
       .map(({ row, field, message }) => `\n  row ${row}, ${field}: ${message}`)
       .join('');
-    throw new CommandError(
+    return new CommandError(
       `the gateway at ${this.url} answers ${response.status} ${problem.code ?? ''}: ${detail}${rows}`,
     );
   }

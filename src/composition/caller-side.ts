@@ -27,6 +27,7 @@ import { callEditor } from './call-editor.js';
 import { callbackDesk } from './callback-desk.js';
 import { countriesOf } from './countries.js';
 import { callerEraser } from './eraser.js';
+import type { History } from './history.js';
 import { recordingControl } from './recording-control.js';
 import { screeningEditor } from './screening-editor.js';
 
@@ -36,6 +37,7 @@ interface CallerSideParts {
   admissions: Admissions;
   /** Repeating it is harmless. */
   eraseRecordings: (number: string, at: string) => Promise<CallersRecordings>;
+  history: () => History;
   keys: Keys;
   registry: CallRegistry;
   /** Of the call store. */
@@ -54,7 +56,7 @@ export class CallerSide {
   /** As calls see it. */
   readonly callers: Callers;
   readonly screening: ScreeningEditor;
-  readonly eraseCaller: CallerEraser;
+  readonly eraser: CallerEraser;
   readonly #amender: CallAmender;
   readonly #aftercare: Aftercare;
   readonly #lists: ListBook;
@@ -81,11 +83,17 @@ export class CallerSide {
       judge: { config, callRates: this.rates },
       logger,
     });
-    this.eraseCaller = callerEraser({
+    this.eraser = callerEraser({
       erasure: new RedisErasure(link, keys),
       callers: history,
       calls: amendments,
       eraseRecordings: parts.eraseRecordings,
+      history: { search: (query) => parts.history().http.history.search(query) },
+      index: { state: () => parts.history().index.state() },
+      archive: {
+        eraseCaller: (...erasure) => parts.history().eraseCaller(...erasure),
+        erasure: (id) => parts.history().erasure(id),
+      },
     });
     const screening = new RedisScreening(link, keys);
     this.#lists = new ListBook({ sites: () => config().sites, store: screening, logger });

@@ -1,5 +1,8 @@
 import type { AmendmentStore, StoredCall } from '../call/amender.js';
 import { withoutCaller } from '../call/erasure.js';
+import type { ArchivedErasure } from '../history/eraser.js';
+import type { CallHistory } from '../history/query.js';
+import type { HistoryIndex } from '../history/rebuilder.js';
 import type { CallerEraser, ErasureProof } from '../http/ports.js';
 import type { CallersRecordings } from '../recordings/archive.js';
 import { GatewayError } from '../lib/errors.js';
@@ -13,15 +16,24 @@ interface EraserDeps {
   calls: Pick<AmendmentStore, 'read'>;
   /** Repeating it is harmless. */
   eraseRecordings: (number: string, at: string) => Promise<CallersRecordings>;
+  history: Pick<CallHistory, 'search'>;
+  index: Pick<HistoryIndex, 'state'>;
+  archive: {
+    /** Calls of his that are in Redis must have been erased before. */
+    eraseCaller(id: string, number: string, at: string, by: string): Promise<ArchivedErasure>;
+    erasure(id: string): Promise<ArchivedErasure | null>;
+  };
 }
 
 const TRIES = 5;
+const PAGE = 200;
 
 const isKept = (callId: string, { held, away }: ErasureProof): boolean =>
   held.includes(callId) || away.some((one) => one.callId === callId);
 
 /** Forgets one caller. Broken off half-way it is asked for again and goes on: the index of his calls goes last. */
-export function callerEraser({ erasure, callers, calls, eraseRecordings }: EraserDeps): CallerEraser {
+export function callerEraser(deps: EraserDeps): CallerEraser {
+  const { erasure, callers, calls, eraseRecordings, archive } = deps;
   const readEnded = async (callId: string): Promise<StoredCall | null> => {
     const stored = await calls.read(callId);
     if (stored && !stored.closed) throw new GatewayError('GW_ERR_CONFLICT', 'a call of this number is in progress');
@@ -39,23 +51,10 @@ export function callerEraser({ erasure, callers, calls, eraseRecordings }: Erase
     }
     throw new GatewayError('GW_ERR_CONFLICT', 'a call of this number is being changed by others');
   };
-  return async (number, by) => {
+  const erase = async (number: string, by: string): Promise<ErasureProof> => {
     const at = new Date().toISOString();
-    const proof: ErasureProof = {
-      id: newAmendmentId(),
-      at,
-      by,
-      calls: [],
-      events: 0,
-      queued: 0,
-      deadLetters: 0,
-      attempts: 0,
-      historyCalls: 0,
-      recordings: [],
-      held: [],
-      away: [],
-    };
-    const callIds = await erasure.callsOf(number);
+    const proof = emptyProof(at, by);
+    const callIds = [...new Set([...(await erasure.callsOf(number)), ...(await foundCalls(deps, number))])];
     const before = new Map<string, StoredCall | null>();
     for (const callId of callIds) before.set(callId, await readEnded(callId));
     const { deleted, held, away } = await eraseRecordings(number, at);
@@ -67,10 +66,58 @@ export function callerEraser({ erasure, callers, calls, eraseRecordings }: Erase
     for (const callId of callIds) await eraseCall(callId, proof);
     Object.assign(proof, await erasure.eraseDeliveries(callIds));
     proof.historyCalls = await callers.forget(number);
+    addArchived(proof, await archive.eraseCaller(proof.id, number, at, by));
     await erasure.forgetIndex(number);
-    const { calls: erased, recordings, ...rest } = proof;
-    const counts = { calls: erased.length, recordings: recordings.length, held: held.length, away: away.length };
+    const { calls: erased, archived, recordings, ...rest } = proof;
+    const counts = {
+      calls: erased.length,
+      archived: archived.length,
+      recordings: recordings.length,
+      held: proof.held.length,
+      away: proof.away.length,
+    };
     await erasure.audit({ what: 'caller.erased', ...rest, ...counts });
     return proof;
   };
+  return { erase, archived: (id) => archive.erasure(id) };
+}
+
+const emptyProof = (at: string, by: string): ErasureProof => ({
+  id: newAmendmentId(),
+  at,
+  by,
+  calls: [],
+  events: 0,
+  queued: 0,
+  deadLetters: 0,
+  attempts: 0,
+  historyCalls: 0,
+  recordings: [],
+  held: [],
+  away: [],
+  archive: 'waiting',
+  archived: [],
+});
+
+/** The list of his calls reaches back as far as the history; calls that could not leave it yet may be older. */
+async function foundCalls({ history, index }: EraserDeps, number: string): Promise<string[]> {
+  if ((await index.state()).state === 'rebuilding')
+    throw new GatewayError('GW_ERR_CONFLICT', 'the index of the history is being rebuilt; ask again in some minutes');
+  const found: string[] = [];
+  for (let cursor: string | null = null; ;) {
+    const page = await history.search({ sites: null, number, cursor, limit: PAGE });
+    found.push(...page.calls.filter(({ caller }) => caller.number === number).map(({ id }) => id));
+    if (page.next === null) return found;
+    cursor = page.next;
+  }
+}
+
+function addArchived(proof: ErasureProof, { archive, calls }: ArchivedErasure): void {
+  proof.archive = archive;
+  for (const { id, recording, gateway, sha256, bytes } of calls) {
+    proof.archived.push(id);
+    if (recording === 'deleted') proof.recordings.push({ callId: id, sha256, bytes });
+    if (recording === 'held') proof.held.push(id);
+    if (recording === 'away') proof.away.push({ callId: id, gateway });
+  }
 }

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import type { AmendmentKind } from '../call/amendments.js';
+import type { Call } from '../call/call.js';
 import type { CallRegistry } from '../call/registry.js';
 import type { GatewayConfig } from '../config/schema.js';
 import { buildOperationalEvent, type OperationalEvent } from '../events/catalogue.js';
+import type { ErasedRecording } from '../history/eraser.js';
 import type { RecordingsSource } from '../http/recordings.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
@@ -12,13 +14,14 @@ import { RecordingMetrics } from '../observability/recording-metrics.js';
 import { RecordingArchive } from '../recordings/archive.js';
 import { KeyRing } from '../recordings/crypto/envelope.js';
 import { DiskWatch } from '../recordings/disk-watch.js';
+import { missingFormats } from '../recordings/encoder.js';
 import { policyOf, retentionOf } from '../recordings/policy.js';
 import type { CallLookup, RecordingTeller } from '../recordings/ports.js';
-import { RetentionSweeper } from '../recordings/retention.js';
+import { isOver, RetentionSweeper } from '../recordings/retention.js';
+import { SealedFiles } from '../recordings/sealed-files.js';
 import { RecordingSettler } from '../recordings/settler.js';
 import { SpoolSweep } from '../recordings/spool-sweep.js';
 import { DiskStore } from '../recordings/storage/disk.js';
-import type { RecordingStore } from '../recordings/storage/port.js';
 import { S3Store } from '../recordings/storage/s3.js';
 import { Vault } from '../recordings/vault.js';
 import { WorkJournal } from '../recordings/work/journal.js';
@@ -68,7 +71,7 @@ export class RecordingHouse {
     });
     this.#disk = new DiskWatch({
       folders: [recordings.spool, recordings.directory],
-      minFreeBytes: recordings.minFree,
+      minFreeBytes: () => config().recordings.minFree,
       onChange: (low, freeBytes) => this.#tellDisk(low, freeBytes),
       logger,
     });
@@ -101,6 +104,8 @@ export class RecordingHouse {
   /** Before the first call: folders, free space, and what a former run left to do. */
   async start(): Promise<void> {
     await this.settler.prepare();
+    const formats = await missingFormats(this.parts.config());
+    if (formats.length > 0) this.parts.logger.warn({ formats }, 'ffmpeg is not on the PATH: recordings stay WAV');
     await this.#disk.start();
     await this.#worker.start();
     const begin = () => {
@@ -117,10 +122,23 @@ export class RecordingHouse {
     this.#vault.remote?.close();
   }
 
-  /** Where recordings are kept at last; other things may be kept beside them. */
-  get store(): RecordingStore {
-    return this.#vault.home;
+  /** Where recordings are kept at last; other things are kept beside them. */
+  get files(): SealedFiles {
+    return new SealedFiles(this.#vault.home, this.#vault.keys);
   }
+
+  /** Forgets the recording of a call that has left the history. */
+  readonly eraseArchived = async (call: Call, at: string): Promise<ErasedRecording> => {
+    const { sha256, bytes, status } = call.recording;
+    const told = { gateway: call.gateway, sha256, bytes };
+    const outcome = await this.archive.removeOfArchived(call, at);
+    if (outcome !== 'absent') return { ...told, recording: outcome };
+    const config = this.parts.config();
+    const day = call.startedAt.slice(0, 10).replaceAll('-', '/');
+    const gone = isOver(day, retentionOf(config, call.site ?? ''), Date.now());
+    const elsewhere = status === 'ready' && !this.#vault.remote && call.gateway !== config.gateway.id;
+    return { ...told, recording: elsewhere && !gone ? 'away' : 'none' };
+  };
 
   /** For `/readyz`: never a reason to take no calls. */
   get health(): { ok: true; detail?: string } {

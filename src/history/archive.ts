@@ -1,18 +1,24 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import type { Call } from '../call/call.js';
 
-/** Where archived calls are kept: beside the recordings. Names are paths with `/`. */
+/** Where archived calls are kept: beside the recordings, encrypted as they are. Names are paths with `/`. */
 export interface ArchiveFiles {
+  /** Names this store over all gateways that share it. */
+  identity(): Promise<string>;
   /** Writes a file as a whole or not at all. */
   save(name: string, content: Buffer): Promise<void>;
   load(name: string): Promise<Buffer | null>;
   /** Names of the files directly in `folder` (`a/b/`), with it in front. */
   files(folder: string): AsyncIterable<string>;
+  /** Names of the folders directly in `folder`. */
+  folders(folder: string): Promise<string[]>;
 }
 
 export interface ArchivedCall {
-  place: number;
+  /** `<generation>.<place>` in the history. */
+  place: string;
   id: string;
   /** The call as JSON text. */
   doc: string;
@@ -20,12 +26,16 @@ export interface ArchivedCall {
 
 /** A name with a dot cannot be a site's folder. */
 const FOLDER = '.history/';
+const ENDING = '.ndjson.gz';
+/** Two hundred calls are half a megabyte: what is larger is none of ours. */
+const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 const zip = promisify(gzip);
 const unzip = promisify(gunzip);
 
 /**
  * Calls that have left Redis: NDJSON, gzipped, a folder a day (of the call's start, UTC), a file each time calls leave.
- * A file is named after its first place, so that a second try after a crash replaces the first one's file.
+ * A file is named after its generation of places and its first place, so that a second try after a crash replaces the
+ * first one's file, and no other.
  */
 export class CallArchive {
   constructor(private readonly files: ArchiveFiles) {}
@@ -35,33 +45,105 @@ export class CallArchive {
     const days = new Map<string, ArchivedCall[]>();
     for (const call of calls) days.set(dayOf(call.doc), [...(days.get(dayOf(call.doc)) ?? []), call]);
     for (const [day, ofDay] of days) {
-      const name = `${folderOf(day)}${String(ofDay[0]?.place ?? 0).padStart(12, '0')}.ndjson.gz`;
-      const text = Buffer.from(ofDay.map(({ doc }) => `${doc}\n`).join(''));
-      await this.files.save(name, await zip(text));
-      const kept = await this.files.load(name);
-      if (!kept || digest(await unzip(kept)) !== digest(text))
-        throw new Error('archived calls differ from what was written');
+      const name = `${folderOf(day)}${fileOf(ofDay)}${ENDING}`;
+      await this.#save(name, Buffer.from(ofDay.map(({ doc }) => `${doc}\n`).join('')));
     }
   }
 
-  /** The calls of one day (`2026-11-21`), a JSON text each; those archived twice once. */
-  async *day(day: string): AsyncGenerator<string> {
-    const names: string[] = [];
-    for await (const name of this.files.files(folderOf(day))) if (name.endsWith('.ndjson.gz')) names.push(name);
+  /** Days (`2026-11-21`) on which archived calls began, the oldest first. */
+  async days(): Promise<string[]> {
+    const days: string[] = [];
+    for (const year of numeric(await this.files.folders(FOLDER)))
+      for (const month of numeric(await this.files.folders(`${FOLDER}${year}/`)))
+        for (const day of numeric(await this.files.folders(`${FOLDER}${year}/${month}/`)))
+          days.push(`${year}-${month}-${day}`);
+    return days;
+  }
+
+  /** Whether any call of a day is here. */
+  async has(day: string): Promise<boolean> {
+    for await (const name of this.files.files(folderOf(day))) if (name.endsWith(ENDING)) return true;
+    return false;
+  }
+
+  /**
+   * The calls of one day (`2026-11-21`), a JSON text each; those archived twice once.
+   * @param caller only his, in E.164
+   */
+  async *day(day: string, caller: string | null = null): AsyncGenerator<string> {
     const seen = new Set<string>();
     // The latest first: a call that changed between two tries is as the later one wrote it.
-    for (const name of names.sort().reverse()) {
-      const kept = await this.files.load(name);
-      for (const line of kept ? (await unzip(kept)).toString('utf8').split('\n') : []) {
-        if (line === '') continue;
-        const { id } = JSON.parse(line) as { id: string };
-        if (!seen.has(id)) yield line;
+    for (const name of (await this.#namesOf(day)).reverse()) {
+      for (const line of linesOf(await this.#load(name), caller)) {
+        const { id, caller: his } = JSON.parse(line) as Call;
+        if (!seen.has(id) && (caller === null || his.number === caller)) yield line;
         seen.add(id);
       }
     }
   }
+
+  /**
+   * Rewrites what the calls of a day say, file by file, each as a whole or not at all.
+   * @param caller in E.164: only calls of his are looked at
+   * @param change the call as it is to be from now on
+   * @param goOn asked before each file
+   * @returns false where it was told to stop
+   */
+  async rewriteDay(
+    day: string,
+    caller: string,
+    change: (call: Call) => Promise<Call>,
+    goOn: () => Promise<boolean>,
+  ): Promise<boolean> {
+    for (const name of await this.#namesOf(day)) {
+      if (!(await goOn())) return false;
+      const text = await this.#load(name);
+      if (!text.includes(caller)) continue;
+      const lines: string[] = [];
+      let changed = false;
+      for (const line of linesOf(text, null)) {
+        const call = line.includes(caller) ? (JSON.parse(line) as Call) : null;
+        const his = call?.caller.number === caller;
+        lines.push(call && his ? JSON.stringify(await change(call)) : line);
+        changed ||= his;
+      }
+      if (changed) await this.#save(name, Buffer.from(lines.map((line) => `${line}\n`).join('')));
+    }
+    return true;
+  }
+
+  async #namesOf(day: string): Promise<string[]> {
+    const names: string[] = [];
+    for await (const name of this.files.files(folderOf(day))) if (name.endsWith(ENDING)) names.push(name);
+    return names.sort();
+  }
+
+  async #load(name: string): Promise<Buffer> {
+    const kept = await this.files.load(name);
+    return kept ? await unzip(kept, { maxOutputLength: MAX_TEXT_BYTES }) : Buffer.alloc(0);
+  }
+
+  /** Compares what the store gives back. */
+  async #save(name: string, text: Buffer): Promise<void> {
+    await this.files.save(name, await zip(text));
+    if (digest(await this.#load(name)) !== digest(text)) throw new Error('archived calls differ from what was written');
+  }
 }
 
+/** @param wanted only lines in which this occurs */
+function* linesOf(text: Buffer, wanted: string | null): Generator<string> {
+  if (wanted !== null && !text.includes(wanted)) return;
+  for (const line of text.toString('utf8').split('\n'))
+    if (line !== '' && (wanted === null || line.includes(wanted))) yield line;
+}
+
+/** In the order in which calls left. */
+function fileOf([first]: readonly ArchivedCall[]): string {
+  const [generation = '', place = ''] = first?.place.split('.') ?? [];
+  return `${generation}-${place.padStart(12, '0')}`;
+}
+
+const numeric = (names: string[]): string[] => names.filter((name) => /^\d+$/.test(name)).sort();
 const folderOf = (day: string): string => `${FOLDER}${day.replaceAll('-', '/')}/`;
-const dayOf = (doc: string): string => (JSON.parse(doc) as { startedAt: string }).startedAt.slice(0, 10);
+const dayOf = (doc: string): string => (JSON.parse(doc) as Call).startedAt.slice(0, 10);
 const digest = (content: Buffer): string => createHash('sha256').update(content).digest('hex');

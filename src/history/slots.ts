@@ -8,7 +8,8 @@ import type { CallQuery } from './query.js';
  * How calls are found. Each call has a place in the history, and what it can be found by are **slots**: `d:missed` for a
  * disposition, `cb3=7` for "the third digit of the caller's number from its beginning is a 7". For each slot Redis keeps
  * a bitmap over the places, and a search is an AND of some of them (docs/history.md). This file says which slots a call
- * has and which a query asks for; `fits` says it exactly, since some slots stand for more than one thing.
+ * has and which a query asks for; `fits` says it exactly, since some slots stand for more than one thing. Whoever changes
+ * which slots a call has raises VERSION in redis/scripts/lib/history.lua: then gateways rebuild the index.
  */
 
 /** Words and tags share this many slots, two for each: their number is not bounded, slots must be. */

@@ -69,7 +69,14 @@ export const missedQuery = z.strictObject({
   ...page,
 });
 
-export const archiveQuery = z.strictObject({ day: z.iso.date('a day like "2026-11-21"').describe('UTC') });
+export const archiveQuery = z.strictObject({
+  day: z.iso.date('a day like "2026-11-21"').describe('UTC'),
+  caller: z
+    .string()
+    .regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "%2B79160000001"')
+    .optional()
+    .describe('Only calls of this number, in E.164'),
+});
 
 type Filters = Omit<CallQuery, 'sites' | 'cursor' | 'limit'>;
 

@@ -3,23 +3,34 @@ import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { keyOf, requireScope } from './auth.js';
-import type { CallerEraser } from './ports.js';
+import { ERASURE_TIMEOUT_MS, type CallerEraser } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 
-/** Hundreds of calls with their recordings. */
-const TIMEOUT_MS = 60_000;
+const READ_TIMEOUT_MS = 5_000;
 const callerNumber = z.string().regex(/^\+[1-9]\d{4,14}$/);
 
 /** `/v1/callers/{number}`: forgets a person (GDPR article 17, 152-FZ article 21). */
-export function callersRouter(erase: CallerEraser): Router {
+export function callersRouter(eraser: CallerEraser): Router {
   const router = Router({ strict: true, caseSensitive: true });
   router
     .route('/:number')
     .delete(requireScope('callers:write'), async (req, res) => {
       const number = callerNumber.safeParse(req.params['number']);
       if (!number.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'a number in E.164, like "+79160000001"');
-      res.json(await withDeadline(erase(number.data, keyOf(res)?.name ?? ''), TIMEOUT_MS, 'erasing a caller'));
+      const erasing = eraser.erase(number.data, keyOf(res)?.name ?? '');
+      const proof = await withDeadline(erasing, ERASURE_TIMEOUT_MS, 'erasing a caller');
+      res.status(proof.archive === 'done' ? 200 : 202).json(proof);
     })
     .all(methodNotAllowed('DELETE'));
+  router
+    .route('/erasures/:id')
+    .get(requireScope('callers:write'), async (req, res) => {
+      const { id } = req.params;
+      const isId = typeof id === 'string' && /^[\w-]{1,64}$/.test(id);
+      const erasure = isId ? await withDeadline(eraser.archived(id), READ_TIMEOUT_MS, 'reading an erasure') : null;
+      if (!erasure) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no erasure with this id');
+      res.json(erasure);
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
   return router;
 }

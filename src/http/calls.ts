@@ -2,16 +2,15 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Router, type Response } from 'express';
 import type { Logger } from 'pino';
-import type { Call } from '../call/call.js';
 import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { daysOf } from '../lib/ids.js';
 import { maySee, requireScope, sitesAsked } from './auth.js';
-import { archiveQuery, readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
+import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
 import { csvOfCall, csvRow, type CallColumn } from './csv.js';
 import type { ArchiveReader, CallReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { readQuery } from './query.js';
 
 const READ_TIMEOUT_MS = 5000;
 /** What a spreadsheet still opens. */
@@ -22,7 +21,7 @@ const CSV_PAGE = 200;
 const STALL_MS = 60_000;
 
 /** `/v1/calls`: the calls, newest first, those that nobody answered, and one of them. */
-export function callsRouter(calls: CallReader, history: CallHistory, archive: ArchiveReader, logger: Logger): Router {
+export function callsRouter(calls: CallReader, history: CallHistory, archive: ArchiveReader): Router {
   const router = Router({ strict: true, caseSensitive: true });
 
   router
@@ -44,26 +43,13 @@ export function callsRouter(calls: CallReader, history: CallHistory, archive: Ar
     .all(methodNotAllowed('GET', 'HEAD'));
 
   router
-    .route('/archive')
-    .get(requireScope('calls:read'), async (req, res) => {
-      const { day } = readQuery(req, archiveQuery);
-      await sendLines(
-        res,
-        lines(archive.day(day), (site) => maySee(res, site)),
-        { type: 'application/x-ndjson', file: `calls-${day}.ndjson` },
-        logger,
-      );
-    })
-    .all(methodNotAllowed('GET', 'HEAD'));
-
-  router
     .route('/:id')
     .get(requireScope('calls:read'), async (req, res) => {
       const { id } = req.params;
       // Ids become parts of keys further down: nothing but an id may get there.
       const isId = typeof id === 'string' && /^[\w-]{1,64}$/.test(id);
       const call = isId ? await withDeadline(calls.get(id), READ_TIMEOUT_MS, 'reading a call') : null;
-      if (!call || !maySee(res, call.site)) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      if (!call || !maySee(res, call.site)) throw call ? noSuchCall() : await whereElse(archive, id);
       res.json(call);
     })
     .all(methodNotAllowed('GET', 'HEAD'));
@@ -115,12 +101,21 @@ async function* csvRows(
   }
 }
 
-async function* lines(calls: AsyncIterable<string>, visible: (site: string | null) => boolean): AsyncGenerator<string> {
-  for await (const call of calls) if (visible((JSON.parse(call) as Call).site)) yield `${call}\n`;
+const noSuchCall = (): GatewayError => new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+
+/** An id tells the time (UUIDv7): where calls of its day have left the history, this one may be among them. */
+async function whereElse(archive: ArchiveReader, id: string): Promise<GatewayError> {
+  for (const day of daysOf(id)) {
+    // While the store is away nobody is told more than that the call is not here.
+    const left = await withDeadline(archive.has(day), READ_TIMEOUT_MS, 'looking into the archive').catch(() => false);
+    const where = `calls of ${day} are in the archive: GET /v1/calls/archive?day=${day}, or "calltrack archive"`;
+    if (left) return new GatewayError('GW_ERR_CALL_ARCHIVED', `the history has no call with this id; ${where}`);
+  }
+  return noSuchCall();
 }
 
 /** A broken export ends without its last chunk, which every HTTP client notices. */
-async function sendLines(
+export async function sendLines(
   res: Response,
   rows: AsyncIterable<string>,
   { type, file }: { type: string; file: string },

@@ -2,6 +2,8 @@ import type { EditKind } from '../call/amendments.js';
 import type { Call, RecordingInfo } from '../call/call.js';
 import type { Holder } from '../call/ports.js';
 import type { RecordingAction } from '../call/media-ports.js';
+import type { ArchivedErasure } from '../history/eraser.js';
+import type { IndexState } from '../history/rebuilder.js';
 import type { CallRates } from '../numbers/call-rates.js';
 import type { Explanation } from '../routing/explain.js';
 import type { Limit, LimitKind } from '../routing/limits.js';
@@ -72,8 +74,14 @@ export interface LiveSource {
 
 /** Calls that have left the history. */
 export interface ArchiveReader {
-  /** Those of one day (`2026-11-21`, UTC), a JSON text each; none where nothing was archived. */
-  day(day: string): AsyncIterable<string>;
+  /** Days (`2026-11-21`, UTC) on which archived calls began, the oldest first. */
+  days(): Promise<string[]>;
+  has(day: string): Promise<boolean>;
+  /**
+   * Those of one day, a JSON text each; none where nothing was archived.
+   * @param caller only his, in E.164
+   */
+  day(day: string, caller: string | null): AsyncIterable<string>;
 }
 
 /** Changes of calls, living or ended. */
@@ -147,10 +155,28 @@ export interface ErasureProof {
   held: string[];
   /** Recordings that only this gateway's disk has. */
   away: { callId: string; gateway: string }[];
+  /** `waiting`: archives in which he is not forgotten yet go on by themselves. */
+  archive: ArchivedErasure['archive'];
+  /** Calls that had left the history for the archive, so far. Their recordings are told above. */
+  archived: string[];
 }
 
-/** @throws GatewayError GW_ERR_CONFLICT while a call of his is in progress, GW_ERR_REDIS_AWAY */
-export type CallerEraser = (number: string, by: string) => Promise<ErasureProof>;
+/** Of a request to forget a caller: hundreds of calls with their recordings. */
+export const ERASURE_TIMEOUT_MS = 60_000;
+
+export interface CallerEraser {
+  /** @throws GatewayError GW_ERR_CONFLICT while a call of his is in progress, GW_ERR_REDIS_AWAY */
+  erase: (number: string, by: string) => Promise<ErasureProof>;
+  /** What has become of an erasure in the archives; null for one that is not known. */
+  archived: (id: string) => Promise<ArchivedErasure | null>;
+}
+
+/** The index that calls are searched by. All reject with GW_ERR_REDIS_AWAY. */
+export interface HistoryIndexDesk {
+  state(): Promise<IndexState>;
+  /** Begins to make it anew from the calls, unless that is under way. */
+  rebuild(): Promise<void>;
+}
 
 /** Block and allow lists of the sites, beside those of the configuration. */
 export interface ScreeningEditor {

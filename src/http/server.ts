@@ -9,6 +9,7 @@ import type { Console } from '../console/router.js';
 import type { CallHistory } from '../history/query.js';
 import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
+import { archiveRouter } from './archive.js';
 import { auditRouter } from './audit.js';
 import { authenticate, keyOf } from './auth.js';
 import { callbacksRouter } from './callbacks.js';
@@ -19,6 +20,7 @@ import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { callExportRouter, eventExportRouter } from './exports.js';
 import { healthRouter } from './health.js';
+import { historyIndexRouter } from './history-index.js';
 import type { WebhookDesk } from '../webhooks/desk.js';
 import { leasesRouter } from './leases.js';
 import { Listeners, type ListenerLimits } from './listeners.js';
@@ -31,6 +33,7 @@ import type {
   CallerEraser,
   CallReader,
   EventReader,
+  HistoryIndexDesk,
   MetricsPage,
   Readiness,
   RecordingControl,
@@ -57,10 +60,11 @@ export interface HttpServerOptions {
   calls: CallReader;
   history: CallHistory;
   archive: ArchiveReader;
+  historyIndex: HistoryIndexDesk;
   callEditor: CallEditor;
   recordingControl: RecordingControl;
   screening: ScreeningEditor;
-  eraseCaller: CallerEraser;
+  callerEraser: CallerEraser;
   callbacks: CallbackDesk;
   events: EventReader;
   resources: ResourceReader;
@@ -136,10 +140,12 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1/calls.csv', callsCsvRouter(options.history, options.logger));
   app.use(
     '/v1/calls',
-    callsRouter(options.calls, options.history, options.archive, options.logger),
+    archiveRouter(options.archive, options.logger),
+    historyIndexRouter(options.historyIndex),
+    callsRouter(options.calls, options.history, options.archive),
     callEditsRouter(options.callEditor),
   );
-  app.use('/v1/callers', callersRouter(options.eraseCaller));
+  app.use('/v1/callers', callersRouter(options.callerEraser));
   app.use('/v1/callbacks', callbacksRouter(options.callbacks));
   app.use('/v1/calls', recordingControlRouter(options.recordingControl));
   app.use('/v1/screening', screeningRouter(options.screening));

@@ -108,6 +108,18 @@ export class RecordingArchive {
     await vault.remove(found.base);
   }
 
+  /**
+   * The recording of a call that has left Redis. May be repeated.
+   * @returns `absent`: it is neither on this disk nor in the store
+   */
+  async removeOfArchived(call: Call, at: string): Promise<'deleted' | 'held' | 'absent'> {
+    const base = baseName(call);
+    if (!(await this.deps.vault.manifest(base))) return 'absent';
+    if (await this.deps.vault.hold(base)) return 'held';
+    await this.remove({ base }, call.id, { at, reason: 'caller_erased' });
+    return 'deleted';
+  }
+
   /** All recordings of a caller; those under a legal hold stay, and those that only another gateway's disk has. */
   async removeOfCaller(number: string, at: string): Promise<CallersRecordings> {
     const outcome: CallersRecordings = { deleted: [], held: [], away: [] };

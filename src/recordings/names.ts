@@ -1,4 +1,5 @@
 import type { RecordingFormat } from '../config/parts/recordings.js';
+import { daysOf } from '../lib/ids.js';
 
 /**
  * Names in the store: `<site>/<yyyy>/<mm>/<dd>/<call>` and an ending for each file of the recording. By day, so that
@@ -25,14 +26,9 @@ export function fileName(base: string, format: RecordingFormat): string {
   return `${base}.${format}`;
 }
 
-/**
- * Where a recording may be whose call is no longer in Redis: its id tells the time (UUIDv7). The INVITE came just before
- * the id was made, so around midnight it may be the day before.
- */
+/** Where a recording may be whose call is no longer in Redis. */
 export function possibleBases(callId: string, sites: readonly string[]): string[] {
-  const at = Number.parseInt(callId.slice(0, 13).replace('-', ''), 16);
-  const days = [at, at - 60_000].map((ms) => new Date(ms).toISOString());
-  const places = sites.flatMap((site) => days.map((startedAt) => baseName({ id: callId, site, startedAt })));
+  const places = sites.flatMap((site) => daysOf(callId).map((startedAt) => baseName({ id: callId, site, startedAt })));
   return [...new Set(places)];
 }
 

@@ -1,9 +1,8 @@
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { RECORDING_FORMATS, type RecordingFormat } from '../config/parts/recordings.js';
 import { plainBytes, type KeyRing } from './crypto/envelope.js';
-import { decrypted, encrypted } from './crypto/streams.js';
+import { decrypted, encrypted, openWhole } from './crypto/streams.js';
 import { readManifest, type Manifest } from './manifest.js';
 import { fileName, PARTS } from './names.js';
 import { peaksSchema, type Peaks } from './peaks.js';
@@ -124,11 +123,8 @@ export class Vault {
   }
 
   async #openSmall(sealed: Buffer): Promise<Buffer> {
-    const bytes = plainBytes(sealed.length);
-    if (bytes > MAX_SMALL_BYTES) throw new Error('too large to be one of ours');
-    const read = (start: number, end: number) => Promise.resolve(Readable.from([sealed.subarray(start, end + 1)]));
-    const plain = await decrypted(read, this.#ring(), { bytes, start: 0, end: bytes - 1 });
-    return await buffer(plain ?? Readable.from([]));
+    if (plainBytes(sealed.length) > MAX_SMALL_BYTES) throw new Error('too large to be one of ours');
+    return await openWhole(sealed, this.#ring());
   }
 
   #ring(): KeyRing {

@@ -102,7 +102,7 @@ export class RedisHistory implements CallHistory {
   ): Promise<Found> {
     return this.link.run({
       script: searchScript,
-      keys: [this.keys.historyPlaces()],
+      keys: [this.keys.historyState()],
       args: [
         this.keys.history(),
         this.keys.callPrefix(),

@@ -69,8 +69,14 @@ export class Keys {
   events = (): string => `${this.#calls}events`;
   /** Before every key of the history: what calls are found by. */
   history = (): string => `${this.#calls}history:`;
-  historyPlaces = (): string => `${this.history()}places`;
+  /** Which generation of the index is written and searched, and how far a rebuild of it is. */
+  historyState = (): string => `${this.history()}state`;
   historySweep = (): string => `${this.history()}sweep`;
+  /** Stores that have an archive: store → gateway. */
+  historyStores = (): string => `${this.history()}stores`;
+  /** Callers who are to be forgotten in the archives, and each of them. */
+  archiveErasures = (): string => `${this.#calls}erasing`;
+  archiveErasure = (id: string): string => `${this.#calls}erasure:${id}`;
   missed = (): string => `${this.history()}missed`;
   /** Changes of a call that wait for its owner, and the calls that have any. */
   amendments = (callId: string): string => `${this.#calls}amend:${callId}`;

@@ -1,3 +1,4 @@
+import type { KeeperLease } from '../history/keeper.js';
 import type { LeavingCall, LeavingCalls } from '../history/sweeper.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
@@ -6,14 +7,15 @@ import { asNumber, asStrings, loadScript } from './scripts.js';
 const oldestScript = loadScript('oldest-calls');
 const dropScript = loadScript('drop-calls');
 const leaseScript = loadScript('lease-sweep');
+const releaseScript = loadScript('release-sweep');
 
 /** Of one who died in the middle of it. */
 const LEASE_MS = 120_000;
 /** A call that nobody has ended so long after it was due is archived as it is. */
 const ABANDONED_MS = 7 * 86_400_000;
 
-/** Calls at the end of their retention (`LeavingCalls` of history/sweeper.ts). */
-export class RedisLeavingCalls implements LeavingCalls {
+/** Calls at the end of their retention (`LeavingCalls` of history/sweeper.ts), and who lets them leave. */
+export class RedisLeavingCalls implements LeavingCalls, KeeperLease {
   constructor(
     private readonly link: RedisLink,
     private readonly keys: Keys,
@@ -30,16 +32,25 @@ export class RedisLeavingCalls implements LeavingCalls {
     });
   }
 
+  async release(): Promise<void> {
+    await this.link.run({
+      script: releaseScript,
+      keys: [this.keys.historySweep()],
+      args: [this.owner],
+      read: asNumber,
+    });
+  }
+
   async oldest(before: number, most: number): Promise<LeavingCall[]> {
     return this.link.run({
       script: oldestScript,
-      keys: [this.keys.historyPlaces()],
+      keys: [this.keys.historyState()],
       args: [this.keys.history(), this.keys.callPrefix(), before, before - ABANDONED_MS, most],
       read: (reply) => {
         const flat = asStrings(reply).map((field) => field ?? '');
         return Array.from({ length: flat.length / 4 }, (_, i) => {
           const [place = '', id = '', sequence = '', doc = ''] = flat.slice(4 * i, 4 * i + 4);
-          return { place: Number(place), id, sequence, doc };
+          return { place, id, sequence, doc };
         });
       },
     });
@@ -52,7 +63,7 @@ export class RedisLeavingCalls implements LeavingCalls {
       args: [
         this.keys.history(),
         this.keys.callPrefix(),
-        calls[0]?.place ?? 0,
+        calls[0]?.place ?? '',
         ...calls.flatMap(({ id, sequence }) => [id, sequence]),
       ],
       read: asNumber,

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Command, Terminal, Values } from '../../src/cli/command.js';
+import type { Command, Values } from '../../src/cli/command.js';
 import { callbacksAdd } from '../../src/cli/commands/callbacks-add.js';
 import { callShow } from '../../src/cli/commands/call-show.js';
 import { callsTail } from '../../src/cli/commands/calls-tail.js';
@@ -12,6 +12,7 @@ import { routeExplain } from '../../src/cli/commands/route-explain.js';
 import { trunks } from '../../src/cli/commands/trunks.js';
 import { timelineOf } from '../../src/cli/timeline.js';
 import { exampleCall } from '../redis/examples.js';
+import { Screen } from '../support/terminal.js';
 
 const TRUNK = {
   id: 'carrier-a',
@@ -116,31 +117,6 @@ async function gatewayOf(answers: Record<string, unknown>) {
     server.close();
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
-}
-
-class Screen implements Terminal {
-  readonly lines: string[] = [];
-  readonly errors: string[] = [];
-  readonly tty = false;
-  readonly #stop = new AbortController();
-  typed = '';
-  constructor(readonly env: Record<string, string> = {}) {}
-  secret(): Promise<string> {
-    return Promise.resolve(this.typed);
-  }
-
-  get interrupted(): AbortSignal {
-    return this.#stop.signal;
-  }
-  interrupt(): void {
-    this.#stop.abort();
-  }
-  out(text: string): void {
-    this.lines.push(text);
-  }
-  err(text: string): void {
-    this.errors.push(text);
-  }
 }
 
 async function run(

@@ -7,28 +7,46 @@ import type { ErasureProof } from '../../src/http/ports.js';
 import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
+import { RedisArchiveErasures } from '../../src/redis/archive-erasures.js';
 import { RedisCallers } from '../../src/redis/callers.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisErasure } from '../../src/redis/erasure.js';
+import { RedisHistory } from '../../src/redis/history.js';
+import { RedisHistoryIndex } from '../../src/redis/history-index.js';
+import { RedisUse } from '../../src/redis/use.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { httpOptions } from '../support/no-resources.js';
 import { endedCall, openHouse } from '../support/recording-house.js';
+import { until } from '../support/until.js';
 
 const CALLER = '+79160000001';
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 
 /** A gateway's interface on real recordings and a real Redis. */
-async function open() {
+async function open(archiveAway = false) {
   const house = await openHouse();
   const { link, keys, archive, logger } = house;
   const store = new RedisCallStore(link, keys);
   const callers = new RedisCallers(link, keys);
+  const erasures = new RedisArchiveErasures(link, keys);
   const server = createHttpServer({
     ...httpOptions(),
-    eraseCaller: callerEraser({
+    callerEraser: callerEraser({
       erasure: new RedisErasure(link, keys),
       callers,
       calls: new RedisAmendments(link, keys, 'here', () => undefined),
+      history: new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) }),
+      index: new RedisHistoryIndex(link, keys),
+      archive: {
+        eraseCaller: async (id, number, at, by) => {
+          await erasures.add({ id, number, at, by }, 'disk-1', 'gw-1');
+          if (!archiveAway) await erasures.noteDay(id, 'disk-1', null);
+          const erasure = await erasures.read(id);
+          if (!erasure) throw new Error('not noted');
+          return erasure;
+        },
+        erasure: (id) => erasures.read(id),
+      },
       eraseRecordings: (number, at) => archive.removeOfCaller(number, at),
     }),
     keys: () => [
@@ -62,7 +80,7 @@ async function open() {
     const at = new Date().toISOString();
     await archive.setHold(found, reason === null ? null : { by: 'court', at, reason });
   };
-  return { ...house, store, ask, url, talk, hold, logger };
+  return { ...house, store, erasures, ask, url, talk, hold, logger };
 }
 
 /** What the command prints. */
@@ -131,6 +149,42 @@ describe('DELETE /v1/callers/{number}', () => {
     expect((await ask(CALLER, 'nobody')).status).toBe(401);
     expect((await ask(CALLER, 'dpo', 'GET')).status).toBe(405);
     expect(await store.get(call.id)).toEqual(call);
+  });
+});
+
+describe('an erasure that goes on in an archive', () => {
+  it('is 202 until that is done, and is told of by its id', async () => {
+    const { ask, erasures, url } = await open(true);
+    const { status, body } = await ask(CALLER);
+    expect({ status, archive: body.archive }).toEqual({ status: 202, archive: 'waiting' });
+    const look = async (id: string, key = 'dpo') => {
+      const response = await fetch(`${url}/v1/callers/erasures/${id}`, { headers: { authorization: `Bearer ${key}` } });
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+    expect(await look(body.id)).toMatchObject({ status: 200, body: { archive: 'waiting', waitingFor: ['gw-1'] } });
+    expect(JSON.stringify((await look(body.id)).body)).not.toContain(CALLER.slice(1));
+    expect((await look('no-such')).status).toBe(404);
+    expect((await look(body.id, 'crm')).status).toBe(403);
+    const call = { recording: 'held', gateway: 'gw-1', sha256: null, bytes: null } as const;
+    await erasures.noteCall(body.id, 'call-1', call);
+    await erasures.noteDay(body.id, 'disk-1', null);
+    expect((await look(body.id)).body).toEqual({
+      id: body.id,
+      at: body.at,
+      by: 'dpo',
+      archive: 'done',
+      waitingFor: [],
+      calls: [{ id: 'call-1', ...call }],
+    });
+  });
+
+  it('is waited for by the command', async () => {
+    const { url, erasures } = await open(true);
+    const said = calltrack(url, CALLER);
+    const erasure = await until('it is asked for', async () => (await erasures.next('disk-1')) ?? undefined);
+    await erasures.noteCall(erasure.id, 'call-1', { recording: 'none', gateway: 'gw-1', sha256: null, bytes: null });
+    await erasures.noteDay(erasure.id, 'disk-1', null);
+    expect(await said).toMatch(/^proof [^]*\n1 archived calls without caller now$/);
   });
 });
 

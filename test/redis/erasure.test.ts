@@ -5,6 +5,9 @@ import type { CallersRecordings } from '../../src/recordings/archive.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallers } from '../../src/redis/callers.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisHistory } from '../../src/redis/history.js';
+import { RedisHistoryIndex } from '../../src/redis/history-index.js';
+import { RedisUse } from '../../src/redis/use.js';
 import { RedisErasure } from '../../src/redis/erasure.js';
 import { RedisDeliveryArchive } from '../../src/redis/delivery-archive.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
@@ -22,10 +25,13 @@ async function open() {
   const asked: string[] = [];
   let removed: CallersRecordings = { deleted: [], held: [], away: [] };
   const recordings = (outcome: Partial<CallersRecordings>) => (removed = { ...removed, ...outcome });
-  const erase = callerEraser({
+  const { erase } = callerEraser({
     erasure: new RedisErasure(link, keys),
     callers,
     calls: new RedisAmendments(link, keys, 'here', () => undefined),
+    history: new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) }),
+    index: new RedisHistoryIndex(link, keys),
+    archive: noArchive,
     eraseRecordings: (number) => {
       asked.push(number);
       return Promise.resolve(removed);
@@ -40,6 +46,13 @@ async function open() {
   };
   return { ...redis, store, callers, erase, asked, recordings, everything };
 }
+
+/** test/redis/archive.test.ts is about it. */
+const noArchive = {
+  eraseCaller: (id: string, _number: string, at: string, by: string) =>
+    Promise.resolve({ id, at, by, archive: 'done' as const, waitingFor: [], calls: [] }),
+  erasure: () => Promise.resolve(null),
+};
 
 const ALL = { before: null, from: null, to: null, outcome: null, status: null, eventId: null, limit: 10 };
 
@@ -150,6 +163,18 @@ describe('forgetting a caller', () => {
     await raw.del(keys.dead('gone'));
     await outbox.trim(['crm', 'away']);
     expect(await raw.zrange(keys.endpoints(), 0, -1)).not.toContain('gone');
+  });
+
+  it('finds calls of his that the list of his calls no longer has, and waits for their index', async () => {
+    const { store, erase, raw, keys, everything } = await open();
+    const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
+    await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
+    await raw.del(keys.callsOf(CALLER));
+    await raw.hset(keys.historyState(), 'rebuild', Date.now());
+    await expect(erase(CALLER, 'dpo')).rejects.toMatchObject({ code: 'GW_ERR_CONFLICT' });
+    await raw.hdel(keys.historyState(), 'rebuild');
+    expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [call.id], archive: 'done', archived: [] });
+    expect(await everything()).not.toContain(CALLER);
   });
 
   it('waits for the end of his call', async () => {

@@ -1,10 +1,10 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../../src/call/call.js';
-import { CallArchive } from '../../src/history/archive.js';
+import { CallArchive, type ArchiveFiles } from '../../src/history/archive.js';
+import { SealedFiles } from '../../src/recordings/sealed-files.js';
 import { DiskStore } from '../../src/recordings/storage/disk.js';
 import { HistorySweeper } from '../../src/history/sweeper.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
@@ -22,24 +22,21 @@ async function open() {
   const store = new RedisCallStore(link, keys);
   const directory = await mkdtemp(join(tmpdir(), 'calltrack-history-'));
   onTestFinished(() => rm(directory, { recursive: true }));
-  const files = new DiskStore(directory);
+  const files = new SealedFiles(new DiskStore(directory), null);
   const archive = new CallArchive(files);
   const history = new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) });
-  const sweeper = (more: Partial<ConstructorParameters<typeof HistorySweeper>[0]> = {}) =>
-    new HistorySweeper({
-      calls: new RedisLeavingCalls(link, keys, 'me'),
-      archive: () => archive,
-      retentionMs: () => 30 * DAY_MS,
-      logger: pino({ level: 'silent' }),
-      ...more,
-    });
+  const leaving = new RedisLeavingCalls(link, keys, 'me');
+  const sweep = (more: Partial<ConstructorParameters<typeof HistorySweeper>[0]> = {}) =>
+    new HistorySweeper({ calls: leaving, archive: () => archive, retentionMs: () => 30 * DAY_MS, ...more }).sweep(() =>
+      leaving.lease(),
+    );
   /** As if it had been written when it began. */
   const write = async (call: Call, closed = true) => {
     await store.commit(exampleChange(call, ['call.received'], { closed }));
-    const place = Number(await raw.hget(keys.call(call.id), 'place'));
+    const [generation = '', place] = (await raw.hget(keys.call(call.id), 'place'))?.split('.') ?? [];
     const written = Buffer.alloc(6);
     written.writeUIntBE(Date.parse(call.startedAt), 0, 6);
-    await raw.setrange(`${keys.history()}0:rows`, place * 48 + 42, written);
+    await raw.setrange(`${keys.history()}${generation}:0:rows`, Number(place) * 48 + 42, written);
   };
   const ids = async () => (await history.search({ sites: null, limit: 200 })).calls.map(({ id }) => id);
   const archived = async (day: string) => {
@@ -47,54 +44,58 @@ async function open() {
     for await (const line of archive.day(day)) lines.push((JSON.parse(line) as Call).id);
     return lines;
   };
-  return { link, keys, raw, store, directory, files, archive, sweeper, write, ids, archived };
+  return { link, keys, raw, store, directory, files, archive, leaving, sweep, write, ids, archived };
 }
+
+const through = (files: ArchiveFiles): ArchiveFiles => ({
+  identity: () => files.identity(),
+  save: (name, content) => files.save(name, content),
+  load: (name) => files.load(name),
+  files: (folder) => files.files(folder),
+  folders: (folder) => files.folders(folder),
+});
 
 const ended = (days: number, fields: Partial<Call> = {}): Call =>
   exampleCall({ startedAt: old(days), disposition: 'missed', lossReason: 'busy', ...fields });
 
 describe('calls at the end of their retention', () => {
   it('leave Redis for the archive, the others stay', async () => {
-    const { raw, keys, write, sweeper, ids, archived } = await open();
+    const { raw, keys, write, sweep, ids, archived } = await open();
     const [first, second, young] = [ended(40), ended(35), ended(3)];
     for (const call of [first, second, young]) await write(call);
-    expect(await sweeper().sweep()).toBe(2);
+    expect(await sweep()).toBe(2);
     expect(await ids()).toEqual([young.id]);
     expect(await raw.exists(keys.call(first.id), keys.call(second.id))).toBe(0);
     expect(await raw.zrange(keys.recentCalls(), 0, -1)).toEqual([young.id]);
     expect(await archived(first.startedAt.slice(0, 10))).toEqual([first.id]);
     expect(await archived(second.startedAt.slice(0, 10))).toEqual([second.id]);
     expect(await archived('2020-01-01')).toEqual([]);
-    expect(await sweeper().sweep()).toBe(0);
+    expect(await sweep()).toBe(0);
   });
 
   it('stay where the archive cannot keep them, and where it gives back something else', async () => {
-    const { write, sweeper, ids, files } = await open();
+    const { write, sweep, ids, files } = await open();
     const call = ended(40);
     await write(call);
     const full = new CallArchive({
+      ...through(files),
       save: () => Promise.reject(new Error('ENOSPC')),
-      load: (name) => files.load(name),
-      files: (folder) => files.files(folder),
     });
-    await expect(sweeper({ archive: () => full }).sweep()).rejects.toThrow('ENOSPC');
+    await expect(sweep({ archive: () => full })).rejects.toThrow('ENOSPC');
     const rotten = new CallArchive({
+      ...through(files),
       save: (name, content) => files.save(name, content.subarray(0, content.length - 9)),
-      load: (name) => files.load(name),
-      files: (folder) => files.files(folder),
     });
-    await expect(sweeper({ archive: () => rotten }).sweep()).rejects.toThrow();
+    await expect(sweep({ archive: () => rotten })).rejects.toThrow();
     expect(await ids()).toEqual([call.id]);
-    expect(await sweeper().sweep()).toBe(1);
+    expect(await sweep()).toBe(1);
   });
 
   it('are archived again where they changed in between, once in what is read back', async () => {
-    const { link, keys, store, write, sweeper, archive, directory, archived } = await open();
+    const { store, write, sweep, leaving, archive, directory, archived } = await open();
     const call = ended(40);
     await write(call);
-    const leaving = new RedisLeavingCalls(link, keys, 'me');
     const calls = {
-      lease: () => leaving.lease(),
       drop: (list: Parameters<RedisLeavingCalls['drop']>[0]) => leaving.drop(list),
       oldest: async (before: number, most: number) => {
         const list = await leaving.oldest(before, most);
@@ -103,47 +104,49 @@ describe('calls at the end of their retention', () => {
         return list;
       },
     };
-    expect(await sweeper({ calls }).sweep()).toBe(0);
-    expect(await sweeper().sweep()).toBe(1);
+    expect(await sweep({ calls })).toBe(0);
+    expect(await sweep()).toBe(1);
     expect(await archived(call.startedAt.slice(0, 10))).toEqual([call.id]);
     for await (const line of archive.day(call.startedAt.slice(0, 10))) expect(line).toContain('late');
     const folder = join(directory, '.history', ...call.startedAt.slice(0, 10).split('-'));
-    expect(await readdir(folder)).toEqual(['000000000000.ndjson.gz']);
+    expect(await readdir(folder)).toEqual([expect.stringMatching(/^\d{13}-000000000000\.ndjson\.gz$/)]);
   });
 
   it('are swept by one gateway at a time', async () => {
-    const { link, keys, write, sweeper, ids } = await open();
+    const { link, keys, write, sweep, ids } = await open();
     await write(ended(40));
     expect(await new RedisLeavingCalls(link, keys, 'a peer').lease()).toBe(true);
-    expect(await sweeper().sweep()).toBe(0);
+    expect(await sweep()).toBe(0);
     expect(await ids()).toHaveLength(1);
   });
 
   it('wait for a call that goes on, but not for one that nobody ends', async () => {
-    const { write, sweeper, ids } = await open();
+    const { write, sweep, ids } = await open();
     const living = ended(33);
     await write(living, false);
     await write(ended(32));
-    expect(await sweeper().sweep()).toBe(0);
-    expect(await sweeper({ now: () => Date.now() + 5 * DAY_MS }).sweep()).toBe(2);
+    expect(await sweep()).toBe(0);
+    expect(await sweep({ now: () => Date.now() + 5 * DAY_MS })).toBe(2);
     expect(await ids()).toEqual([]);
   });
 
   it('leave the queue of missed callers too', async () => {
-    const { raw, keys, write, sweeper } = await open();
+    const { raw, keys, write, sweep } = await open();
     await write(ended(40));
     expect(await raw.zcard(keys.missed())).toBe(1);
-    await sweeper().sweep();
+    await sweep();
     expect(await raw.zcard(keys.missed())).toBe(0);
   });
 });
 
 it('a chunk goes with its last call', async () => {
-  const { raw, keys, write, sweeper } = await open();
-  await raw.set(keys.historyPlaces(), 32_767);
-  await raw.set(`${keys.history()}floor`, 32_767);
+  const { raw, keys, write, sweep } = await open();
+  const index = `${keys.history()}1700000000000:`;
+  await raw.hset(keys.historyState(), { generation: '1700000000000', version: '1' });
+  await raw.set(`${index}places`, 32_767);
+  await raw.set(`${index}floor`, 32_767);
   await write(ended(40, { tags: [{ name: 'callback', by: 'x', at: old(40) }] }));
-  expect((await raw.keys(`${keys.history()}0:*`)).length).toBeGreaterThan(40);
-  expect(await sweeper().sweep()).toBe(1);
-  expect(await raw.keys(`${keys.history()}0:*`)).toEqual([]);
+  expect((await raw.keys(`${index}0:*`)).length).toBeGreaterThan(40);
+  expect(await sweep()).toBe(1);
+  expect(await raw.keys(`${index}0:*`)).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { NumberSource } from '../../src/http/numbers.js';
 import { CallArchive } from '../../src/history/archive.js';
+import { SealedFiles } from '../../src/recordings/sealed-files.js';
 import { DiskStore } from '../../src/recordings/storage/disk.js';
 import type { CallHistory } from '../../src/history/query.js';
 import type { HttpServerOptions } from '../../src/http/server.js';
@@ -59,6 +60,7 @@ const noLeases = new LeaseDesk(
     lend: () => Promise.reject(new Error('nothing was taken')),
     find: () => Promise.resolve(null),
     findBySession: () => Promise.resolve(null),
+    list: () => Promise.resolve({ leases: [], next: null }),
     extend: () => Promise.resolve(null),
     release: () => Promise.resolve(false),
   },
@@ -125,12 +127,19 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   keys: () => [],
   calls: { get: () => Promise.resolve(null), between: () => Promise.resolve([]) },
   history: noHistory,
-  archive: new CallArchive(new DiskStore('/nowhere')),
+  archive: new CallArchive(new SealedFiles(new DiskStore('/nowhere'), null)),
   recordingControl: { act: () => Promise.reject(new Error('no calls')) },
   callEditor: noEdits,
   screening: noScreening,
   callbacks: { report: () => Promise.resolve({ settled: [], tried: [] }) },
-  eraseCaller: () => Promise.reject(new Error('nobody is kept here')),
+  historyIndex: {
+    state: () => Promise.resolve({ state: 'ready', calls: null, left: 0, since: null }),
+    rebuild: () => Promise.resolve(),
+  },
+  callerEraser: {
+    erase: () => Promise.reject(new Error('nobody is kept here')),
+    archived: () => Promise.resolve(null),
+  },
   events: noEvents,
   resources: noResources,
   reports: noReports,

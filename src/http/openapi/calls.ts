@@ -40,6 +40,15 @@ const missedPage = z.object({
   waitingForCapacity: count,
 });
 
+const indexState = z
+  .object({
+    state: z.enum(['ready', 'rebuilding']),
+    calls: count.nullable().describe('That there were when the rebuild began'),
+    left: count.describe('Of them those that cannot be found yet'),
+    since: time.nullable(),
+  })
+  .meta({ id: 'HistoryIndex' });
+
 export const callOperations: Operation[] = [
   {
     method: 'get',
@@ -67,6 +76,35 @@ export const callOperations: Operation[] = [
     scope: 'calls:read',
     query: archiveQuery,
     answers: { 200: { description: 'NDJSON; empty where nothing was archived', type: 'application/x-ndjson' } },
+  },
+  {
+    method: 'get',
+    path: '/v1/calls/archive/days',
+    summary: 'Days (UTC) on which calls began that have left the history, the oldest first',
+    scope: 'calls:read',
+    answers: ok('The days', z.object({ days: z.array(z.iso.date()) }), { days: ['2026-10-22'] }),
+  },
+  {
+    method: 'get',
+    path: '/v1/calls/index',
+    summary: 'Whether the index by which calls are searched is whole',
+    scope: 'calls:read',
+    answers: ok('Its state', indexState, { state: 'ready', calls: null, left: 0, since: null }),
+  },
+  {
+    method: 'post',
+    path: '/v1/calls/index/rebuild',
+    summary: 'Make that index anew from the calls',
+    description:
+      'Goes on by itself, the newest calls first, while calls are taken and searched. Changes nothing where it is under way.',
+    scope: 'calls:write',
+    answers: {
+      202: {
+        description: 'Begun, or under way already',
+        schema: indexState,
+        example: { state: 'rebuilding', calls: 120_000, left: 119_000, since: '2026-11-21T10:12:00.000Z' },
+      },
+    },
   },
   {
     method: 'get',
@@ -107,6 +145,6 @@ export const callOperations: Operation[] = [
     scope: 'calls:read',
     parameters: { id: '`data.call.id` of its events' },
     answers: ok('The call as its last event told it', callSchema, call),
-    errors: ['GW_ERR_NOT_FOUND'],
+    errors: ['GW_ERR_NOT_FOUND', 'GW_ERR_CALL_ARCHIVED'],
   },
 ];

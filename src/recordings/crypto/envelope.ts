@@ -63,6 +63,9 @@ export class KeyRing {
   }
 }
 
+/** Whether a file begins as those do that were encrypted by us. */
+export const isSealed = (file: Buffer): boolean => file.subarray(0, MAGIC.length).equals(MAGIC);
+
 function nonceOf(index: number): Buffer {
   const nonce = Buffer.alloc(12);
   nonce.writeUInt32BE(index, 8);

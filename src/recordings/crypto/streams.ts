@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { KeyRing } from './envelope.js';
-import { HEADER_BYTES, openPiece, PIECE_BYTES, piecesOf, SEALED_BYTES, sealPiece } from './envelope.js';
+import { HEADER_BYTES, openPiece, PIECE_BYTES, piecesOf, plainBytes, SEALED_BYTES, sealPiece } from './envelope.js';
 
 type Bytes = AsyncIterable<Buffer>;
 
@@ -47,6 +49,14 @@ export async function decrypted(
     }
     if (left > 0) throw new Error('the encrypted file is cut off');
   })();
+}
+
+/** A small file as a whole. */
+export async function openWhole(sealed: Buffer, keys: KeyRing): Promise<Buffer> {
+  const bytes = plainBytes(sealed.length);
+  const read = (start: number, end: number) => Promise.resolve(Readable.from([sealed.subarray(start, end + 1)]));
+  const plain = await decrypted(read, keys, { bytes, start: 0, end: bytes - 1 });
+  return plain ? await buffer(plain) : Buffer.alloc(0);
 }
 
 async function* inPieces(source: Bytes, size: number): AsyncGenerator<Buffer> {

@@ -39,12 +39,11 @@ if last > 0 and last < seq or tonumber(ARGV[10]) <= tonumber(stored[4] or 0) the
 seq = math.max(seq, last)
 redis.call('HSET', call, 'owner', owner, 'seq', seq, 'doc', ARGV[3], 'resources', ARGV[4], 'closed', closed and 1 or 0,
   'revision', ARGV[10])
--- It stays until the sweep of the history has put it elsewhere (drop-calls.lua).
+-- It stays, and in the list of calls too, until the sweep of the history has put it elsewhere (drop-calls.lua).
 redis.call('PERSIST', call)
 redis.call('ZADD', recent, ARGV[7], id)
 if closed then
   redis.call('ZREM', live, id)
-  redis.call('ZREMRANGEBYSCORE', recent, '-inf', now - tonumber(ARGV[8]))
 else
   redis.call('ZADD', live, now + tonumber(ARGV[5]), id)
 end

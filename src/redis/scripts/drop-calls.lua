@@ -1,11 +1,14 @@
 -- Takes the oldest calls out of the history, once they are kept elsewhere; stops at one that has changed since it was read.
 -- KEYS: 1 recent calls
--- ARGV: 1 history key prefix, 2 call key prefix, 3 place of the first, then for each: id, sequence of its last event
+-- ARGV: 1 history key prefix, 2 call key prefix, 3 `<generation>.<place>` of the first, then for each: id, sequence of its last event
 -- Returns: how many were dropped
 --- @include history
 local history, calls = ARGV[1], ARGV[2]
-local floor = tonumber(redis.call('GET', history .. 'floor') or 0)
-if floor ~= tonumber(ARGV[3]) then return 0 end
+local state = redis.call('HMGET', history .. 'state', 'generation', 'rebuild')
+if not state[1] or state[2] then return 0 end
+local index = indexOf(history, state[1])
+local floor = tonumber(redis.call('GET', index .. 'floor') or 0)
+if floor ~= placeIn(state[1], ARGV[3]) then return 0 end
 
 -- Every key that a chunk can have.
 local function dropChunk(chunk)
@@ -37,7 +40,7 @@ for i = 4, #ARGV, 2 do
     redis.call('ZREM', KEYS[1], id)
   end
   dropped = dropped + 1
-  if (floor + dropped) % PLACES == 0 then dropChunk(history .. chunkOf(floor + dropped - 1) .. ':') end
+  if (floor + dropped) % PLACES == 0 then dropChunk(index .. chunkOf(floor + dropped - 1) .. ':') end
 end
-if dropped > 0 then redis.call('SET', history .. 'floor', floor + dropped) end
+if dropped > 0 then redis.call('SET', index .. 'floor', floor + dropped) end
 return dropped

@@ -1,4 +1,4 @@
--- One gateway at a time lets calls leave the history.
+-- One gateway at a time keeps the history.
 -- KEYS: 1 the lease
 -- ARGV: 1 who asks, 2 for how long (ms)
 -- Returns: 1: his, taken or renewed; 0: another one's

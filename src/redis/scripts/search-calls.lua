@@ -1,5 +1,5 @@
 -- Calls that have the slots asked for, the newest first, from below a place. Stops when its budget is spent.
--- KEYS: 1 number of places given out
+-- KEYS: 1 state of the index
 -- ARGV: 1 history key prefix, 2 call key prefix, 3 plan (JSON: parts, each a list of alternatives, each a list of slots),
 --       4 place from below which to go on, or "", 5 most calls, 6 from (ms), 7 to (ms), exclusive, 8 budget (some µs each),
 --       9 1: count all that follow too
@@ -7,8 +7,11 @@
 --- @include history
 local history, calls, plan = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
 local from, to, budget = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local floor = tonumber(redis.call('GET', history .. 'floor') or 0)
-local top = tonumber(redis.call('GET', KEYS[1]) or 0)
+local generation = generationOf(history)
+if not generation then return { -1, ARGV[9] == '1' and 0 or '' } end
+local index = indexOf(history, generation)
+local floor = tonumber(redis.call('GET', index .. 'floor') or 0)
+local top = tonumber(redis.call('GET', index .. 'places') or 0)
 local place = math.min(ARGV[4] == '' and top or tonumber(ARGV[4]), top) - 1
 -- Results on the way concern nobody: neither the replicas nor the log.
 redis.set_repl(redis.REPL_NONE)
@@ -112,7 +115,7 @@ while place >= floor do
     break
   end
   local base = chunkOf(place) * PLACES
-  local chunk = history .. chunkOf(place) .. ':'
+  local chunk = index .. chunkOf(place) .. ':'
   local low, high = narrow(chunk, math.max(floor - base, 0), place - base)
   if low <= high then
     local bitmap = evaluate(chunk)

@@ -1,10 +1,34 @@
 -- The history's index: each call has a place, and for each slot there is a bitmap over the places (docs/history.md).
 -- Bits are counted from the newest place of a chunk to its oldest, so that the first bit set is the newest call.
-local PLACES, ROW, MOST_DIGITS = 32768, 48, 15
+-- VERSION is of what is found by which slot: raised with every change of `readEntry` here or of history/slots.ts, it has
+-- the index rebuilt.
+local VERSION, PLACES, ROW, MOST_DIGITS = '1', 32768, 48, 15
 local CAPACITY_FIRST, MOST_MISSED = 1e13, 5000
 
 local function bitOf(place) return PLACES - 1 - place % PLACES end
 local function chunkOf(place) return math.floor(place / PLACES) end
+
+-- The generation of the index that is written and searched: each rebuild begins another one, so that a place of a former
+-- index is never taken for one of this. False where there is none: nobody has called yet, or the index was lost.
+local function generationOf(history) return redis.call('HGET', history .. 'state', 'generation') end
+
+-- The same, begun where there is none; and whether it is being rebuilt.
+local function openGeneration(history, now)
+  local state = redis.call('HMGET', history .. 'state', 'generation', 'rebuild')
+  if state[1] then return state[1], state[2] end
+  local generation = string.format('%.0f', now)
+  redis.call('HSET', history .. 'state', 'generation', generation, 'version', VERSION)
+  return generation, false
+end
+
+-- Before the keys of one generation.
+local function indexOf(history, generation) return history .. generation .. ':' end
+
+-- `<generation>.<place>`; nil for a place of another generation.
+local function placeIn(generation, text)
+  local of, place = string.match(text or '', '^(%d+)%.(%d+)$')
+  return of == generation and tonumber(place) or nil
+end
 
 -- All slots of an index entry: `<caller's digits>|<number's digits>|<slots>`; also caller and site.
 local function readEntry(ix)
@@ -29,13 +53,19 @@ local function readEntry(ix)
   return slots, seen, caller, string.match(rest, 's:(%S+)') or ''
 end
 
--- The next place, and its row: id, start and when it was written (never earlier than the row before).
-local function takePlace(history, id, startedAt, now)
-  local place = redis.call('INCR', history .. 'places') - 1
-  local chunk, at = history .. chunkOf(place) .. ':', place % PLACES
+-- A place's row: id, start and when it was written.
+local function writeRow(chunk, place, id, startedAt, written)
+  local row = string.format('%-36s', id) .. struct.pack('>I6I6', startedAt, written)
+  redis.call('SETRANGE', chunk .. 'rows', place % PLACES * ROW, row)
+end
+
+-- The next place, and its row, never written earlier than the row before.
+local function takePlace(index, id, startedAt, now)
+  local place = redis.call('INCR', index .. 'places') - 1
+  local chunk, at = index .. chunkOf(place) .. ':', place % PLACES
   local before = at > 0 and redis.call('GETRANGE', chunk .. 'rows', at * ROW - 6, at * ROW - 1) or ''
   local written = math.max(now, #before == 6 and struct.unpack('>I6', before) or 0)
-  redis.call('SETRANGE', chunk .. 'rows', at * ROW, string.format('%-36s', id) .. struct.pack('>I6I6', startedAt, written))
+  writeRow(chunk, place, id, startedAt, written)
   -- How far starts lie from the order in which they were written: bounds where a time is looked for. Rounded up, so
   -- that it is seldom written.
   local known = redis.call('HMGET', chunk .. 'bounds', 'late', 'early')
@@ -91,17 +121,9 @@ local function trackMissed(history, id, startedAt, now, was, is, caller, site)
   elseif became('d:answered') and not is['k0'] then settleMissed(history, who, 'called_back', id, now) end
 end
 
--- Makes the index true to a call, whatever changed about it; does nothing where nothing did.
--- history: key prefix; call: the call's hash; ix: its index entry now
-local function reindex(history, call, id, ix, startedAt, now)
-  local stored = redis.call('HMGET', call, 'ix', 'place')
-  if stored[1] == ix then return end
-  local place = tonumber(stored[2])
-  if not place then place = takePlace(history, id, startedAt, now) end
-  redis.call('HSET', call, 'ix', ix, 'place', place)
-  local oldSlots, was, oldCaller, oldSite = readEntry(stored[1])
-  local newSlots, is, caller, site = readEntry(ix)
-  local chunk, bit = history .. chunkOf(place) .. ':', bitOf(place)
+-- Sets the bits of the slots that a call has now, and clears those that it had.
+local function writeSlots(index, place, oldSlots, was, newSlots, is)
+  local chunk, bit = index .. chunkOf(place) .. ':', bitOf(place)
   local named = {}
   for _, slot in ipairs(oldSlots) do
     if not is[slot] then redis.call('SETBIT', chunk .. slot, bit, 0) end
@@ -114,6 +136,26 @@ local function reindex(history, call, id, ix, startedAt, now)
   end
   -- Slots of names are not known beforehand: who drops the chunk finds them here.
   if #named > 0 then redis.call('SADD', chunk .. 'named', unpack(named)) end
+end
+
+-- Makes the index true to a call, whatever changed about it; does nothing where nothing did.
+-- history: key prefix; call: the call's hash; ix: its index entry now
+local function reindex(history, call, id, ix, startedAt, now)
+  local stored = redis.call('HMGET', call, 'ix', 'place')
+  local generation, rebuilding = openGeneration(history, now)
+  local place = placeIn(generation, stored[2])
+  if place and stored[1] == ix then return end
+  local oldSlots, was, oldCaller, oldSite = readEntry(stored[1])
+  local newSlots, is, caller, site = readEntry(ix)
+  if place then
+    writeSlots(indexOf(history, generation), place, oldSlots, was, newSlots, is)
+  elseif not (rebuilding and stored[1]) then
+    place = takePlace(indexOf(history, generation), id, startedAt, now)
+    writeSlots(indexOf(history, generation), place, {}, {}, newSlots, is)
+  end
+  redis.call('HSET', call, 'ix', ix)
+  -- Where there is none yet, the rebuild comes to this call and gives it the place that is its own by time.
+  if place then redis.call('HSET', call, 'place', generation .. '.' .. place) end
   if oldCaller ~= '' and oldCaller ~= caller then dropMissed(history, oldSite .. '|' .. oldCaller) end
   trackMissed(history, id, startedAt, now, was, is, caller, site)
 end

@@ -1,0 +1,40 @@
+import { Router } from 'express';
+import type { Logger } from 'pino';
+import type { Call } from '../call/call.js';
+import { withDeadline } from '../lib/deadline.js';
+import { maySee, requireScope } from './auth.js';
+import { archiveQuery } from './call-queries.js';
+import { sendLines } from './calls.js';
+import type { ArchiveReader } from './ports.js';
+import { methodNotAllowed } from './problem.js';
+import { readQuery } from './query.js';
+
+/** A listing of folders for each month. */
+const DAYS_TIMEOUT_MS = 20_000;
+
+/** `/v1/calls/archive`: calls that have left the history. */
+export function archiveRouter(archive: ArchiveReader, logger: Logger): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  router
+    .route('/archive')
+    .get(requireScope('calls:read'), async (req, res) => {
+      const { day, caller = null } = readQuery(req, archiveQuery);
+      const lines = visibleLines(archive.day(day, caller), (site) => maySee(res, site));
+      await sendLines(res, lines, { type: 'application/x-ndjson', file: `calls-${day}.ndjson` }, logger);
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  router
+    .route('/archive/days')
+    .get(requireScope('calls:read'), async (_req, res) => {
+      res.json({ days: await withDeadline(archive.days(), DAYS_TIMEOUT_MS, 'listing the archive') });
+    })
+    .all(methodNotAllowed('GET', 'HEAD'));
+  return router;
+}
+
+async function* visibleLines(
+  calls: AsyncIterable<string>,
+  visible: (site: string | null) => boolean,
+): AsyncGenerator<string> {
+  for await (const call of calls) if (visible((JSON.parse(call) as Call).site)) yield `${call}\n`;
+}

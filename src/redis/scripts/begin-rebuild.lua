@@ -1,0 +1,33 @@
+-- Begins another generation of the history's index, where the present one is lost, of another version, or not what
+-- the calls are. Places below the number of calls there are now are kept for them; new calls get those above.
+-- KEYS: 1 recent calls, 2 state of the index
+-- ARGV: 1 history key prefix, 2 1: also where nothing is wrong
+-- Returns: "whole" | "begun" | "going on", calls that can be found by the index, calls that there are
+--- @include now
+--- @include history
+local history = ARGV[1]
+local calls = redis.call('ZCARD', KEYS[1])
+local generation, version, rebuild = unpack(redis.call('HMGET', KEYS[2], 'generation', 'version', 'rebuild'))
+
+-- Every call has the bit "all" in its chunk.
+local function countIndexed(index)
+  local floor = tonumber(redis.call('GET', index .. 'floor') or 0)
+  local top = tonumber(redis.call('GET', index .. 'places') or 0)
+  local count = 0
+  for chunk = chunkOf(floor), chunkOf(math.max(top - 1, floor)) do
+    local lowest = math.max(floor - chunk * PLACES, 0)
+    count = count + redis.call('BITCOUNT', index .. chunk .. ':all', 0, PLACES - 1 - lowest, 'BIT')
+  end
+  return count
+end
+
+local indexed = generation and countIndexed(indexOf(history, generation)) or 0
+if rebuild then return { 'going on', indexed, calls } end
+if ARGV[2] ~= '1' and indexed == calls and (version == VERSION or not generation) then return { 'whole', indexed, calls } end
+local now = clock()
+local nextOne = string.format('%.0f', math.max(now, tonumber(generation or 0) + 1))
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], 'generation', nextOne, 'version', VERSION, 'rebuild', now, 'below', calls, 'total', calls,
+  'former', 1)
+redis.call('SET', indexOf(history, nextOne) .. 'places', calls)
+return { 'begun', indexed, calls }
