@@ -9,10 +9,11 @@ const BATCH = 100;
 const DEPTH = 8;
 const include = readFileSync(new URL('../../src/redis/scripts/lib/history.lua', import.meta.url), 'utf8');
 
-/** ARGV: 1 history prefix, 2 call prefix, 3 0: index nothing, then id, index entry, start, document of each call. */
+/** KEYS: 1 recent calls. ARGV: 1 history prefix, 2 call prefix, 3 0: index nothing, then id, index entry, start, document of each call. */
 const LOAD = `${include}
 for i = 4, #ARGV, 4 do
   local call = ARGV[2] .. ARGV[i]
+  redis.call('ZADD', KEYS[1], ARGV[i + 2], ARGV[i])
   redis.call('HSET', call, 'doc', ARGV[i + 3], 'closed', 1)
   if ARGV[3] == '1' then reindex(ARGV[1], call, ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 2]) + 60000) end
 end`;
@@ -44,7 +45,8 @@ export class HistoryFiller {
   async write(calls: readonly Call[], indexed: boolean): Promise<void> {
     this.#sha ??= String(await this.raw.script('LOAD', LOAD));
     const { keys } = this;
-    await this.raw.evalsha(this.#sha, 0, keys.history(), keys.callPrefix(), indexed ? 1 : 0, ...calls.flatMap(argsOf));
+    const args = [keys.history(), keys.callPrefix(), indexed ? 1 : 0, ...calls.flatMap(argsOf)];
+    await this.raw.evalsha(this.#sha, 1, keys.recentCalls(), ...args);
   }
 }
 

@@ -1,4 +1,4 @@
-// A receiver in Go: go get github.com/standard-webhooks/standard-webhooks/libraries
+// A receiver in Go, 1.21 or later: go get github.com/standard-webhooks/standard-webhooks/libraries
 // Run: WEBHOOK_SECRET=whsec_... PORT=3000 go run receiver.go
 package main
 
