@@ -1,13 +1,14 @@
 /**
- * How callers are found by name: by the beginnings of its words. Of each word the first three and the first five letters
- * are indexed, each as four of 256 slots: two beginnings that share one slot hardly share all four.
+ * How callers are found by name: by the beginnings of its words. Of each word the first three, five and seven letters are
+ * indexed, each as four of 256 slots: two beginnings that share one slot hardly share all four.
  */
 
 const SLOTS = 256;
 const MAX_WORDS = 4;
 const MAX_LETTERS = 32;
-const SHORT = 3;
-const LONG = 5;
+const SHORTEST = 3;
+/** Letters, the fewest first: a shorter word is indexed as it is. */
+const LENGTHS = [SHORTEST, 5, 7];
 
 /** As they are compared: "Алёна O‘ktamova" has алена and oktamova. Numbers in place of a name are none. */
 export function nameWords(name: string): string[] {
@@ -31,14 +32,14 @@ export const nameSlots = (name: string): string[] => nameWords(name).flatMap(beg
 export function hasName(name: string | null, asked: string): boolean {
   const words = nameWords(name ?? '');
   return nameWords(asked).every((one) =>
-    words.some((word) => (Array.from(one).length < SHORT ? word === one : word.startsWith(one))),
+    words.some((word) => (Array.from(one).length < SHORTEST ? word === one : word.startsWith(one))),
   );
 }
 
 function beginnings(word: string): string[] {
   const letters = Array.from(word);
-  const short = letters.slice(0, SHORT).join('');
-  return letters.length < LONG ? [short] : [short, letters.slice(0, LONG).join('')];
+  const reached = LENGTHS.filter((length) => length <= letters.length);
+  return (reached.length > 0 ? reached : [letters.length]).map((length) => letters.slice(0, length).join(''));
 }
 
 /** FNV-1a with the last step of MurmurHash3, so that each byte of it depends on every letter. */

@@ -31,7 +31,7 @@ const missedPage = z.object({
       callback: callSchema.shape.handled
         .unwrap()
         .shape.callback.describe('The talk in which the business called him back (`POST /v1/callbacks`)'),
-      tries: count.describe('How often he was called in vain since'),
+      tries: count.describe('How often he has been called in vain while he waits'),
       lastTryAt: time.nullable(),
     }),
   ),
