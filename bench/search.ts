@@ -134,7 +134,7 @@ async function measure(name: string, queries: Partial<CallQuery>[]): Promise<num
 async function rebuild(): Promise<void> {
   const index = new RedisHistoryIndex(link, keys);
   const rebuilder = new IndexRebuilder(index, pino({ level: 'silent' }));
-  await index.begin(true);
+  await index.begin();
   const { calls } = await index.state();
   const before = process.cpuUsage();
   const started = performance.now();

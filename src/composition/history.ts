@@ -87,7 +87,7 @@ export class History {
   }
 
   async #rebuild(): Promise<void> {
-    await this.index.begin(true);
+    await this.index.ask();
     this.#keeper.wake();
   }
 

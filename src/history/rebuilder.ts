@@ -12,7 +12,7 @@ export interface IndexState {
 }
 
 export interface IndexCheck {
-  outcome: 'whole' | 'begun' | 'going on';
+  whole: boolean;
   /** Calls that the index found before, and calls that there are. */
   found: number;
   calls: number;
@@ -21,10 +21,17 @@ export interface IndexCheck {
 /** All reject with GW_ERR_REDIS_AWAY. */
 export interface HistoryIndex {
   state(): Promise<IndexState>;
-  /** Whether a rebuild goes on, or has left a former index behind. */
+  /** Whether a rebuild is asked for, goes on, or has left a former index behind. */
   isDue(): Promise<boolean>;
-  /** Begins a rebuild where the index is not what the calls are, or where it is asked for. Changes nothing of the calls. */
-  begin(force: boolean): Promise<IndexCheck>;
+  /** An index that is being rebuilt is whole. */
+  check(): Promise<IndexCheck>;
+  /** Asks for a rebuild; nothing where one goes on. */
+  ask(): Promise<void>;
+  isAsked(): Promise<boolean>;
+  /** Completes the list of calls, by which the index is rebuilt, from the calls. @returns false where it was told to stop */
+  listCalls(goOn: () => Promise<boolean>): Promise<boolean>;
+  /** Begins the rebuild that was asked for: nothing is found from then on but what has been filled. */
+  begin(): Promise<void>;
   /** A part of the rebuild. @returns false where nothing is left to do */
   step(): Promise<boolean>;
   /** Removes what former indexes have left. */
@@ -45,18 +52,24 @@ export class IndexRebuilder {
     return this.index.isDue();
   }
 
-  /** Whether the index is what the calls are; begins a rebuild where it is not. */
+  /** Whether the index is what the calls are; asks for a rebuild where it is not. */
   async check(): Promise<void> {
-    const { outcome, found, calls } = await this.index.begin(false);
-    if (outcome === 'begun') this.logger.warn({ found, calls }, 'the index of the history is not whole: rebuilding it');
+    const { whole, found, calls } = await this.index.check();
+    if (whole) return;
+    this.logger.warn({ found, calls }, 'the index of the history is not whole: rebuilding it');
+    await this.index.ask();
   }
 
   /**
-   * Goes on with a rebuild that has begun, until it is done.
+   * Rebuilds where that is asked for, or goes on with it, until it is done.
    * @param goOn asked before each step
    */
   async run(goOn: () => Promise<boolean>): Promise<void> {
     if (!(await this.index.isDue())) return;
+    if (await this.index.isAsked()) {
+      if (!(await this.index.listCalls(goOn))) return;
+      await this.index.begin();
+    }
     const { state, calls } = await this.index.state();
     for (let more = state === 'rebuilding'; more;) {
       if (!(await goOn())) return;

@@ -21,28 +21,64 @@ export class RedisHistoryIndex implements HistoryIndex {
   ) {}
 
   async state(): Promise<IndexState> {
-    const [rebuild, below, total] = await this.link.send((client) =>
-      client.hmget(this.keys.historyState(), 'rebuild', 'below', 'total'),
+    const [asked, rebuild, below, total] = await this.link.send((client) =>
+      client.hmget(this.keys.historyState(), 'asked', 'rebuild', 'below', 'total'),
     );
-    if (typeof rebuild !== 'string') return { state: 'ready', calls: null, left: 0, since: null };
+    if (typeof rebuild !== 'string')
+      return { state: typeof asked === 'string' ? 'rebuilding' : 'ready', calls: null, left: 0, since: null };
     const since = new Date(Number(rebuild)).toISOString();
     return { state: 'rebuilding', calls: Number(total), left: Number(below), since };
   }
 
   async isDue(): Promise<boolean> {
-    const fields = await this.link.send((client) => client.hmget(this.keys.historyState(), 'rebuild', 'former'));
+    const fields = await this.link.send((client) =>
+      client.hmget(this.keys.historyState(), 'asked', 'rebuild', 'former'),
+    );
     return fields.some((field) => field !== null);
   }
 
-  async begin(force: boolean): Promise<IndexCheck> {
+  check(): Promise<IndexCheck> {
+    return this.#begin(0);
+  }
+
+  async ask(): Promise<void> {
+    if ((await this.state()).state === 'rebuilding') return;
+    await this.link.send((client) => client.hset(this.keys.historyState(), 'asked', 1));
+  }
+
+  async isAsked(): Promise<boolean> {
+    const fields = await this.link.send((client) => client.hmget(this.keys.historyState(), 'asked', 'rebuild'));
+    return fields[0] !== null && fields[1] === null;
+  }
+
+  async begin(): Promise<void> {
+    await this.#begin(1);
+  }
+
+  #begin(begin: 0 | 1): Promise<IndexCheck> {
     return this.link.run({
       script: beginScript,
       keys: [this.keys.recentCalls(), this.keys.historyState()],
-      args: [this.keys.history(), force ? 1 : 0],
+      args: [this.keys.history(), begin],
       read: (reply) => {
         const [outcome, found, calls] = asStrings(reply);
-        return { outcome: outcome as IndexCheck['outcome'], found: asNumber(found), calls: asNumber(calls) };
+        return { whole: outcome !== 'broken', found: asNumber(found), calls: asNumber(calls) };
       },
+    });
+  }
+
+  /** The list is lost with its key, and that need not be lost with the calls. */
+  async listCalls(goOn: () => Promise<boolean>): Promise<boolean> {
+    const prefix = this.keys.callPrefix();
+    const recent = this.keys.recentCalls();
+    return this.#scan(prefix, goOn, async (names) => {
+      const ids = names.map((name) => name.slice(prefix.length));
+      const scores = await this.link.send((client) => client.zmscore(recent, ...ids));
+      for (const id of ids.filter((_id, i) => scores[i] === null)) {
+        const doc = await this.link.send((client) => client.hget(this.keys.call(id), 'doc'));
+        const startedAt = Date.parse(callIn(doc ?? '')?.startedAt ?? '');
+        if (!Number.isNaN(startedAt)) await this.link.send((client) => client.zadd(recent, startedAt, id));
+      }
     });
   }
 
@@ -68,7 +104,6 @@ export class RedisHistoryIndex implements HistoryIndex {
     return last !== '';
   }
 
-  /** Looks through all names of Redis, some at a time. */
   async dropFormer(goOn: () => Promise<boolean>): Promise<void> {
     const prefix = this.keys.history();
     const current = await this.link.send((client) => client.hget(this.keys.historyState(), 'generation'));
@@ -77,17 +112,25 @@ export class RedisHistoryIndex implements HistoryIndex {
       // Generations have names of digits; one layout had none, and its chunks the same kind of name.
       return first !== current && (rest.length > 0 ? /^\d+$/.test(first) : first === 'places' || first === 'floor');
     };
+    const whole = await this.#scan(prefix, goOn, async (names) => {
+      const former = names.filter(isFormer);
+      if (former.length > 0) await this.link.send((client) => client.unlink(...former));
+    });
+    if (whole) await this.link.send((client) => client.hdel(this.keys.historyState(), 'former'));
+  }
+
+  /** Looks through all names of Redis, some at a time. @returns false where it was told to stop */
+  async #scan(prefix: string, goOn: () => Promise<boolean>, take: (names: string[]) => Promise<void>) {
     let cursor = '0';
     do {
       const [next, names] = await this.link.send((client) =>
         client.scan(cursor, 'MATCH', `${escaped(prefix)}*`, 'COUNT', SCAN_COUNT),
       );
-      const former = names.filter(isFormer);
-      if (former.length > 0) await this.link.send((client) => client.unlink(...former));
+      if (names.length > 0) await take(names);
       cursor = next;
-      if (cursor !== '0' && !(await goOn())) return;
+      if (cursor !== '0' && !(await goOn())) return false;
     } while (cursor !== '0');
-    await this.link.send((client) => client.hdel(this.keys.historyState(), 'former'));
+    return true;
   }
 }
 
@@ -95,6 +138,14 @@ export class RedisHistoryIndex implements HistoryIndex {
 function entryOf(doc: string): string | null {
   try {
     return indexEntry(JSON.parse(doc) as Call);
+  } catch {
+    return null;
+  }
+}
+
+function callIn(doc: string): Call | null {
+  try {
+    return JSON.parse(doc) as Call;
   } catch {
     return null;
   }

@@ -73,15 +73,15 @@ function anyCall(n: number): Call {
 describe('the index of the history', () => {
   it('is whole as calls leave it, and where nobody has called', async () => {
     const { index, fill, raw, keys } = await open();
-    expect(await index.begin(false)).toEqual({ outcome: 'whole', found: 0, calls: 0 });
+    expect(await index.check()).toEqual({ whole: true, found: 0, calls: 0 });
     await fill();
-    expect(await index.begin(false)).toEqual({ outcome: 'whole', found: CALLS, calls: CALLS });
+    expect(await index.check()).toEqual({ whole: true, found: CALLS, calls: CALLS });
     expect(await index.state()).toEqual({ state: 'ready', calls: null, left: 0, since: null });
     // Calls below the floor have left.
     const generation = String(await raw.hget(keys.historyState(), 'generation'));
     await raw.set(`${keys.history()}${generation}:floor`, 10);
     await raw.zremrangebyrank(keys.recentCalls(), 0, 9);
-    expect(await index.begin(false)).toMatchObject({ outcome: 'whole', found: CALLS - 10 });
+    expect(await index.check()).toMatchObject({ whole: true, found: CALLS - 10 });
   });
 
   it.each([
@@ -96,11 +96,27 @@ describe('the index of the history', () => {
     await raw.del(...(await indexKeys()).filter(lost));
     expect(await findings()).not.toEqual(before);
     await rebuilder.check();
-    expect(await index.state()).toMatchObject({ state: 'rebuilding', calls: CALLS, left: CALLS });
+    expect(await index.state()).toEqual({ state: 'rebuilding', calls: null, left: 0, since: null });
     await rebuilder.run(goOn);
     expect(await findings()).toEqual(before);
     expect(await index.state()).toMatchObject({ state: 'ready' });
-    expect(await index.begin(false)).toEqual({ outcome: 'whole', found: CALLS, calls: CALLS });
+    expect(await index.check()).toEqual({ whole: true, found: CALLS, calls: CALLS });
+  });
+
+  it('is made anew from the calls themselves where their list is lost', async () => {
+    const { rebuilder, index, fill, findings, raw, keys } = await open();
+    const calls = await fill();
+    const before = await findings();
+    await raw.zrem(keys.recentCalls(), calls[5]?.id ?? '');
+    expect(await index.check()).toEqual({ whole: false, found: CALLS, calls: CALLS - 1 });
+    await raw.del(keys.recentCalls());
+    await rebuilder.check();
+    // Until the list is whole, the index stays as it is.
+    expect(await findings()).toEqual(before);
+    await rebuilder.run(goOn);
+    expect(await findings()).toEqual(before);
+    expect(await raw.zcard(keys.recentCalls())).toBe(CALLS);
+    expect(await raw.zscore(keys.recentCalls(), calls[5]?.id ?? '')).toBe(String(START + 5000));
   });
 
   it('leaves nothing of the former one', async () => {
@@ -109,7 +125,7 @@ describe('the index of the history', () => {
     const former = String(await raw.hget(keys.historyState(), 'generation'));
     // As the first layout had it, without generations.
     await raw.mset(`${keys.history()}places`, 5, `${keys.history()}0:rows`, 'x', `${keys.history()}floor`, 1);
-    await index.begin(true);
+    await index.ask();
     await rebuilder.run(goOn);
     const left = (await indexKeys()).map((key) => key.slice(keys.history().length));
     expect(left.filter((name) => name.startsWith(former) || /^(?:places|floor|0:)/.test(name))).toEqual([]);
@@ -133,7 +149,9 @@ describe('the index of the history', () => {
     const { link, keys, rebuilder, index, fill, end, ids, history } = await open();
     const calls = await fill();
     const missedBefore = (await history.missedQueue({ sites: null, view: 'waiting', limit: 200 })).waiting;
-    await index.begin(true);
+    await index.ask();
+    await index.begin();
+    expect(await index.state()).toMatchObject({ state: 'rebuilding', calls: CALLS, left: CALLS });
     expect(await ids({})).toEqual([]);
     await index.step();
     const part = await ids({});
@@ -158,7 +176,7 @@ describe('the index of the history', () => {
     await new IndexRebuilder(new RedisHistoryIndex(link, keys), pino({ level: 'silent' })).run(goOn);
     expect(await ids({})).toEqual([fresh, ...calls.toReversed()].map(({ id }) => id));
     expect(await ids({ tag: 'vip' })).toEqual([passed.id, changed.id]);
-    expect(await index.begin(false)).toMatchObject({ outcome: 'whole', found: CALLS + 1 });
+    expect(await index.check()).toMatchObject({ whole: true, found: CALLS + 1 });
     const oldest = await new RedisLeavingCalls(link, keys, 'me').oldest(Date.parse('2030-01-01'), 3);
     expect(oldest.map(({ id }) => id)).toEqual(calls.slice(0, 3).map(({ id }) => id));
     const { waiting } = await history.missedQueue({ sites: null, view: 'waiting', limit: 200 });
@@ -170,10 +188,14 @@ describe('the index of the history', () => {
     const [first, second] = await fill();
     await raw.del(keys.call(first?.id ?? ''));
     await raw.hset(keys.call(second?.id ?? ''), 'doc', 'rubbish');
-    expect(await index.begin(true)).toMatchObject({ outcome: 'begun' });
-    expect(await index.begin(true)).toMatchObject({ outcome: 'going on' });
+    await index.begin();
+    const state = await index.state();
+    await index.begin();
+    await index.ask();
+    expect(await index.state()).toEqual(state);
     await rebuilder.run(goOn);
+    expect(await index.isDue()).toBe(false);
     expect(await ids({ number: '+7916123', sites: ['shop'] })).not.toContain(first?.id);
-    expect(await index.begin(false)).toMatchObject({ outcome: 'whole', found: CALLS - 1, calls: CALLS - 1 });
+    expect(await index.check()).toMatchObject({ whole: true, found: CALLS - 1, calls: CALLS - 1 });
   });
 });

@@ -1,8 +1,8 @@
--- Begins another generation of the history's index, where the present one is lost, of another version, or not what
--- the calls are. Places below the number of calls there are now are kept for them; new calls get those above.
+-- Looks whether the history's index is lost, of another version, or not what the calls are; or begins another generation
+-- of it. Places below the number of calls there are now are kept for them; new calls get those above.
 -- KEYS: 1 recent calls, 2 state of the index
--- ARGV: 1 history key prefix, 2 1: also where nothing is wrong
--- Returns: "whole" | "begun" | "going on", calls that can be found by the index, calls that there are
+-- ARGV: 1 history key prefix, 2 1: begins; 0: only looks
+-- Returns: "whole" | "broken" | "begun" | "going on", calls that can be found by the index, calls that there are
 --- @include now
 --- @include history
 local history = ARGV[1]
@@ -23,7 +23,10 @@ end
 
 local indexed = generation and countIndexed(indexOf(history, generation)) or 0
 if rebuild then return { 'going on', indexed, calls } end
-if ARGV[2] ~= '1' and indexed == calls and (version == VERSION or not generation) then return { 'whole', indexed, calls } end
+if ARGV[2] ~= '1' then
+  local whole = indexed == calls and (version == VERSION or not generation)
+  return { whole and 'whole' or 'broken', indexed, calls }
+end
 local now = clock()
 local nextOne = string.format('%.0f', math.max(now, tonumber(generation or 0) + 1))
 redis.call('DEL', KEYS[2])
