@@ -40,9 +40,9 @@ const scenes = {
   closedAnnounce: cast({
     more: (dial) => ({ route: { steps: [{ dial, ...CLOSED }, { announce: TONE }] } }),
   }),
-  routeFor: cast({ next: 'always', more: () => ({ route: { for: '1s' } }) }),
+  routeFor: cast({ next: 'always', more: () => ({ route: { for: '3s' } }) }),
   whenBusy: cast({ next: 'busy' }),
-  whenNoAnswer: cast({ for: '1s', next: 'no-answer' }),
+  whenNoAnswer: cast({ for: '3s', next: 'no-answer' }),
   whenUnreachable: cast({ next: 'unreachable' }),
   otherwise: cast({ next: 'overflow' }),
   refusedOnce: again({}),
