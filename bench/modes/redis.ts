@@ -13,7 +13,7 @@ const REPLY_DELAY_MS = 60;
 
 /**
  * Redis seen from outside: a proxy on the way counts what the gateway sends in one write, which is one round trip,
- * and then holds the replies back, so that those which were waited for before the first INVITE out can be counted.
+ * and then holds the replies back, so that the waits before the first INVITE out can be counted.
  */
 export async function redis(context: Context): Promise<void> {
   const { world } = context;
@@ -24,10 +24,7 @@ export async function redis(context: Context): Promise<void> {
   const toRedis = await TcpProxy.start(
     '127.0.0.1',
     { host: hostname, port: Number(port) },
-    {
-      onRequest: (chunk) => counter.add(chunk),
-      onReply: () => watch.redisReplied(),
-    },
+    { onRequest: (chunk) => counter.add(chunk) },
   );
   const toDrachtio = await TcpProxy.start('127.0.0.1', world.engines.drachtio, {
     onRequest: (chunk) => watch.gatewaySent(chunk),
@@ -79,24 +76,20 @@ async function roundTripsBeforeInvite(context: Context, watch: FirstInviteWatch)
 }
 
 /**
- * Replies of Redis between an INVITE that came to the gateway and the next one that it sent. Work in the background
- * (heartbeat, deliveries of the call before) may add one now and then, so the median counts.
+ * How many replies of Redis the first INVITE out has waited for, one after the other: each is held back for as long, so
+ * the time since the INVITE in tells. Counting replies would count those of other work that came meanwhile.
  */
 class FirstInviteWatch {
   readonly counts: number[] = [];
-  #replies: number | null = null;
+  #since: number | null = null;
 
   gatewayGot(chunk: Buffer): void {
-    if (/\r\nINVITE sip:\+/.test(chunk.toString('latin1'))) this.#replies = 0;
-  }
-
-  redisReplied(): void {
-    if (this.#replies !== null) this.#replies += 1;
+    if (/\r\nINVITE sip:\+/.test(chunk.toString('latin1'))) this.#since = performance.now();
   }
 
   gatewaySent(chunk: Buffer): void {
-    if (this.#replies === null || !/\r\nINVITE /.test(chunk.toString('latin1'))) return;
-    this.counts.push(this.#replies);
-    this.#replies = null;
+    if (this.#since === null || !/\r\nINVITE /.test(chunk.toString('latin1'))) return;
+    this.counts.push(Math.floor((performance.now() - this.#since) / REPLY_DELAY_MS));
+    this.#since = null;
   }
 }

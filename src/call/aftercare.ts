@@ -68,7 +68,7 @@ export class Aftercare {
 
   ended(call: Call): void {
     inBackground(this.#tolerant(call.id, () => this.#note(call)));
-    if (call.numberKind !== 'dynamic' || RANK[call.attribution.verdict] >= RANK.exact) return;
+    if (call.numberKind !== 'dynamic' || leaseWasThere(call.attribution)) return;
     if (this.#rechecks.size >= MOST_RECHECKS) return;
     const timer = setTimeout(() => {
       this.#rechecks.delete(timer);
@@ -127,6 +127,11 @@ export class Aftercare {
       this.deps.logger.debug({ err: toError(error), callId }, 'aftercare of a call left for later');
     }
   }
+}
+
+/** Nothing written later can say more than the lease that covered the call's arrival, or than the caller's own code. */
+function leaseWasThere({ verdict, candidates }: Attribution): boolean {
+  return RANK[verdict] >= RANK.exact || candidates.some(({ leaseEndedSecondsAgo }) => leaseEndedSecondsAgo === null);
 }
 
 const isBetter = (found: Attribution, old: Attribution): boolean => RANK[found.verdict] > RANK[old.verdict];
