@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Call } from '../../src/call/call.js';
 import type { CallEvent } from '../../src/call/ports.js';
+import { CallArchive } from '../../src/history/archive.js';
 import type { ErasureProof } from '../../src/http/ports.js';
+import { SealedFiles } from '../../src/recordings/sealed-files.js';
+import { DiskStore } from '../../src/recordings/storage/disk.js';
+import { exampleCall } from '../redis/examples.js';
 import { enginesHere } from '../support/engines.js';
 import { expectLost, expectPlayed, lastCall } from '../support/expectations.js';
 import { lend, visitor } from '../support/lender.js';
@@ -49,6 +54,15 @@ const config = {
     ],
   },
 };
+
+/** A call of the scene's caller that left the history long ago. */
+async function archivedCall(scene: Scene): Promise<Call> {
+  const caller = { ...exampleCall().caller, number: scene.callerNumber };
+  const call = exampleCall({ caller, site: 'shop', startedAt: '2025-01-01T10:00:00.000Z', disposition: 'missed' });
+  const files = new SealedFiles(new DiskStore(stage.recordings), null);
+  await new CallArchive(files).write([{ place: '1700000000000.0', id: call.id, doc: JSON.stringify(call) }]);
+  return call;
+}
 
 async function ask<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
   const response = await fetch(`${stage.gateway.url}/v1${path}`, {
@@ -301,8 +315,13 @@ describe.skipIf(!enginesHere())('callers whom somebody knows', () => {
     expect((await ask('POST', `/calls/${id}/notes`, { text: `ring ${scene.callerNumber} back` })).status).toBe(200);
     await toldUntil(scene, 'call.tagged');
     expect((await ask('PUT', `/recordings/${id}/hold`, { reason: 'a court asked' })).status).toBe(200);
+    const archived = await archivedCall(scene);
     const held = await ask<ErasureProof>('DELETE', path);
     expect(held).toMatchObject({ status: 200, body: { by: 'desk', calls: [id], held: [id], recordings: [] } });
+    expect(held.body).toMatchObject({ archive: 'done', archived: [archived.id] });
+    expect((await ask('GET', `/callers/erasures/${held.body.id}`)).body).toMatchObject({ archive: 'done' });
+    const { body: left } = await ask<Call>('GET', `/calls/archive?day=${archived.startedAt.slice(0, 10)}`);
+    expect(left).toMatchObject({ id: archived.id, disposition: 'missed', caller: { number: null } });
     // The last one may not be written down yet.
     expect(held.body.attempts + held.body.queued).toBe(6);
     await expectUnknown(scene.callerNumber);
