@@ -2,7 +2,7 @@
 -- Bits are counted from the newest place of a chunk to its oldest, so that the first bit set is the newest call.
 -- VERSION is of what is found by which slot: raised with every change of `readEntry` here or of history/slots.ts, it has
 -- the index rebuilt.
-local VERSION, PLACES, ROW, MOST_DIGITS = '1', 32768, 48, 15
+local VERSION, PLACES, ROW, MOST_DIGITS = '2', 32768, 48, 15
 local CAPACITY_FIRST, MOST_MISSED = 1e13, 5000
 
 local function bitOf(place) return PLACES - 1 - place % PLACES end
