@@ -52,7 +52,7 @@ class Receiver {
 }
 
 const report = new Report();
-const redis = await OwnRedis.start({ lasting: true });
+const redis = await OwnRedis.start({ appendfsync: 'everysec' });
 const link = new RedisLink({ url: redis.url, commandTimeoutMs: 30_000 });
 await link.waitUntilReady(5_000);
 const keys = new Keys('bench:');

@@ -6,6 +6,7 @@ import { indexEntry } from '../history/slots.js';
 import { countsOf } from '../reports/call-counts.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
+import { RecentWrites } from './recent-writes.js';
 import { asNumber, asStrings, loadScript } from './scripts.js';
 
 /**
@@ -58,6 +59,7 @@ interface Orphan {
 export class RedisCallStore implements CallStore {
   readonly owner: string;
   readonly #link: RedisLink;
+  readonly #recent: RecentWrites;
   readonly #keys: Keys;
   readonly #hooks: CallStoreHooks;
   readonly #leaseMs: number;
@@ -67,6 +69,7 @@ export class RedisCallStore implements CallStore {
 
   constructor(link: RedisLink, keys: Keys, options: CallStoreOptions = {}, hooks: CallStoreHooks = {}) {
     this.#link = link;
+    this.#recent = new RecentWrites(link);
     this.#keys = keys;
     this.#hooks = hooks;
     this.owner = options.owner ?? randomBytes(8).toString('hex');
@@ -82,7 +85,7 @@ export class RedisCallStore implements CallStore {
       const { id, type, timestamp, sequence, body } = event;
       return [id, type, timestamp, sequence, body, interested.length, ...interested];
     });
-    const written = this.#link.run({
+    const written = this.#recent.run({
       script: commitScript,
       keys: [
         this.#keys.call(call.id),
@@ -128,7 +131,7 @@ export class RedisCallStore implements CallStore {
    * Repeating it within ten minutes writes nothing twice. Rejects with GW_ERR_REDIS_AWAY.
    */
   async appendOperational(event: OperationalEvent, subject: string, endpoints: string[]): Promise<void> {
-    await this.#link.run({
+    await this.#recent.run({
       script: appendScript,
       keys: [this.#keys.events(), this.#keys.endpoints(), this.#keys.eventMark(event.id)],
       args: [

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { Webhook } from 'standardwebhooks';
 import type { CallEvent } from '../../src/call/ports.js';
 import { Keys } from '../../src/redis/keys.js';
-import { OwnRedis } from '../support/redis-server.js';
+import { OwnRedis, type AppendFsync } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -18,6 +18,8 @@ export interface ChaosOptions {
   events: number;
   seed: number;
   gateways: number;
+  /** With `everysec`, a gateway and Redis that die within two seconds may lose what no one else knows. */
+  appendfsync: AppendFsync;
   /** Between two misfortunes, ms: at most. */
   everyMs: number;
   /** For the last event to arrive after the last misfortune. */
@@ -110,7 +112,7 @@ function randomOf(seed: number): () => number {
 
 /** Kills gateways, restarts Redis and lets the receiver fail until enough was written; then looks at what came of it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const redis = await OwnRedis.start({ lasting: true });
+  const redis = await OwnRedis.start({ appendfsync: options.appendfsync });
   const receiver = new MoodyReceiver();
   const url = await receiver.start();
   const client = new Redis(redis.url, { retryStrategy: () => 50 });

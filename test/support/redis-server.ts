@@ -17,25 +17,27 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A redis-server of our own: nothing saved unless it is lasting, data in a temporary folder, ended by its own pid. */
+export type AppendFsync = 'always' | 'everysec';
+
+/** A redis-server of our own: nothing saved unless `appendfsync` says so, data in a temporary folder, ended by its own pid. */
 export class OwnRedis {
   readonly #port: number;
   readonly #directory: string;
   #process: ChildProcess | null = null;
 
-  readonly #lasting: boolean;
+  readonly #appendfsync: AppendFsync | null;
 
-  private constructor(port: number, directory: string, lasting: boolean) {
+  private constructor(port: number, directory: string, appendfsync: AppendFsync | null) {
     this.#port = port;
     this.#directory = directory;
-    this.#lasting = lasting;
+    this.#appendfsync = appendfsync;
   }
 
-  /** @param lasting keeps its data over `kill` and `up`, as production does (appendonly) */
-  static async start({ lasting = false } = {}): Promise<OwnRedis> {
+  /** @param appendfsync how surely data outlasts `kill` and `up`; null: not at all */
+  static async start({ appendfsync = null }: { appendfsync?: AppendFsync | null } = {}): Promise<OwnRedis> {
     const directory = await mkdtemp(join(tmpdir(), 'calltrack-redis-'));
     for (let attempt = 1; ; attempt += 1) {
-      const own = new OwnRedis(await freePort(), directory, lasting);
+      const own = new OwnRedis(await freePort(), directory, appendfsync);
       try {
         await own.up();
         return own;
@@ -50,10 +52,11 @@ export class OwnRedis {
     return `redis://127.0.0.1:${this.#port}/0`;
   }
 
-  /** Starts the server (again) on the same port; an earlier instance's data is gone unless it is lasting. */
+  /** Starts the server (again) on the same port; an earlier instance's data is gone unless it is on the disk. */
   async up(): Promise<void> {
     const args = ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.#directory];
-    args.push('--save', '', '--appendonly', this.#lasting ? 'yes' : 'no', '--daemonize', 'no', '--logfile', '');
+    args.push('--save', '', '--appendonly', this.#appendfsync ? 'yes' : 'no', '--daemonize', 'no', '--logfile', '');
+    if (this.#appendfsync) args.push('--appendfsync', this.#appendfsync);
     const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;
     const lines: string[] = [];

@@ -1,0 +1,92 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import type { RedisLink } from '../../src/redis/connection.js';
+import { RecentWrites } from '../../src/redis/recent-writes.js';
+import type { ScriptCall } from '../../src/redis/scripts.js';
+import { eventually, openOwnRedis } from '../support/redis.js';
+import type { OwnRedis } from '../support/redis-server.js';
+import { exampleCall, exampleChange } from './examples.js';
+
+const script = { name: 'count', lua: "return tostring(redis.call('INCR', KEYS[1]))", sha: '0'.repeat(40) };
+const counting: ScriptCall<string> = { script, keys: ['counter'], args: [], read: String };
+const counted = (link: RedisLink): Promise<string | null> => link.send((client) => client.get('counter'));
+
+/** The server comes back with nothing, as one that died before its file was on the disk. */
+async function crashWithoutMemory({ link, server }: { link: RedisLink; server: OwnRedis }): Promise<void> {
+  const down = new Promise<void>((resolve) => link.once('down', () => resolve()));
+  await server.kill();
+  await down;
+  await server.up();
+  await link.waitUntilReady(5000);
+}
+
+it('has Redis hear again what it acknowledged just before it died', async () => {
+  const redis = await openOwnRedis();
+  const { link, raw, keys } = redis;
+  const store = new RedisCallStore(link, keys);
+  const call = exampleCall();
+  await store.commit(exampleChange(call, ['call.received', 'call.ringing'], { endpoints: ['crm'] }));
+  await store.commit(exampleChange(call, ['call.missed'], { first: 3, endpoints: ['crm'], closed: true }));
+  await crashWithoutMemory(redis);
+  await eventually(async () => expect(await raw.xlen(keys.events())).toBe(3));
+  expect(await raw.zcard(keys.backlog('crm'))).toBe(3);
+  expect(await raw.hget(keys.call(call.id), 'closed')).toBe('1');
+  expect(await store.get(call.id)).toMatchObject({ id: call.id });
+});
+
+it('changes nothing where Redis has kept it', async () => {
+  const { link, raw, keys } = await openOwnRedis();
+  const store = new RedisCallStore(link, keys);
+  const call = exampleCall();
+  await store.commit(exampleChange(call, ['call.received'], { endpoints: ['crm'] }));
+  await raw.del(keys.backlog('crm')); // as if delivered meanwhile
+  const before = await raw.hgetall(keys.call(call.id));
+  const down = new Promise<void>((resolve) => link.once('down', () => resolve()));
+  await raw.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await down;
+  await link.waitUntilReady(5000);
+  await link.send((client) => client.ping()); // behind what is said again
+  expect(await raw.xlen(keys.events())).toBe(1);
+  expect(await raw.zcard(keys.backlog('crm'))).toBe(0);
+  expect(await raw.hgetall(keys.call(call.id))).toEqual(before);
+});
+
+it('lets no later change of the call pass before it', async () => {
+  const redis = await openOwnRedis();
+  const { link, raw, keys } = redis;
+  const store = new RedisCallStore(link, keys);
+  const call = exampleCall();
+  await store.commit(exampleChange(call, ['call.received']));
+  const later = new Promise<void>((resolve, reject) => {
+    link.once('up', () => {
+      store.commit(exampleChange(call, ['call.missed'], { first: 2, closed: true })).then(resolve, reject);
+    });
+  });
+  await crashWithoutMemory(redis);
+  await later;
+  const types = (await raw.xrange(keys.events(), '-', '+')).map(([, fields]) => fields[fields.indexOf('type') + 1]);
+  expect(types).toEqual(['call.received', 'call.missed']);
+});
+
+it('forgets what is older than a crash can take back', async () => {
+  const redis = await openOwnRedis();
+  const recent = new RecentWrites(redis.link, 50);
+  await recent.run(counting);
+  await pause(120);
+  await recent.run(counting);
+  await recent.run(counting);
+  await crashWithoutMemory(redis);
+  // A script of the test's own is not known to a fresh server, so it takes a second exchange.
+  await eventually(async () => expect(await counted(redis.link)).toBe('2'));
+});
+
+it('says it once more after a second crash', async () => {
+  const redis = await openOwnRedis();
+  const recent = new RecentWrites(redis.link);
+  await recent.run(counting);
+  for (let crash = 1; crash <= 2; crash += 1) {
+    await crashWithoutMemory(redis);
+    await eventually(async () => expect(await counted(redis.link)).toBe('1'));
+  }
+});
