@@ -12,8 +12,12 @@ const MOST = 2_000;
 /** Each batch has the deadline of one command. */
 const BATCH = 100;
 
+/** Texts longer than this are kept as bytes: strings that live for seconds would be copied by each collection of garbage. */
+const LONG_TEXT = 256;
+
 interface Written {
-  call: ScriptCall<string>;
+  call: Omit<ScriptCall<string>, 'args'>;
+  args: (string | number | Buffer)[];
   /** When it was acknowledged, of the monotonic clock. */
   at: number;
 }
@@ -44,9 +48,10 @@ export class RecentWrites {
     return outcome;
   }
 
-  #remember(call: ScriptCall<string>): void {
+  #remember({ args, ...call }: ScriptCall<string>): void {
     const now = performance.now();
-    this.#written.push({ call, at: now });
+    const kept = args.map((arg) => (typeof arg === 'string' && arg.length > LONG_TEXT ? Buffer.from(arg) : arg));
+    this.#written.push({ call, args: kept, at: now });
     // Seldom, since it copies: the list may grow by half beyond what is kept.
     const oldest = this.#written[0]?.at ?? now;
     if (oldest < now - 1.5 * this.keptMs) this.#written = this.#written.filter(({ at }) => at >= now - this.keptMs);
@@ -59,8 +64,12 @@ export class RecentWrites {
     // What is said now is as recent as before: Redis may die again.
     for (const one of this.#written) one.at = now;
     for (let from = 0; from < this.#written.length; from += BATCH) {
-      const batch = this.#written.slice(from, from + BATCH).map(({ call }) => call);
-      inBackground(this.link.runSettled(batch));
+      const batch = this.#written.slice(from, from + BATCH);
+      inBackground(this.link.runSettled(batch.map(asCalled)));
     }
   }
+}
+
+function asCalled({ call, args }: Written): ScriptCall<string> {
+  return { ...call, args: args.map((arg) => (Buffer.isBuffer(arg) ? arg.toString() : arg)) };
 }
