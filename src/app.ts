@@ -336,7 +336,7 @@ export class App {
       callerEraser: this.#callers.eraser,
       ...this.#history.http,
       events: this.#events,
-      ...this.#callers.http(this.#store, this.#pools.promo),
+      ...this.#callers.http(this.#store, this.#pools.promo, this.#recordings.source.audit),
       resources: this.#buildOverview(use),
       reports: reportSource(use, { config: () => this.#config, pools: () => this.#pools.now(this.#callers.rates) }),
       ...this.#pools.http,

@@ -14,6 +14,7 @@ import { newAmendmentId } from '../lib/ids.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
 import type { CallersRecordings } from '../recordings/archive.js';
+import type { AuditLog } from '../recordings/audit.js';
 import { RedisAmendments } from '../redis/amendments.js';
 import { RedisCallbacks } from '../redis/callbacks.js';
 import { RedisCallers } from '../redis/callers.js';
@@ -105,13 +106,13 @@ export class CallerSide {
   }
 
   /** What the HTTP interface does with calls. */
-  http(calls: Pick<CallReader, 'get'>, promoCodes: PromoCodes) {
+  http(calls: Pick<CallReader, 'get'>, promoCodes: PromoCodes, audit: Pick<AuditLog, 'write'>) {
     const { admissions, registry, config, link, keys } = this.parts;
     return {
       screening: this.screening,
       callEditor: callEditor(this.#amender, calls, admissions, promoCodes),
       callbacks: callbackDesk(new RedisCallbacks(link, keys), this.#amender, () => countriesOf(config())),
-      recordingControl: recordingControl(registry, calls, () => config().gateway.id),
+      recordingControl: recordingControl(registry, calls, audit, () => config().gateway.id),
     };
   }
 

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import type { AccessKeyConfig, Scope } from '../config/schema.js';
+import type { AuditActor } from '../recordings/audit.js';
 import { problemOf, sendProblem } from './problem.js';
 
 /** RFC 6750 section 2.1, with a bound: nobody's key is longer. */
@@ -42,6 +43,11 @@ export function requireScope(scope: Scope): RequestHandler {
 /** The key that was presented; undefined in front of {@link authenticate}. */
 export function keyOf(res: Response): AccessKeyConfig | undefined {
   return (res.locals as { key?: AccessKeyConfig }).key;
+}
+
+/** The presented key, as the audit log names it. */
+export function keyActor(res: Response): AuditActor {
+  return { kind: 'key', name: keyOf(res)?.name ?? '' };
 }
 
 /** The sites that the presented key may see; null: all of them. */

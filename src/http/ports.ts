@@ -10,6 +10,7 @@ import type { Limit, LimitKind } from '../routing/limits.js';
 import type { UseReader } from '../reports/ports.js';
 import type { ListEntry } from '../screening/lists.js';
 import type { TrunkState } from '../trunks/carriers/state.js';
+import type { AuditActor } from '../recordings/audit.js';
 
 /** What the HTTP interface reads from, in its own words; `redis/` implements it. Cursors are opaque to callers. */
 
@@ -194,7 +195,15 @@ export interface RecordingControl {
    * Doing again what is done already changes nothing.
    * @throws GatewayError GW_ERR_NOT_FOUND, GW_ERR_CONFLICT where this cannot be done now or not here, GW_ERR_MEDIA_COMMAND
    */
-  act(callId: string, action: RecordingAction, maySee: (site: string | null) => boolean): Promise<RecordingInfo>;
+  act(callId: string, action: RecordingAction, by: RecordingSteerer): Promise<RecordingInfo>;
+}
+
+/** Who changes what is recorded; stands in the audit log. */
+export interface RecordingSteerer {
+  maySee: (site: string | null) => boolean;
+  who: AuditActor;
+  /** Address of the client. */
+  from: string | null;
 }
 
 export interface EventReader {

@@ -2,7 +2,7 @@ import { Router } from 'express';
 import { RECORDING_ACTIONS } from '../call/media-ports.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { maySee, requireScope } from './auth.js';
+import { keyActor, maySee, requireScope } from './auth.js';
 import type { RecordingControl } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 
@@ -24,7 +24,7 @@ export function recordingControlRouter(control: RecordingControl): Router {
         );
       res.json(
         await withDeadline(
-          control.act(id, action, (site) => maySee(res, site)),
+          control.act(id, action, { maySee: (site) => maySee(res, site), who: keyActor(res), from: req.ip ?? null }),
           TIMEOUT_MS,
           'changing a recording',
         ),

@@ -7,7 +7,7 @@ import type { Found, Here, RecordingArchive } from '../recordings/archive.js';
 import type { AuditAction, AuditActor, AuditLine, AuditLog } from '../recordings/audit.js';
 import { makeLink, type LinkSecret } from '../recordings/links.js';
 import { reducePeaks } from '../recordings/peaks.js';
-import { keyOf, requireScope, sitesOf } from './auth.js';
+import { keyActor, requireScope, sitesOf } from './auth.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody } from './query.js';
 import { chooseFile, planSound, sendSound } from './send-recording.js';
@@ -224,10 +224,6 @@ async function answerDelete(source: RecordingsSource, req: Request, res: Respons
     await audit.write(lineOf('recording.delete', keyActor(res), req, { ...found, id }, { reason: 'request' }));
     res.status(204).end();
   }
-}
-
-function keyActor(res: Response): AuditActor {
-  return { kind: 'key', name: keyOf(res)?.name ?? '' };
 }
 
 function lineOf(

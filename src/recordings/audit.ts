@@ -7,6 +7,7 @@ export const AUDIT_ACTIONS = [
   'recording.hold',
   'recording.release',
   'recording.delete',
+  'recording.control',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

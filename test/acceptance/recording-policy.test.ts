@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readWav } from '../../src/sandbox/rtp/wav-reader.js';
 import { dominantTone } from '../../src/sandbox/rtp/tone.js';
@@ -34,7 +35,9 @@ const scenes = {
 
 const configuration = {
   access: {
-    keys: [{ name: 'crm', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['recordings:write'] }],
+    keys: [
+      { name: 'crm', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['recordings:write', 'audit:read'] },
+    ],
   },
 };
 
@@ -44,6 +47,15 @@ async function act(id: string, action: string): Promise<{ status: number; body: 
     headers: { authorization: `Bearer ${KEY}` },
   });
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
+
+/** What the audit log says was done with the recording of a call, the latest first. */
+async function audited(id: string): Promise<unknown> {
+  const answer = await fetch(`${stage.gateway.url}/v1/audit?call=${id}`, {
+    headers: { authorization: `Bearer ${KEY}` },
+  });
+  const { lines } = (await answer.json()) as { lines: { action: string; who: unknown; detail: unknown }[] };
+  return lines.map(({ action, who, detail }) => ({ action, who, detail }));
 }
 
 const idOf = (scene: Scene): Promise<string> =>
@@ -104,6 +116,9 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
       expectMostly(part[1], BUSINESS_HZ);
     }
     expect(call.recording.durationSeconds).toBeGreaterThan(call.durations.talkSeconds - 0.5);
+    const by = { action: 'recording.control', who: { kind: 'key', name: 'crm' } };
+    const masks = ['unmask', 'mask', 'mask'].map((action) => ({ ...by, detail: { action } }));
+    await until('the audit log', async () => isDeepStrictEqual(await audited(id), masks));
   });
 
   test.concurrent('what is paused is left out, and not missed', async () => {

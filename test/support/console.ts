@@ -92,7 +92,12 @@ export async function openConsole(world: ConsoleWorld = {}) {
   const pages = buildConsole(link, keys, () => config, {
     calls,
     callEditor: callEditor(amender, calls, admissions, promoCodes as never),
-    recordingControl: recordingControl({ find: (id: string) => talks.get(id) ?? null } as never, calls, () => 'gw-1'),
+    recordingControl: recordingControl(
+      { find: (id: string) => talks.get(id) ?? null } as never,
+      calls,
+      recordings.audit,
+      () => 'gw-1',
+    ),
     history: new RedisHistory(link, keys, { countries: () => ['RU'], use }),
     resources: resourcesOf(() => inUse),
     reports,

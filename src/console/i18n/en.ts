@@ -449,6 +449,7 @@ export const en = {
   'audit.action.recording.hold': 'put a legal hold',
   'audit.action.recording.release': 'released the legal hold',
   'audit.action.recording.delete': 'deleted',
+  'audit.action.recording.control': 'changed what is recorded',
   'reason.not_wanted': 'not wanted by the route',
   'reason.too_short': 'too short',
   'reason.caller_declined': 'the caller declined',

@@ -452,6 +452,7 @@ export const ru: Dictionary = {
   'audit.action.recording.hold': 'запретил удалять',
   'audit.action.recording.release': 'снял запрет на удаление',
   'audit.action.recording.delete': 'удалил',
+  'audit.action.recording.control': 'изменил, что записывается',
   'reason.not_wanted': 'маршрут её не требует',
   'reason.too_short': 'слишком коротко',
   'reason.caller_declined': 'звонивший отказался',

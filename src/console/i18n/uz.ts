@@ -453,6 +453,7 @@ export const uz: Dictionary = {
   'audit.action.recording.hold': 'o‘chirishni taqiqladi',
   'audit.action.recording.release': 'taqiqni olib tashladi',
   'audit.action.recording.delete': 'o‘chirdi',
+  'audit.action.recording.control': 'yozib olishni o‘zgartirdi',
   'reason.not_wanted': 'marshrut talab qilmaydi',
   'reason.too_short': 'juda qisqa',
   'reason.caller_declined': 'qo‘ng‘iroq qiluvchi rad etdi',

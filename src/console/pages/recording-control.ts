@@ -34,7 +34,11 @@ async function act(visit: Visit, { recordingControl: control, ...options }: Opti
   const action = RECORDING_ACTIONS.find((known) => known === visit.field('action'));
   if (action === undefined)
     throw new GatewayError('GW_ERR_BAD_REQUEST', `"action" must be one of ${RECORDING_ACTIONS.join(', ')}`);
-  const acting = control.act(call.id, action, (site) => visit.sees(site));
+  const acting = control.act(call.id, action, {
+    maySee: (site) => visit.sees(site),
+    who: { kind: 'user', name: visit.user.name },
+    from: visit.req.ip ?? null,
+  });
   const recording = await withDeadline(acting, ACT_TIMEOUT_MS, 'changing a recording');
   const live = visit.field('from') === 'live';
   if (!visit.partial) visit.go(live ? '/live' : `/calls/${call.id}`);
