@@ -90,9 +90,11 @@ export class RedisAdmissions implements Admissions {
       callerNumber === null || rangeWindows.length === 0
         ? []
         : [rangeCall(this.#keys, query, callerNumber, rangeWindows)];
-    const [reply, ...rest] = await this.#link.runAll<
-      [ScriptCall<NumberReply>, ...ScriptCall<ChannelGrant | CallerReply | number[]>[]]
-    >([number, ...channels, ...histories, ...ranges]);
+    const answer = this.#link.runAll<[ScriptCall<NumberReply>, ...ScriptCall<ChannelGrant | CallerReply | number[]>[]]>(
+      [number, ...channels, ...histories, ...ranges],
+    );
+    this.#link.hurry();
+    const [reply, ...rest] = await answer;
     const grants = rest.slice(0, channels.length) as ChannelGrant[];
     const caller = rest[channels.length] as CallerReply | undefined;
     const counts = rest[channels.length + 1] as number[] | undefined;

@@ -7,6 +7,7 @@ import { gatherWrites } from '../../../src/lib/gather-writes.js';
 let server: Server;
 let near: Socket;
 let far: Socket;
+let flush: () => void;
 
 beforeEach(async () => {
   server = createServer().listen(0, '127.0.0.1');
@@ -14,7 +15,7 @@ beforeEach(async () => {
   const accepted = once(server, 'connection');
   near = connect((server.address() as AddressInfo).port, '127.0.0.1');
   [far] = (await accepted) as [Socket];
-  gatherWrites(near);
+  flush = gatherWrites(near);
 });
 
 afterEach(() => {
@@ -58,4 +59,17 @@ test('an end right behind a write loses nothing', async () => {
 test('the callback of a write is told when it has left', async () => {
   await new Promise<void>((resolve, reject) => near.write('one', (error) => (error ? reject(error) : resolve())));
   expect(await received(3)).toBe('one');
+});
+
+test('what somebody waits for leaves at once, and later writes of the turn with its end', async () => {
+  near.write('one ');
+  expect(near.writableCorked).toBe(1);
+  flush();
+  expect(near.writableCorked).toBe(0);
+  near.write('two ');
+  near.write('three');
+  expect(near.writableCorked).toBe(1);
+  await nextTurn();
+  expect(near.writableCorked).toBe(0);
+  expect(await received(13)).toBe('one two three');
 });
