@@ -3,7 +3,7 @@ import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { newCallId } from '../lib/ids.js';
 import { DEFERRED } from '../numbers/verdict.js';
-import { readCaller, readNumber } from '../trunks/number-reading.js';
+import { readCaller, readDialled } from '../trunks/number-reading.js';
 import { judge } from './attribution.js';
 import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
@@ -97,7 +97,7 @@ function readInvite(
     gateway: deps.config().gateway.id,
     trunk: trunk.id,
     receivedAt: invite.receivedAt,
-    trackingNumber: readNumber(invite.requestUri, country) ?? userPart(invite.requestUri),
+    trackingNumber: readDialled(invite.requestUri, country) ?? userPart(invite.requestUri),
     caller: readCaller({
       from: invite.header('From'),
       pAssertedIdentity: invite.header('P-Asserted-Identity'),

@@ -13,8 +13,12 @@ import type { PortRange } from '../rtp/port.js';
 import type { IncomingInvite } from '../sip/invite.js';
 import type { SipStack } from '../sip/stack.js';
 
-const CALL_KEY = /^[0-9a-f]{32}$/;
-const CALL_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Headers of a call of the gateway's. */
+const OURS = {
+  'X-CT-Call-Key': /^[0-9a-f]{32}$/,
+  'X-CT-Call-Id': /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  'X-CT-Max-Seconds': /^[1-9][0-9]{0,5}$/,
+};
 const ESL_ADDRESS = /^([0-9A-Za-z.:[\]-]{1,80}):([0-9]{1,5})$/;
 const CONNECT_TIMEOUT_MS = 4000;
 
@@ -26,7 +30,6 @@ interface DialplanOptions {
   rtpPortRange: PortRange | undefined;
   mediaTimeoutMs: number;
   ringSeconds: number;
-  maxCallSeconds: number;
 }
 
 /** What `freeswitch/dialplan/calltrack.xml` does, in the same order. */
@@ -57,7 +60,7 @@ export class Dialplan {
     const esl = ESL_ADDRESS.exec(leg.header('X-esl-outbound'));
     if (/^drachtio-fsmrf:/.test(channel.get('sip_user_agent') ?? '') && esl !== null) {
       await this.#runEndpoint(channel, esl[1] ?? '', Number(esl[2]));
-    } else if (CALL_KEY.test(leg.header('X-CT-Call-Key')) && CALL_ID.test(leg.header('X-CT-Call-Id'))) {
+    } else if (Object.entries(OURS).every(([name, form]) => form.test(leg.header(name)))) {
       await this.#runCall(channel, leg);
     } else {
       this.services.fs.hangup(channel, 'CALL_REJECTED');
@@ -181,8 +184,7 @@ export class Dialplan {
       const path = `${this.options.spoolDir}/${leg.header('X-CT-Call-Id')}.wav`;
       await fs.startRecording(a, path, 0, new Map());
     }
-    const limit = /^[1-9][0-9]{0,5}$/.exec(leg.header('X-CT-Max-Seconds'))?.[0] ?? String(this.options.maxCallSeconds);
-    scheduleHangup(fs, a, `+${limit}`, 'ALLOTTED_TIMEOUT');
+    scheduleHangup(fs, a, `+${leg.header('X-CT-Max-Seconds')}`, 'ALLOTTED_TIMEOUT');
     a.setCallState('ACTIVE');
     if (a.isUp() && b.isUp() && a.bridge === undefined) fs.bridge(a, b);
   }

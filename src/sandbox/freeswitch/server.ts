@@ -38,7 +38,6 @@ export interface FreeSwitchOptions {
 }
 
 const DEFAULTS = { mediaTimeoutMs: 120_000, heartbeatMs: 5000, maxSessions: 200, ringSeconds: 300 };
-const MAX_CALL_SECONDS = 14_400;
 const MEDIA_HOLD_TIMEOUT_MS = 1_800_000;
 
 /** A stand-in for FreeSWITCH with our configuration: ESL, SIP, RTP, recordings. G.711, tens of calls. */
@@ -86,7 +85,6 @@ export class FreeSwitchServer {
         rtpPortRange: options.rtpPortRange,
         mediaTimeoutMs: options.mediaTimeoutMs ?? DEFAULTS.mediaTimeoutMs,
         ringSeconds: options.ringSeconds ?? DEFAULTS.ringSeconds,
-        maxCallSeconds: MAX_CALL_SECONDS,
       });
       return new FreeSwitchServer(services, esl, stack, dialplan, options);
     } catch (error) {

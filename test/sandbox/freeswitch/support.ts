@@ -50,7 +50,12 @@ export async function openStage(options: Partial<FreeSwitchOptions> = {}): Promi
     call: async ({ id = randomUUID(), headers = {}, ...rest } = {}) => {
       const call = await caller.call({
         target: `sip:${id}@${HOST}:${fs.sipPort}`,
-        headers: { 'X-CT-Call-Key': randomBytes(16).toString('hex'), 'X-CT-Call-Id': id, ...headers },
+        headers: {
+          'X-CT-Call-Key': randomBytes(16).toString('hex'),
+          'X-CT-Call-Id': id,
+          'X-CT-Max-Seconds': '600',
+          ...headers,
+        },
         ...rest,
       });
       return Object.assign(call, { id });
