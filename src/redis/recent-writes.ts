@@ -1,26 +1,33 @@
 import { inBackground } from '../lib/background.js';
 import type { RedisLink } from './connection.js';
-import type { ScriptCall } from './scripts.js';
+import type { Script, ScriptCall } from './scripts.js';
 
 /**
  * Redis acknowledges a write before it is on the disk: with `appendfsync everysec` a server that dies may come back
  * without its last two seconds (a slow disk holds the file back that long).
  */
 const KEPT_MS = 3_000;
-/** Some 6 kB each. Of more than that only the latest are kept. */
-const MOST = 2_000;
+/**
+ * Of more than this only the latest are kept: some 800 changes of calls. Bytes of our own, written over and over, since
+ * strings that live for seconds are what the collector of garbage has the most work with.
+ */
+const BYTES = 8 * 1024 * 1024;
 /** Each batch has the deadline of one command. */
 const BATCH = 100;
 
-/** Texts longer than this are kept as bytes: strings that live for seconds would be copied by each collection of garbage. */
-const LONG_TEXT = 256;
-
+/** A script call whose keys and arguments stand in the bytes, each behind its length. */
 interface Written {
-  call: Omit<ScriptCall<string>, 'args'>;
-  args: (string | number | Buffer)[];
+  script: Script;
+  keys: number;
+  args: number;
+  from: number;
+  to: number;
   /** When it was acknowledged, of the monotonic clock. */
   at: number;
 }
+
+const LENGTH_BYTES = 4;
+const MOST_BYTES_A_CHARACTER = 3;
 
 /**
  * What Redis has acknowledged in the last seconds, to be said again when it comes back from a crash: what it still has
@@ -28,6 +35,8 @@ interface Written {
  * Redis as well as that of a gateway; only when both die within these seconds can it be lost (docs/redis-keys.md).
  */
 export class RecentWrites {
+  readonly #bytes = Buffer.allocUnsafeSlow(BYTES);
+  #end = 0;
   #written: Written[] = [];
   #downAt = 0;
 
@@ -48,28 +57,48 @@ export class RecentWrites {
     return outcome;
   }
 
-  #remember({ args, ...call }: ScriptCall<string>): void {
-    const now = performance.now();
-    const kept = args.map((arg) => (typeof arg === 'string' && arg.length > LONG_TEXT ? Buffer.from(arg) : arg));
-    this.#written.push({ call, args: kept, at: now });
-    // Seldom, since it copies: the list may grow by half beyond what is kept.
-    const oldest = this.#written[0]?.at ?? now;
-    if (oldest < now - 1.5 * this.keptMs) this.#written = this.#written.filter(({ at }) => at >= now - this.keptMs);
-    if (this.#written.length > 1.5 * MOST) this.#written = this.#written.slice(-MOST);
+  #remember({ script, keys, args }: ScriptCall<string>): void {
+    const texts = [...keys, ...args].map(String);
+    const most = texts.reduce((sum, text) => sum + LENGTH_BYTES + text.length * MOST_BYTES_A_CHARACTER, 0);
+    if (most > BYTES) return;
+    const at = performance.now();
+    const from = this.#makeRoom(most, at - this.keptMs);
+    let to = from;
+    for (const text of texts) {
+      const length = this.#bytes.write(text, to + LENGTH_BYTES);
+      to = this.#bytes.writeUInt32LE(length, to) + length;
+    }
+    this.#end = to;
+    this.#written.push({ script, keys: keys.length, args: args.length, from, to, at });
+  }
+
+  /** Where `most` bytes can be written; the oldest give way, and those of before `since`. */
+  #makeRoom(most: number, since: number): number {
+    const from = this.#end + most > BYTES ? 0 : this.#end;
+    const stays = ({ from: start, to, at }: Written): boolean => at >= since && (to <= from || start >= from + most);
+    const first = this.#written.findIndex(stays);
+    if (first !== 0) this.#written.splice(0, first < 0 ? this.#written.length : first);
+    return from;
   }
 
   #repeat(): void {
     const now = performance.now();
-    this.#written = this.#written.filter(({ at }) => at >= this.#downAt - this.keptMs).slice(-MOST);
+    this.#written = this.#written.filter(({ at }) => at >= this.#downAt - this.keptMs);
     // What is said now is as recent as before: Redis may die again.
     for (const one of this.#written) one.at = now;
     for (let from = 0; from < this.#written.length; from += BATCH) {
       const batch = this.#written.slice(from, from + BATCH);
-      inBackground(this.link.runSettled(batch.map(asCalled)));
+      inBackground(this.link.runSettled(batch.map((one) => this.#read(one))));
     }
   }
-}
 
-function asCalled({ call, args }: Written): ScriptCall<string> {
-  return { ...call, args: args.map((arg) => (Buffer.isBuffer(arg) ? arg.toString() : arg)) };
+  #read({ script, keys, args, from }: Written): ScriptCall<string> {
+    let at = from;
+    const texts = Array.from({ length: keys + args }, () => {
+      const start = at + LENGTH_BYTES;
+      at = start + this.#bytes.readUInt32LE(at);
+      return this.#bytes.toString('utf8', start, at);
+    });
+    return { script, keys: texts.slice(0, keys), args: texts.slice(keys), read: String };
+  }
 }

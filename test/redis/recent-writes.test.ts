@@ -90,3 +90,23 @@ it('says it once more after a second crash', async () => {
     await eventually(async () => expect(await counted(redis.link)).toBe('1'));
   }
 });
+
+it('keeps the latest where there is more than it may keep, and every character of it', async () => {
+  const redis = await openOwnRedis();
+  const recent = new RecentWrites(redis.link, 60_000);
+  const lua = "redis.call('RPUSH', KEYS[1], ARGV[1] .. string.len(ARGV[2]) .. string.sub(ARGV[2], 1, 9)) return ''";
+  const append = { name: 'append', lua, sha: '1'.repeat(40) };
+  // Nine of these are more than eight megabytes.
+  const text = 'ж€𝄞'.repeat(150_000);
+  for (let n = 1; n <= 9; n += 1)
+    await recent.run({ script: append, keys: ['told'], args: [`${n}:`, text], read: String });
+  await crashWithoutMemory(redis);
+  const told = await eventually(async () => {
+    const list = await redis.link.send((client) => client.lrange('told', 0, -1));
+    expect(list.at(-1)).toMatch(/^9:/);
+    return list;
+  });
+  const bytes = Buffer.byteLength(text);
+  expect(told.length).toBeLessThan(9);
+  expect(told).toEqual(told.map((_, i) => `${10 - told.length + i}:${bytes}ж€𝄞`));
+});
