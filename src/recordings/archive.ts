@@ -7,7 +7,7 @@ import { baseName, CALL_ID, possibleBases } from './names.js';
 import type { Peaks } from './peaks.js';
 import type { CallLookup, Deletion, RecordingFacts, RecordingTeller } from './ports.js';
 import type { Hold, Vault } from './vault.js';
-import type { RecordingWorker } from './work/worker.js';
+import type { RecordingWorker } from './jobs/worker.js';
 
 /** Recordings whose call's number belongs to no site. */
 const NO_SITE = 'unknown';
