@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { S3Config } from '../../src/config/schema.js';
 
@@ -11,6 +12,8 @@ type Fault =
   | 'unavailable'
   /** Takes the request and never answers. */
   | 'stall'
+  /** Carries the request out only after a while. */
+  | 'slow'
   /** Sends the head and half of the body, and then no more. */
   | 'stall-midway'
   /** Keeps another content than it was sent. */
@@ -32,6 +35,7 @@ interface Asked {
   headers: IncomingMessage['headers'];
 }
 
+const SLOW_MS = 300;
 const SECRET = 'a secret of the fake';
 const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest();
 const sha256 = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
@@ -95,6 +99,7 @@ export class FakeS3 {
     const body = await buffer(request);
     const fault = this.fault(asked);
     if (fault === 'stall') return;
+    if (fault === 'slow') await setTimeout(SLOW_MS);
     if (fault === 'unavailable') refuse(response, 503, 'SlowDown');
     else if (!isSigned(request, url, body)) refuse(response, 403, 'SignatureDoesNotMatch');
     else this.#answer(asked, url.searchParams, body, fault, response);

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { S3Config } from '../../src/config/schema.js';
 import { S3Store } from '../../src/recordings/storage/s3.js';
 import { FakeS3 } from '../fakes/s3.js';
+import { until } from '../support/until.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 const MB = 1024 * 1024;
@@ -77,6 +78,26 @@ describe('a file in the S3 store', () => {
     const { store, s3 } = await open({ secretAccessKey: 'another' });
     await expect(store.save('a.json', Buffer.from('{}'))).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' });
     await expect(store.load('a.json')).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' });
+    expect(s3.objects.size).toBe(0);
+  });
+});
+
+describe('an upload that is called off', () => {
+  it.each([
+    ['in one piece', 5000, 'PUT', 1],
+    ['in parts', 9 * MB, 'PUT part', 0],
+  ])('%s ends when the store has done what it was sent, and leaves no part', async (_how, bytes, verb, stored) => {
+    const { s3, store, file } = await open();
+    const abort = new AbortController();
+    s3.fault = ({ what }) => {
+      if (what !== verb) return null;
+      abort.abort();
+      return 'slow';
+    };
+    await expect(store.upload('a.wav', await file(sound(bytes)), abort.signal)).rejects.toThrow();
+    expect(s3.objects.size).toBe(stored);
+    await until('the parts are dropped', () => s3.unfinishedUploads === 0);
+    await store.remove('a.wav');
     expect(s3.objects.size).toBe(0);
   });
 });

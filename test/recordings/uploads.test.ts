@@ -138,6 +138,23 @@ describe('uploads', () => {
     expect((await house.kept()).filter((name) => name.includes('.json') || name.includes('.wav'))).toEqual([]);
   });
 
+  it('leave nothing of a first attempt there when another gateway deletes before the second', async () => {
+    let refused = false;
+    const { s3, house } = await open({
+      fault: ({ what, key }) => {
+        if (what !== 'PUT' || !key.endsWith('.peaks.json')) return null;
+        refused = true;
+        return 'unavailable';
+      },
+    });
+    const call = endedCall(8);
+    await house.record(call, wav);
+    await until('half of it is there', () => refused && s3.objects.size === 1);
+    await house.facts.noteDeletion(call.id, { at: new Date().toISOString(), reason: 'request' });
+    await idle(house);
+    expect([...s3.objects.keys()]).toEqual([]);
+  });
+
   it('are given up where Redis cannot say that it was not deleted: later again', async () => {
     let away = true;
     const isDeleted = () =>

@@ -150,6 +150,8 @@ export class RecordingWorker {
     // Never finished: then the file is still in the spool, and settling it makes a new job.
     if (!manifest) return;
     if (await isDeleted(job.callId)) {
+      // An attempt before this one may have brought a file there after the others were removed.
+      await this.#removeRemote(job, manifest);
       await this.#removeLocal(job, manifest);
       return;
     }
@@ -205,10 +207,14 @@ export class RecordingWorker {
       const names = namesOf(job, manifest);
       for (const name of names) await remote?.upload(name, local.pathOf(name), signal);
       // Deleted by another gateway while it was on its way.
-      if (await this.deps.isDeleted(job.callId)) for (const name of names) await remote?.remove(name);
+      if (await this.deps.isDeleted(job.callId)) await this.#removeRemote(job, manifest);
     }
     await this.#removeLocal(job, manifest);
     this.deps.onUpload('done');
+  }
+
+  async #removeRemote(job: Job, manifest: Manifest): Promise<void> {
+    for (const name of namesOf(job, manifest)) await this.deps.vault.remote?.remove(name);
   }
 
   async #removeLocal(job: Job, manifest: Manifest): Promise<void> {

@@ -21,6 +21,11 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** The slowest line on which an upload may still succeed: 50 kB/s. */
 const SLOWEST_BYTES_PER_MS = 50;
 const PAGE = 1000;
+/**
+ * A request whose body the store has may be carried out although nobody waits for the answer. What is to be removed must
+ * not come back so: an upload that is called off waits for the answer that long.
+ */
+const CALLED_OFF_MS = 2000;
 /** Small files come whole: what is larger is none of ours. */
 const MAX_SMALL_BYTES = 8 * 1024 * 1024;
 
@@ -88,8 +93,10 @@ export class S3Store implements RemoteStore {
     );
   }
 
+  /** Rejects once nothing of it is under way any more, also where `signal` calls it off. */
   async upload(name: string, path: string, signal: AbortSignal): Promise<void> {
     const { size } = await stat(path);
+    const requests = new Requests(this.#client);
     const abortController = new AbortController();
     const stop = () => abortController.abort();
     signal.addEventListener('abort', stop, { once: true });
@@ -98,7 +105,7 @@ export class S3Store implements RemoteStore {
     try {
       if (signal.aborted) stop();
       const upload = new Upload({
-        client: this.#client,
+        client: requests.client,
         params: { ...this.#object(name), ...this.#encryption, Body: source },
         partSize: PART_BYTES,
         queueSize: PARTS_AT_ONCE,
@@ -109,6 +116,7 @@ export class S3Store implements RemoteStore {
     } finally {
       clearTimeout(deadline);
       signal.removeEventListener('abort', stop);
+      await requests.settle();
       source.destroy();
     }
   }
@@ -190,6 +198,31 @@ export class S3Store implements RemoteStore {
       abort.abort();
       throw toError(error);
     }
+  }
+}
+
+/** The requests of one upload. `Upload` gives up its own when it is aborted: they go on, and nobody knows. */
+class Requests {
+  readonly client: S3Client;
+  readonly #abort = new AbortController();
+  readonly #open = new Set<Promise<unknown>>();
+
+  constructor(client: S3Client) {
+    const send = (command: Parameters<S3Client['send']>[0]) => {
+      const answer = client.send(command, { abortSignal: this.#abort.signal });
+      const closed = () => void this.#open.delete(answer);
+      this.#open.add(answer);
+      answer.then(closed, closed);
+      return answer;
+    };
+    this.client = Object.create(client, { send: { value: send } }) as S3Client;
+  }
+
+  /** Resolves when each has its answer, or was broken off. */
+  async settle(): Promise<void> {
+    const patience = setTimeout(() => this.#abort.abort(), CALLED_OFF_MS);
+    while (this.#open.size > 0) await Promise.allSettled(this.#open);
+    clearTimeout(patience);
   }
 }
 

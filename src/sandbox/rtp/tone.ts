@@ -30,8 +30,23 @@ export class ToneGenerator {
   }
 }
 
-/** Share (0 to 1) of the energy of `samples` that lies at `frequencyHz` (Goertzel); 0 for silence. */
+/** 0.1 s. A packet that came late shifts the phase of a tone: over a longer stretch it would cancel itself out. */
+const WINDOW_SAMPLES = 800;
+
+/** Share (0 to 1) of the energy of `samples` that lies at `frequencyHz`; 0 for silence. */
 export function toneShare(samples: Int16Array, frequencyHz: number): number {
+  let atTone = 0;
+  let energy = 0;
+  for (let from = 0; from < samples.length; from += WINDOW_SAMPLES) {
+    const window = goertzel(samples.subarray(from, from + WINDOW_SAMPLES), frequencyHz);
+    atTone += window.atTone;
+    energy += window.energy;
+  }
+  return energy === 0 ? 0 : Math.min(1, atTone / energy);
+}
+
+/** Sums of squares: of all of `samples`, and of what in them is at the frequency. */
+function goertzel(samples: Int16Array, frequencyHz: number): { atTone: number; energy: number } {
   const coefficient = 2 * Math.cos((2 * Math.PI * frequencyHz) / SAMPLE_RATE);
   let previous = 0;
   let beforeThat = 0;
@@ -42,9 +57,8 @@ export function toneShare(samples: Int16Array, frequencyHz: number): number {
     previous = current;
     energy += sample * sample;
   }
-  if (energy === 0) return 0;
   const power = previous * previous + beforeThat * beforeThat - coefficient * previous * beforeThat;
-  return Math.min(1, (2 * power) / (samples.length * energy));
+  return { atTone: (2 * power) / samples.length, energy };
 }
 
 /** Root mean square of `samples`, 0 to 32767: how loud it is. */

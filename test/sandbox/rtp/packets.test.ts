@@ -116,6 +116,14 @@ describe('tones', () => {
     expect(rms(samples)).toBeGreaterThan(10_000);
   });
 
+  it('are found although the half of them came late', () => {
+    const samples = new Int16Array(4000);
+    const late = 9; // Half a period of 440 Hz: over the whole, the halves would cancel each other out.
+    new ToneGenerator([440]).fill(samples, 0, 2000);
+    new ToneGenerator([440]).fill(samples, 2000 + late);
+    expect(dominantTone(samples, [1000, 440])).toBe(440);
+  });
+
   it('do not appear in silence', () => {
     expect(dominantTone(new Int16Array(1600), [440])).toBeUndefined();
   });
