@@ -97,7 +97,8 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
   test.concurrent('the caller gives up before it rings', async () => {
     const scene = scenes.cancelledEarly;
     const business = await scene.business('business-is-cancelled', { values: { PROGRESS: '100 Trying' } });
-    const caller = await scene.caller('caller-cancels-early');
+    // Long enough for the business to have its INVITE on a busy machine too: it waits for it.
+    const caller = await scene.caller('caller-cancels-early', { values: { WAIT: 2000 } });
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
     expect(heardBack.trace.received('INVITE')).toEqual([487]);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
-import { expectPlayed, expectTalk, lastCall, talkSeconds } from '../support/expectations.js';
+import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { expectDigest } from '../support/digest.js';
 import { headerOf } from '../support/sipp-trace.js';
 import { Stage } from '../support/stage.js';
@@ -40,7 +40,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
     expect(heardBack.trace.received('INVITE')).toEqual([180, 200]);
-    const call = await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+    const call = await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
     expect(call).toMatchObject({
       caller: { number: scene.callerNumber, withheld: false, firstCall: true },
       numberKind: 'dynamic',
@@ -55,7 +55,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const caller = await scene.caller('caller-stays');
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
-    await expectTalk(stage, scene, { endedBy: 'business', seconds: talkSeconds(there) });
+    await expectTalk(stage, scene, { endedBy: 'business', seenBy: [heardBack, there] });
   });
 
   test.concurrent('a static number names its source', async () => {
@@ -102,7 +102,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const caller = await scene.caller('caller-hangs-up', { transport: 'tcp', values: { TALK } });
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
-    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
   });
 
   test.concurrent('the carrier asks for a digest', async () => {
@@ -116,7 +116,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     expectDigest(credentials, scene.options.auth);
     await expectTalk(stage, scene, {
       endedBy: 'caller',
-      seconds: talkSeconds(heardBack),
+      seenBy: [heardBack, there],
       types: ['call.received', 'call.answered', 'call.completed', 'recording.ready'],
     });
   });
@@ -133,7 +133,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     )[1];
     expect(holdAnswer?.text).toMatch(/^a=(recvonly|inactive)/m);
     const tones = [undefined, BUSINESS_HZ];
-    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack), tones });
+    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there], tones });
   });
 
   test.concurrent('session refresh by re-INVITE and by UPDATE', async () => {
@@ -143,7 +143,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
     expect(heardBack.trace.received('UPDATE')).toEqual([200]);
-    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
   });
 
   test.concurrent('late offer: the caller gives his SDP in the ACK', async () => {
@@ -164,7 +164,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     expect(heardBack.trace.received('INVITE')).toEqual([183, 200]);
     const early = heardBack.trace.find('received', '183');
     expect(early?.text).toMatch(/^m=audio [1-9]/m);
-    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
   });
 
   test.concurrent('a talk ends at the longest that its route allows', async () => {
@@ -181,7 +181,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const caller = await scene.caller('caller-hangs-up', { values: { TALK } });
     const heardBack = await caller.done;
     expectPlayed(heardBack);
-    await expectTalk(stage, scene, { endedBy: 'caller', seconds: talkSeconds(heardBack) });
+    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack] });
   });
 
   test.concurrent('the sound of the caller stops', async () => {
