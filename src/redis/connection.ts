@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Redis, type ChainableCommander } from 'ioredis';
-import { withDeadline } from '../lib/deadline.js';
+import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { gatherWrites } from '../lib/gather-writes.js';
 import { loadedScripts, type ScriptCall } from './scripts.js';
@@ -117,18 +117,33 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     if (calls.length === 0) return [];
     const [only] = calls;
     if (only && calls.length === 1) return [await this.run(only).catch(asGatewayError)];
-    const replies = await this.pipeline((pipe) => {
-      for (const { script, keys, args } of calls) pipe.evalsha(script.sha, keys.length, ...keys, ...args);
-    });
+    const replies = await this.#together(calls, 'sha');
     const forgotten = [...replies.keys()].filter((i) => isNoScript(replies[i]));
     if (forgotten.length > 0) {
-      const again = await this.pipeline((pipe) => {
-        for (const { script, keys, args } of forgotten.flatMap((i) => calls[i] ?? []))
-          pipe.eval(script.lua, keys.length, ...keys, ...args);
-      });
+      const again = await this.#together(
+        forgotten.flatMap((i) => calls[i] ?? []),
+        'lua',
+      );
       forgotten.forEach((i, n) => (replies[i] = again[n]));
     }
     return calls.map((call, i) => readReply(call, replies[i]));
+  }
+
+  /** One exchange: what is sent within one turn leaves in one write. An error stands in the place of its reply. */
+  async #together(calls: readonly ScriptCall<unknown>[], by: 'sha' | 'lua'): Promise<unknown[]> {
+    if (!this.#ready) throw away(this.#lastError);
+    this.#exchanges += 1;
+    const send = by === 'sha' ? this.#client.evalsha.bind(this.#client) : this.#client.eval.bind(this.#client);
+    // Not as ioredis' pipeline: what it builds around these few commands costs more than they do.
+    const replies = calls.map(({ script, keys, args }) => send(script[by], keys.length, ...keys, ...args));
+    try {
+      const settled = await this.#bounded(Promise.allSettled(replies));
+      return settled.map((reply) =>
+        reply.status === 'fulfilled' ? reply.value : away(toError(reply.reason).message, reply.reason),
+      );
+    } catch (error) {
+      throw away('the scripts failed', error);
+    }
   }
 
   /** Sends what `build` puts in, as one exchange; each reply stands where its command stood, an error in its place. */

@@ -3,7 +3,7 @@
 -- ARGV: 1 moment asked for (ms since the epoch), 2 most holders, 3 most bytes of one value
 -- Returns: { number, lease, holders, oversized }
 --   number: { state, site, kind, route, source, enabled }; lease: { state, leaseId, sessionId, site, leasedAt, expiresAt, session }
---   holders: { state, member … }, most recent first, leased at the moment or before
+--   holders: { state, member … }, most recent first, leased at the moment or before; their state is never "none"
 --   state: "none" | "ok" | "rubbish" (another type); absent and oversized fields are nil; oversized: how many were dropped
 local maxBytes = tonumber(ARGV[3])
 local oversized = 0
@@ -14,25 +14,24 @@ local function fits(value)
   return false
 end
 
-local function state(key, wanted)
-  local found = redis.call('TYPE', key).ok
-  if found == 'none' then return 'none' end
-  return found == wanted and 'ok' or 'rubbish'
-end
-
+-- Where another type stands the command fails: asking for the type first would cost every call more than that.
 local function hash(key, names)
-  local out = { state(key, 'hash') }
-  if out[1] ~= 'ok' then return out end
-  local values = redis.call('HMGET', key, unpack(names))
-  for i = 1, #names do out[i + 1] = fits(values[i]) end
-  return out
+  local values = redis.pcall('HMGET', key, unpack(names))
+  if values.err then return { 'rubbish' } end
+  local out, present = { 'ok' }, false
+  for i = 1, #names do
+    present = present or values[i]
+    out[i + 1] = fits(values[i])
+  end
+  if present or redis.call('EXISTS', key) == 1 then return out end
+  return { 'none' }
 end
 
 local number = hash(KEYS[1], { 'site', 'kind', 'route', 'source', 'enabled' })
 local lease = hash(KEYS[2], { 'leaseId', 'sessionId', 'site', 'leasedAt', 'expiresAt', 'session' })
-local holders = { state(KEYS[3], 'zset') }
-if holders[1] == 'ok' then
-  local members = redis.call('ZREVRANGEBYSCORE', KEYS[3], ARGV[1], '-inf', 'LIMIT', 0, ARGV[2])
+local holders = { 'ok' }
+local members = redis.pcall('ZREVRANGEBYSCORE', KEYS[3], ARGV[1], '-inf', 'LIMIT', 0, ARGV[2])
+if members.err then holders[1] = 'rubbish' else
   for _, member in ipairs(members) do
     if fits(member) then holders[#holders + 1] = member end
   end

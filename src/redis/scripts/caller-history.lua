@@ -28,5 +28,7 @@ redis.call('ZADD', calls, at, id)
 redis.call('HSETNX', facts, id, '|' .. ARGV[5] .. '|')
 local excess = redis.call('ZCARD', calls) - tonumber(ARGV[4])
 if excess > 0 then forget(redis.call('ZRANGE', calls, 0, excess - 1)) end
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
+redis.call('PEXPIRE', calls, ARGV[3])
+redis.call('PEXPIRE', facts, ARGV[3])
+if #known > 0 then redis.call('PEXPIRE', sites, ARGV[3]) end
 return { known, recent }

@@ -6,7 +6,7 @@
 --- @include ledger
 local book = openLedger(KEYS[1], KEYS[2], KEYS[3], ARGV[1], clock())
 local before = book.settle()
-if ARGV[2] ~= 'undo' then book.peak(before, true) end
+if ARGV[2] ~= 'undo' then book.peak(before, before) end
 for i = 3, #ARGV do
   local held = redis.call('ZREM', KEYS[1], ARGV[i]) == 1
   if held and ARGV[2] == 'undo' then book.count('a', -1) end

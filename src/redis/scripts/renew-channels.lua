@@ -7,9 +7,9 @@
 local key, ttl = KEYS[1], tonumber(ARGV[2])
 local now = clock()
 local book = openLedger(key, KEYS[2], KEYS[3], ARGV[1], now)
-book.peak(book.settle(), true)
+local before = book.settle()
 for i = 3, #ARGV do redis.call('ZADD', key, 'GT', now + ttl, ARGV[i]) end
-if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
+book.outlive(ttl)
 local inUse = redis.call('ZCARD', key)
-book.peak(inUse)
+book.peak(inUse, before)
 return { inUse, book.close(inUse, false) }

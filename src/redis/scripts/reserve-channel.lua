@@ -8,21 +8,20 @@
 local key, token, ttl, limit = KEYS[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock()
 local book = openLedger(key, KEYS[2], KEYS[3], ARGV[1], now)
-local inUse = book.settle()
-local before = inUse
-book.peak(before, true)
+local before = book.settle()
 book.rules(limit, tonumber(ARGV[5]))
-if not redis.call('ZSCORE', key, token) then
+if limit >= 0 and before >= limit and not redis.call('ZSCORE', key, token) then
+  book.peak(before, before)
   book.attempt()
-  if limit >= 0 and inUse >= limit then
-    book.count('r', 1)
-    return { 0, inUse, book.close(inUse, true) }
-  end
-  inUse = inUse + 1
+  book.count('r', 1)
+  return { 0, before, book.close(before, true) }
 end
-redis.call('ZADD', key, now + ttl, token)
--- A shorter TTL of this token must not take the longer one of another with it.
-if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
-local firm = ARGV[6] == '1'
-if firm then book.peak(inUse) end
-return { 1, inUse, book.close(firm and inUse or before, false) }
+local inUse = before
+if redis.call('ZADD', key, now + ttl, token) == 1 then
+  book.attempt()
+  inUse = before + 1
+end
+book.outlive(ttl)
+local seen = ARGV[6] == '1' and inUse or before
+book.peak(seen, before)
+return { 1, inUse, book.close(seen, false) }

@@ -7,5 +7,5 @@
 local book = openLedger(KEYS[1], KEYS[2], KEYS[3], ARGV[1], clock())
 local inUse = book.settle()
 book.rules(tonumber(ARGV[2]), tonumber(ARGV[3]))
-book.peak(inUse, true)
+book.peak(inUse, inUse)
 return { inUse, book.close(inUse, false) }

@@ -11,6 +11,7 @@ local RECOVERED = 0.7
 local function openLedger(set, state, untold, days, now)
   local stored = redis.call('HMGET', state, 'at', 'limit', 'high', 'level')
   local book = { limit = tonumber(stored[2] or -1), high = tonumber(stored[3] or 1), level = stored[4] or 'ok' }
+  local formerHigh = book.high
   book.former = book.limit
 
   local function keep(key)
@@ -55,12 +56,16 @@ local function openLedger(set, state, untold, days, now)
     keep(key)
   end
 
-  -- `inUse` channels are held now, and (of what settle() returned) since the last look.
-  function book.peak(inUse, since)
-    if inUse == 0 then return end
-    raise(inUse, now)
+  -- `inUse` channels are held now, `before` of them (what settle() returned) since the last look.
+  function book.peak(inUse, before)
+    if inUse > 0 then raise(inUse, now) end
     local last = tonumber(stored[1] or now)
-    if since and math.floor(last / 60000) < math.floor(now / 60000) and now - last < HOUR then raise(inUse, last) end
+    if before > 0 and math.floor(last / 60000) < math.floor(now / 60000) and now - last < HOUR then raise(before, last) end
+  end
+
+  -- The set stays for as long as any of its tokens. Twice that, so that not every call has to see to it.
+  function book.outlive(ttl)
+    if redis.call('PTTL', set) < ttl then redis.call('PEXPIRE', set, 2 * ttl) end
   end
 
   local function noteLimit()
@@ -98,8 +103,14 @@ local function openLedger(set, state, untold, days, now)
       redis.call('RPUSH', untold, table.concat({ change, level, inUse, limit, now }, '|'))
       redis.call('LTRIM', untold, -MOST_UNTOLD, -1)
     end
-    redis.call('HSET', state, 'at', now, 'limit', book.limit, 'high', book.high, 'level', level)
-    keep(state)
+    if not stored[1] then
+      redis.call('HSET', state, 'at', now, 'limit', book.limit, 'high', book.high, 'level', level)
+      redis.call('PEXPIRE', state, KEPT)
+    elseif level ~= book.level or book.limit ~= book.former or book.high ~= formerHigh then
+      redis.call('HSET', state, 'at', now, 'limit', book.limit, 'high', book.high, 'level', level)
+    else
+      redis.call('HSET', state, 'at', now)
+    end
     return redis.call('LLEN', untold)
   end
 
