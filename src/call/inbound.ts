@@ -138,7 +138,7 @@ async function admitAndConnect(
   asked: Admission,
   deps: CallDeps,
 ): Promise<void> {
-  const { number, channel } = await admit(session, asked, deps);
+  const { number, channel, answer } = await admit(session, asked, deps);
   if (!number) {
     session.introduce();
     session.end({ by: 'gateway', reason: 'normal', loss: 'unknown_number', rejected: true });
@@ -151,6 +151,10 @@ async function admitAndConnect(
   // Its INVITE leaves at once; only then the world is told of the call.
   const connected = session.ending ? Promise.resolve() : connect(session, invite, route, deps);
   session.introduce();
+  if (answer) {
+    deps.callRates.learn(answer, asked.request.at);
+    deps.lastKnown.remember(number);
+  }
   inBackground(deps.callers.arrived(session.call));
   await connected;
 }
@@ -184,6 +188,8 @@ interface Admitted {
   number: TrackingNumber | null;
   /** Whether every limit of the trunk had a channel for this call. */
   channel: boolean;
+  /** null: Redis did not answer in time. */
+  answer: AdmissionAnswer | null;
 }
 
 /** The answer, applied; without Redis in time what this process knows. */
@@ -192,11 +198,11 @@ async function admit(session: CallSession, { request, answer }: Admission, deps:
   let admitted: Admitted;
   try {
     const found = await answer;
-    admitted = { number: applyAnswer(session, found, at, deps), channel: all(found.channels) };
+    admitted = { number: applyAnswer(session, found, at, deps), channel: all(found.channels), answer: found };
   } catch (error) {
     session.logger.warn({ err: toError(error) }, 'admission without Redis, by the last known route');
     const grants = await deps.channels.reserve(inbound);
-    admitted = { number: deferAttribution(session, deps), channel: all(grants) };
+    admitted = { number: deferAttribution(session, deps), channel: all(grants), answer: null };
   }
   if (admitted.channel) session.hold(inbound);
   return admitted;
@@ -210,8 +216,6 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   const number = answer.number?.enabled ? answer.number : null;
   call.attribution = judge(answer, at, deps);
   if (!number) return null;
-  deps.lastKnown.remember(number);
-  deps.callRates.learn(answer, at);
   call.site = number.site;
   call.numberKind = number.kind;
   describeCaller(call, answer, at, deps);

@@ -11,6 +11,11 @@ import type { CallStore, WrittenEvent } from './ports.js';
  * milliseconds, each of which would cost a commit while the caller waits. A peer misses no more than this.
  */
 const GATHER_MS = 50;
+/**
+ * While somebody hears nothing yet, a change waits this long: FreeSWITCH dials back and phones ring within some
+ * milliseconds, and each of those would have to wait for our bookkeeping.
+ */
+const SETTING_UP_MS = 10;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 3000;
 
@@ -95,7 +100,7 @@ export class Journal {
 
   async #writeAll(): Promise<void> {
     // The call goes on first: its SIP leaves before our bookkeeping, and what is recorded meanwhile comes along.
-    await nextTurn();
+    await (this.#isSetUp() ? nextTurn() : this.#pause(SETTING_UP_MS));
     let retryMs = RETRY_FIRST_MS;
     while ((this.#pending.length > 0 || this.#dirty) && !this.#stopped) {
       const events = this.#pending;
@@ -119,6 +124,10 @@ export class Journal {
         retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
       }
     }
+  }
+
+  #isSetUp(): boolean {
+    return this.call.answeredAt !== null || this.call.disposition !== null || this.#closed;
   }
 
   #pause(ms: number): Promise<void> {

@@ -1,7 +1,8 @@
-import { newAmendmentId, newSecretKey } from '../lib/ids.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
+import { newAmendmentId, newSecretKey } from '../lib/ids.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
 import type { Attribution, Call, CallResources, HeldChannel } from './call.js';
 import type { CallEnd } from './call-end.js';
@@ -272,6 +273,8 @@ export class CallSession {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#abort.abort();
     this.#settleDocument(end);
+    // Whoever waits for an answer in this turn of the event loop, to set up a call, has it first.
+    await nextTurn();
     this.#recordEnd();
     const announced = this.#releaseSignalling(end);
     const held = this.resources.channels.splice(0);

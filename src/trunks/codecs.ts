@@ -1,4 +1,7 @@
-const STATIC_PAYLOADS: Readonly<Record<string, string>> = { '0': 'PCMU', '8': 'PCMA' };
+const STATIC_PAYLOADS: readonly (readonly [payload: string, name: string])[] = [
+  ['0', 'PCMU'],
+  ['8', 'PCMA'],
+];
 
 /**
  * An offer with these codecs alone, in this order, and with the telephone events it had (RFC 4733); everything else of it
@@ -14,7 +17,8 @@ export function offerCodecs(sdp: string, codecs: readonly string[]): string {
 function limitSection(section: string, codecs: readonly string[]): string {
   const [, head = '', list = ''] = /^(m=audio \S+ \S+) ([^\r\n]*)/.exec(section) ?? [];
   const payloads = list.trim().split(/\s+/);
-  const named = (name: string): string[] => payloads.filter((payload) => codecName(section, payload) === name);
+  const names = codecNames(section);
+  const named = (name: string): string[] => payloads.filter((payload) => names.get(payload) === name);
   const chosen = codecs.flatMap(named);
   if (chosen.length === 0) return section;
   const kept = [...chosen, ...named('TELEPHONE-EVENT')];
@@ -25,9 +29,12 @@ function limitSection(section: string, codecs: readonly string[]): string {
   return lines.join('').replace(/^m=audio [^\r\n]*/, `${head} ${kept.join(' ')}`);
 }
 
-/** Upper case; with 8000 Hz only, which is what a telephone network speaks. */
-function codecName(section: string, payload: string): string | null {
-  const map = new RegExp(`^a=rtpmap:${payload} ([\\w-]+)/(\\d+)`, 'm').exec(section);
-  if (!map) return STATIC_PAYLOADS[payload] ?? null;
-  return map[2] === '8000' ? (map[1] ?? '').toUpperCase() : null;
+/** By payload, in upper case; with 8000 Hz only, which is what a telephone network speaks. */
+function codecNames(section: string): Map<string, string> {
+  const names = new Map(STATIC_PAYLOADS);
+  for (const [, payload = '', name = '', hz] of section.matchAll(/^a=rtpmap:(\d+) ([\w-]+)\/(\d+)/gm)) {
+    if (hz === '8000') names.set(payload, name.toUpperCase());
+    else names.delete(payload);
+  }
+  return names;
 }

@@ -51,15 +51,21 @@ interface Caller {
  */
 export function readNumber(raw: string, country: string): string | null {
   const { user, context } = splitUri(raw);
-  const text = decode(user)
-    .normalize('NFKC')
-    .replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '');
+  const text = bareDigits(user);
   // Behind the number there may be digits to dial after the answer (",123", "p123"): not part of it.
   const [, plus = '', digits = ''] = /^(\+*)(\d{1,32})(?:[,pw].*)?$/i.exec(text) ?? [];
   if (!digits) return null;
   const plan = planOf(country);
-  if (plus) return international(digits) ?? misplacedPlus(digits, plan);
+  if (plus) return inFull(digits, plan) ?? international(digits) ?? misplacedPlus(digits, plan);
   return (context ? inContext(digits, context, plan) : null) ?? dialled(digits, plan);
+}
+
+/** Digits as people and phones write them, without what separates them; most carriers send nothing else. */
+function bareDigits(user: string): string {
+  if (/^\+?\d+$/.test(user)) return user;
+  return decode(user)
+    .normalize('NFKC')
+    .replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '');
 }
 
 /** The same numbers are dialled all day, and each reading looks through the plans of all countries. */
@@ -236,6 +242,17 @@ function isPossible(parsed: PhoneNumber | undefined): parsed is PhoneNumber {
   if (!parsed?.isPossible() || !fits(parsed.countryCallingCode, parsed.nationalNumber.length)) return false;
   // Germany's metadata allows more than the 15 digits of E.164.
   return /^\+[1-9]\d{6,14}$/.test(parsed.number);
+}
+
+/**
+ * A number of the trunk's own country, whole and with its code, where all its numbers are of one length: that is all which
+ * `international` would look at, and it looks through the plans of all countries for each caller.
+ */
+function inFull(digits: string, plan: Plan | null): string | null {
+  const { callingCode, fixedLength } = plan ?? { callingCode: '', fixedLength: null };
+  if (fixedLength === null || digits.length !== callingCode.length + fixedLength) return null;
+  // A 0 behind the code may be one that is dialled within the country only.
+  return digits.startsWith(callingCode) && digits[callingCode.length] !== '0' ? `+${digits}` : null;
 }
 
 function international(digits: string): string | null {

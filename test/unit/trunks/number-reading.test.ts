@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { getCountries, getCountryCallingCode, Metadata, parsePhoneNumberFromString } from 'libphonenumber-js/min';
 import { describe, expect, it } from 'vitest';
 import { type CallerHeaders, readCaller, readName, readNumber } from '../../../src/trunks/number-reading.js';
 
@@ -131,6 +132,26 @@ describe('readNumber', () => {
       ),
       { numRuns: 5000 },
     );
+  });
+
+  it('reads numbers that need no look at the plans as the plans would', () => {
+    let seen = 0;
+    for (const country of getCountries()) {
+      const metadata = new Metadata();
+      metadata.selectNumberingPlan(country);
+      const code = getCountryCallingCode(country);
+      const lengths = metadata.numberingPlan?.possibleLengths() ?? [];
+      for (let n = 0; n < 200; n += 1) {
+        const length = lengths[n % lengths.length] ?? 9;
+        const digits = Array.from({ length }, (_, i) => (n * 7919 + i * 104_729 + n ** 2 * (i + 1)) % 10).join('');
+        const parsed = parsePhoneNumberFromString(`+${code}${digits}`);
+        if (parsed?.isPossible() !== true || !/^\+\d{7,15}$/.test(parsed.number)) continue;
+        if (code === '7' && parsed.nationalNumber.length !== 10) continue;
+        seen += 1;
+        expect(readNumber(`+${code}${digits}`, country), `${country} +${code}${digits}`).toBe(parsed.number);
+      }
+    }
+    expect(seen).toBeGreaterThan(10_000);
   });
 
   it('reads what it has read once more to the same number', () => {
