@@ -7,6 +7,8 @@ import type { Hop } from './transport.js';
 interface Peer {
   socket: Socket;
   lastUsedMs: number;
+  /** What is to be sent as soon as the socket is connected; null from then on. */
+  waiting: (() => void)[] | null;
 }
 
 /** Watched peers at a time; more are served without notice of ICMP errors. */
@@ -55,11 +57,12 @@ export class UdpSockets {
       return;
     }
     peer.lastUsedMs = Date.now();
-    const report = (error: Error | null): void => {
-      if (error) this.#report(hop, error);
-    };
-    if (isConnected(peer.socket)) peer.socket.send(data, report);
-    else peer.socket.once('connect', () => peer.socket.send(data, report));
+    const send = (): void =>
+      peer.socket.send(data, (error) => {
+        if (error) this.#report(hop, error);
+      });
+    if (peer.waiting) peer.waiting.push(send);
+    else send();
   }
 
   sendUnwatched(data: Buffer, hop: Hop): void {
@@ -80,10 +83,15 @@ export class UdpSockets {
   #addPeer(hop: Hop): Peer | undefined {
     if (this.#peers.size >= MAX_PEERS) return undefined;
     const socket = newSocket(this.host);
-    const peer: Peer = { socket, lastUsedMs: Date.now() };
+    const peer: Peer = { socket, lastUsedMs: Date.now(), waiting: [] };
     this.#peers.set(peerKey(hop), peer);
     this.#listenOn(socket);
     socket.on('error', (error) => this.#report(hop, error));
+    socket.once('connect', () => {
+      const waiting = peer.waiting ?? [];
+      peer.waiting = null;
+      for (const send of waiting) send();
+    });
     socket.bind({ address: this.host, port: this.port }, () => {
       if (!this.#closed) socket.connect(hop.port, hop.address);
     });
@@ -112,15 +120,6 @@ const peerKey = (hop: Hop): string => `${hop.address}:${hop.port}`;
 
 function newSocket(host: string): Socket {
   return createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', reuseAddr: true });
-}
-
-function isConnected(socket: Socket): boolean {
-  try {
-    socket.remoteAddress();
-    return true;
-  } catch {
-    return false; // the only way that dgram has to say so
-  }
 }
 
 function closeSocket(socket: Socket): void {
