@@ -3,7 +3,7 @@ import type { Measured } from '../lib/measure.js';
 import { ms, printHead, ratio } from '../lib/report.js';
 import type { System } from '../lib/world.js';
 
-const STEPS = [10, 15, 20, 25, 30, 35, 40, 50, 60, 80, 100];
+const STEPS = [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 80, 100];
 const STEP_SECONDS = 12;
 const HOLD_MS = 2000;
 const MOST_FAILED_PERCENT = 1;
