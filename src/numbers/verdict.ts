@@ -111,17 +111,17 @@ function weigh(
   const known = again > 0 ? lastKnown : null;
   const present = holders.map((holder, i): Candidate => {
     const own = known?.leaseId === holder.leaseId ? again : 0;
-    const named = { holder, again: own > 0 };
     if (holder.leaseId === lease?.leaseId) {
       const rate = rates.age[binOf(AGE_EDGES, (at - holder.leasedAt) / 1000)] ?? 0;
-      return { ...named, endedAt: null, late: false, weight: own || rate };
+      return { holder, again: own > 0, endedAt: null, late: false, weight: own || rate };
     }
     // A lease that was taken back before its time ended when we looked, as far as we know.
     const endedAt = Math.min(endOf(holders, i), at);
     const delay = (at - endedAt) / 1000;
     const late = delay > graceSeconds || graceSeconds === 0;
     // Who has called already does not call for the first time.
-    return { ...named, endedAt, late, weight: own || (rates.delay[binOf(DELAY_EDGES, delay)] ?? 0) };
+    const weight = own || (rates.delay[binOf(DELAY_EDGES, delay)] ?? 0);
+    return { holder, again: own > 0, endedAt, late, weight };
   });
   if (present.every(({ late }) => late)) return { named: [], others: 0, otherPhone: 0 };
   const isCaller = known !== null && present.some(({ holder }) => isHis(holder, known));
@@ -130,11 +130,12 @@ function weigh(
   const otherPhone = isCaller ? (1 - known.confidence) * again : 0;
   const stray = rates.stray * (isCaller ? STRANGER_WITH_KNOWN_PHONE : 1);
   const total = candidates.reduce((sum, { weight }) => sum + weight, stray + otherPhone);
-  const shares = candidates.map((candidate) => ({ ...candidate, weight: candidate.weight / total }));
+  // Only who is named gets an object with his share: most of a busy number's holders are not.
   const isNamed = ({ late, again }: Candidate): boolean => !late || again;
+  const named = candidates.filter(isNamed).map((one) => ({ ...one, weight: one.weight / total }));
   return {
-    named: shares.filter(isNamed).sort((a, b) => b.weight - a.weight),
-    others: shares.reduce((sum, one) => (isNamed(one) ? sum : sum + one.weight), 0),
+    named: named.sort((a, b) => b.weight - a.weight),
+    others: candidates.reduce((sum, one) => (isNamed(one) ? sum : sum + one.weight / total), 0),
     otherPhone: otherPhone / total,
   };
 }
@@ -144,8 +145,12 @@ function oneForEachSession(candidates: readonly Candidate[]): Candidate[] {
   const bySession = new Map<string, Candidate>();
   for (const candidate of candidates) {
     const latest = bySession.get(candidate.holder.sessionId);
-    const both = latest && { weight: latest.weight + candidate.weight, again: latest.again || candidate.again };
-    bySession.set(candidate.holder.sessionId, latest ? { ...latest, ...both } : candidate);
+    const both = latest && {
+      ...latest,
+      weight: latest.weight + candidate.weight,
+      again: latest.again || candidate.again,
+    };
+    bySession.set(candidate.holder.sessionId, both ?? candidate);
   }
   return [...bySession.values()];
 }

@@ -194,8 +194,7 @@ function readNumberReply(reply: unknown): NumberReply {
 
 function readHash(reply: unknown, names: string[]): { state: string; fields: Record<string, unknown> } {
   const [state, ...values] = asStrings(reply);
-  const present = names.flatMap((name, i) =>
-    values[i] === undefined || values[i] === null ? [] : [[name, values[i]] as const],
-  );
-  return { state: state ?? 'none', fields: Object.fromEntries(present) };
+  const fields: Record<string, unknown> = {};
+  for (const [i, name] of names.entries()) if (typeof values[i] === 'string') fields[name] = values[i];
+  return { state: state ?? 'none', fields };
 }

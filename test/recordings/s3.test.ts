@@ -100,6 +100,19 @@ describe('an upload that is called off', () => {
     await store.remove('a.wav');
     expect(s3.objects.size).toBe(0);
   });
+
+  it('and gets no answer is broken off, and leaves no part either', async () => {
+    const { s3, store, file } = await open();
+    const abort = new AbortController();
+    s3.fault = ({ what }) => {
+      if (what !== 'PUT part') return null;
+      abort.abort();
+      return 'stall';
+    };
+    await expect(store.upload('a.wav', await file(sound(9 * MB)), abort.signal)).rejects.toThrow();
+    await until('the parts are dropped', () => s3.unfinishedUploads === 0);
+    expect(s3.objects.size).toBe(0);
+  });
 });
 
 describe('folders of the S3 store', () => {

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import {
+  AbortMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -209,7 +210,10 @@ class Requests {
 
   constructor(client: S3Client) {
     const send = (command: Parameters<S3Client['send']>[0]) => {
-      const answer = client.send(command, { abortSignal: this.#abort.signal });
+      // Parts that stay behind are paid for: to take them back has its own time.
+      const tidies = command instanceof AbortMultipartUploadCommand;
+      const abortSignal = tidies ? AbortSignal.timeout(CALLED_OFF_MS) : this.#abort.signal;
+      const answer = client.send(command, { abortSignal });
       const closed = () => void this.#open.delete(answer);
       this.#open.add(answer);
       answer.then(closed, closed);
