@@ -33,20 +33,18 @@ export class ToneGenerator {
 /** 0.1 s. A packet that came late shifts the phase of a tone: over a longer stretch it would cancel itself out. */
 const WINDOW_SAMPLES = 800;
 
-/** Share (0 to 1) of the energy of `samples` that lies at `frequencyHz`; 0 for silence. */
+/** Share (0 to 1) of the energy of `samples` that lies at `frequencyHz`, in the mean over its windows; 0 in silent ones. */
 export function toneShare(samples: Int16Array, frequencyHz: number): number {
-  let atTone = 0;
-  let energy = 0;
+  let sum = 0;
   for (let from = 0; from < samples.length; from += WINDOW_SAMPLES) {
-    const window = goertzel(samples.subarray(from, from + WINDOW_SAMPLES), frequencyHz);
-    atTone += window.atTone;
-    energy += window.energy;
+    const window = samples.subarray(from, from + WINDOW_SAMPLES);
+    sum += window.length * shareInWindow(window, frequencyHz);
   }
-  return energy === 0 ? 0 : Math.min(1, atTone / energy);
+  return samples.length === 0 ? 0 : sum / samples.length;
 }
 
-/** Sums of squares: of all of `samples`, and of what in them is at the frequency. */
-function goertzel(samples: Int16Array, frequencyHz: number): { atTone: number; energy: number } {
+/** By Goertzel's algorithm. */
+function shareInWindow(samples: Int16Array, frequencyHz: number): number {
   const coefficient = 2 * Math.cos((2 * Math.PI * frequencyHz) / SAMPLE_RATE);
   let previous = 0;
   let beforeThat = 0;
@@ -57,8 +55,9 @@ function goertzel(samples: Int16Array, frequencyHz: number): { atTone: number; e
     previous = current;
     energy += sample * sample;
   }
+  if (energy === 0) return 0;
   const power = previous * previous + beforeThat * beforeThat - coefficient * previous * beforeThat;
-  return { atTone: (2 * power) / samples.length, energy };
+  return Math.min(1, (2 * power) / (samples.length * energy));
 }
 
 /** Root mean square of `samples`, 0 to 32767: how loud it is. */
@@ -69,7 +68,7 @@ export function rms(samples: Int16Array): number {
   return Math.sqrt(energy / samples.length);
 }
 
-/** Which of `frequenciesHz` holds more than half of the energy of `samples`; undefined when none does or it is quiet. */
+/** Which of `frequenciesHz` fills `samples` for more than half; undefined when none does or it is quiet. */
 export function dominantTone(samples: Int16Array, frequenciesHz: readonly number[]): number | undefined {
   if (rms(samples) < 100) return undefined;
   return frequenciesHz.find((hz) => toneShare(samples, hz) > 0.5);

@@ -124,6 +124,14 @@ describe('tones', () => {
     expect(dominantTone(samples, [1000, 440])).toBe(440);
   });
 
+  it('are not found where they fill less than half of the time', () => {
+    const samples = new Int16Array(4000);
+    new ToneGenerator([440]).fill(samples, 2400);
+    expect(dominantTone(samples, [440])).toBeUndefined();
+    new ToneGenerator([440]).fill(samples, 1600);
+    expect(dominantTone(samples, [440])).toBe(440);
+  });
+
   it('do not appear in silence', () => {
     expect(dominantTone(new Int16Array(1600), [440])).toBeUndefined();
   });
