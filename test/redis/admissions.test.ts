@@ -155,6 +155,15 @@ describe('admission', () => {
 });
 
 describe('rubbish in the contract keys', () => {
+  it('is not what Redis itself refuses: the call goes on by what is known, not as one to an unknown number', async () => {
+    const { link, keys, raw } = await openOwnRedis();
+    const admissions = new RedisAdmissions(link, keys, new RedisChannels(link, keys));
+    await raw.call('ACL', 'SETUSER', 'default', '-zrevrangebyscore');
+    await expect(admissions.admit(query())).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    await raw.call('ACL', 'SETUSER', 'default', '+zrevrangebyscore');
+    expect((await admissions.admit(query())).number).toBeNull();
+  });
+
   it('keys of a wrong type are passed over and told', async () => {
     const { admissions, raw, keys, rubbish } = await open();
     await raw.set(keys.number(NUMBER), 'text');

@@ -15,9 +15,16 @@ local function fits(value)
 end
 
 -- Where another type stands the command fails: asking for the type first would cost every call more than that.
+-- Whatever else fails is no fault of who wrote the number, and must not make a call's number unknown.
+local function isRubbish(reply)
+  if not reply.err then return false end
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  return true
+end
+
 local function hash(key, names)
   local values = redis.pcall('HMGET', key, unpack(names))
-  if values.err then return { 'rubbish' } end
+  if isRubbish(values) then return { 'rubbish' } end
   local out, present = { 'ok' }, false
   for i = 1, #names do
     present = present or values[i]
@@ -31,7 +38,7 @@ local number = hash(KEYS[1], { 'site', 'kind', 'route', 'source', 'enabled' })
 local lease = hash(KEYS[2], { 'leaseId', 'sessionId', 'site', 'leasedAt', 'expiresAt', 'session' })
 local holders = { 'ok' }
 local members = redis.pcall('ZREVRANGEBYSCORE', KEYS[3], ARGV[1], '-inf', 'LIMIT', 0, ARGV[2])
-if members.err then holders[1] = 'rubbish' else
+if isRubbish(members) then holders[1] = 'rubbish' else
   for _, member in ipairs(members) do
     if fits(member) then holders[#holders + 1] = member end
   end
