@@ -91,14 +91,18 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
 
   /** Runs one script: one exchange. */
   async run<R>(call: ScriptCall<R>): Promise<R> {
-    const { script, keys, args } = call;
-    // Not as a pipeline of one: most exchanges of a call are single scripts, and ioredis builds a lot around a pipeline.
-    const reply = await this.send((client) => client.evalsha(script.sha, keys.length, ...keys, ...args)).catch(
-      (error: unknown) => {
-        if (!isNoScript(error)) throw error;
-        return this.send((client) => client.eval(script.lua, keys.length, ...keys, ...args));
-      },
-    );
+    const { script, keys, args, bytes } = call;
+    const ask = (command: 'evalsha' | 'eval', text: string): Promise<unknown> =>
+      // Not as a pipeline of one: most exchanges of a call are single scripts, and ioredis builds a lot around a pipeline.
+      this.send((client) =>
+        bytes
+          ? client.callBuffer(command, text, keys.length, ...keys, ...args)
+          : client[command](text, keys.length, ...keys, ...args),
+      );
+    const reply = await ask('evalsha', script.sha).catch((error: unknown) => {
+      if (!isNoScript(error)) throw error;
+      return ask('eval', script.lua);
+    });
     const result = readReply(call, reply);
     if (result instanceof GatewayError) throw result;
     return result;

@@ -9,6 +9,7 @@ import type {
 } from '../webhooks/archive.js';
 import type { DisableReason } from '../webhooks/queue.js';
 import type { RedisLink } from './connection.js';
+import { eventCursorOf, readLogEntry } from './delivery-log.js';
 import type { Keys } from './keys.js';
 import { FAILING_AFTER, type RedisOutbox } from './outbox.js';
 import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
@@ -82,7 +83,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     });
     return own.map(([field, value], i) => {
       const [entry] = asArray(logged[i] instanceof GatewayError ? [] : logged[i]) as [string, string[]][];
-      return entry ? readAttempt(entry) : outline(field, value, callId);
+      return entry ? readLogEntry(entry) : outline(field, value, callId);
     });
   }
 
@@ -137,18 +138,15 @@ export class RedisDeliveryArchive implements DeliveryArchive {
   async #log(endpoint: string, end: string, start: string, most: number): Promise<LoggedAttempt[]> {
     const log = this.keys.deliveryLog(endpoint);
     const entries = await this.link.send((client) => client.xrevrange(log, end, start, 'COUNT', most));
-    return entries.map(readAttempt);
+    return entries.map(readLogEntry);
   }
 
   async #ofLog(endpoint: string, eventId: string): Promise<FeedEvent | null> {
     const everything = { before: null, from: null, to: null, outcome: null, status: null };
     const { attempts } = await this.attempts(endpoint, { ...everything, eventId, limit: 1 });
-    const [entry] = attempts[0]
-      ? await this.link.send((client) =>
-          client.xrange(this.keys.deliveryLog(endpoint), attempts[0]?.cursor ?? '', attempts[0]?.cursor ?? ''),
-        )
-      : [];
-    return entry ? this.#at(fieldsOf(entry[1]).get('cursor') ?? '0-0') : null;
+    const at = attempts[0]?.cursor ?? '0-0';
+    const [entry] = await this.link.send((client) => client.xrange(this.keys.deliveryLog(endpoint), at, at));
+    return entry ? this.#at(eventCursorOf(entry)) : null;
   }
 
   async #at(cursor: string): Promise<FeedEvent | null> {
@@ -178,23 +176,6 @@ function readFeed([cursor, flat]: [string, string[]]): FeedEvent {
   const fields = fieldsOf(flat);
   const text = (name: string): string => fields.get(name) ?? '';
   return { cursor, eventId: text('id'), type: text('type'), callId: text('call'), body: text('body') };
-}
-
-function readAttempt([cursor, flat]: [string, string[]]): LoggedAttempt {
-  const fields = fieldsOf(flat);
-  const text = (name: string): string => fields.get(name) ?? '';
-  return {
-    cursor,
-    at: new Date(Number(cursor.split('-')[0])).toISOString(),
-    eventId: text('event'),
-    type: text('type'),
-    callId: text('key').startsWith('about:') ? null : text('key'),
-    attempt: Number(text('attempt')),
-    outcome: text('outcome') as Outcome,
-    status: text('status') === '' ? null : Number(text('status')),
-    latencyMs: Number(text('ms')),
-    response: text('text'),
-  };
 }
 
 /** Where the log has gone already: what the call itself remembers. */

@@ -1,6 +1,7 @@
 import type {
   Appetite,
   Backlog,
+  Batch,
   Delivery,
   DeliveryQueue,
   DisableReason,
@@ -12,8 +13,9 @@ import type { OperationalEventType } from '../call/event-types.js';
 import { newEventId } from '../lib/ids.js';
 import type { RedisLink } from './connection.js';
 import { GatewayError } from '../lib/errors.js';
+import { writeLogLine } from './delivery-log.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
+import { asArray, asBuffer, asNumber, asStrings, loadScript } from './scripts.js';
 
 /**
  * The outbox: what is still to be delivered to whom. Scripts `commit-call` and `append-event` fill it in the same step
@@ -24,14 +26,15 @@ import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scr
  * - `due`         key → time of the next attempt; `flight` key → end of the lease of who is attempting it now.
  *                 A key stands in one of the two for as long as its list is not empty, so what a dead worker held
  *                 comes back by itself when its lease has passed;
- * - `tries`       key → attempts at the head, and the fence against a worker that comes back after its lease;
+ * - `tries`       key → attempts at the head, and the fence against a worker that comes back after its lease. A worker
+ *                 leases what waits of a key together, so this is written once for all of it;
  * - `health`      failures in a row over different keys, and when a failing endpoint may be probed again (one at a time);
  * - `backlog`     stream id → its ms: how many are undelivered, and how old is the oldest;
  * - `dead`        stream of dead letters, each with the event's text.
  *
  * - `disabled` stands while nothing is sent to the endpoint: everything waits;
  * - `replays`  when an event was queued again, for its age;
- * - `log`      stream of attempts, to be looked at (`redis/delivery-log.ts`).
+ * - `log`      stream of attempts, to be looked at (`redis/delivery-archive.ts`).
  *
  * Retention: the stream of events is trimmed by age and count, but never past the oldest undelivered event, which is
  * the lowest entry of the backlogs: one look per endpoint. What is undelivered has bounds of its own (30 days, a million
@@ -104,23 +107,20 @@ export class RedisOutbox implements DeliveryQueue {
     };
   }
 
-  async work(endpoint: string, ended: readonly Ended[], appetite: Appetite): Promise<Turn> {
-    return this.#link.run(this.workCall(endpoint, ended, appetite));
-  }
-
-  /** The same, to be sent together with something else. */
-  workCall(endpoint: string, ended: readonly Ended[], { most, leaseMs }: Appetite): ScriptCall<Turn> {
+  async work(endpoint: string, ended: readonly Ended[], { most, mostOfKey, leaseMs }: Appetite): Promise<Turn> {
     const { due, flight, tries, health, backlog, events, dead, disabled, replays, deliveryLog } = this.#keys;
     const own = [due, flight, tries, health, backlog].map((name) => name(endpoint));
-    const args: (string | number)[] = [most, leaseMs, FAILING_AFTER, this.#limits.probeFirstMs, PROBE_MOST_MS];
+    const args: (string | number)[] = [most, mostOfKey, leaseMs, FAILING_AFTER];
+    args.push(this.#limits.probeFirstMs, PROBE_MOST_MS);
     args.push(this.#keys.todoPrefix(endpoint), this.#keys.toldPrefix(), TOLD_RETENTION_MS, endpoint, LOG_LENGTH);
     for (const one of ended) pushEnded(args, one);
-    return {
+    return this.#link.run({
       script: workScript,
       keys: [...own, events(), ...[dead, disabled, replays, deliveryLog].map((name) => name(endpoint))],
       args,
+      bytes: true,
       read: (reply) => readTurn(endpoint, reply),
-    };
+    });
   }
 
   async backlog(endpoints: string[]): Promise<Map<string, Backlog>> {
@@ -259,12 +259,18 @@ function readDrops(flat: (string | null)[]): Drop[] {
   return drops;
 }
 
-function pushEnded(args: (string | number)[], { delivery, settlement, trace }: Ended): void {
+function pushEnded(args: (string | number)[], { batch, traces, settlement }: Ended): void {
+  const { orderingKey, deliveries } = batch;
   const retry = settlement.outcome === 'retry' ? settlement : null;
   const detail = settlement.outcome === 'dead' ? settlement.reason : Math.round(retry?.delayMs ?? 0);
-  args.push(delivery.orderingKey, delivery.cursor, delivery.attempt, settlement.outcome, detail);
-  args.push(Math.round(retry?.pauseMs ?? 0), delivery.eventId, delivery.type, trace?.status ?? '');
-  args.push(Math.round(trace?.latencyMs ?? 0), trace?.text ?? '');
+  args.push(orderingKey, deliveries[0]?.cursor ?? '', deliveries[0]?.attempt ?? 0, settlement.outcome, detail);
+  args.push(Math.round(retry?.pauseMs ?? 0), traces.length);
+  const failed = settlement.outcome === 'retry' || settlement.outcome === 'dead' ? settlement.outcome : null;
+  traces.forEach((trace, i) => {
+    const delivery = deliveries[i] as Delivery;
+    const outcome = failed && i === traces.length - 1 ? failed : 'delivered';
+    args.push(delivery.cursor, delivery.eventId, writeLogLine(delivery, trace, outcome));
+  });
 }
 
 function readTurn(endpoint: string, reply: unknown): Turn {
@@ -277,27 +283,33 @@ function readTurn(endpoint: string, reply: unknown): Turn {
     turned: changed === 1 ? (failing === 1 ? 'failing' : 'recovered') : null,
     nextMs: nextMs === -1 ? null : asNumber(nextMs),
     applied: asArray(applied).map((one) => one === 1),
-    deliveries: readDeliveries(endpoint, asArray(flat)),
+    batches: readBatches(endpoint, asArray(flat)),
   };
 }
 
-const FIELDS_PER_DELIVERY = 9;
+const FIELDS_OF_BATCH = 4;
+const FIELDS_OF_DELIVERY = 6;
 
-function readDeliveries(endpoint: string, flat: unknown[]): Delivery[] {
-  const deliveries: Delivery[] = [];
-  for (let i = 0; i < flat.length; i += FIELDS_PER_DELIVERY) {
-    deliveries.push({
-      endpoint,
-      orderingKey: String(flat[i]),
-      cursor: String(flat[i + 1]),
-      attempt: asNumber(flat[i + 2]),
-      ageMs: asNumber(flat[i + 3]),
-      followed: flat[i + 4] === 1,
-      eventId: String(flat[i + 5]),
-      type: String(flat[i + 6]),
-      timestamp: String(flat[i + 7]),
-      body: String(flat[i + 8]),
-    });
+function readBatches(endpoint: string, flat: unknown[]): Batch[] {
+  const batches: Batch[] = [];
+  for (let at = 0; at < flat.length;) {
+    const [orderingKey, attempt, followed, count] = flat.slice(at, at + FIELDS_OF_BATCH);
+    const key = String(orderingKey);
+    const deliveries: Delivery[] = [];
+    at += FIELDS_OF_BATCH;
+    for (let i = 0; i < asNumber(count); i += 1, at += FIELDS_OF_DELIVERY)
+      deliveries.push({
+        endpoint,
+        orderingKey: key,
+        attempt: i === 0 ? asNumber(attempt) : 1,
+        cursor: String(flat[at]),
+        ageMs: asNumber(flat[at + 1]),
+        eventId: String(flat[at + 2]),
+        type: String(flat[at + 3]),
+        timestamp: String(flat[at + 4]),
+        body: asBuffer(flat[at + 5]),
+      });
+    batches.push({ orderingKey: key, deliveries, followed: followed === 1 });
   }
-  return deliveries;
+  return batches;
 }

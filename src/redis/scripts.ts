@@ -13,6 +13,8 @@ export interface ScriptCall<R> {
   script: Script;
   keys: string[];
   args: (string | number)[];
+  /** The reply's strings come as Buffers: for what is passed on as bytes. Not in `runAll` and `runSettled`. */
+  bytes?: true;
   read: (reply: unknown) => R;
 }
 
@@ -50,6 +52,12 @@ export function asStrings(reply: unknown): (string | null)[] {
     if (typeof item === 'number') return String(item);
     throw new TypeError('the script returned something else than strings');
   });
+}
+
+/** Of a reply that holds bytes. */
+export function asBuffer(reply: unknown): Buffer {
+  if (!Buffer.isBuffer(reply)) throw new TypeError('the script did not return bytes');
+  return reply;
 }
 
 export function asNumber(reply: unknown): number {

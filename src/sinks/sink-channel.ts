@@ -29,7 +29,7 @@ export class SinkChannel implements DeliveryChannel {
     let last: SinkAnswer | null = null;
     const ask = async (request: SinkRequest): Promise<SinkAnswer> => (last = await this.#ask(request));
     const outcome = await this.#sink
-      .deliver(JSON.parse(body) as SinkEvent, ask)
+      .deliver(JSON.parse(body.toString()) as SinkEvent, ask)
       // A fault in a sink of ours: the event waits for the version that is better.
       .catch((thrown: unknown): SinkOutcome => ({ outcome: 'retry', reason: toError(thrown).message }));
     return attemptOf(outcome, last, performance.now() - startedAt);

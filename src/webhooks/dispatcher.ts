@@ -98,7 +98,7 @@ export class Dispatcher {
   /** One event past the queue, to see what the receiver says; null where there is no such endpoint. */
   async test(endpoint: string, eventId: string, body: string): Promise<Attempt | null> {
     const served = this.#served.get(endpoint);
-    return served ? served.channel.send({ eventId, attempt: 1, body }) : null;
+    return served ? served.channel.send({ eventId, attempt: 1, body: Buffer.from(body) }) : null;
   }
 
   /** Stops deliveries to an endpoint, for all gateways. False where they were stopped already. */

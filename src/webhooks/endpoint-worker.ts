@@ -1,22 +1,21 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import type { AttemptTrace, Delivery, DeliveryQueue, DisableReason, Ended, Settlement, Turn } from './queue.js';
-import { retryDelay } from './retry.js';
+import type { AttemptTrace, Batch, Delivery, DeliveryQueue, DisableReason, Ended, Settlement, Turn } from './queue.js';
 import type { Attempt, DeliveryChannel } from './sender.js';
+import { settlementOf, traceOf } from './settlement.js';
 
-/** A receiver that answered 410 gets the event again after this, once it is enabled. */
-const GONE_DELAY_MS = 60_000;
-/** Taken beforehand from a fast receiver's queue, for each request at a time: so that none waits for Redis. */
+/** Events taken beforehand from a fast receiver's queue, for each request at a time: so that none waits for Redis. */
 const AHEAD = 4;
 /** The same while more is due than that: the more an exchange carries, the less of it each delivery pays. */
 const AHEAD_OF_BACKLOG = 16;
 const FAST_MS = 50;
 /** An acknowledgement that nobody waits for goes with the next exchange, and after this by itself. */
 const SETTLE_WITHIN_MS = 100;
-/** Of a success; of a failure all 4 kB are kept. */
-const KEPT_OF_SUCCESS = 256;
+/** Most events of one key that are taken together from a fast receiver's queue: so long the next keys wait for their turn. */
+const MOST_OF_KEY = 16;
 
 export interface DeliveryHooks {
   /** A 2xx arrived. `seconds` since the event's own timestamp. */
@@ -26,6 +25,12 @@ export interface DeliveryHooks {
   onDead?: (delivery: Delivery, reason: string) => void;
   /** Queued events whose text Redis no longer has. */
   onLost?: (endpoint: string, events: number) => void;
+}
+
+/** A batch that was leased, and when: performance.now(). */
+interface Leased {
+  batch: Batch;
+  at: number;
 }
 
 interface WorkerParts {
@@ -56,15 +61,17 @@ export class EndpointWorker {
   readonly #leaseMs: number;
   /** What was leased this long ago could outlive its lease if it were sent now. */
   readonly #staleMs: number;
-  /** Leased, not yet sent. */
-  #ready: Delivery[] = [];
-  #takenAt = 0;
+  /** Leased, nothing of it sent. */
+  #ready: Leased[] = [];
+  /** Events that are leased and not sent, those of batches under way too. */
+  #unsent = 0;
+  /** Batches under way: as many requests. */
   #sending = 0;
   #ended: Ended[] = [];
   #exchange: Promise<void> | null = null;
   /** Somebody asked for an exchange while one was under way. */
   #again = false;
-  /** Counts wakings: a delivery during which none came has nothing behind it. */
+  /** Counts wakings: a batch during which none came has nothing behind it. */
   #wakings = 0;
   #timer: NodeJS.Timeout | null = null;
   #timerAt = Infinity;
@@ -134,8 +141,8 @@ export class EndpointWorker {
     this.#ended = [];
     const { queue, endpoint, pollMs } = this.#parts;
     try {
-      const turn = await queue.work(endpoint, ended, { most: this.#room(), leaseMs: this.#leaseMs });
-      this.#takenAt = performance.now();
+      const mostOfKey = this.#fast() ? MOST_OF_KEY : 1;
+      const turn = await queue.work(endpoint, ended, { most: this.#room(), mostOfKey, leaseMs: this.#leaseMs });
       this.#doubtful = false;
       this.#more = turn.nextMs === 0;
       ended.forEach((one, i) => this.#tell(one, turn.applied[i] === true));
@@ -151,12 +158,16 @@ export class EndpointWorker {
 
   #room(): number {
     if (!this.#running || this.#disabling > 0) return 0;
-    return Math.max(0, this.#parts.inFlight + this.#ahead() - this.#sending - this.#ready.length);
+    return Math.max(0, this.#parts.inFlight + this.#ahead() - this.#sending - this.#unsent);
   }
 
-  /** How many deliveries are taken that cannot be sent at once. */
+  #fast(): boolean {
+    return this.#latencyMs < FAST_MS;
+  }
+
+  /** How many events are taken that cannot be sent at once. */
   #ahead(): number {
-    if (this.#latencyMs >= FAST_MS) return 0;
+    if (!this.#fast()) return 0;
     return this.#parts.inFlight * (this.#more ? AHEAD_OF_BACKLOG : AHEAD);
   }
 
@@ -170,68 +181,100 @@ export class EndpointWorker {
       log.warn({ endpoint }, 'the endpoint is failing, it is probed one request at a time');
     if (turn.turned === 'recovered') log.info({ endpoint }, 'the endpoint answers again');
     if (turn.state !== 'up' || !this.#running) this.#giveBack();
-    this.#ready.push(...turn.deliveries);
+    const at = performance.now();
+    for (const batch of turn.batches) {
+      this.#ready.push({ batch, at });
+      this.#unsent += batch.deliveries.length;
+    }
     if (turn.state === 'failing' && turn.failingMs >= this.#parts.disableAfterMs)
       inBackground(this.#disable('failing'));
     this.#pump();
   }
 
   /** What comes after an exchange: another one at once where there is more to do, or a rest. */
-  #after(restMs: number, { nextMs, deliveries }: Turn): void {
+  #after(restMs: number, { nextMs, batches }: Turn): void {
+    const room = this.#room() > 0;
     // What was taken keeps the worker busy: its ends ask for the next exchange.
-    if (nextMs === 0 && this.#room() > 0 && deliveries.length > 0) this.#again = true;
-    else this.#rest(nextMs === 0 && this.#room() > 0 ? 0 : Math.max(restMs, this.#room() > 0 ? 1 : SETTLE_WITHIN_MS));
+    if (nextMs === 0 && room && batches.length > 0) this.#replenish();
+    else this.#rest(nextMs === 0 && room ? 0 : Math.max(restMs, room ? 1 : SETTLE_WITHIN_MS));
   }
 
   #pump(): void {
     const { inFlight } = this.#parts;
-    if (this.#ready.length > 0 && performance.now() - this.#takenAt > this.#staleMs) this.#giveBack();
+    const [oldest] = this.#ready;
+    if (oldest && this.#stale(oldest)) this.#giveBack();
     let next = 0;
-    while (this.#sending < inFlight && next < this.#ready.length && !this.#doubtful && this.#disabling === 0) {
-      const delivery = this.#ready[next];
+    while (this.#sending < inFlight && next < this.#ready.length && this.#maySend()) {
+      const leased = this.#ready[next];
       next += 1;
-      if (delivery) this.#launch(delivery);
+      if (leased) inBackground(this.#deliver(leased));
     }
     if (next > 0) this.#ready.splice(0, next);
   }
 
-  #launch(delivery: Delivery): void {
-    const wakings = this.#wakings;
-    this.#sending += 1;
-    const sent = this.#parts.channel.send(delivery).then((attempt) => this.#end(delivery, attempt, wakings));
-    inBackground(sent);
+  #maySend(): boolean {
+    return !this.#doubtful && this.#disabling === 0;
   }
 
-  async #end(delivery: Delivery, attempt: Attempt, wakings: number): Promise<void> {
+  #stale({ at }: Leased): boolean {
+    return performance.now() - at > this.#staleMs;
+  }
+
+  /** One event after the other, for as long as all goes well and fast. What is left then goes back. */
+  async #deliver(leased: Leased): Promise<void> {
+    const { batch } = leased;
+    const wakings = this.#wakings;
+    const traces: AttemptTrace[] = [];
+    let settlement: Settlement = { outcome: 'delivered' };
+    this.#sending += 1;
+    for (const delivery of batch.deliveries) {
+      // The connection of the one before is free again when its answer has been read to the end.
+      if (traces.length > 0) await nextTurn();
+      if (traces.length > 0 && !this.#goesOn(leased)) {
+        settlement = { outcome: 'returned' };
+        break;
+      }
+      this.#unsent -= 1;
+      const attempt = await this.#attempt(delivery);
+      settlement = settlementOf(delivery, attempt, this.#aborted, this.#parts.random());
+      if (settlement.outcome === 'abandoned') break;
+      traces.push(traceOf(attempt));
+      if (settlement.outcome !== 'delivered') break;
+      if (this.#more) this.#replenish();
+    }
+    this.#unsent -= batch.deliveries.length - traces.length - (settlement.outcome === 'abandoned' ? 1 : 0);
+    this.#sending -= 1;
+    this.#ended.push({ batch, traces, settlement });
+    this.#landed(settlement, batch.followed || this.#wakings !== wakings);
+  }
+
+  #goesOn(leased: Leased): boolean {
+    return this.#running && this.#fast() && this.#maySend() && !this.#stale(leased);
+  }
+
+  async #attempt(delivery: Delivery): Promise<Attempt> {
+    const attempt = await this.#parts.channel.send(delivery);
     this.#latencyMs = attempt.delivered ? attempt.latencyMs : Infinity;
     this.#parts.hooks.onAttempt?.(delivery, attempt);
     // Before it is written down as failed: the exchange that does so must take nothing more.
     if (attempt.status === 410) await this.#disable('gone');
-    this.#sending -= 1;
-    const settlement = this.#judge(delivery, attempt);
-    this.#ended.push({ delivery, settlement, trace: traceOf(attempt, settlement) });
-    this.#landed(settlement.outcome !== 'delivered', delivery.followed || this.#more || this.#wakings !== wakings);
+    return attempt;
   }
 
-  #landed(failed: boolean, followed: boolean): void {
+  #landed({ outcome }: Settlement, followed: boolean): void {
+    const failed = outcome !== 'delivered' && outcome !== 'returned';
     if (failed) this.#doubtful = true;
     this.#pump();
     if (this.#sending === 0) this.#idle?.();
-    // Half of the ahead is left to send while the exchange is under way.
-    if (failed || (followed && this.#ready.length <= this.#ahead() / 2)) this.#turn();
+    if (failed) this.#turn();
+    else if (followed || this.#more || outcome === 'returned') this.#replenish();
     else this.#rest(SETTLE_WITHIN_MS);
   }
 
-  #judge(delivery: Delivery, attempt: Attempt): Settlement {
-    if (attempt.delivered) return { outcome: 'delivered' };
-    if (attempt.dead !== undefined) return { outcome: 'dead', reason: attempt.dead };
-    if (attempt.status === null && this.#aborted) return { outcome: 'abandoned' };
-    if (attempt.status === 410) return { outcome: 'retry', delayMs: GONE_DELAY_MS };
-    const delayMs = retryDelay({ ...delivery, retryAfterMs: attempt.retryAfterMs }, this.#parts.random());
-    if (delayMs === null) return { outcome: 'dead', reason: failure(attempt) };
-    return attempt.retryAfterMs === null
-      ? { outcome: 'retry', delayMs }
-      : { outcome: 'retry', delayMs, pauseMs: delayMs };
+  /** Half of the ahead is left to send while the exchange is under way. */
+  #replenish(): void {
+    if (this.#unsent <= this.#ahead() / 2) this.#turn();
+    else this.#rest(SETTLE_WITHIN_MS);
   }
 
   async #disable(reason: DisableReason): Promise<void> {
@@ -245,29 +288,38 @@ export class EndpointWorker {
     }
   }
 
-  /** What was taken and not sent is due again, for whoever comes. */
+  /** What was taken and not begun is due again, for whoever comes. */
   #giveBack(): void {
     const unsent = this.#ready.splice(0);
     if (unsent.length === 0) return;
-    for (const delivery of unsent) this.#ended.push({ delivery, settlement: { outcome: 'returned' }, trace: null });
+    for (const { batch } of unsent) {
+      this.#unsent -= batch.deliveries.length;
+      this.#ended.push({ batch, traces: [], settlement: { outcome: 'returned' } });
+    }
     this.#again = true;
   }
 
-  #tell({ delivery, settlement, trace, repeated }: Ended, applied: boolean): void {
+  #tell({ batch, traces, settlement, repeated }: Ended, applied: boolean): void {
+    const { endpoint, hooks, log } = this.#parts;
+    if (!applied && !repeated && traces.length > 0)
+      log.warn({ endpoint, callId: batch.orderingKey }, 'deliveries took longer than their lease');
+    const failed = settlement.outcome === 'retry' || settlement.outcome === 'dead';
+    const delivered = batch.deliveries.slice(0, failed ? traces.length - 1 : traces.length);
+    for (const delivery of delivered)
+      hooks.onDelivered?.(endpoint, Math.max(0, (Date.now() - Date.parse(delivery.timestamp)) / 1000), delivery);
+    const last = batch.deliveries[delivered.length];
+    if (failed && last) this.#tellFailed(last, settlement, traces.at(-1));
+  }
+
+  #tellFailed(delivery: Delivery, settlement: Settlement, trace: AttemptTrace | undefined): void {
     const { endpoint, hooks, log } = this.#parts;
     const { eventId, orderingKey, attempt } = delivery;
-    if (settlement.outcome === 'returned' || settlement.outcome === 'abandoned') return;
-    if (!applied && !repeated) log.warn({ endpoint, eventId, attempt }, 'a delivery took longer than its lease');
-    if (settlement.outcome === 'delivered') {
-      hooks.onDelivered?.(endpoint, Math.max(0, (Date.now() - Date.parse(delivery.timestamp)) / 1000), delivery);
-      return;
-    }
     const fields = { endpoint, eventId, callId: orderingKey, attempt };
     if (settlement.outcome === 'dead') {
       const { reason } = settlement;
       log.error({ ...fields, reason }, 'a delivery was given up, the event is among the dead letters');
       hooks.onDead?.(delivery, reason);
-    } else {
+    } else if (settlement.outcome === 'retry') {
       const reason = trace?.status === null ? trace.text : `HTTP ${trace?.status ?? 0}`;
       log.warn({ ...fields, reason, delayMs: settlement.delayMs }, 'a delivery failed');
     }
@@ -296,12 +348,3 @@ export class EndpointWorker {
     else log.error({ endpoint, err: error }, message);
   }
 }
-
-function traceOf(attempt: Attempt, { outcome }: Settlement): AttemptTrace {
-  const { status, latencyMs, response } = attempt;
-  if (outcome === 'delivered') return { status, latencyMs, text: response.slice(0, KEPT_OF_SUCCESS) };
-  return { status, latencyMs, text: status === null ? failure(attempt) : response };
-}
-
-const failure = ({ status, error }: Attempt): string =>
-  error ? `${error.code}: ${error.message}` : `HTTP ${status ?? 0}`;

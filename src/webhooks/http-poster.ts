@@ -34,7 +34,7 @@ export interface HttpRequest {
   path: string;
   /** Name, value, name, value … */
   headers: string[];
-  body: string;
+  body: string | Buffer;
 }
 
 export interface HttpAnswer {

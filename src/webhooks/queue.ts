@@ -1,13 +1,13 @@
 /** What the delivery needs from the outbox; `redis/outbox.ts` keeps it. */
 
-/** One attempt at one event for one endpoint, leased to this process. */
+/** One event for one endpoint. */
 export interface Delivery {
   endpoint: string;
   /** The call's id; events of one key are delivered one after the other. */
   orderingKey: string;
   /** Where the event stands in the feed. */
   cursor: string;
-  /** From 1; counts attempts of dead workers too. */
+  /** From 1. */
   attempt: number;
   /** Since the event was queued, ms. */
   ageMs: number;
@@ -15,20 +15,29 @@ export interface Delivery {
   type: string;
   /** The event's own timestamp, ISO 8601. */
   timestamp: string;
-  /** The exact text that is signed and sent. */
-  body: string;
-  /** More events of the same key wait behind this one. */
+  /** The exact bytes that are signed and sent. */
+  body: Buffer;
+}
+
+/** What waits of one ordering key, leased to this process together: to be sent one after the other, in this order. */
+export interface Batch {
+  orderingKey: string;
+  /** Never empty. Attempts of dead workers count at the first of them only. */
+  deliveries: readonly Delivery[];
+  /** More events of the same key wait behind these. */
   followed: boolean;
 }
 
+/** What became of a batch. */
 export type Settlement =
   | { outcome: 'delivered' }
-  /** `pauseMs`: the receiver asked for quiet; nothing is sent to it until then. */
+  /** The last attempt failed. `pauseMs`: the receiver asked for quiet; nothing is sent to it until then. */
   | { outcome: 'retry'; delayMs: number; pauseMs?: number }
+  /** The last attempt failed, and there will be none after it. */
   | { outcome: 'dead'; reason: string }
-  /** Broken off (shutdown): due at once, the attempt not counted. */
+  /** Broken off (shutdown): what is left is due at once, the attempt not counted. */
   | { outcome: 'abandoned' }
-  /** Never sent: as `abandoned`. */
+  /** What is left was never sent: as `abandoned`. */
   | { outcome: 'returned' };
 
 /** What is kept of an attempt, to be looked at. */
@@ -40,26 +49,30 @@ export interface AttemptTrace {
   text: string;
 }
 
-/** An attempt that has ended, to be written down. `trace` is null for what was not sent. */
+/** A batch of which no more will be sent, to be written down. */
 export interface Ended {
-  delivery: Delivery;
+  batch: Batch;
+  /** Of its first deliveries, in order. Each was delivered, the last one only where `settlement` does not say otherwise. */
+  traces: readonly AttemptTrace[];
   settlement: Settlement;
-  trace: AttemptTrace | null;
   /** An exchange with it has failed: it may be written down already. */
   repeated?: boolean;
 }
 
 /** How much a worker can take, and for how long. */
 export interface Appetite {
+  /** Events. */
   most: number;
+  /** Events of one ordering key. */
+  mostOfKey: number;
   leaseMs: number;
 }
 
 /** What one exchange with the outbox gave. */
 export interface Turn {
-  /** For each ended attempt: false when its lease had passed and the delivery is somebody else's by now. */
+  /** For each ended batch: false when its lease had passed and it is somebody else's by now. */
   applied: boolean[];
-  deliveries: Delivery[];
+  batches: Batch[];
   /** Queued events whose text no longer exists. */
   lost: number;
   /** Until something is due, ms; 0 now, null where nothing is queued or nothing may be sent. */
@@ -67,7 +80,7 @@ export interface Turn {
   state: 'up' | 'failing' | 'disabled';
   /** For how long it has failed without one success, ms; 0 while it does not. */
   failingMs: number;
-  /** Set when these attempts changed the endpoint's health. */
+  /** Set when these batches changed the endpoint's health. */
   turned: 'failing' | 'recovered' | null;
 }
 

@@ -19,7 +19,7 @@ interface SignedParts {
   /** When this attempt is made, s since the epoch: receivers refuse what is older than five minutes. */
   timestamp: number;
   /** The exact bytes of the body. */
-  body: string;
+  body: Buffer;
 }
 
 /** Value of `webhook-signature`: `v1,<base64>` per key, separated by spaces. */

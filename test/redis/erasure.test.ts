@@ -13,7 +13,7 @@ import { RedisDeliveryArchive } from '../../src/redis/delivery-archive.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
 import { keptEvents, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
-import { claim } from './outbox-steps.js';
+import { batchOf, claim } from './outbox-steps.js';
 
 const CALLER = '+79160000001';
 
@@ -136,11 +136,11 @@ describe('forgetting a caller', () => {
     for (const endpoint of ['crm', 'gone']) {
       const { deliveries } = await claim(outbox, endpoint, 2, 60_000);
       const ended = deliveries.map((delivery) => ({
-        delivery,
+        batch: batchOf(delivery),
         settlement: { outcome: 'dead' as const, reason: 'refused' },
-        trace: { status: 400, latencyMs: 3, text: `not understood: ${delivery.body}` },
+        traces: [{ status: 400, latencyMs: 3, text: `not understood: ${delivery.body.toString()}` }],
       }));
-      expect((await outbox.work(endpoint, ended, { most: 0, leaseMs: 1 })).applied).toEqual([true, true]);
+      expect((await outbox.work(endpoint, ended, { most: 0, mostOfKey: 1, leaseMs: 1 })).applied).toEqual([true, true]);
     }
     // The stream has lost them before they are replayed: each replay carries the event itself.
     await raw.xtrim(keys.events(), 'MAXLEN', 0);

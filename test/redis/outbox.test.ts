@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { FeedEvent } from '../../src/http/ports.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { eventCursorOf, readLogEntry } from '../../src/redis/delivery-log.js';
 import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
-import { claim as claimFrom, settle } from './outbox-steps.js';
-import type { Delivery } from '../../src/webhooks/queue.js';
+import { claim as claimFrom, settle, settleBatch } from './outbox-steps.js';
+import type { Batch, Delivery } from '../../src/webhooks/queue.js';
 import { keptEvents, eventually, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
 
@@ -30,7 +31,7 @@ async function open(limits: OutboxLimits = {}) {
   return { ...redis, store, kept, outbox, write, claim, claimOne, fail, backlog };
 }
 
-const typeOf = ({ body }: Delivery): string => (JSON.parse(body) as { type: string }).type;
+const typeOf = ({ body }: Delivery): string => (JSON.parse(body.toString()) as { type: string }).type;
 
 describe('the outbox', () => {
   it('delivers the events of a call one after the other, of different calls side by side', async () => {
@@ -98,7 +99,7 @@ describe('the outbox', () => {
     await settle(outbox, delivery, { outcome: 'dead', reason: 'HTTP 500' });
     expect(await backlog()).toMatchObject({ events: 1, dead: 1 });
     const [[, fields]] = (await raw.xrange(keys.dead('crm'), '-', '+')) as [[string, string[]]];
-    expect(fields).toEqual(expect.arrayContaining(['HTTP 500', delivery.body, delivery.eventId]));
+    expect(fields).toEqual(expect.arrayContaining(['HTTP 500', delivery.body.toString(), delivery.eventId]));
     expect(typeOf(await claimOne())).toBe('call.ringing');
   });
 
@@ -110,6 +111,139 @@ describe('the outbox', () => {
     const { deliveries, lost } = await claimFrom(outbox, 'crm', 10, LEASE);
     expect(lost).toBe(1);
     expect(deliveries.map(typeOf)).toEqual(['call.ringing']);
+  });
+});
+
+describe('what waits of one call', () => {
+  const TYPES = ['call.received', 'call.ringing', 'call.answered'] as const;
+
+  async function openBatches() {
+    const all = await open();
+    const batches = async (most = 10, mostOfKey = 10, leaseMs = LEASE) =>
+      (await all.outbox.work('crm', [], { most, mostOfKey, leaseMs })).batches;
+    const batch = async (leaseMs = LEASE) =>
+      eventually(async () => {
+        const [one] = await batches(10, 10, leaseMs);
+        expect(one).toBeDefined();
+        return one as Batch;
+      });
+    const end = (one: Batch, settlement: Parameters<typeof settle>[2], sent?: number) =>
+      settleBatch(all.outbox, one, settlement, sent);
+    return { ...all, batches, batch, end };
+  }
+
+  const listed = ({ deliveries }: Batch) => deliveries.map((one) => [typeOf(one), one.attempt]);
+  const [FIRST, SECOND, THIRD] = TYPES;
+
+  it('is taken and written down together, each attempt by itself', async () => {
+    const { write, batch, batches, end, backlog, raw, keys, prefix } = await openBatches();
+    await write([...TYPES]);
+    const taken = await batch();
+    expect([listed(taken), taken.followed]).toEqual([TYPES.map((type) => [type, 1]), false]);
+    expect(await batches()).toEqual([]);
+    expect(await end(taken, { outcome: 'delivered' })).toEqual({ applied: true, more: false, turned: null });
+    expect(await backlog()).toMatchObject({ events: 0 });
+    expect(await raw.keys(`${prefix}v1:{calls}:out:*`)).toEqual([keys.deliveryLog('crm')]);
+    const entries = await raw.xrange(keys.deliveryLog('crm'), '-', '+');
+    const callId = taken.orderingKey;
+    expect(entries.map(eventCursorOf)).toEqual(taken.deliveries.map(({ cursor }) => cursor));
+    expect(entries.map(readLogEntry)).toMatchObject(
+      taken.deliveries.map(({ eventId, type }) => ({
+        ...{ eventId, type, callId },
+        ...{ attempt: 1, outcome: 'delivered', status: 200, latencyMs: 3, response: 'ok' },
+      })),
+    );
+    const told = await raw.hgetall(`${keys.toldPrefix()}${taken.orderingKey}`);
+    expect(Object.keys(told)).toEqual(taken.deliveries.map(({ eventId }) => `crm ${eventId}`));
+  });
+
+  it('is taken as far as there is room, from each call no more than asked', async () => {
+    const { write, batches } = await openBatches();
+    for (let i = 0; i < 3; i += 1) await write([...TYPES]);
+    const taken = await batches(5, 2);
+    expect(taken.map(({ deliveries, followed }) => [deliveries.length, followed])).toEqual([
+      [2, true],
+      [2, true],
+      [1, true],
+    ]);
+  });
+
+  it('waits behind the one that failed, which alone is counted', async () => {
+    const { write, batch, end, backlog } = await openBatches();
+    await write([...TYPES]);
+    await end(await batch(), { outcome: 'retry', delayMs: 0 }, 2);
+    expect(await backlog()).toMatchObject({ events: 2 });
+    const again = await batch();
+    expect(listed(again)).toEqual([
+      [SECOND, 2],
+      [THIRD, 1],
+    ]);
+    await end(again, { outcome: 'retry', delayMs: 0 }, 1);
+    expect(listed(await batch())[0]).toEqual([SECOND, 3]);
+  });
+
+  it('goes on behind a dead letter', async () => {
+    const { write, batch, end, backlog, raw, keys } = await openBatches();
+    await write([...TYPES]);
+    const taken = await batch();
+    await end(taken, { outcome: 'dead', reason: 'HTTP 400' }, 2);
+    expect(await backlog()).toMatchObject({ events: 1, dead: 1 });
+    const [[, fields]] = (await raw.xrange(keys.dead('crm'), '-', '+')) as [[string, string[]]];
+    expect(fields).toEqual(expect.arrayContaining([taken.deliveries[1]?.eventId, 'HTTP 400']));
+    expect(listed(await batch())).toEqual([[THIRD, 1]]);
+  });
+
+  it('goes back uncounted where it was not sent', async () => {
+    const { write, batch, end } = await openBatches();
+    await write([...TYPES]);
+    await end(await batch(), { outcome: 'returned' });
+    const again = await batch();
+    expect(listed(again)).toEqual(TYPES.map((type) => [type, 1]));
+    await end(again, { outcome: 'abandoned' }, 1);
+    expect(listed(await batch())).toEqual([
+      [SECOND, 1],
+      [THIRD, 1],
+    ]);
+  });
+
+  it('is not sent again by others as far as a late worker delivered it; its failures count no more', async () => {
+    const { write, batch, end, backlog } = await openBatches();
+    await write([...TYPES]);
+    const late = await batch(1);
+    const taker = await batch();
+    expect(listed(taker)[0]).toEqual([FIRST, 2]);
+    expect(await end(late, { outcome: 'retry', delayMs: 0 }, 1)).toMatchObject({ applied: false });
+    expect(await end(late, { outcome: 'retry', delayMs: 60_000 }, 2)).toMatchObject({ applied: false });
+    expect(await backlog()).toMatchObject({ events: 2 });
+    // What the late one left is due at once, whatever the taker does with what it holds.
+    expect(listed(await batch())).toEqual([
+      [SECOND, 1],
+      [THIRD, 1],
+    ]);
+    expect(await end(taker, { outcome: 'delivered' }, 3)).toMatchObject({ applied: false });
+    expect(await backlog()).toMatchObject({ events: 0 });
+  });
+
+  it('ends before an event whose text is gone, which is told when it is the first', async () => {
+    const { write, batch, end, kept, raw, keys, outbox } = await openBatches();
+    await write([...TYPES]);
+    const [, second] = await kept();
+    await raw.xdel(keys.events(), second?.cursor.split('.')[0] ?? '');
+    const taken = await batch();
+    expect([listed(taken), taken.followed]).toEqual([[[FIRST, 1]], true]);
+    await end(taken, { outcome: 'delivered' });
+    const { lost, batches } = await outbox.work('crm', [], { most: 10, mostOfKey: 10, leaseMs: LEASE });
+    expect([lost, batches.map(listed)]).toEqual([1, [[[THIRD, 1]]]]);
+  });
+
+  it('of a failing endpoint is probed by one event', async () => {
+    const { write, batches, end } = await openBatches();
+    for (let i = 0; i < 3; i += 1) await write([...TYPES]);
+    for (const one of await batches()) await end(one, { outcome: 'retry', delayMs: 0 }, 1);
+    await eventually(async () => {
+      const probe = await batches();
+      expect(probe.map(({ deliveries }) => deliveries.length)).toEqual([1]);
+    });
   });
 });
 

@@ -65,7 +65,8 @@ export async function send(
   const channel = openSink({ id: 'crm', url, allowPrivate: true, ...config }, { connections: 1 }, ports);
   if (!channel) throw new Error('no sink');
   const attempts: Attempt[] = [];
-  for (const body of bodies) attempts.push(await channel.send({ eventId: 'evt_1', attempt: 1, body }));
+  for (const body of bodies)
+    attempts.push(await channel.send({ eventId: 'evt_1', attempt: 1, body: Buffer.from(body) }));
   await channel.close();
   return attempts;
 }

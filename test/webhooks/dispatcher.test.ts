@@ -359,6 +359,25 @@ describe('stopping', () => {
     expect(received[1]?.headers['webhook-attempt']).toBe('1');
   });
 
+  it('between two events of a call gives back what was not delivered, and nothing else', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = ({ body }) => (body.type === 'call.ringing' ? { kind: 'hang' } : OK);
+    const redis = await openRedis();
+    const first = open(redis, { options: { ...QUICK, timeouts: undefined } });
+    first.dispatcher.start([endpoint(receiver)]);
+    // A receiver that was fast is handed what waits of a call together.
+    await first.write(exampleCall(), ['call.received']);
+    await receiver.wait(1);
+    await first.write(exampleCall(), ['call.received', 'call.ringing', 'call.answered']);
+    await receiver.wait(3);
+    await first.dispatcher.stop(50);
+    receiver.behave = () => OK;
+    open(redis).dispatcher.start([endpoint(receiver)]);
+    const received = (await receiver.wait(5)).slice(1);
+    expect(types(received)).toEqual(['call.received', 'call.ringing', 'call.ringing', 'call.answered']);
+    expect(received.map(({ headers }) => headers['webhook-attempt'])).toEqual(['1', '1', '1', '1']);
+  });
+
   it('an endpoint that left the configuration is served no more, the others go on', async () => {
     const receiver = await openReceiver(SECRET);
     const { dispatcher, write, outbox } = open(await openRedis());

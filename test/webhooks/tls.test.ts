@@ -37,7 +37,7 @@ async function attempt(cert: string | undefined, tls: TlsConfig) {
     await sender.close();
     server.close();
   });
-  return sender.send({ eventId: 'evt_1', attempt: 1, body: '{}' });
+  return sender.send({ eventId: 'evt_1', attempt: 1, body: Buffer.from('{}') });
 }
 
 it('shows its certificate, trusts the authority it is given and sends its headers', async () => {

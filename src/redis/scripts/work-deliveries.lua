@@ -1,19 +1,22 @@
--- One exchange of an endpoint's worker: writes down how attempts have ended, and takes what is due. What a dead worker held
--- comes back when its lease has passed.
+-- One exchange of an endpoint's worker: writes down how batches have ended, and takes what is due. A batch is what waits of one
+-- key, taken together. What a dead worker held comes back when its lease has passed.
 -- KEYS: 1 due, 2 flight, 3 tries, 4 health, 5 backlog, 6 events stream, 7 dead letters, 8 disabled, 9 replays, 10 log
 --       (all of hash tag {calls})
--- ARGV: 1 most to take, 2 lease (ms), 3 failures at which the endpoint counts as failing, 4 first and 5 longest wait between
---       probes (ms), 6 todo key prefix, 7 prefix of what is told of a call, 8 retention of that (ms), 9 endpoint, 10 length of the log,
---       then per ended attempt: ordering key, stream id, attempt, outcome ("delivered" | "retry" | "dead" | "abandoned" |
---       "returned"), delay of a retry (ms) or reason of the death, pause of the whole endpoint (ms, 0 for none), event id, type, status ("" for none),
---       latency (ms), text
+-- ARGV: 1 most events to take, 2 most of one key, 3 lease (ms), 4 failures at which the endpoint counts as failing, 5 first and
+--       6 longest wait between probes (ms), 7 todo key prefix, 8 prefix of what is told of a call, 9 retention of that (ms),
+--       10 endpoint, 11 length of the log,
+--       then per ended batch: ordering key, stream id of its first event, attempt at that, outcome ("delivered" | "retry" | "dead":
+--       of the last attempt; "abandoned" | "returned": what was not sent goes back), delay of a retry (ms) or reason of the
+--       death, pause of the whole endpoint (ms, 0 for none), number of attempts, then per attempt, all but the last delivered:
+--       stream id, event id, line of the log
 -- Returns: { lost, disabled 1|0, failing 1|0, changed by this 1|0, failing for (ms), ms until the next is due (-1: none),
---   list of applied 1|0, flat list: ordering key, stream id, attempt, age in ms, followed 1|0, event id, type, timestamp, body, … }
+--   list of applied 1|0, flat list: per batch ordering key, attempt at its first event, followed 1|0, number of events, then per event
+--   stream id, age in ms, event id, type, timestamp, body }
 --   lost: queued events whose text the stream no longer has
 --- @include now
 local due, flight, tries, health, backlog, events, dead, disabledKey, replays, log = unpack(KEYS)
-local FIRST, WIDTH = 11, 11
-local threshold, todoPrefix = tonumber(ARGV[3]), ARGV[6]
+local FIRST, HEAD, WIDTH, KEYS_AT_A_TIME = 12, 7, 3, 32
+local threshold, todoPrefix = tonumber(ARGV[4]), ARGV[7]
 local now = clock()
 
 local stored = redis.call('HMGET', health, 'failures', 'probeAt', 'since')
@@ -41,20 +44,12 @@ local function entryOf(id)
   return replay and replay.fields
 end
 
--- How attempts ended ------------------------------------------------------------------------------------------------
+-- How batches ended --------------------------------------------------------------------------------------------------
 local landed, gone, untried, again = {}, {}, {}, {}
 
 local function schedule(at, key)
   again[#again + 1] = at
   again[#again + 1] = key
-end
-
-local function finish(key, id, held, followed)
-  redis.call('LPOP', todoPrefix .. key)
-  gone[#gone + 1] = id
-  untried[#untried + 1] = key
-  if followed then schedule(now, key)
-  elseif not held then redis.call('ZREM', due, key) end
 end
 
 -- The endpoint answers again: what waited for its retry goes now. Bounded; what is beyond keeps its own time.
@@ -85,67 +80,117 @@ local function fail(key, pause)
   -- What was in flight together when the endpoint went down is one failure, not many probes.
   if before >= threshold and redis.call('ZCARD', flight) == 1 then redis.call('HINCRBY', health, 'probes', 1) end
   local probes = tonumber(redis.call('HGET', health, 'probes') or 0)
-  local wait = pause > 0 and pause or math.min(tonumber(ARGV[5]), tonumber(ARGV[4]) * 2 ^ math.min(probes, 20))
+  local wait = pause > 0 and pause or math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(probes, 20))
   probeAt = now + wait
   redis.call('HSET', health, 'probeAt', probeAt)
 end
 
-local function note(at, outcome)
-  local key, id = ARGV[at], ARGV[at + 1]
-  local entry = redis.call('XADD', log, 'MAXLEN', '~', ARGV[10], '*', 'event', ARGV[at + 6], 'cursor', id, 'type', ARGV[at + 7], 'key', key,
-    'attempt', ARGV[at + 2], 'outcome', outcome, 'status', ARGV[at + 8], 'ms', ARGV[at + 9], 'text', ARGV[at + 10])
-  if string.sub(key, 1, 6) == 'about:' then return end
-  local told = ARGV[7] .. key
-  if redis.call('HSET', told, ARGV[9] .. ' ' .. ARGV[at + 6], outcome .. ' ' .. ARGV[at + 2] .. ' ' .. entry) == 1 then
-    redis.call('PEXPIRE', told, ARGV[8])
+local function readBatch(at)
+  return {
+    key = ARGV[at], first = ARGV[at + 1], attempt = ARGV[at + 2], outcome = ARGV[at + 3], detail = ARGV[at + 4],
+    pause = tonumber(ARGV[at + 5]), sent = tonumber(ARGV[at + 6]), at = at + HEAD, told = {},
+  }
+end
+
+-- Only the first event of a batch can have been tried before.
+local function attemptAt(batch, i) return i == 1 and batch.attempt or '1' end
+
+local function note(batch, i, outcome)
+  local at, told = batch.at + (i - 1) * WIDTH, batch.told
+  local entry = redis.call('XADD', log, 'MAXLEN', '~', ARGV[11], '*', 'key', batch.key, 'attempt', ARGV[at + 2])
+  told[#told + 1] = ARGV[10] .. ' ' .. ARGV[at + 1]
+  told[#told + 1] = outcome .. ' ' .. attemptAt(batch, i) .. ' ' .. entry
+end
+
+local function tellCall(batch)
+  if #batch.told == 0 or string.sub(batch.key, 1, 6) == 'about:' then return end
+  local key = ARGV[8] .. batch.key
+  if redis.call('HSET', key, unpack(batch.told)) > 0 then redis.call('PEXPIRE', key, ARGV[9]) end
+end
+
+local function bury(batch, id)
+  local fields = entryOf(id) or {}
+  redis.call('XADD', dead, '*', 'event', id, 'key', batch.key, 'attempts', attemptAt(batch, batch.sent), 'reason', batch.detail, unpack(fields))
+end
+
+-- The failed attempt at the head, after `popped` delivered ones: ms from now at which the head is due again, and whether it is gone.
+local function settleFailed(batch, id, popped)
+  note(batch, batch.sent, batch.outcome)
+  fail(batch.key, batch.pause)
+  if batch.outcome == 'dead' then
+    bury(batch, id)
+    return 0, true
+  end
+  if popped > 0 then redis.call('HSET', tries, batch.key, 1) end
+  return tonumber(batch.detail), false
+end
+
+-- What was broken off or never sent is not counted.
+local function settleUnsent(batch)
+  redis.call('HINCRBY', tries, batch.key, -1)
+  if wasFailing and batch.outcome == 'abandoned' then
+    probeAt = now
+    redis.call('HSET', health, 'probeAt', now)
   end
 end
 
-local function bury(at)
-  local id = ARGV[at + 1]
-  local fields = entryOf(id) or {}
-  redis.call('XADD', dead, '*', 'event', id, 'key', ARGV[at], 'attempts', ARGV[at + 2], 'reason', ARGV[at + 4], unpack(fields))
-end
-
-local function settle(at, tried)
-  local key, id, outcome = ARGV[at], ARGV[at + 1], ARGV[at + 3]
-  local held = tried == ARGV[at + 2]
-  if not held and outcome ~= 'delivered' then return 0 end
-  local queued = redis.call('LRANGE', todoPrefix .. key, 0, 1)
-  if queued[1] ~= id then return 0 end
-  if outcome == 'delivered' then
-    finish(key, id, held, queued[2])
-    recover()
-  elseif outcome == 'dead' then
-    bury(at)
-    finish(key, id, held, queued[2])
-    fail(key, 0)
-  elseif outcome == 'retry' then
-    schedule(now + tonumber(ARGV[at + 4]), key)
-    fail(key, tonumber(ARGV[at + 5]))
-  else
-    redis.call('HINCRBY', tries, key, -1)
-    schedule(now, key)
-    if wasFailing and outcome == 'abandoned' then
-      probeAt = now
-      redis.call('HSET', health, 'probeAt', now)
+-- `tried`: the attempt that stands at the key now. Another one, or another head, means that the lease had passed: of such a
+-- batch only what was delivered counts.
+local function settle(batch, tried)
+  local key, todo = batch.key, todoPrefix .. batch.key
+  local failed = batch.outcome == 'retry' or batch.outcome == 'dead'
+  local delivered = failed and batch.sent - 1 or batch.sent
+  local queued = redis.call('LRANGE', todo, 0, batch.sent)
+  local held = tried == batch.attempt and queued[1] == batch.first
+  local popped = 0
+  for i = 1, delivered do
+    local id = ARGV[batch.at + (i - 1) * WIDTH]
+    if queued[popped + 1] == id then
+      popped = popped + 1
+      gone[#gone + 1] = id
+      note(batch, i, 'delivered')
     end
   end
-  if outcome ~= 'abandoned' and outcome ~= 'returned' then note(at, outcome) end
+  held = held and popped == delivered
+  if not held and popped == 0 then return 0 end
+  if popped > 0 then recover() end
+
+  local id, wait, kept = queued[popped + 1], 0, false
+  if held and failed then
+    local buried
+    wait, buried = settleFailed(batch, id, popped)
+    kept = not buried
+    if buried then
+      popped = popped + 1
+      gone[#gone + 1] = id
+    end
+  elseif held and popped == 0 then
+    settleUnsent(batch)
+    kept = true
+  end
+  if popped > 0 then redis.call('LTRIM', todo, popped, -1) end
+  if not kept then untried[#untried + 1] = key end
+  if queued[popped + 1] then schedule(now + wait, key)
+  elseif not held then redis.call('ZREM', due, key) end
+  tellCall(batch)
   landed[#landed + 1] = key
-  return 1
+  return (held or not failed and popped == delivered) and 1 or 0
 end
 
 local applied = {}
 if #ARGV >= FIRST then
-  local keys = {}
-  for at = FIRST, #ARGV, WIDTH do keys[#keys + 1] = ARGV[at] end
+  local batches, keys, at = {}, {}, FIRST
+  while at <= #ARGV do
+    local batch = readBatch(at)
+    batches[#batches + 1], keys[#keys + 1] = batch, batch.key
+    at = batch.at + batch.sent * WIDTH
+  end
   local tried = redis.call('HMGET', tries, unpack(keys))
-  for i = 1, #keys do applied[i] = settle(FIRST + (i - 1) * WIDTH, tried[i]) end
+  for i, batch in ipairs(batches) do applied[i] = settle(batch, tried[i]) end
   if #landed > 0 then redis.call('ZREM', flight, unpack(landed)) end
+  if #untried > 0 then redis.call('HDEL', tries, unpack(untried)) end
   if #gone > 0 then
     redis.call('ZREM', backlog, unpack(gone))
-    redis.call('HDEL', tries, unpack(untried))
     if replaying then redis.call('HDEL', replays, unpack(gone)) end
   end
   if #again > 0 then redis.call('ZADD', due, unpack(again)) end
@@ -165,46 +210,62 @@ if disabled or failing and probeAt > now then most = 0
 -- A failing endpoint gets one request at a time, and not before its next probe.
 elseif failing then most = math.min(most, 1) end
 
--- The first event of a key that still has its text, and whether others follow.
-local function head(key)
+-- The first events of a key that still have their text: ids of what is queued, fields of the first of them.
+local function headOf(key, room)
+  local todo = todoPrefix .. key
   while true do
-    local ids = redis.call('LRANGE', todoPrefix .. key, 0, 1)
-    if not ids[1] then return nil end
-    local fields = entryOf(ids[1])
-    if fields then return ids[1], fields, ids[2] and 1 or 0 end
-    redis.call('LPOP', todoPrefix .. key)
+    local ids, entries = redis.call('LRANGE', todo, 0, room), {}
+    for i = 1, math.min(room, #ids) do
+      entries[i] = entryOf(ids[i])
+      if not entries[i] then break end
+    end
+    if entries[1] or not ids[1] then return ids, entries end
+    redis.call('LPOP', todo)
     -- What retention dropped has been told already.
     lost = lost + redis.call('ZREM', backlog, ids[1])
   end
 end
 
-local function take(key, attempt)
-  local id, flat, followed = head(key)
-  if not id then
-    redis.call('HDEL', tries, key)
-    return
-  end
-  taken[#taken + 1] = now + tonumber(ARGV[2])
-  taken[#taken + 1] = key
+local function push(id, flat)
   local fields = {}
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
   local replay = replayOf(id)
   local age = now - (replay and replay.at or tonumber(string.match(id, '^%d+')))
   local n = #out
-  out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5] = key, id, attempt, age, followed
-  out[n + 6], out[n + 7], out[n + 8], out[n + 9] = fields.id, fields.type, fields.at, fields.body
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5], out[n + 6] = id, age, fields.id, fields.type, fields.at, fields.body
 end
 
-if most > 0 then
-  local keys = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)
-  if #keys > 0 then
-    for _, key in ipairs(keys) do take(key, redis.call('HINCRBY', tries, key, 1)) end
-    redis.call('ZREM', due, unpack(keys))
-    if #taken > 0 then redis.call('ZADD', flight, unpack(taken)) end
-    if failing and #taken > 0 then
-      probeAt = now + tonumber(ARGV[2])
-      redis.call('HSET', health, 'probeAt', probeAt)
-    end
+-- Returns how many events of the key were taken.
+local function take(key, room)
+  local ids, entries = headOf(key, room)
+  if #entries == 0 then
+    redis.call('HDEL', tries, key)
+    return 0
+  end
+  taken[#taken + 1] = now + tonumber(ARGV[3])
+  taken[#taken + 1] = key
+  local n = #out
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = key, redis.call('HINCRBY', tries, key, 1), #ids > #entries and 1 or 0, #entries
+  for i, flat in ipairs(entries) do push(ids[i], flat) end
+  return #entries
+end
+
+while most > 0 do
+  local asked, seen = math.min(most, KEYS_AT_A_TIME), {}
+  local keys = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, asked)
+  for _, key in ipairs(keys) do
+    if most == 0 then break end
+    most = most - take(key, math.min(most, tonumber(ARGV[2])))
+    seen[#seen + 1] = key
+  end
+  if #seen > 0 then redis.call('ZREM', due, unpack(seen)) end
+  if #keys < asked then break end
+end
+if #taken > 0 then
+  redis.call('ZADD', flight, unpack(taken))
+  if failing then
+    probeAt = now + tonumber(ARGV[3])
+    redis.call('HSET', health, 'probeAt', probeAt)
   end
 end
 

@@ -1,0 +1,30 @@
+import type { AttemptTrace, Delivery, Settlement } from './queue.js';
+import { retryDelay } from './retry.js';
+import type { Attempt } from './sender.js';
+
+/** A receiver that answered 410 gets the event again after this, once it is enabled. */
+const GONE_DELAY_MS = 60_000;
+/** Of a success; of a failure all 4 kB are kept. */
+const KEPT_OF_SUCCESS = 256;
+
+/** What one attempt makes of its batch. `brokenOff`: attempts are being broken off; `random`: 0 … 1. */
+export function settlementOf(delivery: Delivery, attempt: Attempt, brokenOff: boolean, random: number): Settlement {
+  if (attempt.delivered) return { outcome: 'delivered' };
+  if (attempt.dead !== undefined) return { outcome: 'dead', reason: attempt.dead };
+  if (attempt.status === null && brokenOff) return { outcome: 'abandoned' };
+  if (attempt.status === 410) return { outcome: 'retry', delayMs: GONE_DELAY_MS };
+  const delayMs = retryDelay({ ...delivery, retryAfterMs: attempt.retryAfterMs }, random);
+  if (delayMs === null) return { outcome: 'dead', reason: failure(attempt) };
+  return attempt.retryAfterMs === null
+    ? { outcome: 'retry', delayMs }
+    : { outcome: 'retry', delayMs, pauseMs: delayMs };
+}
+
+export function traceOf(attempt: Attempt): AttemptTrace {
+  const { delivered, status, latencyMs, response } = attempt;
+  if (delivered) return { status, latencyMs, text: response.slice(0, KEPT_OF_SUCCESS) };
+  return { status, latencyMs, text: status === null ? failure(attempt) : response };
+}
+
+const failure = ({ status, error }: Attempt): string =>
+  error ? `${error.code}: ${error.message}` : `HTTP ${status ?? 0}`;
