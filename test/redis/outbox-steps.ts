@@ -1,7 +1,7 @@
 import type { RedisOutbox } from '../../src/redis/outbox.js';
 import type { Batch, Delivery, Ended, Settlement } from '../../src/webhooks/queue.js';
 
-export const TRACE = { status: 200, latencyMs: 3, text: 'ok' };
+const TRACE = { status: 200, latencyMs: 3, text: 'ok' };
 
 /** The two halves of an exchange with the outbox, each by itself; one event of each key at a time. */
 export async function claim(outbox: RedisOutbox, endpoint: string, most: number, leaseMs: number) {
