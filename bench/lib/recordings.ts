@@ -1,5 +1,6 @@
 import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FilePieces } from '../../src/recordings/file-pieces.js';
 import { readWavLayout } from '../../src/recordings/wav.js';
 
 /** A recording may be shorter or longer than the talk by so much. */
@@ -25,7 +26,7 @@ export async function wavSeconds(name: string): Promise<number | null> {
     return null;
   }
   try {
-    const layout = await readWavLayout(file, (await file.stat()).size);
+    const layout = await readWavLayout(await FilePieces.of(file));
     if (layout?.channelCount !== 2 || layout.sampleRate !== 8000 || layout.dataBytes === 0) return null;
     return layout.dataBytes / layout.frameBytes / layout.sampleRate;
   } finally {

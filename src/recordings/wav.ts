@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { FilePieces } from './file-pieces.js';
 
 /** Where the samples of a PCM WAV file are and how they are laid out (RIFF WAVE, format 1, 16 bits). */
 export interface WavLayout {
@@ -18,23 +19,23 @@ type Format = Pick<WavLayout, 'sampleRate' | 'channelCount' | 'frameBytes'>;
 const HEADER_BYTES = 4096;
 const PCM = 1;
 
-/** Reads the header of `file` of `fileBytes` bytes; null where it is not 16-bit PCM WAVE. */
-export async function readWavLayout(file: FileHandle, fileBytes: number): Promise<WavLayout | null> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-  if (bytesRead < 12 || buffer.toString('latin1', 0, 4) !== 'RIFF' || buffer.toString('latin1', 8, 12) !== 'WAVE') {
+/** Reads the header; null where the file is not 16-bit PCM WAVE. */
+export async function readWavLayout(file: FilePieces): Promise<WavLayout | null> {
+  const buffer = await file.at(0, HEADER_BYTES);
+  if (buffer.length < 12 || buffer.toString('latin1', 0, 4) !== 'RIFF' || buffer.toString('latin1', 8, 12) !== 'WAVE') {
     return null;
   }
   let format: Format | null = null;
   let offset = 12;
-  while (offset + 8 <= bytesRead) {
+  while (offset + 8 <= buffer.length) {
     const id = buffer.toString('latin1', offset, offset + 4);
     const size = buffer.readUInt32LE(offset + 4);
     const body = offset + 8;
-    if (id === 'fmt ' && body + 16 <= bytesRead) format = readFormat(buffer, body);
+    if (id === 'fmt ' && body + 16 <= buffer.length) format = readFormat(buffer, body);
     if (id === 'data') {
       if (!format) return null;
-      const trusted = await isFinished(file, body, size, fileBytes);
-      const present = trusted ? size : fileBytes - body;
+      const trusted = await isFinished(file, body, size);
+      const present = trusted ? size : file.size - body;
       return { ...format, dataOffset: body, dataBytes: present - (present % format.frameBytes), headerStale: !trusted };
     }
     offset = body + size + (size % 2);
@@ -55,16 +56,16 @@ function readFormat(buffer: Buffer, at: number): Format | null {
  * A size of zero, beyond the file, or behind which there is something that is no chunk (LIST …) is that of a header never
  * finished: its writer died, or was stopped by a full disk, after it had written on.
  */
-async function isFinished(file: FileHandle, dataOffset: number, stated: number, fileBytes: number): Promise<boolean> {
-  const present = fileBytes - dataOffset;
+async function isFinished(file: FilePieces, dataOffset: number, stated: number): Promise<boolean> {
+  const present = file.size - dataOffset;
   if (stated === 0 || stated > present) return present === 0;
   const next = dataOffset + stated + (stated % 2);
-  if (next >= fileBytes) return true;
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, next);
+  if (next >= file.size) return true;
+  const buffer = await file.at(next, 8);
   return (
-    bytesRead === 8 &&
+    buffer.length === 8 &&
     /^[\x20-\x7e]{4}$/.test(buffer.toString('latin1', 0, 4)) &&
-    next + 8 + buffer.readUInt32LE(4) <= fileBytes
+    next + 8 + buffer.readUInt32LE(4) <= file.size
   );
 }
 

@@ -124,6 +124,17 @@ describe('the waveform', () => {
     ]);
   });
 
+  it('is whole where the sound does not begin at a frame of the first piece, and goes on for several', async () => {
+    // 40 s are five pieces; two bytes of a chunk before the samples move each frame over the pieces' borders.
+    const sound = wavBytes(40, (n) => (n % 80_000 === 65_530 ? 32_767 : 0));
+    const chunk = Buffer.from('junk\x02\0\0\0..', 'latin1');
+    const bytes = Buffer.concat([sound.subarray(0, 36), chunk, sound.subarray(36)]);
+    const measured = await measureWav(await fileOf(bytes));
+    expect(measured).toMatchObject({ bytes: bytes.length, sha256: sha256(bytes), layout: { dataOffset: 54 } });
+    const loud = measured?.meter.finish(['caller', 'business']).peaks[0]?.flatMap((peak, at) => (peak ? [at] : []));
+    expect(loud).toEqual([81, 181, 281, 381]);
+  });
+
   it('of four hours stays within its bound, and so does the memory that it takes', async () => {
     const file = await fileOf(wavHeader(4 * 3600 * 32_000));
     const handle = await open(file, 'r+');
