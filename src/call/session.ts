@@ -271,7 +271,8 @@ export class CallSession {
   async #close(end: CallEnd): Promise<void> {
     const { call } = this;
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#abort.abort();
+    // A reason of our own: node's is an error with a stack, written down for every call and read by nobody.
+    this.#abort.abort('the call has ended');
     this.#settleDocument(end);
     // Whoever waits for an answer in this turn of the event loop, to set up a call, has it first.
     await nextTurn();
