@@ -32,6 +32,8 @@ const SILENCE_PEAK = 64;
 const LENGTH_TOLERANCE_SECONDS = 0.5;
 const LENGTH_TOLERANCE_SHARE = 0.02;
 
+const TOO_SHORT: RecordingInfo = { ...NO_RECORDING, status: 'absent', reason: 'too_short' };
+
 /** Turns what FreeSWITCH left in its spool into a recording whose length, hash and channels are known. */
 export class RecordingSettler implements Recordings {
   constructor(private readonly deps: SettlerDeps) {}
@@ -51,8 +53,11 @@ export class RecordingSettler implements Recordings {
     try {
       return await this.#settle(call);
     } catch (error) {
+      const reason = reasonOf(error);
+      // The talk was over before FreeSWITCH had opened the file.
+      if (reason === 'no_file' && isTooShort(call)) return TOO_SHORT;
       this.deps.logger.error({ err: toError(error), callId: call.id }, 'recording not settled');
-      return { ...NO_RECORDING, status: 'failed', reason: reasonOf(error) };
+      return { ...NO_RECORDING, status: 'failed', reason };
     }
   }
 
@@ -91,10 +96,11 @@ export class RecordingSettler implements Recordings {
   /** A talk ended before the first packet leaves a file without a sample. */
   async #empty(spooled: string, call: Call): Promise<RecordingInfo> {
     await unlink(spooled);
-    const tooShort = call.durations.talkSeconds < LENGTH_TOLERANCE_SECONDS;
-    return { ...NO_RECORDING, status: tooShort ? 'absent' : 'failed', reason: tooShort ? 'too_short' : 'empty_file' };
+    return isTooShort(call) ? TOO_SHORT : { ...NO_RECORDING, status: 'failed', reason: 'empty_file' };
   }
 }
+
+const isTooShort = (call: Call): boolean => call.durations.talkSeconds < LENGTH_TOLERANCE_SECONDS;
 
 function manifestOf(call: Call, { layout, bytes, sha256, meter }: Measured, encryptedWith: string | null): Manifest {
   const durationSeconds = layout.dataBytes / layout.frameBytes / layout.sampleRate;

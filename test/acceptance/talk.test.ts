@@ -177,11 +177,11 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
 
   test.concurrent('a BYE that the business never answers', async () => {
     const scene = scenes.swallowedBye;
-    await scene.business('business-swallows-bye');
+    const business = await scene.business('business-swallows-bye');
     const caller = await scene.caller('caller-hangs-up', { values: { TALK } });
-    const heardBack = await caller.done;
-    expectPlayed(heardBack);
-    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack] });
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
   });
 
   test.concurrent('the sound of the caller stops', async () => {

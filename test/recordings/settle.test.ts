@@ -65,6 +65,8 @@ describe('a recording is settled', () => {
   it('is absent where it was too short, not wanted, or there was no room for it', async () => {
     const house = await openHouse();
     expect(await house.record(endedCall(0.1), wavHeader(0))).toMatchObject({ status: 'absent', reason: 'too_short' });
+    // Not even the file had been opened.
+    expect(await house.settler.settle(endedCall(0.2), true)).toMatchObject({ status: 'absent', reason: 'too_short' });
     expect(await house.settler.settle(endedCall(1), false)).toMatchObject({ status: 'absent', reason: 'not_wanted' });
     const call = endedCall(1);
     call.recording = { ...call.recording, reason: 'disk_low' };
