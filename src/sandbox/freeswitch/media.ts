@@ -29,6 +29,8 @@ export class ChannelMedia {
   ignoresHold = false;
   mediaTimeoutMs = 0;
   readonly recordings = new Map<string, Recording>();
+  /** Settles when the recording that was last asked for has begun, or has not. Never rejects. */
+  recordingBegun: Promise<unknown> = Promise.resolve();
   remote: RemoteAudio | undefined;
   #session: RtpSession | undefined;
 

@@ -104,7 +104,13 @@ export class Switch {
     for (const channel of [...this.channels.values()]) this.hangup(channel, cause);
   }
 
-  async startRecording(
+  startRecording(channel: Channel, path: string, limitSeconds: number, own: Map<string, string>): Promise<boolean> {
+    const begun = this.#beginRecording(channel, path, limitSeconds, own);
+    channel.media.recordingBegun = begun.catch(() => undefined);
+    return begun;
+  }
+
+  async #beginRecording(
     channel: Channel,
     path: string,
     limitSeconds: number,
@@ -162,6 +168,8 @@ export class Switch {
 
   async #finish(channel: Channel): Promise<void> {
     channel.setState('CS_HANGUP');
+    // In FreeSWITCH one thread does both: no leg ends while its file is being opened.
+    await channel.media.recordingBegun;
     for (const path of [...channel.media.recordings.keys()]) await this.stopRecording(channel, path);
     channel.setCallState('HANGUP');
     const cause = channel.hangupCause ?? 'NORMAL_CLEARING';
