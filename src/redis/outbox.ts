@@ -1,13 +1,14 @@
-import type {
-  Appetite,
-  Backlog,
-  Batch,
-  Delivery,
-  DeliveryQueue,
-  DisableReason,
-  Drop,
-  Ended,
-  Turn,
+import {
+  deliveredOf,
+  type Appetite,
+  type Backlog,
+  type Batch,
+  type Delivery,
+  type DeliveryQueue,
+  type DisableReason,
+  type Drop,
+  type Ended,
+  type Turn,
 } from '../webhooks/queue.js';
 import type { OperationalEventType } from '../call/event-types.js';
 import { newEventId } from '../lib/ids.js';
@@ -259,16 +260,17 @@ function readDrops(flat: (string | null)[]): Drop[] {
   return drops;
 }
 
-function pushEnded(args: (string | number)[], { batch, traces, settlement }: Ended): void {
+function pushEnded(args: (string | number)[], ended: Ended): void {
+  const { batch, traces, settlement } = ended;
   const { orderingKey, deliveries } = batch;
   const retry = settlement.outcome === 'retry' ? settlement : null;
   const detail = settlement.outcome === 'dead' ? settlement.reason : Math.round(retry?.delayMs ?? 0);
   args.push(orderingKey, deliveries[0]?.cursor ?? '', deliveries[0]?.attempt ?? 0, settlement.outcome, detail);
   args.push(Math.round(retry?.pauseMs ?? 0), traces.length);
-  const failed = settlement.outcome === 'retry' || settlement.outcome === 'dead' ? settlement.outcome : null;
+  const delivered = deliveredOf(ended);
   traces.forEach((trace, i) => {
     const delivery = deliveries[i] as Delivery;
-    const outcome = failed && i === traces.length - 1 ? failed : 'delivered';
+    const outcome = i < delivered ? 'delivered' : settlement.outcome === 'dead' ? 'dead' : 'retry';
     args.push(delivery.cursor, delivery.eventId, writeLogLine(delivery, trace, outcome));
   });
 }

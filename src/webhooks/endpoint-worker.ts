@@ -3,7 +3,17 @@ import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import type { AttemptTrace, Batch, Delivery, DeliveryQueue, DisableReason, Ended, Settlement, Turn } from './queue.js';
+import {
+  deliveredOf,
+  type AttemptTrace,
+  type Batch,
+  type Delivery,
+  type DeliveryQueue,
+  type DisableReason,
+  type Ended,
+  type Settlement,
+  type Turn,
+} from './queue.js';
 import type { Attempt, DeliveryChannel } from './sender.js';
 import { settlementOf, traceOf } from './settlement.js';
 
@@ -299,16 +309,16 @@ export class EndpointWorker {
     this.#again = true;
   }
 
-  #tell({ batch, traces, settlement, repeated }: Ended, applied: boolean): void {
+  #tell(ended: Ended, applied: boolean): void {
+    const { batch, traces, settlement, repeated } = ended;
     const { endpoint, hooks, log } = this.#parts;
     if (!applied && !repeated && traces.length > 0)
       log.warn({ endpoint, callId: batch.orderingKey }, 'deliveries took longer than their lease');
-    const failed = settlement.outcome === 'retry' || settlement.outcome === 'dead';
-    const delivered = batch.deliveries.slice(0, failed ? traces.length - 1 : traces.length);
-    for (const delivery of delivered)
+    const delivered = deliveredOf(ended);
+    for (const delivery of batch.deliveries.slice(0, delivered))
       hooks.onDelivered?.(endpoint, Math.max(0, (Date.now() - Date.parse(delivery.timestamp)) / 1000), delivery);
-    const last = batch.deliveries[delivered.length];
-    if (failed && last) this.#tellFailed(last, settlement, traces.at(-1));
+    const failed = batch.deliveries[delivered];
+    if (failed && delivered < traces.length) this.#tellFailed(failed, settlement, traces[delivered]);
   }
 
   #tellFailed(delivery: Delivery, settlement: Settlement, trace: AttemptTrace | undefined): void {

@@ -59,6 +59,11 @@ export interface Ended {
   repeated?: boolean;
 }
 
+/** How many of a batch were delivered: its first ones. The attempt behind them, where there is one, failed. */
+export function deliveredOf({ traces, settlement: { outcome } }: Ended): number {
+  return outcome === 'retry' || outcome === 'dead' ? traces.length - 1 : traces.length;
+}
+
 /** How much a worker can take, and for how long. */
 export interface Appetite {
   /** Events. */
