@@ -138,7 +138,11 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
       const caller = await scene.caller('caller-hangs-up', { calls: 2, callsPerSecond: 2, values: { TALK: 3000 } });
       expectPlayed(...(await Promise.all([caller.done, first.done, line.done])));
       const events = await scene.events(2);
-      const ended = events.filter((event) => event.type === 'call.completed').map((event) => event.data.call);
+      // Events of two calls come in no order of theirs.
+      const ended = events
+        .filter((event) => event.type === 'call.completed')
+        .map((event) => event.data.call)
+        .sort((a, b) => a.startedAt.localeCompare(b.startedAt));
       expect(ended.map((call) => call.overflow)).toEqual([
         null,
         { from: scene.targetIds[0], reason: 'no_free_channel' },
