@@ -21,6 +21,10 @@ export function matches(patterns: readonly string[], type: EventType): boolean {
   );
 }
 
+/** Whether nothing but events of calls and their recordings fits. */
+export const onlyOfCalls = (patterns: readonly string[]): boolean =>
+  !OPERATIONAL_EVENT_TYPES.some((type) => matches(patterns, type));
+
 interface SubscribedEndpoint {
   id: string;
   events: readonly string[];

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import type { AccessKeyConfig, Scope } from '../config/schema.js';
+import { GatewayError } from '../lib/errors.js';
 import type { AuditActor } from '../recordings/audit.js';
 import { problemOf, sendProblem } from './problem.js';
 
@@ -31,13 +32,20 @@ export function authenticate(keys: () => readonly AccessKeyConfig[]): RequestHan
 /** For what stands behind {@link authenticate}. */
 export function requireScope(scope: Scope): RequestHandler {
   return (_req, res, next) => {
-    if (keyOf(res)?.scopes.includes(scope)) {
-      next();
-      return;
-    }
-    res.setHeader('WWW-Authenticate', `Bearer realm="calltrack", error="insufficient_scope", scope="${scope}"`);
-    sendProblem(res, problemOf('GW_ERR_FORBIDDEN', `this needs the scope "${scope}"`));
+    demandScope(res, scope, 'this');
+    next();
   };
+}
+
+/**
+ * The same where only some of what may be asked needs the scope.
+ * @param what needs it, for the answer
+ * @throws GatewayError GW_ERR_FORBIDDEN
+ */
+export function demandScope(res: Response, scope: Scope, what: string): void {
+  if (keyOf(res)?.scopes.includes(scope)) return;
+  res.setHeader('WWW-Authenticate', `Bearer realm="calltrack", error="insufficient_scope", scope="${scope}"`);
+  throw new GatewayError('GW_ERR_FORBIDDEN', `${what} needs the scope "${scope}"`);
 }
 
 /** The key that was presented; undefined in front of {@link authenticate}. */

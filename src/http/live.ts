@@ -1,7 +1,8 @@
 import { Router, type Response } from 'express';
 import type { Logger } from 'pino';
+import { onlyOfCalls } from '../events/subscriptions.js';
 import { withDeadline } from '../lib/deadline.js';
-import { requireScope } from './auth.js';
+import { demandScope, requireScope, sitesOf } from './auth.js';
 import { frameOf, LiveListener } from './live-listener.js';
 import { wants } from './feed.js';
 import type { Listeners } from './listeners.js';
@@ -17,9 +18,7 @@ export interface LiveOptions {
   events: EventReader;
   listeners: Listeners;
   logger: Logger;
-  /** Sites whose events the asker may see; null: all. */
-  sitesOf?: (res: Response) => readonly string[] | null;
-  heartbeatMs?: number;
+  heartbeatMs?: number | undefined;
 }
 
 /**
@@ -39,8 +38,8 @@ export class LiveFeed {
       .route('/live')
       .get(requireScope('calls:read'), async (req, res) => {
         const { types = OF_CALLS, site } = readQuery(req, liveQuery);
-        const sites = this.options.sitesOf?.(res) ?? null;
-        await this.#listen(res, wants({ types, site }, sites), req.get('Last-Event-ID') ?? null);
+        if (!onlyOfCalls(types)) demandScope(res, 'events:read', 'what is not of a call or its recording');
+        await this.#listen(res, wants({ types, site }, sitesOf(res)), req.get('Last-Event-ID') ?? null);
       })
       .all(methodNotAllowed('GET', 'HEAD'));
     return router;

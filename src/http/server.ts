@@ -85,6 +85,8 @@ export interface HttpServerOptions {
   stopTimeoutMs?: number;
   /** Open connections that wait for events. */
   listeners?: ListenerLimits;
+  /** How often a listener of the live feed is told that nothing happens; 15 s when left out. */
+  heartbeatMs?: number;
 }
 
 export interface HttpServer {
@@ -104,7 +106,12 @@ const LISTENERS: ListenerLimits = { perKey: 1000, total: 2000 };
 /** The HTTP interface: health, metrics and `/v1`. Everything it knows comes through `options`. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const listeners = new Listeners(options.listeners ?? LISTENERS);
-  const live = new LiveFeed({ events: options.events, listeners, logger: options.logger });
+  const live = new LiveFeed({
+    events: options.events,
+    listeners,
+    logger: options.logger,
+    heartbeatMs: options.heartbeatMs,
+  });
   const app = buildApp(options, listeners, live);
   const server = createServer({ ...LIMITS, connectionsCheckingInterval: 5_000 }, app);
   server.maxConnections = MAX_CONNECTIONS;

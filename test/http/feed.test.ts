@@ -264,6 +264,34 @@ describe('/v1/calls/live', () => {
     expect(told(missed)).toEqual(['call.missed']);
   });
 
+  it('tells a key with sites of their calls only', async () => {
+    const { port, happen, ask } = await open({
+      keys: () => [
+        { name: 'key', hash: hash('key'), scopes: ['events:read'] },
+        { name: 'divan', hash: hash('divan'), scopes: ['calls:read'], sites: ['divan'] },
+      ],
+    });
+    await happen(['call.received'], 'divan');
+    const { body } = await ask('/events');
+    await happen(['call.received', 'call.missed'], 'stol');
+    const since = { 'Last-Event-ID': String(body['next']) };
+    const [own, foreign] = await Promise.all([
+      listen(port, '', since, 'divan'),
+      listen(port, '?site=stol', since, 'divan'),
+    ]);
+    await happen(['call.received', 'call.missed'], 'stol');
+    await happen(['call.received', 'call.rejected'], 'divan');
+    await eventually(() => expect(told(own)).toEqual(['call.received', 'call.rejected']));
+    expect(told(foreign)).toEqual([]);
+  });
+
+  it.each(['*', 'trunk.*', 'call.missed,pool.low'])('needs events:read for %s', async (types) => {
+    const { port } = await open({ keys: () => [{ name: 'key', hash: hash('key'), scopes: ['calls:read'] }] });
+    const refused = await listen(port, `?types=${types}`);
+    expect(refused.text()).toMatch(/^HTTP\/1.1 403 [\s\S]*the scope \\"events:read\\"/);
+    expect((await listen(port, '?types=call.*,recording.ready')).text()).toContain('200 OK');
+  });
+
   it('goes on after the last event that was heard', async () => {
     const { port, happen } = await open();
     const first = await listen(port);
@@ -322,8 +350,9 @@ describe('/v1/calls/live', () => {
   });
 
   it('beats while nothing happens, and ends with the gateway', async () => {
-    const { port, http } = await open();
+    const { port, http } = await open({ heartbeatMs: 20 });
     const listener = await listen(port);
+    await eventually(() => expect(listener.text().match(/^: still here$/gm)?.length).toBeGreaterThan(1));
     let closed = false;
     listener.socket.once('close', () => (closed = true));
     await http.stop();
