@@ -1,7 +1,7 @@
 import type { CarrierGateway } from '../config/schema.js';
 import type { Rotation } from '../routing/strategy.js';
 import type { SipFailure } from './sip-ports.js';
-import type { Call, CallResources, Disposition, HeldChannel, VisitorSession } from './call.js';
+import type { Call, CallResources, Disposition, HeldChannel, LegResult, VisitorSession } from './call.js';
 import type { CallEventType } from './event-types.js';
 
 /** What the heart of the gateway needs from outside, in its own words; the adapters implement these. */
@@ -153,14 +153,21 @@ export interface CallStore {
   commit(change: CallChange): Promise<void>;
 }
 
+/** A trunk's gateways as they are to be dialled now. */
+export interface GatewayChoice {
+  /** In order (priority, weight, health, ramp); empty where all are down or held, or the trunk drains. */
+  gateways: CarrierGateway[];
+  /** One is left out because it said that it is full: who finds nobody else there has met a full trunk, not a dead one. */
+  full: boolean;
+}
+
 /** Carriers as the route walk sees them. */
 export interface Carriers {
-  /** Gateways to try now, in order (priority, weight, health, ramp); empty where all are down or the trunk drains. */
-  order(trunkId: string, gateways: readonly CarrierGateway[]): CarrierGateway[];
+  order(trunkId: string, gateways: readonly CarrierGateway[]): GatewayChoice;
   /** Waits for a turn by the trunk's calls-per-second limit, its queue time at most; false where there is none in time. */
   turn(trunkId: string): Promise<boolean>;
-  /** A final failure of an INVITE to this gateway: its Retry-After keeps it from being dialled for so long. */
-  failed(trunkId: string, uri: string, failure: SipFailure): void;
+  /** A final failure of an INVITE to this gateway, and what it means: its Retry-After keeps it from being dialled. */
+  failed(trunkId: string, uri: string, failure: SipFailure, result: LegResult): void;
 }
 
 /** Trunks as the gate sees them. */

@@ -92,17 +92,21 @@ export class TargetAttempt {
   /** The next gateway is tried only for the carrier's own trouble: who answered busy is busy behind every gateway. */
   async #dialGateways(trunkId: string): Promise<AttemptResult> {
     const { deps } = this.context;
-    const gateways = deps.carriers.order(trunkId, this.#target.gateways);
-    if (gateways.length === 0) return this.#unreached('unreachable');
+    const { gateways, full } = deps.carriers.order(trunkId, this.#target.gateways);
     const several = this.#target.gateways.length > 1;
-    let last: AttemptResult = { kind: 'failed', result: 'unreachable' };
+    const results: LegResult[] = [];
     for (const { uri } of gateways) {
       if (this.#over()) return { kind: 'failed', result: 'cancelled' };
       if (!(await deps.carriers.turn(trunkId))) return this.#unreached('no_channel');
-      last = await this.#dial({ uri, proxy: null, via: several ? hostOf(uri) : null });
-      if (last.kind === 'answered' || (last.result !== 'unreachable' && last.result !== 'capacity')) return last;
+      const dialled = await this.#dial({ uri, proxy: null, via: several ? hostOf(uri) : null });
+      if (dialled.kind === 'answered') return dialled;
+      if (dialled.result !== 'unreachable' && dialled.result !== 'capacity') return dialled;
+      results.push(dialled.result);
     }
-    return last;
+    // One full gateway among dead ones: whoever overflows from this target must hear of it.
+    if (results.includes('capacity')) return { kind: 'failed', result: 'capacity' };
+    if (full) return this.#unreached('capacity');
+    return gateways.length === 0 ? this.#unreached('unreachable') : { kind: 'failed', result: 'unreachable' };
   }
 
   async #dialTogether(addresses: Address[]): Promise<AttemptResult> {
@@ -128,10 +132,10 @@ export class TargetAttempt {
     if (outcome.kind === 'answered') return this.#answered(leg, outcome);
     if (outcome.kind !== 'failed' || this.#over()) return this.#closed(leg, 'cancelled');
     const { failure } = outcome;
-    if (this.#target.trunk) deps.carriers.failed(this.#target.trunk.id, address.uri, failure);
     leg.sip = failure.status;
     leg.q850 = failure.q850;
     const result = classifyFailure(failure, this.#target.capacityCodes);
+    if (this.#target.trunk) deps.carriers.failed(this.#target.trunk.id, address.uri, failure, result);
     if (result === 'capacity') session.metLimit(leg.n, this.#target.limits[0]?.resource ?? '');
     session.logger.info({ target: this.#target.id, leg: leg.n, failure, result }, 'leg failed');
     return this.#closed(leg, result);
@@ -165,10 +169,11 @@ export class TargetAttempt {
     return this.#closed(leg, 'no_channel');
   }
 
-  /** Nothing was dialled: no gateway up, no phone registered, no turn at the carrier's. */
+  /** Nothing was dialled: no gateway up, a full one that asked to be left alone, no phone registered, no turn. */
   #unreached(result: LegResult): AttemptResult {
     const leg = this.#newLeg(null);
     if (result === 'no_channel') this.context.session.metLimit(leg.n, `trunk-out:${this.#target.trunk?.id ?? ''}`);
+    if (result === 'capacity') this.context.session.metLimit(leg.n, this.#target.limits[0]?.resource ?? '');
     return this.#closed(leg, result);
   }
 

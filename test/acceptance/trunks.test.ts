@@ -11,6 +11,8 @@ const KEY = 'only-for-this-test';
 const stage = await Stage.open();
 const scenes = {
   failover: stage.scene({ to: 'destination' }),
+  overflow: stage.scene({ to: 'destination', next: 'overflow' }),
+  overflowAmongDead: stage.scene({ to: 'destination', next: 'overflow' }),
   identity: stage.scene({ to: 'destination' }),
   health: stage.scene({ to: 'destination' }),
   drained: stage.scene(),
@@ -18,6 +20,7 @@ const scenes = {
 };
 const addresses = {
   full: stage.addresses.business(),
+  dead: stage.addresses.business(),
   policy: stage.addresses.business(),
   watched: stage.addresses.business(),
 };
@@ -34,6 +37,16 @@ const trunks = [
       to: [
         { uri: uri(addresses.full), priority: 1 },
         { uri: uri(scenes.failover.businessAddresses[0]), priority: 2 },
+      ],
+    },
+  },
+  { id: trunkOf(scenes.overflow), outbound: { to: uri(scenes.overflow.businessAddresses[0]) } },
+  {
+    id: trunkOf(scenes.overflowAmongDead),
+    outbound: {
+      to: [
+        { uri: uri(scenes.overflowAmongDead.businessAddresses[0]), priority: 1 },
+        { uri: uri(addresses.dead), priority: 2 },
       ],
     },
   },
@@ -110,6 +123,31 @@ describe.skipIf(!enginesHere())('trunks', () => {
     expectPlayed(await (await scene.caller('caller-hangs-up')).done, await business.done);
     expect(full.asked.INVITE).toHaveLength(1);
   });
+
+  test.each([
+    ['alone', scenes.overflow, ['capacity'], ['capacity']],
+    ['beside a dead one', scenes.overflowAmongDead, ['capacity', 'unreachable'], ['unreachable', 'capacity']],
+  ] as const)(
+    'a full gateway %s asks to be left alone: the calls overflow meanwhile',
+    async (_, scene, first, then) => {
+      const full = await Carrier.open(scene.businessAddresses[0] ?? '');
+      full.invites = 503;
+      full.headers = { 'Retry-After': '60' };
+      if (first.length > 1) (await Carrier.open(addresses.dead)).invites = 500;
+      const line = await scene.business('business-answers', { calls: 2 }, 1);
+      for (let call = 1; call <= 2; call += 1) expectPlayed(await (await scene.caller('caller-hangs-up')).done);
+      expectPlayed(await line.done);
+      const talks = (await scene.events(2)).flatMap(({ type, data }) => (type === 'call.completed' ? [data.call] : []));
+      expect(talks.map(({ legs }) => legs.map(({ result }) => result))).toEqual([
+        [...first, 'answered'],
+        [...then, 'answered'],
+      ]);
+      expect(talks[1]?.legs[then.length - 1]).toMatchObject({ result: 'capacity', sip: null });
+      for (const { overflow } of talks)
+        expect(overflow).toEqual({ from: scene.targetIds[0], reason: 'far_end_capacity' });
+      expect(full.asked.INVITE).toHaveLength(1);
+    },
+  );
 
   test('the carrier is told of the caller, the number and the codecs as it wants it', async () => {
     const scene = scenes.identity;

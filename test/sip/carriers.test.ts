@@ -107,16 +107,16 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     const both = ['gw-1', 'gw-2'].map((id) => gateway(id, { outbound: { to }, health: HEALTH }));
     const [trunks = expect.fail()] = both;
     await until('both answer', () => both.every((one) => states(one)?.join() === 'up,up'));
-    expect(trunks.order('carrier', dialled(to))).toEqual(dialled(to));
+    expect(trunks.order('carrier', dialled(to)).gateways).toEqual(dialled(to));
 
     first.options = 'silent';
     await until('one is down', () => both.every((one) => states(one)?.join() === 'down,up'));
-    expect(trunks.order('carrier', dialled(to))).toEqual(dialled(to).slice(1));
+    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: dialled(to).slice(1), full: false });
     expect(trunks.list()[0]).toMatchObject({ up: true, down: [] });
 
     second.options = 503;
     await until('all are down', () => both.every((one) => one.list()[0]?.up === false));
-    expect(trunks.order('carrier', dialled(to))).toEqual([]);
+    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: [], full: false });
     expect(trunks.list()[0]?.down).toMatchObject([{ reason: 'options' }]);
     await until('it is told', async () => (await told()).length > 0);
 
@@ -138,11 +138,13 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     expect(trunks.list()[0]?.gateways.map(({ share }) => share)).toEqual([0.05, 1]);
 
     const failure = { status: 503, reason: 'Service Unavailable', q850: null, retryAfterSeconds: 7200 };
-    trunks.failed('carrier', dialled(to)[0]?.uri ?? '', failure);
-    trunks.failed('carrier', dialled(to)[1]?.uri ?? '', { ...failure, status: 486 });
-    expect(trunks.order('carrier', dialled(to))).toEqual(dialled(to).slice(1));
+    trunks.failed('carrier', dialled(to)[0]?.uri ?? '', failure, 'unreachable');
+    trunks.failed('carrier', dialled(to)[1]?.uri ?? '', { ...failure, status: 486 }, 'capacity');
+    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: dialled(to).slice(1), full: false });
     const heldUntil = Date.parse(trunks.list()[0]?.gateways[0]?.heldUntil ?? '');
     expect(heldUntil - Date.now()).toBeLessThanOrEqual(300_000);
+    trunks.failed('carrier', dialled(to)[1]?.uri ?? '', failure, 'capacity');
+    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: [], full: true });
   });
 
   it('a drained trunk is drained for every gateway, and told once', async () => {
@@ -151,7 +153,7 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     const [one, other] = [gateway('gw-1', { outbound: { to } }), gateway('gw-2', { outbound: { to } })];
     expect(await one.setDrain('nobody', true)).toBe(false);
     expect(await one.setDrain('carrier', true)).toBe(true);
-    expect(one.order('carrier', dialled(to))).toEqual([]);
+    expect(one.order('carrier', dialled(to))).toEqual({ gateways: [], full: false });
     await until('the other knows', () => other.draining('carrier') && other.list()[0]?.draining);
     await other.setDrain('carrier', false);
     await until('the first one knows', () => !one.draining('carrier'));

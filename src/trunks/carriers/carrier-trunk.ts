@@ -1,4 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { LegResult } from '../../call/call.js';
+import type { GatewayChoice } from '../../call/ports.js';
 import type { SipFailure } from '../../call/sip-ports.js';
 import type { CarrierGateway, TrunkConfig } from '../../config/schema.js';
 import { orderGateways } from '../../routing/strategy.js';
@@ -41,13 +43,16 @@ export class CarrierTrunk {
   }
 
   /** Gateways to dial, in order. `gateways` are the configured ones with a number before the host. */
-  order(gateways: readonly CarrierGateway[]): CarrierGateway[] {
+  order(gateways: readonly CarrierGateway[]): GatewayChoice {
     const usable = gateways.filter(({ uri }) => this.#monitorOf(uri)?.usable ?? true);
-    return orderGateways(
-      usable,
-      () => this.outside.random(),
-      (uri) => this.#monitorOf(uri)?.share ?? 1,
-    );
+    return {
+      gateways: orderGateways(
+        usable,
+        () => this.outside.random(),
+        (uri) => this.#monitorOf(uri)?.share ?? 1,
+      ),
+      full: gateways.some(({ uri }) => this.#monitorOf(uri)?.full),
+    };
   }
 
   async turn(): Promise<boolean> {
@@ -62,9 +67,9 @@ export class CarrierTrunk {
   }
 
   /** Retry-After of 5xx is the gateway's own (RFC 3261 21.5.1, 21.5.4); of 4xx and 6xx it is the called person's. */
-  failed(uri: string, { status, retryAfterSeconds }: SipFailure): void {
+  failed(uri: string, { status, retryAfterSeconds }: SipFailure, result: LegResult): void {
     if (status === null || status < 500 || status > 599 || retryAfterSeconds === null || retryAfterSeconds <= 0) return;
-    this.#monitorOf(uri)?.hold(Math.min(MAX_HOLD_MS, retryAfterSeconds * 1000));
+    this.#monitorOf(uri)?.hold(Math.min(MAX_HOLD_MS, retryAfterSeconds * 1000), result === 'capacity');
   }
 
   /** Whether OPTIONS says that no gateway is there; null while that is not known. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Carriers, TrunkWatch } from '../../call/ports.js';
+import type { LegResult } from '../../call/call.js';
+import type { Carriers, GatewayChoice, TrunkWatch } from '../../call/ports.js';
 import type { SipFailure } from '../../call/sip-ports.js';
 import type { CarrierGateway, TrunkConfig } from '../../config/schema.js';
 import { inBackground } from '../../lib/background.js';
@@ -67,17 +68,17 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     await Promise.all([...this.#trunks.values()].map((trunk) => trunk.stop()));
   }
 
-  order(trunkId: string, gateways: readonly CarrierGateway[]): CarrierGateway[] {
-    if (this.#drained.has(trunkId)) return [];
-    return this.#trunks.get(trunkId)?.order(gateways) ?? [...gateways];
+  order(trunkId: string, gateways: readonly CarrierGateway[]): GatewayChoice {
+    if (this.#drained.has(trunkId)) return { gateways: [], full: false };
+    return this.#trunks.get(trunkId)?.order(gateways) ?? { gateways: [...gateways], full: false };
   }
 
   async turn(trunkId: string): Promise<boolean> {
     return (await this.#trunks.get(trunkId)?.turn()) ?? true;
   }
 
-  failed(trunkId: string, uri: string, failure: SipFailure): void {
-    this.#trunks.get(trunkId)?.failed(uri, failure);
+  failed(trunkId: string, uri: string, failure: SipFailure, result: LegResult): void {
+    this.#trunks.get(trunkId)?.failed(uri, failure, result);
   }
 
   heard(trunkId: string): void {

@@ -28,6 +28,7 @@ export class GatewayMonitor {
   #health: Health = UNKNOWN_HEALTH;
   #lastStatus: number | null = null;
   #heldUntil = -Infinity;
+  #fullUntil = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -55,6 +56,11 @@ export class GatewayMonitor {
     return this.#health.state !== 'down' && this.#heldUntil <= this.outside.now();
   }
 
+  /** It asked not to be dialled because it was full. */
+  get full(): boolean {
+    return this.#fullUntil > this.outside.now();
+  }
+
   get share(): number {
     return this.policy ? shareOf(this.#health, this.policy.ramp, this.outside.now()) : 1;
   }
@@ -68,8 +74,10 @@ export class GatewayMonitor {
     clearTimeout(this.#timer);
   }
 
-  hold(ms: number): void {
-    this.#heldUntil = Math.max(this.#heldUntil, this.outside.now() + ms);
+  hold(ms: number, full: boolean): void {
+    const until = this.outside.now() + ms;
+    this.#heldUntil = Math.max(this.#heldUntil, until);
+    if (full) this.#fullUntil = Math.max(this.#fullUntil, until);
   }
 
   #askIn(delayMs: number, policy: MonitorPolicy): void {
