@@ -7,11 +7,12 @@ import { GatewayError } from '../lib/errors.js';
 import { keyOf, requireScope } from './auth.js';
 import type { CallEditor } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { readBody } from './query.js';
 
 const TIMEOUT_MS = 5000;
 
 export const tagBody = z.strictObject({ name: tagName });
-export const handledBody = z.strictObject({ handled: z.boolean().default(true) }).prefault({});
+export const handledBody = z.strictObject({ handled: z.boolean().default(true) });
 export const noteBody = z.strictObject({ text: noteText });
 export const attributionBody = z.strictObject({
   leaseId: z
@@ -34,7 +35,7 @@ export function callEditsRouter(calls: CallEditor): Router {
   router
     .route('/:id/tags')
     .post(allow, async (req, res) => {
-      const { name } = read(tagBody, req);
+      const { name } = readBody(req, tagBody);
       await answer(res, calls.amend(idOf(req), { kind: 'tag', name }, by(res)));
     })
     .all(methodNotAllowed('POST'));
@@ -48,28 +49,28 @@ export function callEditsRouter(calls: CallEditor): Router {
   router
     .route('/:id/handled')
     .post(allow, async (req, res) => {
-      const { handled } = read(handledBody, req);
+      const { handled } = readBody(req, handledBody);
       await answer(res, calls.amend(idOf(req), { kind: 'handled', handled }, by(res)));
     })
     .all(methodNotAllowed('POST'));
   router
     .route('/:id/notes')
     .post(allow, async (req, res) => {
-      const { text } = read(noteBody, req);
+      const { text } = readBody(req, noteBody);
       await answer(res, calls.amend(idOf(req), { kind: 'note', text }, by(res)));
     })
     .all(methodNotAllowed('POST'));
   router
     .route('/:id/attribution')
     .put(allow, async (req, res) => {
-      const { leaseId, reason } = read(attributionBody, req);
+      const { leaseId, reason } = readBody(req, attributionBody);
       await answer(res, calls.correct(idOf(req), leaseId, reason, by(res)));
     })
     .all(methodNotAllowed('PUT'));
   router
     .route('/:id/promo')
     .post(allow, async (req, res) => {
-      const { code } = read(promoBody, req);
+      const { code } = readBody(req, promoBody);
       await answer(res, calls.correctByCode(idOf(req), code, by(res)));
     })
     .all(methodNotAllowed('POST'));
@@ -81,13 +82,6 @@ async function answer(res: Response, work: Promise<Call | null>): Promise<void> 
   const call = await withDeadline(work, TIMEOUT_MS, 'changing a call');
   if (call) res.json(call);
   else res.status(202).json({ status: 'queued' });
-}
-
-function read<S extends z.ZodType>(schema: S, req: Request): z.output<S> {
-  const parsed = schema.safeParse(req.body);
-  if (parsed.success) return parsed.data;
-  const wrong = parsed.error.issues.map(({ path, message }) => `"${path.join('.')}": ${message}`);
-  throw new GatewayError('GW_ERR_BAD_REQUEST', wrong.join('; '));
 }
 
 function idOf(req: Request): string {

@@ -1,4 +1,4 @@
-import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
@@ -14,7 +14,6 @@ import { pageQuery, readBody, readPage, readQuery } from './query.js';
 const TIMEOUT_MS = 5000;
 /** Ten thousand numbers are some forty exchanges with Redis. */
 const IMPORT_TIMEOUT_MS = 14_000;
-const MAX_IMPORT = '2mb';
 
 export interface NumberSource {
   inventory: NumberInventory;
@@ -28,15 +27,6 @@ export const importQuery = z.strictObject({ site: siteName.describe('For rows th
 export const numbersQuery = z.strictObject({ site: siteName, ...pageQuery('cursor').shape });
 export const holdersQuery = pageQuery('cursor');
 export const numberChange = z.strictObject({ enabled: z.boolean() });
-
-/** Reads the body of an import, which may be larger than others. For who may write numbers, and nobody else. */
-export function importBody(): RequestHandler[] {
-  return [
-    requireScope('numbers:write'),
-    express.json({ limit: MAX_IMPORT }),
-    express.text({ limit: MAX_IMPORT, type: ['text/csv', 'text/plain'] }),
-  ];
-}
 
 /** `/v1/numbers`: the tracking numbers, those of the configuration (read-only here) beside those of this interface. */
 export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDesk): Router {

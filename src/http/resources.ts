@@ -5,6 +5,7 @@ import { GatewayError } from '../lib/errors.js';
 import { requireScope } from './auth.js';
 import type { ResourceReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { readBody, readQuery } from './query.js';
 import { readTimeZone } from './ranges.js';
 
 const TIMEOUT_MS = 5000;
@@ -42,7 +43,7 @@ export function listRouter(what: Listed, resources: ResourceReader, sites: Sites
   return router;
 }
 
-export const drainBody = z.strictObject({ draining: z.boolean() });
+export const drainBody = z.strictObject({ draining: z.boolean('true or false') });
 
 function addDrain(router: Router, resources: ResourceReader): void {
   const drain = async (id: string, on: boolean, res: Response) => {
@@ -54,9 +55,7 @@ function addDrain(router: Router, resources: ResourceReader): void {
   router
     .route('/:id/drain')
     .put(requireScope('trunks:write'), async (req, res) => {
-      const body = drainBody.safeParse(req.body);
-      if (!body.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'send {"draining": true} or {"draining": false}');
-      await drain(req.params['id'], body.data.draining, res);
+      await drain(req.params['id'], readBody(req, drainBody).draining, res);
     })
     .delete(requireScope('trunks:write'), (req, res) => drain(req.params['id'], false, res))
     .all(methodNotAllowed('PUT', 'DELETE'));
@@ -76,12 +75,7 @@ export function routesRouter(resources: ResourceReader): Router {
   router
     .route('/explain')
     .get(requireScope('trunks:read'), async (req, res) => {
-      const query = explainQuery.safeParse(req.query);
-      if (!query.success) {
-        const wrong = query.error.issues.map(({ path, message }) => `"${path.join('.')}" must be ${message}`);
-        throw new GatewayError('GW_ERR_BAD_REQUEST', wrong.join('; '));
-      }
-      const { number, at } = query.data;
+      const { number, at } = readQuery(req, explainQuery);
       // A plus that was not encoded comes as a space or not at all.
       const e164 = number.startsWith('+') ? number : `+${number}`;
       const moment = at === undefined ? Date.now() : Date.parse(at);

@@ -6,10 +6,11 @@ import { GatewayError } from '../lib/errors.js';
 import { keyOf, requireScope } from './auth.js';
 import type { ScreeningEditor } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { readBody } from './query.js';
 
 const TIMEOUT_MS = 5000;
 
-export const listedBody = z.strictObject({ list: z.enum(['allow', 'block']) });
+export const listedBody = z.strictObject({ list: z.enum(['allow', 'block'], '"allow" or "block"') });
 
 /** `/v1/screening/{site}`: who is blocked, and who is never screened. */
 export function screeningRouter(screening: ScreeningEditor): Router {
@@ -26,9 +27,7 @@ export function screeningRouter(screening: ScreeningEditor): Router {
     .put(requireScope('screening:write'), async (req, res) => {
       const site = siteOf(req, screening);
       const pattern = patternOf(req);
-      const body = listedBody.safeParse(req.body);
-      if (!body.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'send {"list": "block"} or {"list": "allow"}');
-      const { list } = body.data;
+      const { list } = readBody(req, listedBody);
       res.json(await within(screening.set(site, pattern, list, keyOf(res)?.name ?? '')));
     })
     .delete(requireScope('screening:write'), async (req, res) => {

@@ -11,7 +11,8 @@ import type { LeaseDesk } from '../leases/desk.js';
 import type { ErrorCode } from '../lib/errors.js';
 import { archiveRouter } from './archive.js';
 import { auditRouter } from './audit.js';
-import { authenticate, keyOf } from './auth.js';
+import { authenticate, keyOf, requireScope } from './auth.js';
+import { importBody, jsonBody } from './body.js';
 import { callbacksRouter } from './callbacks.js';
 import { callersRouter } from './callers.js';
 import { callEditsRouter } from './call-edits.js';
@@ -25,7 +26,7 @@ import type { WebhookDesk } from '../webhooks/desk.js';
 import { leasesRouter } from './leases.js';
 import { Listeners, type ListenerLimits } from './listeners.js';
 import { LiveFeed } from './live.js';
-import { importBody, numbersRouter, type NumberSource } from './numbers.js';
+import { numbersRouter, type NumberSource } from './numbers.js';
 import type {
   ArchiveReader,
   CallbackDesk,
@@ -97,7 +98,6 @@ export interface HttpServer {
 }
 
 const MAX_URL = 2048;
-const MAX_BODY = '64kb';
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
 /** Of them most may be listeners, who cost little; the others are answered at once. */
 const MAX_CONNECTIONS = 3000;
@@ -141,8 +141,8 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/r', sharedLinksRouter(options.recordings));
   // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
   // Only an import may be larger; what has read a body leaves nothing for the reader behind it.
-  app.use('/v1/numbers/import', authenticate(options.keys), importBody());
-  app.use('/v1', noStore, authenticate(options.keys), express.json({ limit: MAX_BODY }));
+  app.use('/v1/numbers/import', authenticate(options.keys), requireScope('numbers:write'), importBody());
+  app.use('/v1', noStore, authenticate(options.keys), jsonBody());
   app.use('/v1/calls', live.router(), callExportRouter(options.calls, options));
   app.use('/v1/calls.csv', callsCsvRouter(options.history, options.logger));
   app.use(

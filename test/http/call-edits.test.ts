@@ -95,6 +95,27 @@ describe('changing a call', () => {
     expect(response.headers.get('content-type')).toContain('application/problem+json');
   });
 
+  it.each([
+    ['/c1/handled', '{"handled":false}', 'application/x-www-form-urlencoded'],
+    ['/c1/tags', '{"name":"sofas"}', 'text/plain;charset=UTF-8'],
+    ['/c1/notes', new Blob(['{"text":"a"}']).stream(), null],
+  ])('%s: refuses a body that is not sent as JSON', async (path, body, type) => {
+    const response = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer writes', ...(type !== null && { 'content-type': type }) },
+      body,
+      // A stream is sent in chunks, without a length.
+      ...(typeof body !== 'string' && { duplex: 'half' }),
+    });
+    expect(response.status).toBe(415);
+    expect(response.headers.get('accept')).toBe('application/json');
+    expect(await response.json()).toMatchObject({
+      code: 'GW_ERR_UNSUPPORTED_MEDIA_TYPE',
+      detail: expect.stringContaining('application/json') as string,
+    });
+    expect(asked).toEqual([]);
+  });
+
   it('needs a key that may write', async () => {
     expect((await ask('POST', '/c1/tags', { name: 'a' }, 'reads')).status).toBe(403);
     expect(asked).toEqual([]);

@@ -202,6 +202,8 @@ describe('/v1/numbers', () => {
     expect(await importCsv('number,site\n+74950000001,divan,more,than,named')).toMatchObject({ status: 400 });
     expect((await importCsv('')).body.detail).toContain('no number');
     expect((await ask('POST', '/import', { rows: [] })).body.detail).toContain('"numbers"');
+    const form = await ask('POST', '/import', 'number\n+74950000001', 'application/x-www-form-urlencoded');
+    expect(form).toMatchObject({ status: 415, body: { detail: expect.stringContaining('text/csv') as string } });
     const many = Array.from({ length: 10_001 }, (_, i) => `+7496${1_000_000 + i}`).join('\n');
     expect((await importCsv(`number\n${many}`, '?site=divan')).body.detail).toContain('10000');
     const large = await importCsv(`number\n${'x'.repeat(3_000_000)}`);
