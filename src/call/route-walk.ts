@@ -94,7 +94,17 @@ export class RouteWalk {
   }
 
   #nextIndex(lastIndex: number, last: TriedStep | null): number | null {
-    return nextStepIndex(this.route, lastIndex, last, (index) => this.#isOpen(this.route.steps[index]));
+    return nextStepIndex(
+      this.route,
+      lastIndex,
+      last,
+      (index) => this.#isOpen(this.route.steps[index]) && !this.#isSettled(this.route.steps[index]),
+    );
+  }
+
+  /** Whoever it would ring has refused already: the step is passed over, and what the one before failed for still counts. */
+  #isSettled(step: Step | undefined): boolean {
+    return step?.dial?.every((id) => this.#settledTargets.has(id)) ?? false;
   }
 
   /** Nobody was dialled, because whoever would have been is closed. */

@@ -209,9 +209,8 @@ function checkDestinations({ destinations, trunks }: Draft): Finding[] {
 function checkRoutes({ routes, lines, destinations, schedules }: Draft): Finding[] {
   const targets = namesOf([...destinations, ...lines]);
   const scheduleNames = namesOf(schedules);
-  return routes.flatMap((route, at) => {
-    const dialled: Named[] = [];
-    const findings = (route.steps ?? []).flatMap((step, index) => {
+  return routes.flatMap((route, at) =>
+    (route.steps ?? []).flatMap((step, index) => {
       const path = ['routes', at, 'steps', index];
       const found: Finding[] = [];
       const when: unknown[] = [step.when ?? 'always'].flat();
@@ -225,15 +224,13 @@ function checkRoutes({ routes, lines, destinations, schedules }: Draft): Finding
         found.push({ path: [...path, 'announce'], message: 'ends the route; steps after it are never reached' });
       }
       found.push(...checkReference(step.during, [...path, 'during'], scheduleNames, 'schedule'));
-      step.dial?.forEach((target, n) => {
-        const place = [...path, 'dial', n];
-        dialled.push({ value: target, path: place });
-        found.push(...checkReference(target, place, targets, 'destination or line'));
-      });
+      // A later step may dial a target again: it is full no longer, or the route says `retryRefused`.
+      const dialled = (step.dial ?? []).map((value, n): Named => ({ value, path: [...path, 'dial', n] }));
+      found.push(...dialled.flatMap(({ value, path }) => checkReference(value, path, targets, 'destination or line')));
+      found.push(...checkDoubles(dialled, 'target of this step'));
       return found;
-    });
-    return [...findings, ...checkDoubles(dialled, 'target of this route')];
-  });
+    }),
+  );
 }
 
 function checkSites({ sites, routes, webhooks }: Draft): Finding[] {

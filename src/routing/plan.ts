@@ -36,19 +36,20 @@ export function reasonsOf(tried: TriedStep): Set<StepCondition> {
 
 /**
  * Index of the step to try after `lastIndex` (-1: none was reached yet), or null when the route is at its end. A step is
- * taken when it says `always` or names a reason for which the last tried step failed; one that is closed is passed over.
+ * taken when it says `always` or names a reason for which the last tried step failed; one that is of no use
+ * now (closed, or whoever it would ring has refused) is passed over.
  */
 export function nextStepIndex(
   route: RouteConfig,
   lastIndex: number,
   last: TriedStep | null,
-  open: (index: number) => boolean = () => true,
+  usable: (index: number) => boolean = () => true,
 ): number | null {
   const reasons = last === null ? new Set<StepCondition>() : reasonsOf(last);
   for (let index = lastIndex + 1; index < route.steps.length; index++) {
     const when = route.steps[index]?.when ?? [];
     const wanted = index === 0 || when.includes('always') || when.some((condition) => reasons.has(condition));
-    if (wanted && open(index)) return index;
+    if (wanted && usable(index)) return index;
   }
   return null;
 }

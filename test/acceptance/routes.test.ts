@@ -47,6 +47,12 @@ const scenes = {
   otherwise: cast({ next: 'overflow' }),
   refusedOnce: again({}),
   refusedTwice: again({ retryRefused: true }),
+  refusedAgain: cast({
+    next: 'busy',
+    more: ([first, second]) => ({
+      route: { steps: [{ dial: [first] }, { dial: [first] }, { dial: [second], when: 'busy' }] },
+    }),
+  }),
   earlyMedia: cast({ next: 'always' }),
   silentGateway: cast({ to: 'destination' }),
   busyGateway: cast({ to: 'destination' }),
@@ -232,6 +238,17 @@ describe.skipIf(!enginesHere())('routes', () => {
     expect(results(await served(scene))).toEqual([...Array.from({ length: times }, () => 'busy'), 'answered']);
     expect(busy.calls).toHaveLength(times);
   });
+
+  test.concurrent(
+    'a step in which all have refused already is passed over, and what came before it still counts',
+    async () => {
+      const scene = scenes.refusedAgain;
+      const busy = await scene.businessPhone(BUSY, 0);
+      await scene.businessPhone(ANSWERS, 1);
+      expect(results(await served(scene))).toEqual(['busy', 'answered']);
+      expect(busy.calls).toHaveLength(1);
+    },
+  );
 
   test.concurrent('who has heard the business is not quietly passed on', async () => {
     const scene = scenes.earlyMedia;

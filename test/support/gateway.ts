@@ -1,9 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { createApp } from '../../src/app.js';
-import { configSchema } from '../../src/config/schema.js';
+import { checkConfig } from '../../src/config/check.js';
+import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { Program } from './processes.js';
 import { until } from './until.js';
 
@@ -18,7 +20,7 @@ export interface Gateway {
 
 /** `config` as an operator would write it. Resolves once the gateway says that it is ready for calls. */
 export async function startGateway(config: Record<string, unknown>): Promise<Gateway> {
-  const parsed = configSchema.parse(config);
+  const parsed = read(config);
   const app = await createApp(parsed, pino({ level: parsed.log.level }));
   await app.start();
   const url = `http://${parsed.http.host}:${parsed.http.port}`;
@@ -29,10 +31,17 @@ export async function startGateway(config: Record<string, unknown>): Promise<Gat
     throw error;
   }
   const reload = (next: Record<string, unknown>): Promise<void> => {
-    app.reload(configSchema.parse(next));
+    app.reload(read(next));
     return Promise.resolve();
   };
   return { url, reload, stop: () => app.stop() };
+}
+
+/** What does not pass `config check` could never run. */
+function read(config: Record<string, unknown>): GatewayConfig {
+  const parsed = configSchema.parse(config);
+  expect(checkConfig(config)).toEqual([]);
+  return parsed;
 }
 
 /** The gateway as a process, which a test may kill as a crash would. */
