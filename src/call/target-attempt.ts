@@ -2,7 +2,7 @@ import { inBackground } from '../lib/background.js';
 import { mostTelling } from '../routing/loss.js';
 import { classifyFailure } from '../routing/outcome.js';
 import { usesLastUsed } from '../routing/strategy.js';
-import type { Target } from '../routing/targets.js';
+import { mayComeBack, type Target } from '../routing/targets.js';
 import type { HeldChannel, Leg, LegResult } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
@@ -91,7 +91,11 @@ export class TargetAttempt {
 
   /** The next gateway is tried only for the carrier's own trouble: who answered busy is busy behind every gateway. */
   async #dialGateways(trunkId: string): Promise<AttemptResult> {
-    const { deps } = this.context;
+    const { deps, session } = this.context;
+    if (mayComeBack(deps.config(), session.call.trackingNumber)) {
+      session.logger.warn({ target: this.#target.id }, 'the number called is a destination: not dialled over a trunk');
+      return this.#unreached('unreachable');
+    }
     const { gateways, full } = deps.carriers.order(trunkId, this.#target.gateways);
     const several = this.#target.gateways.length > 1;
     const results: LegResult[] = [];
@@ -169,7 +173,7 @@ export class TargetAttempt {
     return this.#closed(leg, 'no_channel');
   }
 
-  /** Nothing was dialled: no gateway up, a full one that asked to be left alone, no phone registered, no turn. */
+  /** Nothing was dialled: it would come back, no gateway up or a full one, no phone registered, no turn. */
   #unreached(result: LegResult): AttemptResult {
     const leg = this.#newLeg(null);
     if (result === 'no_channel') this.context.session.metLimit(leg.n, `trunk-out:${this.#target.trunk?.id ?? ''}`);

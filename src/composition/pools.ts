@@ -48,7 +48,11 @@ export class Pools {
       onFallback: (site) => metrics.poolFallback(site),
     };
     const leases = new LeaseDesk(this.#store, (site) => siteOf(site)?.pool ?? null, hooks, this.promo);
-    const names = () => ({ sites: config().sites.map(({ id }) => id), routes: config().routes.map(({ id }) => id) });
+    const names = () => ({
+      sites: config().sites.map(({ id }) => id),
+      routes: config().routes.map(({ id }) => id),
+      destinations: config().destinations.map(({ number }) => number),
+    });
     this.http = { leases, numbers: { inventory: new RedisInventory(link, keys), names } };
   }
 

@@ -194,8 +194,15 @@ function checkSchedules({ schedules }: Draft): Finding[] {
   });
 }
 
-function checkDestinations({ destinations, trunks }: Draft): Finding[] {
-  return destinations.flatMap((destination, at) => {
+function checkDestinations({ destinations, trunks, numbers }: Draft): Finding[] {
+  const tracking = new Map(numbers.flatMap(({ number }, at) => (number === undefined ? [] : [[number, at] as const])));
+  const loops = destinations.flatMap(({ number }, at): Finding[] => {
+    const same = number === undefined ? undefined : tracking.get(number);
+    if (same === undefined) return [];
+    const message = `is a tracking number too (numbers[${same}]): the carrier would send the call back to us; for a PBX that has this number itself, use a line`;
+    return [{ path: ['destinations', at, 'number'], message }];
+  });
+  const unusable = destinations.flatMap((destination, at) => {
     const path = ['destinations', at, 'trunk'];
     const unknown = checkReference(destination.trunk, path, namesOf(trunks), 'trunk');
     if (unknown.length > 0) return unknown;
@@ -204,6 +211,7 @@ function checkDestinations({ destinations, trunks }: Draft): Finding[] {
     const message = `trunk "${trunk.id ?? ''}" has no "outbound"; nothing can be dialled through it`;
     return [{ path, message }];
   });
+  return [...loops, ...unusable];
 }
 
 function checkRoutes({ routes, lines, destinations, schedules }: Draft): Finding[] {

@@ -28,7 +28,7 @@ const draftSchema = z.object({
     }),
   ),
   lines: list(group({ id: text, uri: text, register: group({ username: text }).optional() })),
-  destinations: list(group({ id: text, trunk: text })),
+  destinations: list(group({ id: text, trunk: text, number: text })),
   schedules: list(group({ id: text, weekly: z.unknown(), exceptions: z.unknown() })),
   routes: list(
     group({

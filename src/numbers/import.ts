@@ -17,10 +17,12 @@ export interface RowError {
   message: string;
 }
 
-/** What rows may name. */
+/** What the configuration says about what rows may be. */
 export interface KnownNames {
   sites: readonly string[];
   routes: readonly string[];
+  /** Numbers that we dial ourselves: a call to one that leads to another would go round. */
+  destinations: readonly string[];
 }
 
 export interface ReadRows {
@@ -106,6 +108,8 @@ function judgeRow(value: unknown, names: KnownNames, defaultSite: string | null)
   const { number, kind, route = null, source = null, enabled } = parsed.data;
   const site = parsed.data.site ?? defaultSite;
   const errors: FieldError[] = [];
+  if (names.destinations.includes(number))
+    errors.push({ field: 'number', message: 'is a destination of the configuration: its calls would go round' });
   if (site === null) errors.push({ field: 'site', message: 'is needed: in the row, or as "site" of the request' });
   else if (!names.sites.includes(site)) errors.push({ field: 'site', message: 'names no site of the configuration' });
   if (route !== null && !names.routes.includes(route))

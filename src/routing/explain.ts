@@ -1,6 +1,6 @@
 import type { GatewayConfig, RouteConfig } from '../config/schema.js';
 import { isOpen } from './schedule.js';
-import { resolveTarget } from './targets.js';
+import { mayComeBack, resolveTarget } from './targets.js';
 
 /** What is known of the moment beside the configuration; what is absent counts as free and in order. */
 export interface PresentState {
@@ -87,7 +87,7 @@ export function explainRoute(
   };
   const refusal = refusalOf(dialled, number, site?.id ?? null, route?.id ?? null);
   if (refusal !== null || !site || !route) return { ...base, steps: [], sentence: refusal ?? 'It leads nowhere.' };
-  const steps = explainSteps(config, route, site.timezone, at, present);
+  const steps = explainSteps(config, { route, dialled, timeZone: site.timezone, at }, present);
   return { ...base, steps, sentence: sentenceOf(steps) };
 }
 
@@ -102,16 +102,14 @@ function refusalOf(dialled: string, number: ExplainedNumber | null, site: string
 /** The steps in order; whether each is reached follows from what those before it come to at once. */
 function explainSteps(
   config: GatewayConfig,
-  route: RouteConfig,
-  timeZone: string,
-  at: number,
+  { route, dialled, timeZone, at }: { route: RouteConfig; dialled: string; timeZone: string; at: number },
   present: PresentState,
 ): ExplainedStep[] {
   let reached: Reached = { kind: 'start' };
   return route.steps.map((step, index) => {
     const schedule = config.schedules.find(({ id }) => id === step.during);
     const open = schedule ? isOpen(schedule, timeZone, at) : true;
-    const targets = (step.dial ?? []).map((id) => explainTarget(config, id, present));
+    const targets = (step.dial ?? []).map((id) => explainTarget(config, id, dialled, present));
     const verdict = judge(step, open, targets, reached, index === 0);
     reached = verdict.reached;
     return {
@@ -167,7 +165,7 @@ function judge(
   return { tried: 'now', why, reached: { kind: 'failed', reasons: next } };
 }
 
-function explainTarget(config: GatewayConfig, id: string, present: PresentState): ExplainedTarget {
+function explainTarget(config: GatewayConfig, id: string, dialled: string, present: PresentState): ExplainedTarget {
   const { kind, limits } = resolveTarget(config, id);
   // A trunk without a limit of both directions together has nothing to say beside that of its outbound side.
   const counted = limits.filter(({ resource, limit }) => limit !== null || !resource.startsWith('trunk:'));
@@ -178,6 +176,9 @@ function explainTarget(config: GatewayConfig, id: string, present: PresentState)
   const full = now.find(({ inUse, limit }) => limit !== null && (limit === 0 || (inUse !== null && inUse >= limit)));
   const trunk = config.destinations.find((destination) => destination.id === id)?.trunk ?? '';
   const down = kind === 'destination' ? present.trunksDown.get(trunk) : undefined;
+  if (kind === 'destination' && mayComeBack(config, dialled)) {
+    return { ...target, would: 'unreachable', why: `${dialled} is a destination too, the call would come back` };
+  }
   if (down !== undefined) return { ...target, would: 'unreachable', why: `trunk ${trunk} is down (${down})` };
   if (kind === 'line' && present.linesUnregistered.has(id)) {
     return { ...target, would: 'not_registered', why: 'no phone is registered' };

@@ -60,6 +60,14 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
   };
 }
 
+/**
+ * Whether a call to `number` may be one that we have sent out ourselves. Over a trunk it would go round, a new call each
+ * time, until no channel is left; so only lines are rung for it. The file cannot name such a number, Redis can.
+ */
+export function mayComeBack(config: GatewayConfig, number: string): boolean {
+  return config.destinations.some((destination) => destination.number === number);
+}
+
 /** `sip:carrier.example:5060;transport=tcp` + number → `sip:+7495…@carrier.example:5060;transport=tcp`. */
 function withUser(uri: string, user: string): string {
   const [, scheme = 'sip', rest = ''] = /^(sips?):(?:[^@]*@)?(.*)$/i.exec(uri) ?? [];

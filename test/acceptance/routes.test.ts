@@ -63,11 +63,12 @@ const scenes = {
   shown: cast({
     more: () => ({ line: { display: 'source', headers: { 'X-Session': 'session.id', 'X-Word': 'keyword' } } }),
   }),
+  comesBack: cast({ to: 'destination', next: 'unreachable' }),
   reroute: cast({ to: 'destination', next: 'overflow' }),
 };
 const second = { silent: stage.addresses.business(), busy: stage.addresses.business() };
 
-/** The trunks of these scenes have a second gateway. */
+/** The trunks of two scenes have a second gateway; the destination of another one has the number that its callers dial. */
 function configuration(): Record<string, unknown> {
   const trunk = (scene: Scene, address: string) => ({
     id: `trunk-${scene.targetIds[0] ?? ''}`,
@@ -78,8 +79,20 @@ function configuration(): Record<string, unknown> {
   const two = [trunk(scenes.silentGateway, second.silent), trunk(scenes.busyGateway, second.busy)];
   const [wrongPassword] = scenes.wrongPassword.configuration().trunks;
   const [reroute] = scenes.reroute.configuration().trunks;
+  const comesBack = scenes.comesBack.configuration();
+  const plain = [scenes.silentGateway, scenes.busyGateway, scenes.wrongPassword, scenes.reroute];
   return {
-    trunks: [{ id: 'carrier', inbound: { from: [stage.addresses.carrierRange] } }, ...two, wrongPassword, reroute],
+    trunks: [
+      { id: 'carrier', inbound: { from: [stage.addresses.carrierRange] } },
+      ...two,
+      wrongPassword,
+      reroute,
+      ...comesBack.trunks,
+    ],
+    destinations: [
+      ...plain.flatMap((scene) => scene.configuration().destinations),
+      ...comesBack.destinations.map((destination) => ({ ...destination, number: scenes.comesBack.trackingNumber })),
+    ],
     schedules: [{ id: 'closed', weekly, holidays }],
   };
 }
@@ -282,6 +295,14 @@ describe.skipIf(!enginesHere())('routes', () => {
     expect(await refusal(scene)).toBe(486);
     await expectLost(scene, { lossReason: 'busy', legs: ['busy'] });
     expect(other.calls).toHaveLength(0);
+  });
+
+  test.concurrent('a number of Redis that is a destination: its calls ring lines, and do not go round', async () => {
+    const scene = scenes.comesBack;
+    const carrier = await scene.businessPhone(ANSWERS, 0);
+    await scene.businessPhone(ANSWERS, 1);
+    expect(results(await served(scene))).toEqual(['unreachable', 'answered']);
+    expect(carrier.calls).toEqual([]);
   });
 
   test.concurrent('a wrong password: one challenge, one answer, then the next step', async () => {

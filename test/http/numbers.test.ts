@@ -48,7 +48,7 @@ async function open(scopes: Scope[] = ['numbers:read', 'numbers:write']) {
     leases: desk,
     numbers: {
       inventory: new RedisInventory(link, keys),
-      names: () => ({ sites: config.sites.map(({ id }) => id), routes: ['main'] }),
+      names: () => ({ sites: config.sites.map(({ id }) => id), routes: ['main'], destinations: ['+74951230000'] }),
     },
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger: pino({ level: 'silent' }),
@@ -172,15 +172,17 @@ describe('/v1/numbers', () => {
         '+74950000001,divan,static,nowhere,perhaps',
         '+74950000001,divan,static,,',
         '+74950000005,,,,',
+        '+74951230000,divan,,,',
       ].join('\n'),
     );
-    expect(answer).toMatchObject({ status: 400, body: { code: 'GW_ERR_BAD_REQUEST', errorCount: 5 } });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'GW_ERR_BAD_REQUEST', errorCount: 6 } });
     expect(answer.body.errors?.map(({ row, field }) => `${row} ${field}`)).toEqual([
       '2 number',
       '3 site',
       '4 enabled',
       '5 number',
       '6 site',
+      '7 number',
     ]);
     expect(await raw.exists(keys.number('+74950000001'))).toBe(0);
   });

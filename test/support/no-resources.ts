@@ -76,7 +76,7 @@ const noNumbers: NumberSource = {
     remove: () => Promise.resolve('absent'),
     holders: () => Promise.resolve([]),
   },
-  names: () => ({ sites: [], routes: [] }),
+  names: () => ({ sites: [], routes: [], destinations: [] }),
 };
 /** No receivers. */
 const noWebhooks = new WebhookDesk({

@@ -88,6 +88,13 @@ describe('what would happen to a call', () => {
     expect(of({ ...NUMBER, route: 'gone' })).toContain('The route "gone"');
   });
 
+  it('sends no call over a trunk to where it may have come from', () => {
+    const own = { ...NUMBER, number: '+74951230000' };
+    expect(explainRoute(configWith(), own.number, own, MONDAY_NOON).sentence).toContain(
+      'office is passed over, +74951230000 is a destination too',
+    );
+  });
+
   it('goes the way that the plan of routes goes', () => {
     const conditions = fc.uniqueArray(fc.constantFrom('always', 'overflow', 'no-answer', 'busy', 'unreachable'), {
       minLength: 1,

@@ -16,7 +16,7 @@ function base() {
       { id: 'sales-1', uri: 'sip:101@10.0.0.5' },
       { id: 'sales-2', register: { username: 'sales-2' } },
     ] as { id: string; uri?: string; register?: { username: string } }[],
-    destinations: [{ id: 'office', trunk: 'a' }],
+    destinations: [{ id: 'office', trunk: 'a', number: '+74951230000' }],
     routes: [
       { id: 'divan', steps: [{ dial: ['office'] }, { dial: ['sales-1', 'sales-2'], when: 'overflow' as unknown }] },
     ],
@@ -71,15 +71,21 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
   ],
   [
     'unknown trunk',
-    (c) => (c.destinations[0] = { id: 'office', trunk: 'z' }),
+    (c) => (c.destinations[0] = { id: 'office', trunk: 'z', number: '+74951230000' }),
     'destinations[0].trunk',
     /"z" names no trunk; there are: a, b/,
   ],
   [
     'inbound-only trunk',
-    (c) => (c.destinations[0] = { id: 'office', trunk: 'b' }),
+    (c) => (c.destinations[0] = { id: 'office', trunk: 'b', number: '+74951230000' }),
     'destinations[0].trunk',
     /has no "outbound"/,
+  ],
+  [
+    'a destination that is a tracking number',
+    (c) => c.numbers.push({ number: '+74951230000', site: 'divan' }),
+    'destinations[0].number',
+    /tracking number too \(numbers\[2\]\).*back to us/,
   ],
   [
     'unknown target',
