@@ -69,12 +69,14 @@ export const route = z.strictObject({
   maxDuration: durationOf('2h', 86_400_000, '24h'),
 });
 
+const HOURS =
+  'like "09:00-18:00", the earlier time first; past midnight as "22:00-24:00" and "00:00-06:00" of the next day';
+
 const dayTime = z
   .string()
-  .regex(
-    /^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/,
-    'like "09:00-18:00"; past midnight as two ranges',
-  );
+  .regex(/^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/, { error: HOURS, abort: true })
+  // It would never be open. Times of two digits each sort as texts.
+  .refine((range) => range.slice(0, 5) < range.slice(6), HOURS);
 
 const isoDay = z.iso.date('a day like "2027-01-01"');
 

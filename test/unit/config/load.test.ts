@@ -155,6 +155,16 @@ webhooks:
     );
   });
 
+  it.each(['22:00-06:00', '18:00-09:00', '09:00-09:00', '24:00-24:00', '9:00-18:00', '09:00-24:30'])(
+    'refuses hours that never open: %s',
+    async (hours) => {
+      const schedule = `schedules: [{ id: hours, weekly: { mon: ["${hours}"] } }]`;
+      expect(await errorsIn(`${SMALL}${schedule}`)).toEqual([
+        expect.stringMatching(/^11:\d+ schedules\[0\].weekly.mon\[0\]: must be like "09:00-18:00"/),
+      ]);
+    },
+  );
+
   it('reports every error of the schema at once', async () => {
     const text = `
 gateway: { id: "no spaces please" }
