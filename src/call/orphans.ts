@@ -13,15 +13,33 @@ export interface OrphanedCall {
   sequence: number;
 }
 
+/** What ending a call takes that is no session. */
+export type OrphanDeps = Pick<
+  CallDeps,
+  'sip' | 'media' | 'channels' | 'recordings' | 'store' | 'endpointsFor' | 'metrics' | 'logger'
+>;
+
+/** A call on its way to its end. */
+export interface EndingOrphan {
+  /** Settles when Redis has everything of it. */
+  ended: Promise<void>;
+  /** Nothing is written of it any more: only when the process ends. */
+  abandon: () => void;
+}
+
 /**
  * Ends a call whose gateway is dead: hangs up both sides (any application connected to the same drachtio may, by the
  * dialogs' ids), frees its channels, settles its recording, and tells the end that its own gateway could not.
  */
-export async function endOrphan(orphan: OrphanedCall, deps: CallDeps): Promise<void> {
+export function endOrphan(orphan: OrphanedCall, deps: OrphanDeps): EndingOrphan {
   const { call, resources } = orphan;
   const logger = deps.logger.child({ callId: call.id, sipCallId: call.sipCallId });
   logger.warn({ gateway: call.gateway, dialogs: resources.dialogs.length }, 'ending the call of a dead gateway');
   const journal = new Journal(call, resources, { ...deps, logger }, orphan.sequence);
+  return { ended: end(orphan, deps, journal), abandon: () => journal.abandon() };
+}
+
+async function end({ call, resources }: OrphanedCall, deps: OrphanDeps, journal: Journal): Promise<void> {
   const ended = call.disposition !== null;
   if (!ended) settleDocument(call);
 

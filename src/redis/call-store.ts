@@ -10,7 +10,7 @@ import { RecentWrites } from './recent-writes.js';
 import { asNumber, asStrings, loadScript } from './scripts.js';
 
 /**
- * A gateway that has not renewed its calls for this long is dead to its peers. Three renewals (one each 5 s) may be
+ * A gateway that has not renewed its calls for this long is dead to its peers. Three renewals (one each 4 s) may be
  * missed; until then the caller of a dead gateway hears silence, so it should not be longer.
  */
 const CALL_LEASE_MS = 15_000;
