@@ -83,15 +83,9 @@ function addOne(router: Router, inventory: NumberInventory, desk: LeaseDesk): vo
     .route('/:number/holders')
     .get(requireScope('numbers:read'), async (req, res) => {
       const { cursor, limit } = readPage(req, 'cursor');
-      if (cursor !== null && !/^\d{1,16}$/.test(cursor))
-        throw new GatewayError('GW_ERR_BAD_REQUEST', '"cursor" must be one as given in "next"');
       const number = numberIn(req);
-      const holders = await bounded(inventory.holders(number, cursor === null ? null : Number(cursor), limit));
-      const last = holders.length < limit ? undefined : holders.at(-1);
-      res.json({
-        holders: holders.map((holder) => leaseView({ ...holder, number })),
-        next: last ? String(last.leasedAt) : null,
-      });
+      const { holders, next } = await bounded(inventory.holders(number, cursor, limit));
+      res.json({ holders: holders.map((holder) => leaseView({ ...holder, number })), next });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
 }

@@ -41,8 +41,9 @@ export interface NumberInventory {
   /** Its history goes with it. */
   remove(number: string): Promise<NumberChange>;
   /**
-   * Who has had it, the most recent first.
-   * @param before only leases that began before this (ms since the epoch)
+   * Who has had it, the most recent first. A page may hold fewer than `limit`.
+   * @param after the last of the page before, as given in `next`
+   * @throws GatewayError GW_ERR_BAD_REQUEST for what is no cursor
    */
-  holders(number: string, before: number | null, limit: number): Promise<Holder[]>;
+  holders(number: string, after: string | null, limit: number): Promise<{ holders: Holder[]; next: string | null }>;
 }

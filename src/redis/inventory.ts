@@ -23,6 +23,9 @@ const changeScript = loadScript('change-number');
 /** A claim that nobody settles goes by itself: ten thousand numbers take a second. */
 const CLAIM_MS = 60_000;
 
+/** A score of a sorted set, as Redis writes it. */
+const SCORE = /^-?(inf|\d+(\.\d+)?(e[+-]\d+)?)$/;
+
 /** Numbers of the API beside those of the configuration (`NumberInventory` of numbers/inventory.ts). */
 export class RedisInventory implements NumberInventory {
   constructor(
@@ -94,15 +97,28 @@ export class RedisInventory implements NumberInventory {
     return outcome;
   }
 
-  async holders(number: string, before: number | null, limit: number): Promise<Holder[]> {
+  async holders(
+    number: string,
+    after: string | null,
+    limit: number,
+  ): Promise<{ holders: Holder[]; next: string | null }> {
+    if (after !== null && !SCORE.test(after))
+      throw new GatewayError('GW_ERR_BAD_REQUEST', '"cursor" must be one as given in "next"');
     const key = this.keys.holders(number);
-    const [type, members] = await this.link.pipeline((pipe) =>
-      pipe.type(key).zrevrangebyscore(key, before === null ? '+inf' : `(${before}`, '-inf', 'LIMIT', 0, limit),
+    const most = after === null ? '+inf' : `(${after}`;
+    const [type, reply] = await this.link.pipeline((pipe) =>
+      pipe.type(key).zrevrangebyscore(key, most, '-inf', 'WITHSCORES', 'LIMIT', 0, limit),
     );
     if (type instanceof GatewayError) throw type;
-    if (type !== 'zset') return [];
-    if (members instanceof GatewayError) throw members;
-    return asStrings(members).flatMap((member) => parseHolderJson(member ?? '') ?? []);
+    if (type !== 'zset') return { holders: [], next: null };
+    if (reply instanceof GatewayError) throw reply;
+    const membersAndScores = asStrings(reply);
+    const members = membersAndScores.filter((_text, i) => i % 2 === 0);
+    return {
+      // Other services write here as well: what is none takes a place on the page all the same.
+      holders: members.flatMap((member) => parseHolderJson(member ?? '') ?? []),
+      next: members.length < limit ? null : (membersAndScores.at(-1) ?? null),
+    };
   }
 
   async #readAll(numbers: readonly string[]): Promise<(NumberRecord | null)[]> {

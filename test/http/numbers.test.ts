@@ -141,6 +141,32 @@ describe('/v1/numbers', () => {
     expect((await ask('GET', '?site=none')).body).toEqual({ numbers: [], next: null });
   });
 
+  it('lists holders page by page, past what is none', async () => {
+    const { ask, raw, keys } = await open();
+    const key = keys.holders('+74951111111');
+    const holder = (i: number) => {
+      const session = visitorOf(`s${i}`);
+      const [leaseId, leasedAt] = [`lease-${i}`, 1_000 * i];
+      return JSON.stringify({
+        leaseId,
+        sessionId: session.id,
+        site: 'divan',
+        leasedAt,
+        expiresAt: leasedAt + 1,
+        session,
+      });
+    };
+    for (let i = 1; i <= 7; i += 1) await raw.zadd(key, 1_000 * i, holder(i));
+    await raw.zadd(key, 6_500, 'no holder', 4_000.5, '{}', 'inf', 'for ever');
+    const seen: string[][] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: Body = (await ask('GET', `/+74951111111/holders?limit=2${cursor && `&cursor=${cursor}`}`)).body;
+      seen.push((page.holders ?? []).map(({ session }) => session.id));
+      cursor = page.next ?? null;
+    }
+    expect(seen).toEqual([['s7'], ['s6'], ['s5'], ['s4', 's3'], ['s2', 's1'], []]);
+  });
+
   it('imports thousands as CSV, and the same again changes nothing', async () => {
     const { ask, importCsv, keys, raw } = await open();
     const rows = Array.from({ length: 5_000 }, (_, i) => `+7496${1_000_000 + i};static;MKAD "${i}" km;`);

@@ -74,7 +74,7 @@ const noNumbers: NumberSource = {
     create: () => Promise.resolve({ created: 0, unchanged: 0, conflicts: [] }),
     setEnabled: () => Promise.resolve('absent'),
     remove: () => Promise.resolve('absent'),
-    holders: () => Promise.resolve([]),
+    holders: () => Promise.resolve({ holders: [], next: null }),
   },
   names: () => ({ sites: [], routes: [], destinations: [] }),
 };
