@@ -4,10 +4,10 @@ import type { Call } from '../call/call.js';
 import { withDeadline } from '../lib/deadline.js';
 import { maySee, requireScope } from './auth.js';
 import { archiveQuery } from './call-queries.js';
-import { sendLines } from './calls.js';
 import type { ArchiveReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readQuery } from './query.js';
+import { NDJSON, sendLines } from './send-lines.js';
 
 /** A listing of folders for each month. */
 const DAYS_TIMEOUT_MS = 20_000;
@@ -20,7 +20,7 @@ export function archiveRouter(archive: ArchiveReader, logger: Logger): Router {
     .get(requireScope('calls:read'), async (req, res) => {
       const { day, caller = null } = readQuery(req, archiveQuery);
       const lines = visibleLines(archive.day(day, caller), (site) => maySee(res, site));
-      await sendLines(res, lines, { type: 'application/x-ndjson', file: `calls-${day}.ndjson` }, logger);
+      await sendLines(res, lines, { type: NDJSON, file: `calls-${day}.ndjson`, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   router

@@ -1,9 +1,7 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Router, type Response } from 'express';
 import type { Logger } from 'pino';
 import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
-import { toError, withDeadline } from '../lib/deadline.js';
+import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { daysOf } from '../lib/ids.js';
 import { maySee, requireScope, sitesAsked } from './auth.js';
@@ -11,14 +9,13 @@ import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.j
 import { csvOfCall, csvRow, type CallColumn } from './csv.js';
 import type { ArchiveReader, CallReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { sendLines } from './send-lines.js';
 
 const READ_TIMEOUT_MS = 5000;
 /** What a spreadsheet still opens. */
 export const MAX_CSV_ROWS = 100_000;
 const CSV = 'text/csv; charset=utf-8; header=present';
 const CSV_PAGE = 200;
-/** A reader that takes nothing for so long is let go. */
-const STALL_MS = 60_000;
 
 /** `/v1/calls`: the calls, newest first, those that nobody answered, and one of them. */
 export function callsRouter(calls: CallReader, history: CallHistory, archive: ArchiveReader): Router {
@@ -83,7 +80,7 @@ export async function sendCallsCsv(res: Response, { history, query, columns, log
     withDeadline(history.search({ ...query, cursor, limit: CSV_PAGE }), READ_TIMEOUT_MS, 'searching calls');
   // The first page comes before the head of the answer: what is wrong with the beginning is still told in full.
   const first = await read(null);
-  await sendLines(res, csvRows(first, columns, read), { type: CSV, file: 'calls.csv' }, logger);
+  await sendLines(res, csvRows(first, columns, read), { type: CSV, file: 'calls.csv', logger });
 }
 
 async function* csvRows(
@@ -112,24 +109,4 @@ async function whereElse(archive: ArchiveReader, id: string): Promise<GatewayErr
     if (left) return new GatewayError('GW_ERR_CALL_ARCHIVED', `the history has no call with this id; ${where}`);
   }
   return noSuchCall();
-}
-
-/** A broken export ends without its last chunk, which every HTTP client notices. */
-export async function sendLines(
-  res: Response,
-  rows: AsyncIterable<string>,
-  { type, file }: { type: string; file: string },
-  logger: Logger,
-): Promise<void> {
-  // The type that its name would have comes with the name: ours after it.
-  res.attachment(file).type(type);
-  res.setTimeout(STALL_MS, () => res.destroy());
-  try {
-    await pipeline(Readable.from(rows, { highWaterMark: 1 }), res);
-  } catch (thrown) {
-    const error = toError(thrown);
-    // The client has gone; nobody is left to be told.
-    if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    logger.warn({ err: error }, 'an export was broken off');
-  }
 }

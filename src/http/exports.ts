@@ -1,21 +1,17 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
-import { Router, type Request, type Response } from 'express';
+import { Router } from 'express';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
-import { toError, withDeadline } from '../lib/deadline.js';
+import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { maySee, requireScope } from './auth.js';
 import { sendGap, wants } from './feed.js';
 import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { callExportQuery, eventExportQuery, readQuery, readRange } from './query.js';
+import { NDJSON, sendLines } from './send-lines.js';
 
 const PART = 200;
 const READ_TIMEOUT_MS = 5_000;
-/** A reader that takes nothing for so long is let go. */
-const STALL_MS = 60_000;
 
 interface ExportOptions {
   logger: Logger;
@@ -35,7 +31,7 @@ export function eventExportRouter(events: EventReader, options: ExportOptions): 
       // The first part comes before the head of the answer: what is wrong with the beginning is still told in full.
       const first = await read(from === null ? null : events.cursorAt(from));
       if (first.gap) sendGap(res, first.gap);
-      else await sendLines(req, res, eventLines(first, to, wants({ types, site }), read), logger);
+      else await sendLines(res, eventLines(first, to, wants({ types, site }), read), { type: NDJSON, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   return router;
@@ -69,7 +65,7 @@ export function callExportRouter(calls: CallReader, options: ExportOptions): Rou
       const isWanted = (of: string | null) => (site === undefined || of === site) && maySee(res, of);
       const read = (after: ExportedCall | null) =>
         withDeadline(calls.between(from ?? 0, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
-      await sendLines(req, res, callLines(await read(null), isWanted, read), logger);
+      await sendLines(res, callLines(await read(null), isWanted, read), { type: NDJSON, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   return router;
@@ -90,20 +86,3 @@ async function* callLines(
 }
 
 const siteOf = (doc: string): string | null => (JSON.parse(doc) as { site: string | null }).site;
-
-/** As fast as the client reads; a broken export ends without its last chunk, which every HTTP client notices. */
-async function sendLines(req: Request, res: Response, lines: AsyncIterable<string>, logger: Logger): Promise<void> {
-  res.type('application/x-ndjson').vary('Accept-Encoding');
-  res.setTimeout(STALL_MS, () => res.destroy());
-  const source = Readable.from(lines, { highWaterMark: 1 });
-  const zipped = req.acceptsEncodings('gzip', 'identity') === 'gzip';
-  if (zipped) res.setHeader('Content-Encoding', 'gzip');
-  try {
-    await (zipped ? pipeline(source, createGzip(), res) : pipeline(source, res));
-  } catch (thrown) {
-    const error = toError(thrown);
-    // The client has gone; nobody is left to be told.
-    if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    logger.warn({ err: error }, 'an export was broken off');
-  }
-}

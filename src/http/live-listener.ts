@@ -14,6 +14,13 @@ const DRAIN_TIMEOUT_MS = 15_000;
 const RETRY = Buffer.from('retry: 2000\n\n');
 const BEAT = Buffer.from(': still here\n\n');
 
+export const STREAM_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store',
+  // nginx would keep events back until its buffer is full.
+  'X-Accel-Buffering': 'no',
+};
+
 /** One event as server-sent events have it (WHATWG HTML, section 9.2); the body is JSON in one line. */
 export const frameOf = ({ cursor, type, body }: FeedEvent): Buffer =>
   Buffer.from(`id: ${cursor}\nevent: ${type}\ndata: ${body}\n\n`);
@@ -34,12 +41,7 @@ export class LiveListener {
   /** Opens the answer; with `lastId` first tells what happened since. The listener must be in the feed already. */
   async begin(events: EventReader, lastId: string | null): Promise<void> {
     const first = lastId === null ? null : await this.#read(events, lastId);
-    this.res.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      // nginx would keep events back until its buffer is full.
-      'X-Accel-Buffering': 'no',
-    });
+    this.res.writeHead(200, STREAM_HEADERS);
     this.res.write(RETRY);
     const caughtUp = first === null ? null : await this.#catchUp(events, first);
     const held = this.#held ?? [];

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { onlyOfCalls } from '../events/subscriptions.js';
 import { withDeadline } from '../lib/deadline.js';
 import { demandScope, requireScope, sitesOf } from './auth.js';
-import { frameOf, LiveListener } from './live-listener.js';
+import { frameOf, LiveListener, STREAM_HEADERS } from './live-listener.js';
 import { wants } from './feed.js';
 import type { Listeners } from './listeners.js';
 import type { EventReader, FeedEvent } from './ports.js';
@@ -39,7 +39,9 @@ export class LiveFeed {
       .get(requireScope('calls:read'), async (req, res) => {
         const { types = OF_CALLS, site } = readQuery(req, liveQuery);
         if (!onlyOfCalls(types)) demandScope(res, 'events:read', 'what is not of a call or its recording');
-        await this.#listen(res, wants({ types, site }, sitesOf(res)), req.get('Last-Event-ID') ?? null);
+        // Express takes it for GET; there is no end of the stream to wait for.
+        if (req.method === 'HEAD') res.writeHead(200, STREAM_HEADERS).end();
+        else await this.#listen(res, wants({ types, site }, sitesOf(res)), req.get('Last-Event-ID') ?? null);
       })
       .all(methodNotAllowed('GET', 'HEAD'));
     return router;

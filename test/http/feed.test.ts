@@ -193,6 +193,22 @@ describe('exports', () => {
     expect(most).toBeLessThan(80 * 1024 * 1024);
   });
 
+  it('are not read for a HEAD', async () => {
+    let reads = 0;
+    const events: EventReader = {
+      ...httpOptions().events,
+      after: () => {
+        reads += 1;
+        return Promise.resolve({ events: [], next: String(reads), gap: null, complete: false });
+      },
+    };
+    const { url } = await open({ events });
+    const response = await fetch(`${url}/events/export`, { method: 'HEAD', headers: auth() });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-ndjson']);
+    // What is wrong with the beginning is told all the same.
+    expect(reads).toBe(1);
+  });
+
   it('zip what is asked to be zipped', async () => {
     const { url, happen } = await open();
     await happen(['call.received']);
@@ -329,6 +345,14 @@ describe('/v1/calls/live', () => {
     expect((await listen(port, '', {}, 'other')).text()).toContain('3 of 3');
     first.socket.destroy();
     await eventually(async () => expect((await listen(port)).text()).toContain('200 OK'));
+  });
+
+  it('answers HEAD at once, and gives it no place', async () => {
+    const { url, port } = await open({ listeners: { perKey: 1, total: 1 } });
+    await listen(port);
+    const response = await fetch(`${url}/calls/live`, { method: 'HEAD', headers: auth() });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
   });
 
   it('cuts off who does not read, and nobody else', { timeout: 60_000 }, async () => {
