@@ -22,7 +22,7 @@ export type Peaks = z.output<typeof peaksSchema>;
 
 /** Finds the loudest sample of each point while the samples go by. */
 export class PeakMeter {
-  /** Largest sample of each channel over the whole sound, 0 to 32,768. */
+  /** Largest sample of each channel so far, 0 to 32,768. */
   readonly highest: number[];
   readonly #points: Uint8Array[];
   readonly #framesPerPoint: number;
@@ -51,6 +51,7 @@ export class PeakMeter {
       for (let channel = 0; channel < channelCount; channel++) {
         const loudest = loudestOf(samples, at + channel, end, channelCount);
         if (loudest > (this.#current[channel] ?? 0)) this.#current[channel] = loudest;
+        if (loudest > (this.highest[channel] ?? 0)) this.highest[channel] = loudest;
       }
       at = end;
       this.#framesInPoint += frames;
@@ -58,6 +59,7 @@ export class PeakMeter {
     }
   }
 
+  /** @param channels what each holds */
   finish(channels: string[]): Peaks {
     if (this.#framesInPoint > 0) this.#closePoint();
     const { dataBytes, frameBytes, sampleRate } = this.layout;
@@ -74,7 +76,6 @@ export class PeakMeter {
     for (const [channel, points] of this.#points.entries()) {
       const loudest = this.#current[channel] ?? 0;
       points[this.#count] = Math.ceil((loudest * 255) / FULL);
-      if (loudest > (this.highest[channel] ?? 0)) this.highest[channel] = loudest;
       this.#current[channel] = 0;
     }
     this.#framesInPoint = 0;

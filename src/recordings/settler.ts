@@ -105,7 +105,6 @@ const isTooShort = (call: Call): boolean => call.durations.talkSeconds < LENGTH_
 function manifestOf(call: Call, { layout, bytes, sha256, meter }: Measured, encryptedWith: string | null): Manifest {
   const durationSeconds = layout.dataBytes / layout.frameBytes / layout.sampleRate;
   const channels = layout.channelCount === 2 ? CHANNELS : ['both'];
-  meter.finish(channels);
   return {
     version: 1,
     callId: call.id,
