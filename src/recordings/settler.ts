@@ -19,7 +19,10 @@ export interface SettlerDeps {
   spool: string;
   vault: Vault;
   disk: Pick<DiskWatch, 'low'>;
-  /** A recording is whole and in the local store: what else is to be done with it (formats, upload). Must not reject. */
+  /**
+   * A recording is whole and in the local store: notes what else is to be done with it (formats, upload). Where it rejects
+   * the recording is settled again later; it may be told of the same one twice.
+   */
   onKept: (call: Call, base: string) => Promise<void>;
   logger: Logger;
 }
@@ -61,36 +64,46 @@ export class RecordingSettler implements Recordings {
     }
   }
 
+  /**
+   * The file leaves the spool last of all: whatever breaks off before is begun anew by the next look there. What is there
+   * no longer has been settled to its end.
+   */
   async #settle(call: Call): Promise<RecordingInfo> {
-    const { vault } = this.deps;
+    const { vault, onKept } = this.deps;
     const base = baseName(call);
     const spooled = path.join(this.deps.spool, `${call.id}.wav`);
     const measured = await measureWav(spooled).catch(async (error: unknown) => {
       // Settled before, and then the gateway died before it could say so.
-      const kept = await vault.manifest(base);
-      if (kept) return kept;
+      const settled = await vault.manifest(base);
+      if (settled) return settled;
       throw error;
     });
     if (!measured) return { ...NO_RECORDING, status: 'failed', reason: 'not_a_wav' };
     if ('files' in measured) return infoOf(measured);
     if (measured.layout.dataBytes === 0) return await this.#empty(spooled, call);
+    // A format may be under way already, made of what was kept before.
+    const manifest = (await vault.localManifest(base)) ?? (await this.#keep(call, base, spooled, measured));
+    await onKept(call, base);
+    await unlink(spooled);
+    return infoOf(manifest);
+  }
+
+  async #keep(call: Call, base: string, spooled: string, measured: Measured): Promise<Manifest> {
+    const { vault } = this.deps;
     const manifest = manifestOf(call, measured, vault.keys?.newest ?? null);
     await this.#keepSound(spooled, fileName(base, 'wav'));
     await vault.keep(base + PARTS.peaks, [Buffer.from(JSON.stringify(measured.meter.finish(manifest.channels)))]);
     await vault.keepManifest(base, manifest);
-    await this.deps.onKept(call, base);
-    return infoOf(manifest);
+    return manifest;
   }
 
-  /** Moved, or written anew where it is encrypted or on another disk; only then it leaves the spool. */
+  /** By a second name for the same file, or written anew where it is encrypted or on another disk. */
   async #keepSound(spooled: string, name: string): Promise<void> {
     const { vault } = this.deps;
-    const target = vault.local.pathOf(name);
-    if (!vault.keys && (await vault.local.take(spooled, name))) return;
+    if (!vault.keys && (await vault.local.link(spooled, name))) return;
     await vault.keep(name, createReadStream(spooled, { highWaterMark: 256 * 1024 }));
-    const { size } = await stat(target);
+    const { size } = await stat(vault.local.pathOf(name));
     if (size < (await stat(spooled)).size) throw new Error('the copy is shorter than the original');
-    await unlink(spooled);
   }
 
   /** A talk ended before the first packet leaves a file without a sample. */

@@ -89,7 +89,7 @@ export class SpoolSweep {
     const recording = await this.deps.settler.settle(call, true);
     logger.warn({ callId, status: recording.status, reason: recording.reason }, 'found a recording in the spool');
     if (recording.reason === 'not_a_wav') this.#unreadable.add(callId);
-    if (known) await this.#tell(callId, known, recording);
+    if (known && !isTold(known, recording)) await this.#tell(callId, known, recording);
   }
 
   async #tell(callId: string, call: Call, recording: Call['recording']): Promise<void> {
@@ -101,6 +101,11 @@ export class SpoolSweep {
       this.deps.logger.warn({ err: toError(error), callId }, 'a recording that was found is not told yet');
     }
   }
+}
+
+/** What fails again and again is told once. */
+function isTold({ recording: told }: Call, { status, reason }: Call['recording']): boolean {
+  return told.status === status && told.reason === reason;
 }
 
 /** A recording whose call is in no Redis any more is kept all the same; its id tells when it was. */

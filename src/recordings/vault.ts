@@ -46,13 +46,18 @@ export class Vault {
 
   /** null where there is no such recording, neither here nor in the store. */
   async manifest(base: string): Promise<Manifest | null> {
-    const here = readManifest(await this.local.load(base + PARTS.manifest));
+    const here = await this.localManifest(base);
     if (here || !this.remote) return here;
     const known = this.#remembered.get(base);
     if (known && known.until > Date.now()) return known.manifest;
     const manifest = readManifest(await this.remote.load(base + PARTS.manifest));
     if (manifest) this.#remember(base, manifest);
     return manifest;
+  }
+
+  /** null where it is not, or no longer, on this disk. */
+  async localManifest(base: string): Promise<Manifest | null> {
+    return readManifest(await this.local.load(base + PARTS.manifest));
   }
 
   /** Removes the recording everywhere, the manifest last: what breaks off is found again and goes on. */

@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { measureWav } from '../../src/recordings/measure.js';
+import { baseName } from '../../src/recordings/names.js';
 import { reducePeaks } from '../../src/recordings/peaks.js';
 import { SpoolSweep } from '../../src/recordings/spool-sweep.js';
-import { endedCall, openHouse } from '../support/recording-house.js';
+import { FakeS3 } from '../fakes/s3.js';
+import { endedCall, openHouse, secretOf } from '../support/recording-house.js';
+import { until } from '../support/until.js';
 import { wavBytes, wavHeader } from '../support/wav-bytes.js';
 
+const anotherDisk = existsSync('/dev/shm') && statSync('/dev/shm').dev !== statSync(tmpdir()).dev;
+const ENCRYPTION = [{ id: 'k1', secret: secretOf('a') }];
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 async function fileOf(bytes: Buffer): Promise<string> {
@@ -16,6 +23,29 @@ async function fileOf(bytes: Buffer): Promise<string> {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await writeFile(join(folder, 'a.wav'), bytes);
   return join(folder, 'a.wav');
+}
+
+async function sweepOf(house: Awaited<ReturnType<typeof openHouse>>, live: string[] = [], away: 1[] = []) {
+  const found: string[] = [];
+  const sweep = new SpoolSweep({
+    spool: house.config.recordings.spool,
+    vault: house.vault,
+    calls: house.lookup,
+    settler: house.settler,
+    isLive: (callId) => live.includes(callId),
+    teller: {
+      found: (call, recording) => {
+        if (away.splice(0, 1).length > 0) return Promise.reject(new Error('away'));
+        found.push(`${call.id} ${recording.status}`);
+        return Promise.resolve();
+      },
+    },
+    logger: house.logger,
+    now: () => Date.now() + 7_200_000,
+  });
+  await sweep.sweep();
+  await sweep.sweep();
+  return found;
 }
 
 describe('a recording is settled', () => {
@@ -78,6 +108,56 @@ describe('a recording is settled', () => {
     const call = endedCall(1);
     const first = await house.record(call);
     expect(await house.settler.settle(call, true)).toEqual(first);
+  });
+
+  // Whatever stands in a file's way, a full disk or a crash: what is not whole is begun anew.
+  it.each([
+    ['its sound', '.wav', undefined],
+    ['its sound, encrypted', '.wav', ENCRYPTION],
+    ['its waveform', '.peaks.json', undefined],
+    ['its waveform, encrypted', '.peaks.json', ENCRYPTION],
+    ['its manifest', '.json', undefined],
+  ])('later, where %s could not be written: the file stays in the spool', async (_what, ending, encryption) => {
+    const house = await openHouse(encryption && { encryption });
+    const call = endedCall(1);
+    const inTheWay = house.vault.local.pathOf(baseName(call) + ending);
+    await mkdir(join(inTheWay, 'x'), { recursive: true });
+    const failed = await house.record(call);
+    expect(failed).toMatchObject({ status: 'failed', reason: expect.stringMatching(/^io_e/) as string });
+    expect(await readdir(house.config.recordings.spool)).toEqual([`${call.id}.wav`]);
+    // It is looked at again and again, and told once.
+    expect(await sweepOf(house)).toEqual([]);
+    await rm(inTheWay, { recursive: true });
+    expect(await sweepOf(house)).toEqual([`${call.id} ready`]);
+    const found = await house.archive.find(call.id, null);
+    if (found?.state !== 'here') throw new Error('not here');
+    const sound = await house.archive.sound(found, 'wav', 0, wavBytes(1).length - 1);
+    expect(sound && (await buffer(sound)).equals(wavBytes(1))).toBe(true);
+    expect((await house.archive.peaks(found))?.peaks[0]).toHaveLength(10);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+  });
+
+  it.skipIf(!anotherDisk)('by copying it, where the spool is on another disk', async () => {
+    const spool = await mkdtemp('/dev/shm/calltrack-spool-');
+    onTestFinished(() => rm(spool, { recursive: true, force: true }));
+    const house = await openHouse({ recordings: { spool } });
+    const { status, file, sha256: hash } = await house.record(endedCall(1));
+    expect([status, hash]).toEqual(['ready', sha256(wavBytes(1))]);
+    expect(await house.vault.local.load(file ?? '')).toEqual(wavBytes(1));
+    expect(await readdir(spool)).toEqual([]);
+  });
+
+  it('later, where its upload could not be noted: what is kept is not forgotten', async () => {
+    const s3 = await FakeS3.start();
+    const house = await openHouse({ s3: s3.config() });
+    const call = endedCall(1);
+    const journal = house.vault.local.pathOf('.work');
+    await writeFile(journal, 'in the way');
+    expect(await house.record(call)).toMatchObject({ status: 'failed' });
+    await rm(journal);
+    expect(await sweepOf(house)).toEqual([`${call.id} ready`]);
+    await until('it is uploaded', () => [...s3.objects.keys()].some((name) => name.endsWith(`${call.id}.json`)));
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
   });
 });
 
@@ -153,29 +233,6 @@ describe('the waveform', () => {
 });
 
 describe('the sweep of the spool', () => {
-  async function sweepOf(house: Awaited<ReturnType<typeof openHouse>>, live: string[] = [], away: 1[] = []) {
-    const found: string[] = [];
-    const sweep = new SpoolSweep({
-      spool: house.config.recordings.spool,
-      vault: house.vault,
-      calls: house.lookup,
-      settler: house.settler,
-      isLive: (callId) => live.includes(callId),
-      teller: {
-        found: (call, recording) => {
-          if (away.splice(0, 1).length > 0) return Promise.reject(new Error('away'));
-          found.push(`${call.id} ${recording.status}`);
-          return Promise.resolve();
-        },
-      },
-      logger: house.logger,
-      now: () => Date.now() + 7_200_000,
-    });
-    await sweep.sweep();
-    await sweep.sweep();
-    return found;
-  }
-
   it('settles what ended and was never settled, and tells it', async () => {
     const house = await openHouse();
     const call = endedCall(1);

@@ -147,7 +147,7 @@ export class RecordingWorker {
     const { vault, isDeleted } = this.deps;
     const { job } = waiting;
     let manifest = await vault.manifest(job.base);
-    // Never finished: then the file is still in the spool, and settling it makes a new job.
+    // A job is made of what has one: it was deleted meanwhile.
     if (!manifest) return;
     if (await isDeleted(job.callId)) {
       // An attempt before this one may have brought a file there after the others were removed.

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, opendir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { link, mkdir, open, opendir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { RecordingStore } from './port.js';
@@ -8,6 +8,8 @@ import type { RecordingStore } from './port.js';
 /** Few, large reads: each one is a trip through the thread pool. */
 const READ_BYTES = 1024 * 1024;
 const IDENTITY = '.store-id';
+/** What link(2) says of another file system, and of one that knows no links. */
+const LINKLESS = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** Recordings in a folder of this machine, or of one that several gateways have mounted. */
 export class DiskStore implements RecordingStore {
@@ -64,14 +66,20 @@ export class DiskStore implements RecordingStore {
     }
   }
 
-  /** Takes over a finished file by moving it; false where that lies on another disk. */
-  async take(file: string, name: string): Promise<boolean> {
+  /** Gives a finished file a second name in here; false where it cannot have one: on another disk, mostly. */
+  async link(file: string, name: string): Promise<boolean> {
     const target = this.pathOf(name);
+    const named = () => inFolderOf(target, () => link(file, target));
     try {
-      await inFolderOf(target, () => rename(file, target));
+      await named().catch(async (error: unknown) => {
+        if (codeOf(error) !== 'EEXIST') throw error;
+        // Of an attempt that broke off.
+        await unlink(target);
+        await named();
+      });
       return true;
     } catch (error) {
-      if (codeOf(error) === 'EXDEV') return false;
+      if (LINKLESS.has(codeOf(error))) return false;
       throw error;
     }
   }
@@ -108,8 +116,8 @@ async function inFolderOf<T>(file: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
 }
 
 /** For a file that is not there; every other error is one. */
