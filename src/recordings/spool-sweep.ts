@@ -81,6 +81,11 @@ export class SpoolSweep {
     if (!known && quietFor < Math.max(quietMs, UNKNOWN_QUIET_MS)) return;
     // Somebody's call, or an orphan that a gateway will claim within seconds.
     if (known?.endedAt === null) return;
+    if (known && isForgotten(known)) {
+      await unlink(file);
+      logger.info({ callId }, 'removed from the spool what was deleted before it was settled');
+      return;
+    }
     const call = known ?? strayCall(callId, now());
     if (known?.recording.status === 'ready' && (await vault.manifest(baseName(call)))) {
       await unlink(file);
@@ -101,6 +106,10 @@ export class SpoolSweep {
       this.deps.logger.warn({ err: toError(error), callId }, 'a recording that was found is not told yet');
     }
   }
+}
+
+function isForgotten({ recording }: Call): boolean {
+  return recording.status === 'deleted' || recording.reason === 'erased';
 }
 
 /** What fails again and again is told once. */

@@ -279,6 +279,19 @@ describe('the sweep of the spool', () => {
     expect(await house.archive.find(call.id, ['divan'])).toBeNull();
   });
 
+  it.each([
+    { status: 'deleted', reason: 'request' },
+    { status: 'absent', reason: 'erased' },
+  ] as const)('forgets what was not settled of a recording that is $status ($reason)', async (gone) => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    house.calls.set(call.id, { ...call, recording: { ...call.recording, ...gone } });
+    await house.spool(call, wavBytes(1));
+    expect(await sweepOf(house)).toEqual([]);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+    expect((await house.kept()).filter((name) => name.includes(call.id))).toEqual([]);
+  });
+
   it('clears away the copy of what was settled', async () => {
     const house = await openHouse();
     const call = endedCall(1);
