@@ -1,4 +1,4 @@
-import type { RecordingFormat } from '../config/parts/recordings.js';
+import { RECORDING_FORMATS, type RecordingFormat } from '../config/parts/recordings.js';
 import { daysOf } from '../lib/ids.js';
 
 /**
@@ -32,8 +32,10 @@ export function possibleBases(callId: string, sites: readonly string[]): string[
   return [...new Set(places)];
 }
 
-/** The call that a file of the store belongs to; null for what is not ours. */
+const ENDINGS = new Set<string>([...RECORDING_FORMATS.map((format) => `.${format}`), ...Object.values(PARTS)]);
+
+/** The call of whose recording a file of the store is a part; null for what is none. */
 export function callOf(name: string): string | null {
-  const id = name.slice(name.lastIndexOf('/') + 1).replace(/\..*$/, '');
-  return CALL_ID.test(id) ? id : null;
+  const [, id = '', ending = ''] = /([^/.]*)(\.[^/]*)$/.exec(name) ?? [];
+  return CALL_ID.test(id) && ENDINGS.has(ending) ? id : null;
 }

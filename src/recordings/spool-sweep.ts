@@ -14,10 +14,12 @@ const LOOK_MS = 300_000;
 const QUIET_MS = 60_000;
 /** How long a call that Redis does not know may be: no file of a living call is quiet for so long. */
 const UNKNOWN_QUIET_MS = 3_600_000;
+/** What is still being written is written to more often, however slow ffmpeg is. */
+const DRAFT_QUIET_MS = 3_600_000;
 
 export interface SpoolSweepDeps {
   spool: string;
-  vault: Pick<Vault, 'manifest'>;
+  vault: Pick<Vault, 'manifest' | 'local'>;
   calls: CallLookup;
   settler: Pick<Recordings, 'settle'>;
   /** Whether the call is one of this gateway's that goes on. */
@@ -30,7 +32,7 @@ export interface SpoolSweepDeps {
 
 /**
  * Finds again what was recorded and never settled: its gateway died, or its peer ended the call and could not see this
- * spool. Runs at the start and then every five minutes.
+ * spool; clears away what was half written then. Runs at the start and then every five minutes.
  */
 export class SpoolSweep {
   #timer: NodeJS.Timeout | undefined;
@@ -57,7 +59,10 @@ export class SpoolSweep {
 
   /** Never rejects: what fails is tried again. */
   async sweep(): Promise<void> {
-    const { spool, logger } = this.deps;
+    const { spool, vault, logger, now = Date.now } = this.deps;
+    await vault.local.clearDrafts(now() - DRAFT_QUIET_MS).catch((error: unknown) => {
+      logger.warn({ err: toError(error) }, 'what was left half written is not cleared away');
+    });
     const names = await readdir(spool).catch((error: unknown) => {
       logger.warn({ err: toError(error) }, 'the spool cannot be read');
       return [];

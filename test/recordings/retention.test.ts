@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { DiskWatch } from '../../src/recordings/disk-watch.js';
+import { newCallId } from '../../src/lib/ids.js';
 import { isOver, RetentionSweeper } from '../../src/recordings/retention.js';
 import { RedisCallers } from '../../src/redis/callers.js';
 import { FakeS3 } from '../fakes/s3.js';
@@ -67,6 +68,16 @@ describe('retention', () => {
       ]);
     },
   );
+
+  it('counts nothing that is no part of a recording', async () => {
+    const house = await openHouse();
+    const { file } = (await recordAged(house, 40)).recording;
+    const stray = newCallId();
+    await house.vault.local.save(`${(file ?? '').slice(0, -40)}${stray}.wav.part`, Buffer.from('x'));
+    await sweeperOf(house).sweepWhereDue();
+    expect(house.told).toHaveLength(1);
+    expect(house.told[0]).not.toContain(stray);
+  });
 
   it('is one gateway’s work each hour, and not done again by another', async () => {
     const house = await openHouse();

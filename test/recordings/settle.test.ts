@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -25,7 +25,12 @@ async function fileOf(bytes: Buffer): Promise<string> {
   return join(folder, 'a.wav');
 }
 
-async function sweepOf(house: Awaited<ReturnType<typeof openHouse>>, live: string[] = [], away: 1[] = []) {
+const inTwoHours = () => Date.now() + 7_200_000;
+
+async function sweepOf(
+  house: Awaited<ReturnType<typeof openHouse>>,
+  { live = [], away = [], now = inTwoHours }: { live?: string[]; away?: 1[]; now?: () => number } = {},
+) {
   const found: string[] = [];
   const sweep = new SpoolSweep({
     spool: house.config.recordings.spool,
@@ -41,7 +46,7 @@ async function sweepOf(house: Awaited<ReturnType<typeof openHouse>>, live: strin
       },
     },
     logger: house.logger,
-    now: () => Date.now() + 7_200_000,
+    now,
   });
   await sweep.sweep();
   await sweep.sweep();
@@ -248,7 +253,7 @@ describe('the sweep of the spool', () => {
     const call = endedCall(1);
     house.calls.set(call.id, call);
     await house.spool(call, wavBytes(1));
-    expect(await sweepOf(house, [], [1])).toEqual([`${call.id} ready`]);
+    expect(await sweepOf(house, { away: [1] })).toEqual([`${call.id} ready`]);
   });
 
   it('leaves where it is what is no recording, and says so once', async () => {
@@ -266,7 +271,7 @@ describe('the sweep of the spool', () => {
     house.calls.set(elsewhere.id, elsewhere);
     for (const call of [here, elsewhere]) await house.spool(call, wavBytes(1));
     await writeFile(join(house.config.recordings.spool, 'notes.wav'), 'x');
-    expect(await sweepOf(house, [here.id])).toEqual([]);
+    expect(await sweepOf(house, { live: [here.id] })).toEqual([]);
     expect(await readdir(house.config.recordings.spool)).toHaveLength(3);
   });
 
@@ -290,6 +295,32 @@ describe('the sweep of the spool', () => {
     expect(await sweepOf(house)).toEqual([]);
     expect(await readdir(house.config.recordings.spool)).toEqual([]);
     expect((await house.kept()).filter((name) => name.includes(call.id))).toEqual([]);
+  });
+
+  it('clears away what a gateway was writing when it died, and nothing that is being written', async () => {
+    const house = await openHouse();
+    const { local } = house.vault;
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    async function* endless() {
+      yield wavBytes(1);
+      await finished;
+    }
+    const [died, lives] = [local.write('divan/2026/11/21/a.wav', endless()), local.write('b.wav', endless())];
+    const drafts = () => readdir(local.pathOf('.drafts'));
+    await until('both are begun', async () => (await drafts()).length === 2);
+    const [old = ''] = await drafts();
+    const longAgo = new Date(Date.now() - 7_200_000);
+    await utimes(local.pathOf(`.drafts/${old}`), longAgo, longAgo);
+    await sweepOf(house, { now: Date.now });
+    expect(await drafts()).toHaveLength(1);
+    expect(await drafts()).not.toContain(old);
+    finish();
+    expect((await Promise.allSettled([died, lives])).map(({ status }) => status).toSorted()).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+    expect(await drafts()).toEqual([]);
   });
 
   it('clears away the copy of what was settled', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, opendir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { link, mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { RecordingStore } from './port.js';
@@ -8,6 +8,8 @@ import type { RecordingStore } from './port.js';
 /** Few, large reads: each one is a trip through the thread pool. */
 const READ_BYTES = 1024 * 1024;
 const IDENTITY = '.store-id';
+/** On the disk of what they become: they are renamed. */
+const DRAFTS = '.drafts/';
 /** What link(2) says of another file system, and of one that knows no links. */
 const LINKLESS = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -49,20 +51,29 @@ export class DiskStore implements RecordingStore {
     await this.write(name, [content]);
   }
 
-  /** Writes beside the name and then takes it: nobody sees half a file, and a crash leaves none under this name. */
+  /** Writes a draft that takes its name when it is whole: nobody sees half a file, and a crash leaves none among the others. */
   async write(name: string, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     const target = this.pathOf(name);
-    const draft = `${target}.${randomUUID().slice(0, 8)}.part`;
-    const file = await inFolderOf(target, () => open(draft, 'wx'));
+    const draft = this.pathOf(DRAFTS + randomUUID());
+    const file = await inFolderOf(draft, () => open(draft, 'wx'));
     try {
       for await (const piece of content) await file.writeFile(piece);
       await file.sync();
       await file.close();
-      await rename(draft, target);
+      await inFolderOf(target, () => rename(draft, target));
     } catch (error) {
       await file.close().catch(() => undefined);
       await rm(draft, { force: true });
       throw error;
+    }
+  }
+
+  /** Removes drafts that nobody has written to since `before` (ms): of a gateway that died, this one or one that shares the folder. */
+  async clearDrafts(before: number): Promise<void> {
+    for await (const name of this.files(DRAFTS)) {
+      const file = this.pathOf(name);
+      const draft = await stat(file).catch(nullIfAbsent);
+      if (draft && draft.mtimeMs < before) await rm(file, { force: true });
     }
   }
 
@@ -91,7 +102,7 @@ export class DiskStore implements RecordingStore {
   async folders(folder: string): Promise<string[]> {
     const names: string[] = [];
     for await (const entry of this.#entries(folder)) if (entry.isDirectory()) names.push(entry.name);
-    // What begins with a dot is ours: the work journal.
+    // What begins with a dot is ours: the work journal, drafts.
     return names.filter((name) => !name.startsWith('.')).sort();
   }
 
