@@ -43,6 +43,11 @@ export class AddressBlock {
     return `${this.prefix}.2`;
   }
 
+  /** Where engines behind NAT have their sound, and what the router in front of them would be reached by. */
+  get behindNat(): { address: string; publicAddress: string } {
+    return { address: `${this.prefix}.3`, publicAddress: `${this.prefix}.4` };
+  }
+
   /** Where the trunk's calls may come from. */
   get carrierRange(): string {
     return `${this.prefix}.64/26`;

@@ -8,6 +8,8 @@ export interface EngineOptions {
   mediaTimeoutMs?: number;
   /** Channels that FreeSWITCH sets up a second, two for each call; it refuses what is above. */
   sessionsPerSecond?: number;
+  /** FreeSWITCH behind NAT, where its sound has another address than its SIP; the stand-in knows none. */
+  rtp?: { address: string; publicAddress: string };
 }
 
 /** drachtio-server and FreeSWITCH, or the stand-ins for both: the gateway and the tests cannot tell by the interface. */

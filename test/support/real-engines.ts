@@ -128,7 +128,7 @@ async function freeswitchListens(address: string, port: number): Promise<void> {
 const up = (program: Program, listening: Promise<void>): Promise<void> => Promise.race([listening, diedEarly(program)]);
 
 function freeswitchEnvironment(
-  { address, mediaTimeoutMs, sessionsPerSecond }: EngineOptions,
+  { address, mediaTimeoutMs, sessionsPerSecond, rtp }: EngineOptions,
   secret: string,
   spool: string,
 ): Record<string, string> {
@@ -140,6 +140,7 @@ function freeswitchEnvironment(
     CALLTRACK_FS_ESL_ALLOW: '127.0.0.0/8',
     CALLTRACK_FS_ESL_PASSWORD: secret,
     CALLTRACK_FS_SPOOL: spool,
+    ...(rtp === undefined ? {} : { CALLTRACK_FS_RTP_IP: rtp.address, CALLTRACK_FS_EXT_RTP_IP: rtp.publicAddress }),
     ...(mediaTimeoutMs === undefined ? {} : { CALLTRACK_FS_MEDIA_TIMEOUT_MS: String(mediaTimeoutMs) }),
     ...(sessionsPerSecond === undefined ? {} : { CALLTRACK_FS_SESSIONS_PER_SECOND: String(sessionsPerSecond) }),
   };

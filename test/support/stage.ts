@@ -26,6 +26,8 @@ export interface StageOptions {
   mediaTimeoutMs?: number;
   /** Channels that FreeSWITCH sets up a second. */
   sessionsPerSecond?: number;
+  /** FreeSWITCH behind NAT; real engines only. */
+  rtp?: EngineOptions['rtp'];
   config?: Raw;
   /** The load that the gateway takes. */
   limits?: { maxCalls?: number; maxCallsPerSecond?: number; setupTimeout?: string };
@@ -73,10 +75,11 @@ export class Stage {
 
   async start(options: StageOptions = {}): Promise<void> {
     this.#overrides = options.config ?? {};
-    const { mediaTimeoutMs, sessionsPerSecond, gateway = 'here' } = options;
+    const { mediaTimeoutMs, sessionsPerSecond, rtp, gateway = 'here' } = options;
     this.#engineOptions = {
       ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }),
       ...(sessionsPerSecond === undefined ? {} : { sessionsPerSecond }),
+      ...(rtp === undefined ? {} : { rtp }),
     };
     this.#limits = options.limits ?? {};
     [this.#engines, this.#redis, this.#receiver] = await Promise.all([
