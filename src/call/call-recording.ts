@@ -47,19 +47,20 @@ export class CallRecording {
     return this.#start === 'on-answer';
   }
 
-  /** @param engaged the caller is answered before anybody talks, which is when the dialplan would begin */
-  plan(policy: RecordingPolicy, engaged: boolean): void {
+  /** @param greeted the caller is spoken to first: the dialplan would begin at his answer, or whatever he heard and said */
+  plan(policy: RecordingPolicy, greeted: boolean): void {
     this.#policy = policy;
     const { mode } = policy;
     const refusal = this.deps.recordings.refusal(mode);
-    this.#start = refusal ? 'never' : mode === 'always' ? (engaged ? 'on-bridge' : 'on-answer') : mode;
+    this.#start = refusal ? 'never' : mode === 'always' ? (greeted ? 'on-bridge' : 'on-answer') : mode;
     this.call.recording = { ...NO_RECORDING, reason: refusal ?? (mode === 'on-demand' ? 'not_started' : null) };
   }
 
-  /** The caller does not want it: nobody can start it any more. */
-  decline(): void {
+  /** The caller does not want it, or was not told of it, which a law may demand: nobody can start it any more. */
+  forbid(reason: 'caller_declined' | 'not_announced'): void {
+    if (this.#start === 'never') return;
     this.#start = 'never';
-    this.call.recording = { ...NO_RECORDING, reason: 'caller_declined' };
+    this.call.recording = { ...NO_RECORDING, reason };
   }
 
   /** What FreeSWITCH has to listen for; null: for nothing. */
@@ -115,6 +116,8 @@ export class CallRecording {
     closeRanges(call);
     const times = timesOf(call.recording);
     call.recording = { ...(await deps.recordings.settle(call, wanted)), ...times };
+    // Wanted by us and by him: somebody has to look why.
+    if (call.recording.reason === 'not_announced') call.recording.status = 'failed';
     deps.metrics.recording(call.recording.status);
     deps.record(recordingEvent(call.recording.status));
   }
@@ -198,6 +201,7 @@ export class CallRecording {
 
 function whyNever({ recording }: Call): string {
   if (recording.reason === 'caller_declined') return 'the caller declined it';
+  if (recording.reason === 'not_announced') return 'the caller was not told of it';
   return recording.reason === 'not_wanted' ? 'its route says that it is never recorded' : String(recording.reason);
 }
 

@@ -3,7 +3,15 @@ import type { RouteConfig } from '../config/schema.js';
 import { bridgeSides, passInfo } from './bridge-sides.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
-import { DECLINED_HEADER, GREETING_LIMIT_MS, greetingFor, KEYS_HEADER, type Greeting } from './greeting.js';
+import {
+  DECLINED_HEADER,
+  GREETING_LIMIT_MS,
+  greetingFor,
+  KEYS_HEADER,
+  SAID_HEADER,
+  wasAnnounced,
+  type Greeting,
+} from './greeting.js';
 import { attributeByCode } from './promo.js';
 import { policyOf } from './recording-policy.js';
 import { RouteWalk, type WalkResult } from './route-walk.js';
@@ -50,7 +58,7 @@ export async function connect(
   const recording = policyOf(route, site);
   const occasion = { call: session.call, lateOffer: !invite.sdp, askPromo: route.askPromo, recording };
   const greeting = greetingFor(occasion, site);
-  session.recording.plan(recording, greeting?.answers ?? false);
+  session.recording.plan(recording, greeting !== null);
   const request = mediaInvite(session, invite, route, greeting);
   const toMedia = session.own(deps.sip.invite({ ...request, uri: `sip:${session.id}@${server.sipAddress}` }));
   session.call.durations.addedSetupMs = Date.now() - invite.receivedAt;
@@ -68,7 +76,7 @@ export async function connect(
     await prepared?.discard();
     return;
   }
-  if (greeting) await heed(session, dialBack, deps);
+  if (greeting) await heed(session, greeting, dialBack, deps);
   const result = await (prepared ?? new RouteWalk(session, route, deps)).run(dialBack);
   if (result.kind === 'exhausted') lose(session, result);
   if (result.kind !== 'answered' || session.ended) return;
@@ -82,8 +90,13 @@ export async function connect(
 }
 
 /** What the caller said to the greeting, before anybody is dialled: the phones are told whose call it is. */
-async function heed(session: CallSession, dialBack: IncomingInvite, deps: CallDeps): Promise<void> {
-  if (dialBack.header(DECLINED_HEADER)) session.recording.decline();
+async function heed(session: CallSession, greeting: Greeting, dialBack: IncomingInvite, deps: CallDeps): Promise<void> {
+  const said = dialBack.header(SAID_HEADER);
+  if (dialBack.header(DECLINED_HEADER)) session.recording.forbid('caller_declined');
+  else if (!wasAnnounced(greeting, said)) {
+    session.logger.error({ said }, 'the recording announcement was not played: the call is not recorded');
+    session.recording.forbid('not_announced');
+  }
   const keys = dialBack.header(KEYS_HEADER);
   if (keys) await attributeByCode(session, keys, deps);
 }

@@ -9,12 +9,18 @@ export interface Greeting {
   /** He is answered first, and pays from then on: keys are not passed on by carriers before the answer. */
   answers: boolean;
   headers: Record<string, string>;
+  /** Of how many sounds it consists that he is recorded; 0: he is not told. */
+  notices: number;
 }
 
 /** Keys in the order they are pressed, from a header of the dial-back. */
 export const KEYS_HEADER = 'X-CT-Keys';
 /** The key by which he declined to be recorded. */
 export const DECLINED_HEADER = 'X-CT-Declined';
+/** What became of each sound that he was to hear, by FreeSWITCH's words for it. */
+export const SAID_HEADER = 'X-CT-Said';
+const PLAYED = 'FILE PLAYED';
+const BETWEEN = '!';
 /** FreeSWITCH's id of the caller's channel, for who is answered before there is a bridge to tell of it. */
 export const CHANNEL_HEADER = 'X-CT-Channel';
 
@@ -43,9 +49,10 @@ export function greetingFor(occasion: Occasion, site: SiteConfig | undefined): G
   const { declineKey } = recording;
   const answers = asked !== undefined || declineKey !== undefined || lateOffer;
   const headers: Record<string, string> = answers ? { 'X-CT-Answer': 'yes' } : {};
-  if (notice !== undefined) {
+  const notices = notice === undefined ? [] : soundsIn(notice, site.languages);
+  if (notices.length > 0) {
     const after = declineKey === undefined ? [] : [DECLINE_PAUSE];
-    headers['X-CT-Say'] = played([...soundsIn(notice, site.languages), ...after]);
+    headers['X-CT-Say'] = [...notices, ...after].join(BETWEEN);
     headers['X-CT-Decline'] = declineKey ?? 'none';
   }
   if (asked !== undefined) {
@@ -53,7 +60,13 @@ export function greetingFor(occasion: Occasion, site: SiteConfig | undefined): G
     headers['X-CT-Ask'] =
       `${promo.digits} ${promo.tries} ${promo.timeout} ${played(soundsIn(asked, site.languages))} ${again}`;
   }
-  return { answers, headers };
+  return { answers, headers, notices: notices.length };
+}
+
+/** Whether each sound of the announcement was played: in one language alone it says nothing to who speaks the other. */
+export function wasAnnounced({ notices }: Greeting, said: string | undefined): boolean {
+  const heard = said?.split(BETWEEN).slice(0, notices) ?? [];
+  return notices === 0 || (heard.length === notices && heard.every((one) => one === PLAYED));
 }
 
 function asks(call: Call, askPromo: boolean | undefined, { ask }: SiteConfig['promo']): boolean {
@@ -69,4 +82,4 @@ function soundsIn(sound: SoundConfig, languages: readonly string[]): string[] {
 }
 
 const played = (files: string[]): string =>
-  files.length === 1 ? (files[0] ?? '') : `file_string://${files.join('!')}`;
+  files.length === 1 ? (files[0] ?? '') : `file_string://${files.join(BETWEEN)}`;

@@ -30,10 +30,15 @@ const scenes = {
   noticed: stage.scene(recorded({ mode: 'always', announcement: notice })),
   agrees: stage.scene(recorded({ mode: 'always', announcement: notice, declineKey: '9' })),
   declines: stage.scene(recorded({ mode: 'always', announcement: notice, declineKey: '9' })),
+  unheard: stage.scene(recorded({ mode: 'always', announcement: '/no/such.wav' })),
+  halfHeard: stage.scene(
+    recorded({ mode: 'on-demand', announcement: { en: notice, ru: '/no/such.wav' }, declineKey: '9' }),
+  ),
   beeps: stage.scene(recorded({ mode: 'always', beep: '2s' })),
 };
 
 const configuration = {
+  sites: [{ id: 'shop', defaultRoute: scenes.masked.routeId, webhooks: ['crm'], languages: ['en', 'ru'] }],
   access: {
     keys: [
       { name: 'crm', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['recordings:write', 'audit:read'] },
@@ -247,6 +252,22 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     expect(await act(await idOf(scene), 'start')).toMatchObject({ status: 409 });
     await business.hangUp();
     expect(lastCall(await scene.events()).recording).toMatchObject({ status: 'absent', reason: 'caller_declined' });
+  });
+
+  test.concurrent.each([
+    ['of which there is no file', scenes.unheard],
+    ['of which one language has no file', scenes.halfHeard],
+  ] as const)('an announcement %s: the call goes on, and is not recorded', async (_, scene) => {
+    const there = await scene.businessPhone();
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await there.nextCall();
+    await caller.answered();
+    await until('the talk', () => hears(caller, BUSINESS_HZ));
+    expect(await act(await idOf(scene), 'start')).toMatchObject({ status: 409 });
+    await caller.hangUp();
+    const events = await scene.events();
+    expect(events.at(-1)?.type).toBe('recording.failed');
+    expect(lastCall(events).recording).toMatchObject({ status: 'failed', reason: 'not_announced', startedAt: null });
   });
 
   test.concurrent('both hear a tone while they are recorded', async () => {

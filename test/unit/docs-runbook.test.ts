@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { en } from '../../src/console/i18n/en.js';
 
 interface Rules {
   groups: { rules: { alert: string; annotations: { runbook: string } }[] }[];
@@ -12,4 +13,11 @@ it('every alert has its section in the runbook, and no section is left over', as
   expect(rules.map(({ alert }) => alert)).toEqual(sections);
   for (const { alert, annotations } of rules)
     expect(annotations.runbook).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+});
+
+it('every reason for which there is no recording is explained', async () => {
+  const explained = await readFile('docs/recordings.md', 'utf8');
+  const reasons = Object.keys(en).flatMap((key) => (key.startsWith('reason.') ? [key.slice('reason.'.length)] : []));
+  expect(reasons).toContain('no_file');
+  for (const reason of reasons) expect(explained).toMatch(new RegExp(`^\\| .*\`${reason}\``, 'm'));
 });

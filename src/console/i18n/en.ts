@@ -453,6 +453,7 @@ export const en = {
   'reason.not_wanted': 'not wanted by the route',
   'reason.too_short': 'too short',
   'reason.caller_declined': 'the caller declined',
+  'reason.not_announced': 'the announcement was not played',
   'reason.not_started': 'nobody started it',
   'reason.disk_low': 'the gateway’s disk was full',
   'reason.erased': 'the caller was forgotten',

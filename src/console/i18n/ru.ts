@@ -456,6 +456,7 @@ export const ru: Dictionary = {
   'reason.not_wanted': 'маршрут её не требует',
   'reason.too_short': 'слишком коротко',
   'reason.caller_declined': 'звонивший отказался',
+  'reason.not_announced': 'объявление не прозвучало',
   'reason.not_started': 'никто не начал',
   'reason.disk_low': 'диск шлюза был полон',
   'reason.erased': 'звонивший удалён из данных',

@@ -457,6 +457,7 @@ export const uz: Dictionary = {
   'reason.not_wanted': 'marshrut talab qilmaydi',
   'reason.too_short': 'juda qisqa',
   'reason.caller_declined': 'qo‘ng‘iroq qiluvchi rad etdi',
+  'reason.not_announced': 'e’lon eshittirilmadi',
   'reason.not_started': 'hech kim boshlamadi',
   'reason.disk_low': 'shlyuz diski to‘la edi',
   'reason.erased': 'qo‘ng‘iroq qiluvchi unutilgan',

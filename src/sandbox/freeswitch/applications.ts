@@ -178,6 +178,7 @@ async function playback({ fs, channel, data }: Run): Promise<string> {
   const limitSeconds = Number(channel.get('playback_timeout_sec') ?? 0);
   const timer = limitSeconds > 0 ? setTimeout(() => channel.media.source?.stop(), limitSeconds * 1000) : undefined;
   const terminators = channel.get('playback_terminators') ?? '*';
+  channel.set('playback_terminator_used', undefined);
   channel.onDigit = (digit) => {
     if (terminators === 'none' || !(terminators === 'any' || terminators.includes(digit))) return;
     channel.set('playback_terminator_used', digit);

@@ -22,7 +22,13 @@ export async function greet(
   const say = leg.header('X-CT-Say');
   if (/^\S{1,1000}$/.test(say)) {
     channel.set('playback_terminators', leg.header('X-CT-Decline'));
-    await run('playback', say);
+    let said = '';
+    for (const one of say.split('!')) {
+      await run('playback', one);
+      said += `${channel.get('current_application_response') ?? ''}!`;
+      if (channel.get('playback_terminator_used') !== undefined) break;
+    }
+    exported['X-CT-Said'] = said;
     exported['X-CT-Declined'] = channel.get('playback_terminator_used') ?? '';
     channel.set('playback_terminators', 'none');
   }
