@@ -100,6 +100,7 @@ export class Keys {
   flight = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:flight`;
   tries = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:tries`;
   health = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:health`;
+  failed = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:failed`;
   backlog = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:backlog`;
   dead = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:dead`;
   /** Stands while nothing is sent to the endpoint. */

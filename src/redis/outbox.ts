@@ -29,7 +29,8 @@ import { asArray, asBuffer, asNumber, asStrings, loadScript } from './scripts.js
  *                 comes back by itself when its lease has passed;
  * - `tries`       key → attempts at the head, and the fence against a worker that comes back after its lease. A worker
  *                 leases what waits of a key together, so this is written once for all of it;
- * - `health`      failures in a row over different keys, and when a failing endpoint may be probed again (one at a time);
+ * - `health`      first attempts that failed in a row, and when a failing endpoint may be probed again (one at a time);
+ * - `failed`      keys that have failed since then: they go out when it answers again;
  * - `backlog`     stream id → its ms: how many are undelivered, and how old is the oldest;
  * - `dead`        stream of dead letters, each with the event's text.
  *
@@ -54,7 +55,7 @@ const UNDELIVERED_COUNT = 1_000_000;
 /** An event of ours is appended once; the mark need not last. */
 const MARK_MS = 60_000;
 const TRIM_STEPS = 1_000;
-/** Failures in a row, of different calls, after which an endpoint is probed only. */
+/** First attempts that failed in a row, after which an endpoint is probed only. */
 export const FAILING_AFTER = 3;
 const PROBE_FIRST_MS = 1_000;
 const PROBE_MOST_MS = 60_000;
@@ -109,8 +110,8 @@ export class RedisOutbox implements DeliveryQueue {
   }
 
   async work(endpoint: string, ended: readonly Ended[], { most, mostOfKey, leaseMs }: Appetite): Promise<Turn> {
-    const { due, flight, tries, health, backlog, events, dead, disabled, replays, deliveryLog } = this.#keys;
-    const own = [due, flight, tries, health, backlog].map((name) => name(endpoint));
+    const { due, flight, tries, health, failed, backlog, events, dead, disabled, replays, deliveryLog } = this.#keys;
+    const own = [due, flight, tries, health, failed, backlog].map((name) => name(endpoint));
     const args: (string | number)[] = [most, mostOfKey, leaseMs, FAILING_AFTER];
     args.push(this.#limits.probeFirstMs, PROBE_MOST_MS);
     args.push(this.#keys.todoPrefix(endpoint), this.#keys.toldPrefix(), TOLD_RETENTION_MS, endpoint, LOG_LENGTH);
@@ -231,11 +232,11 @@ export class RedisOutbox implements DeliveryQueue {
   ): Promise<boolean> {
     const type = action === 'disable' ? 'webhook.disabled' : 'webhook.enabled';
     const { id, timestamp, endpoints } = this.#telling(type, endpoint);
-    const { disabled, health, due, backlog } = this.#keys;
+    const { disabled, health, failed, due, backlog } = this.#keys;
     const changed = await this.#link.run({
       script: switchScript,
       keys: [
-        ...[disabled, health, due, backlog].map((name) => name(endpoint)),
+        ...[disabled, health, failed, due, backlog].map((name) => name(endpoint)),
         this.#keys.events(),
         this.#keys.endpoints(),
       ],
@@ -266,7 +267,8 @@ function pushEnded(args: (string | number)[], ended: Ended): void {
   const retry = settlement.outcome === 'retry' ? settlement : null;
   const detail = settlement.outcome === 'dead' ? settlement.reason : Math.round(retry?.delayMs ?? 0);
   args.push(orderingKey, deliveries[0]?.cursor ?? '', deliveries[0]?.attempt ?? 0, settlement.outcome, detail);
-  args.push(Math.round(retry?.pauseMs ?? 0), traces.length);
+  const verdict = settlement.outcome === 'dead' && settlement.verdict === true;
+  args.push(verdict ? 1 : 0, Math.round(retry?.pauseMs ?? 0), traces.length);
   const delivered = deliveredOf(ended);
   traces.forEach((trace, i) => {
     const delivery = deliveries[i] as Delivery;

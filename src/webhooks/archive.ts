@@ -36,7 +36,7 @@ export interface FeedEvent {
 export interface EndpointState extends Backlog {
   /** null while it is not disabled. */
   disabledSince: { at: number; reason: DisableReason } | null;
-  /** Failures in a row over different calls; from `failingAt` on it is probed one request at a time. */
+  /** First attempts that failed in a row; from three on it is probed one request at a time. */
   failures: number;
   failing: boolean;
   /** Of the first of them; ms since the epoch. */

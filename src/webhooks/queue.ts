@@ -33,8 +33,8 @@ export type Settlement =
   | { outcome: 'delivered' }
   /** The last attempt failed. `pauseMs`: the receiver asked for quiet; nothing is sent to it until then. */
   | { outcome: 'retry'; delayMs: number; pauseMs?: number }
-  /** The last attempt failed, and there will be none after it. */
-  | { outcome: 'dead'; reason: string }
+  /** The last attempt failed, and there will be none after it. `verdict`: what failed was this event, whatever its receiver is. */
+  | { outcome: 'dead'; reason: string; verdict?: true }
   /** Broken off (shutdown): what is left is due at once, the attempt not counted. */
   | { outcome: 'abandoned' }
   /** What is left was never sent: as `abandoned`. */

@@ -10,7 +10,7 @@ const KEPT_OF_SUCCESS = 256;
 /** What one attempt makes of its batch. `brokenOff`: attempts are being broken off; `random`: 0 … 1. */
 export function settlementOf(delivery: Delivery, attempt: Attempt, brokenOff: boolean, random: number): Settlement {
   if (attempt.delivered) return { outcome: 'delivered' };
-  if (attempt.dead !== undefined) return { outcome: 'dead', reason: attempt.dead };
+  if (attempt.dead !== undefined) return { outcome: 'dead', reason: attempt.dead, verdict: true };
   if (attempt.status === null && brokenOff) return { outcome: 'abandoned' };
   if (attempt.status === 410) return { outcome: 'retry', delayMs: GONE_DELAY_MS };
   const delayMs = retryDelay({ ...delivery, retryAfterMs: attempt.retryAfterMs }, random);

@@ -1,21 +1,22 @@
 -- One exchange of an endpoint's worker: writes down how batches have ended, and takes what is due. A batch is what waits of one
 -- key, taken together. What a dead worker held comes back when its lease has passed.
--- KEYS: 1 due, 2 flight, 3 tries, 4 health, 5 backlog, 6 events stream, 7 dead letters, 8 disabled, 9 replays, 10 log
+-- KEYS: 1 due, 2 flight, 3 tries, 4 health, 5 failed, 6 backlog, 7 events stream, 8 dead letters, 9 disabled, 10 replays, 11 log
 --       (all of hash tag {calls})
 -- ARGV: 1 most events to take, 2 most of one key, 3 lease (ms), 4 failures at which the endpoint counts as failing, 5 first and
 --       6 longest wait between probes (ms), 7 todo key prefix, 8 prefix of what is told of a call, 9 retention of that (ms),
 --       10 endpoint, 11 length of the log,
 --       then per ended batch: ordering key, stream id of its first event, attempt at that, outcome ("delivered" | "retry" | "dead":
 --       of the last attempt; "abandoned" | "returned": what was not sent goes back), delay of a retry (ms) or reason of the
---       death, pause of the whole endpoint (ms, 0 for none), number of attempts, then per attempt, all but the last delivered:
---       stream id, event id, line of the log
+--       death, 1 where that is a word on the event alone, pause of the whole endpoint (ms, 0 for none), number of attempts, then per
+--       attempt, all but the last delivered: stream id, event id, line of the log
 -- Returns: { lost, disabled 1|0, failing 1|0, changed by this 1|0, failing for (ms), ms until the next is due (-1: none),
 --   list of applied 1|0, flat list: per batch ordering key, attempt at its first event, followed 1|0, number of events, then per event
 --   stream id, age in ms, event id, type, timestamp, body }
 --   lost: queued events whose text the stream no longer has
 --- @include now
-local due, flight, tries, health, backlog, events, dead, disabledKey, replays, log = unpack(KEYS)
-local FIRST, HEAD, WIDTH, KEYS_AT_A_TIME = 12, 7, 3, 32
+local due, flight, tries, health, failed, backlog, events, dead, disabledKey, replays, log = unpack(KEYS)
+local FIRST, HEAD, WIDTH, KEYS_AT_A_TIME = 12, 8, 3, 32
+local MOST_FAILED, MOST_LOOKED_AT = 1000, 100
 local threshold, todoPrefix = tonumber(ARGV[4]), ARGV[7]
 local now = clock()
 
@@ -52,48 +53,54 @@ local function schedule(at, key)
   again[#again + 1] = key
 end
 
--- The endpoint answers again: what waited for its retry goes now. Bounded; what is beyond keeps its own time.
+-- The endpoint answers again: what has failed since it did not goes now.
 local function recover()
   if failures == 0 then return end
-  redis.call('DEL', health)
   if failures >= threshold then
-    for _, waiting in ipairs(redis.call('ZRANGEBYSCORE', due, '(' .. now, '+inf', 'LIMIT', 0, 1000)) do
-      redis.call('ZADD', due, now, waiting)
+    for _, waiting in ipairs(redis.call('SMEMBERS', failed)) do
+      local at = redis.call('ZSCORE', due, waiting)
+      if at and tonumber(at) > now then redis.call('ZADD', due, now, waiting) end
     end
   end
+  redis.call('DEL', health, failed)
   failures, probeAt, since = 0, 0, now
-end
-
--- One event that its receiver cannot digest must not make the endpoint look dead: only another call's failure counts on.
-local function fail(key, pause)
-  local before = failures
-  if redis.call('HGET', health, 'lastKey') ~= key then
-    failures = redis.call('HINCRBY', health, 'failures', 1)
-    redis.call('HSET', health, 'lastKey', key)
-  end
-  redis.call('HSETNX', health, 'since', now)
-  if pause > 0 and failures < threshold then
-    failures = threshold
-    redis.call('HSET', health, 'failures', failures)
-  end
-  if failures < threshold then return end
-  -- What was in flight together when the endpoint went down is one failure, not many probes.
-  if before >= threshold and redis.call('ZCARD', flight) == 1 then redis.call('HINCRBY', health, 'probes', 1) end
-  local probes = tonumber(redis.call('HGET', health, 'probes') or 0)
-  local wait = pause > 0 and pause or math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(probes, 20))
-  probeAt = now + wait
-  redis.call('HSET', health, 'probeAt', probeAt)
 end
 
 local function readBatch(at)
   return {
     key = ARGV[at], first = ARGV[at + 1], attempt = ARGV[at + 2], outcome = ARGV[at + 3], detail = ARGV[at + 4],
-    pause = tonumber(ARGV[at + 5]), sent = tonumber(ARGV[at + 6]), at = at + HEAD, told = {},
+    verdict = ARGV[at + 5] == '1', pause = tonumber(ARGV[at + 6]), sent = tonumber(ARGV[at + 7]), at = at + HEAD, told = {},
   }
 end
 
 -- Only the first event of a batch can have been tried before.
 local function attemptAt(batch, i) return i == 1 and batch.attempt or '1' end
+
+local function probeIn(wait)
+  probeAt = now + wait
+  redis.call('HSET', health, 'probeAt', probeAt)
+end
+
+-- Whether the endpoint is up only first attempts tell: what is tried again may be what it refuses for ever. A word on the event
+-- alone tells nothing, and leaves the probe to the next.
+local function fail(batch)
+  local before, telling = failures, not batch.verdict and attemptAt(batch, batch.sent) == '1'
+  if telling then failures = redis.call('HINCRBY', health, 'failures', 1) end
+  if batch.pause > 0 and failures < threshold then
+    failures = threshold
+    redis.call('HSET', health, 'failures', failures)
+  end
+  if failures == 0 then return end
+  redis.call('HSETNX', health, 'since', now)
+  -- Bounded; what is beyond keeps its own time.
+  if batch.outcome == 'retry' and redis.call('SCARD', failed) < MOST_FAILED then redis.call('SADD', failed, batch.key) end
+  if failures < threshold then return end
+  if batch.verdict then return probeIn(0) end
+  -- What was in flight together when the endpoint went down is one failure, not many probes.
+  if telling and before >= threshold and redis.call('ZCARD', flight) == 1 then redis.call('HINCRBY', health, 'probes', 1) end
+  local probes = tonumber(redis.call('HGET', health, 'probes') or 0)
+  probeIn(batch.pause > 0 and batch.pause or math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(probes, 20)))
+end
 
 local function note(batch, i, outcome)
   local at, told = batch.at + (i - 1) * WIDTH, batch.told
@@ -116,7 +123,7 @@ end
 -- The failed attempt at the head, after `popped` delivered ones: ms from now at which the head is due again, and whether it is gone.
 local function settleFailed(batch, id, popped)
   note(batch, batch.sent, batch.outcome)
-  fail(batch.key, batch.pause)
+  fail(batch)
   if batch.outcome == 'dead' then
     bury(batch, id)
     return 0, true
@@ -128,10 +135,7 @@ end
 -- What was broken off or never sent is not counted.
 local function settleUnsent(batch)
   redis.call('HINCRBY', tries, batch.key, -1)
-  if wasFailing and batch.outcome == 'abandoned' then
-    probeAt = now
-    redis.call('HSET', health, 'probeAt', now)
-  end
+  if wasFailing and batch.outcome == 'abandoned' then probeIn(0) end
 end
 
 -- `tried`: the attempt that stands at the key now. Another one, or another head, means that the lease had passed: of such a
@@ -250,9 +254,21 @@ local function take(key, room)
   return #entries
 end
 
+-- What a failing endpoint is probed with: the least tried of what became due last. What it refuses even while it is up stands
+-- among the most tried.
+local function probe()
+  local keys = redis.call('ZREVRANGEBYSCORE', due, now, '-inf', 'LIMIT', 0, MOST_LOOKED_AT)
+  if #keys == 0 then return keys end
+  local tried, best = redis.call('HMGET', tries, unpack(keys)), 1
+  for i = 2, #keys do
+    if tonumber(tried[i] or 0) < tonumber(tried[best] or 0) then best = i end
+  end
+  return { keys[best] }
+end
+
 while most > 0 do
   local asked, seen = math.min(most, KEYS_AT_A_TIME), {}
-  local keys = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, asked)
+  local keys = failing and probe() or redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, asked)
   for _, key in ipairs(keys) do
     if most == 0 then break end
     most = most - take(key, math.min(most, tonumber(ARGV[2])))
@@ -263,10 +279,7 @@ while most > 0 do
 end
 if #taken > 0 then
   redis.call('ZADD', flight, unpack(taken))
-  if failing then
-    probeAt = now + tonumber(ARGV[3])
-    redis.call('HSET', health, 'probeAt', probeAt)
-  end
+  if failing then probeIn(tonumber(ARGV[3])) end
 end
 
 local next = -1
