@@ -34,13 +34,13 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     const backlogs = await this.outbox.backlog(endpoints);
     const replies = await this.link.pipeline((pipe) => {
       for (const endpoint of endpoints) {
-        pipe.hmget(this.keys.health(endpoint), 'failures', 'since', 'probeAt');
+        pipe.hmget(this.keys.health(endpoint), 'failures', 'since', 'probeAt', 'quietUntil');
         pipe.hmget(this.keys.disabled(endpoint), 'at', 'reason');
       }
     });
     for (const reply of replies) if (reply instanceof GatewayError) throw reply;
     return endpoints.map((endpoint, i) => {
-      const [failures, since, probeAt] = asStrings(replies[2 * i]);
+      const [failures, since, ...opens] = asStrings(replies[2 * i]);
       const [at, reason] = asStrings(replies[2 * i + 1]);
       const failing = Number(failures ?? 0) >= FAILING_AFTER;
       return {
@@ -49,7 +49,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
         failures: Number(failures ?? 0),
         failing,
         failingSince: since ? Number(since) : null,
-        nextProbeAt: failing && probeAt ? Number(probeAt) : null,
+        nextProbeAt: failing ? Math.max(...opens.map(Number)) || null : null,
       };
     });
   }

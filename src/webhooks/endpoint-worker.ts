@@ -89,6 +89,8 @@ export class EndpointWorker {
   #aborted = false;
   /** After a failure nothing more is sent until the outbox has said whether the endpoint is failing. */
   #doubtful = false;
+  /** It failed or asked for quiet when the outbox was last asked. */
+  #held = false;
   /** More is due than was taken. */
   #more = false;
   #disabling = 0;
@@ -190,7 +192,8 @@ export class EndpointWorker {
     if (turn.turned === 'failing')
       log.warn({ endpoint }, 'the endpoint is failing, it is probed one request at a time');
     if (turn.turned === 'recovered') log.info({ endpoint }, 'the endpoint answers again');
-    if (turn.state !== 'up' || !this.#running) this.#giveBack();
+    this.#held = turn.state !== 'up';
+    if (this.#held || !this.#running) this.#giveBack();
     const at = performance.now();
     for (const batch of turn.batches) {
       this.#ready.push({ batch, at });
@@ -259,7 +262,7 @@ export class EndpointWorker {
   }
 
   #goesOn(leased: Leased): boolean {
-    return this.#running && this.#fast() && this.#maySend() && !this.#stale(leased);
+    return this.#running && this.#fast() && !this.#held && this.#maySend() && !this.#stale(leased);
   }
 
   async #attempt(delivery: Delivery): Promise<Attempt> {

@@ -283,6 +283,18 @@ describe('a failing endpoint', () => {
     expect(await claim()).toEqual([]);
   });
 
+  it('that asks for quiet gets it, whatever becomes of what was under way', async () => {
+    const { outbox, write, claim, fail } = await open({ probeFirstMs: 1 });
+    for (let i = 0; i < 5; i += 1) await write(['call.received']);
+    const [asks, succeeds, fails] = (await claim(3)) as [Delivery, Delivery, Delivery];
+    await settle(outbox, asks, { outcome: 'retry', delayMs: 60_000, pauseMs: 60_000 });
+    expect((await settle(outbox, succeeds, { outcome: 'delivered' })).turned).toBeNull();
+    await fail(fails);
+    const { deliveries, nextMs, state } = await claimFrom(outbox, 'crm', 10, LEASE);
+    expect([deliveries, state]).toEqual([[], 'failing']);
+    expect(nextMs).toBeGreaterThan(50_000);
+  });
+
   it('does not delay another', async () => {
     const { outbox, write, claim, fail } = await open();
     for (let i = 0; i < 4; i += 1) await write(['call.received'], ['crm', 'bi']);

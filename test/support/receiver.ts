@@ -22,6 +22,8 @@ export interface Received {
 /** How the receiver treats a request. */
 type Behaviour =
   | { kind: 'answer'; status: number; headers?: Record<string, string>; body?: string }
+  /** As it says, once it is known. */
+  | { kind: 'later'; when: Promise<Behaviour> }
   /** Reads the request and never answers. */
   | { kind: 'hang' }
   /** Resets the connection without an answer. */
@@ -136,7 +138,8 @@ export class Receiver {
     this.mostOpen = Math.max(this.mostOpen, this.open);
     response.on('close', () => (this.open -= 1));
     this.received.push(received);
-    act(this.behave(received), response);
+    const behaviour = this.behave(received);
+    act(behaviour.kind === 'later' ? await behaviour.when : behaviour, response);
   }
 
   #verify(raw: string, headers: Record<string, string>): boolean {
@@ -163,6 +166,7 @@ function act(behaviour: Behaviour, response: ServerResponse): void {
       response.end(behaviour.body);
       return;
     case 'hang':
+    case 'later':
       return;
     case 'close':
       response.socket?.resetAndDestroy();

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import { eventSchema } from '../../src/events/catalogue.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisDeliveryArchive } from '../../src/redis/delivery-archive.js';
 import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
 import { Dispatcher, type DispatcherHooks, type DispatcherOptions } from '../../src/webhooks/dispatcher.js';
 import type { Backlog } from '../../src/webhooks/queue.js';
@@ -198,14 +199,42 @@ describe('receivers that fail', () => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = () => answer(429, { 'retry-after': '3000' });
     const redis = await openRedis();
-    const { dispatcher, write, messages } = open(redis);
+    const { dispatcher, write, messages, outbox } = open(redis);
     dispatcher.start([endpoint(receiver)]);
     await write(exampleCall(), ['call.received']);
     await eventually(() => expect(messages()).toContain('the endpoint is failing, it is probed one request at a time'));
-    const probeAt = Number(await redis.raw.hget(redis.keys.health('crm'), 'probeAt'));
-    expect(probeAt - Date.now()).toBeGreaterThan(2_900_000);
+    const [state] = await new RedisDeliveryArchive(redis.link, redis.keys, outbox).states(['crm']);
+    expect((state?.nextProbeAt ?? 0) - Date.now()).toBeGreaterThan(2_900_000);
     await write(exampleCall(), ['call.received']);
     expect(receiver.received).toHaveLength(1);
+  });
+
+  it('are left alone from then on, whatever the answers to what was under way', async () => {
+    const receiver = await openReceiver(SECRET);
+    const redis = await openRedis();
+    const { dispatcher, write, messages, attempts } = open(redis, { options: { ...QUICK, timeouts: undefined } });
+    const quiet = 'the endpoint is failing, it is probed one request at a time';
+    const answers: (() => void)[] = [];
+    receiver.behave = ({ body }) => {
+      if (body.type === 'call.received') return OK;
+      if (body.type === 'call.missed') return answer(429, { 'retry-after': '60' });
+      return { kind: 'later', when: new Promise((resolve) => answers.push(() => resolve(OK))) };
+    };
+    dispatcher.start([endpoint(receiver)]);
+    // A receiver that was fast is handed what waits of a call together.
+    await write(exampleCall(), ['call.received']);
+    await receiver.wait(1);
+    const busy = exampleCall();
+    await write(busy, ['call.ringing', 'call.answered']);
+    await receiver.wait(2);
+    await write(exampleCall(), ['call.missed']);
+    await eventually(() => expect(messages()).toContain(quiet));
+    for (const give of answers) give();
+    await eventually(() => expect(attempts).toHaveLength(3));
+    await write(exampleCall(), ['call.missed']);
+    await dispatcher.stop(5_000);
+    expect(types(receiver.received)).toEqual(['call.received', 'call.ringing', 'call.missed']);
+    expect(messages()).not.toContain('the endpoint answers again');
   });
 
   it('that are gone (410) get nothing more, of no gateway and after no restart, and the others are told', async () => {

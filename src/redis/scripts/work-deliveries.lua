@@ -20,9 +20,9 @@ local MOST_FAILED, MOST_LOOKED_AT = 1000, 100
 local threshold, todoPrefix = tonumber(ARGV[4]), ARGV[7]
 local now = clock()
 
-local stored = redis.call('HMGET', health, 'failures', 'probeAt', 'since')
+local stored = redis.call('HMGET', health, 'failures', 'probeAt', 'since', 'quietUntil')
 local failures, probeAt = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
-local since = tonumber(stored[3] or now)
+local since, quietUntil = tonumber(stored[3] or now), tonumber(stored[4] or 0)
 local wasFailing = failures >= threshold
 -- Both are rare: one look for the two.
 local disabled, replaying = false, false
@@ -53,9 +53,15 @@ local function schedule(at, key)
   again[#again + 1] = key
 end
 
--- The endpoint answers again: what has failed since it did not goes now.
+-- The endpoint answers again: what has failed since it did not goes now. What was under way when it asked for quiet says nothing of
+-- the time after.
 local function recover()
   if failures == 0 then return end
+  if quietUntil > now then
+    since = now
+    redis.call('HSET', health, 'since', now)
+    return
+  end
   if failures >= threshold then
     for _, waiting in ipairs(redis.call('SMEMBERS', failed)) do
       local at = redis.call('ZSCORE', due, waiting)
@@ -86,9 +92,9 @@ end
 local function fail(batch)
   local before, telling = failures, not batch.verdict and attemptAt(batch, batch.sent) == '1'
   if telling then failures = redis.call('HINCRBY', health, 'failures', 1) end
-  if batch.pause > 0 and failures < threshold then
-    failures = threshold
-    redis.call('HSET', health, 'failures', failures)
+  if batch.pause > 0 then
+    failures, quietUntil = math.max(failures, threshold), math.max(quietUntil, now + batch.pause)
+    redis.call('HSET', health, 'failures', failures, 'quietUntil', quietUntil)
   end
   if failures == 0 then return end
   redis.call('HSETNX', health, 'since', now)
@@ -99,7 +105,7 @@ local function fail(batch)
   -- What was in flight together when the endpoint went down is one failure, not many probes.
   if telling and before >= threshold and redis.call('ZCARD', flight) == 1 then redis.call('HINCRBY', health, 'probes', 1) end
   local probes = tonumber(redis.call('HGET', health, 'probes') or 0)
-  probeIn(batch.pause > 0 and batch.pause or math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(probes, 20)))
+  probeIn(math.min(tonumber(ARGV[6]), tonumber(ARGV[5]) * 2 ^ math.min(probes, 20)))
 end
 
 local function note(batch, i, outcome)
@@ -210,7 +216,8 @@ end
 
 local failing = failures >= threshold
 local most = tonumber(ARGV[1])
-if disabled or failing and probeAt > now then most = 0
+local opensAt = failing and math.max(probeAt, quietUntil) or 0
+if disabled or opensAt > now then most = 0
 -- A failing endpoint gets one request at a time, and not before its next probe.
 elseif failing then most = math.min(most, 1) end
 
@@ -279,13 +286,16 @@ while most > 0 do
 end
 if #taken > 0 then
   redis.call('ZADD', flight, unpack(taken))
-  if failing then probeIn(tonumber(ARGV[3])) end
+  if failing then
+    probeIn(tonumber(ARGV[3]))
+    opensAt = probeAt
+  end
 end
 
 local next = -1
 if not disabled then
   local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
-  if first then next = math.max(0, tonumber(first) - now, failing and probeAt - now or 0) end
+  if first then next = math.max(0, tonumber(first) - now, opensAt - now) end
   local ends = redis.call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2]
   if ends and (next < 0 or tonumber(ends) - now < next) then next = math.max(0, tonumber(ends) - now) end
 end
