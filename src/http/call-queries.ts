@@ -82,7 +82,7 @@ type Filters = Omit<CallQuery, 'sites' | 'cursor' | 'limit'>;
 
 /** Reads what calls are asked for; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
 export function readCallQuery(req: Request): { site: string | null; query: Omit<CallQuery, 'sites'> } {
-  const { cursor = null, limit = DEFAULT_LIMIT, ...asked } = readQuery(req, callQuery);
+  const { cursor = null, limit, ...asked } = readQuery(req, callQuery);
   const { site, query } = readFilters(asked);
   return { site, query: { ...query, cursor, limit } };
 }
@@ -93,11 +93,9 @@ export function readCallExport(req: Request): { site: string | null; query: Filt
 }
 
 export function readMissedQuery(req: Request) {
-  const { site = null, view = 'waiting', cursor = null, limit = DEFAULT_LIMIT } = readQuery(req, missedQuery);
+  const { site = null, view = 'waiting', cursor = null, limit } = readQuery(req, missedQuery);
   return { site, query: { view, cursor, limit } };
 }
-
-const DEFAULT_LIMIT = 50;
 
 function readFilters(asked: Omit<z.output<typeof csvQuery>, 'columns'>): {
   site: string | null;

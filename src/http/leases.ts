@@ -59,8 +59,6 @@ export const leaseSearch = z
 
 export const leaseListQuery = z.strictObject({ site: z.string().min(1).max(64), ...page });
 
-const DEFAULT_LIMIT = 50;
-
 /** `/v1/leases`: numbers lent to visitors. `docs/leases.md` tells how. */
 export function leasesRouter(desk: LeaseDesk): Router {
   const router = Router({ strict: true, caseSensitive: true });
@@ -82,7 +80,7 @@ export function leasesRouter(desk: LeaseDesk): Router {
   router
     .route('/standing')
     .get(requireScope('leases:read'), async (req, res) => {
-      const { site, cursor = null, limit = DEFAULT_LIMIT } = readQuery(req, leaseListQuery);
+      const { site, cursor = null, limit } = readQuery(req, leaseListQuery);
       const { leases, next } = await bounded(desk.list(site, cursor, limit));
       res.json({ leases: leases.map(leaseView), next });
     })

@@ -9,7 +9,7 @@ import { requireScope } from './auth.js';
 import { leaseView } from './leases.js';
 import { readTable } from './number-table.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
-import { pageQuery, readBody, readPage, readQuery } from './query.js';
+import { page, readBody, readQuery } from './query.js';
 
 const TIMEOUT_MS = 5000;
 /** Ten thousand numbers are some forty exchanges with Redis. */
@@ -24,8 +24,8 @@ export interface NumberSource {
 const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/);
 const siteName = z.string().min(1).max(64).optional();
 export const importQuery = z.strictObject({ site: siteName.describe('For rows that name none') });
-export const numbersQuery = z.strictObject({ site: siteName, ...pageQuery('cursor').shape });
-export const holdersQuery = pageQuery('cursor');
+export const numbersQuery = z.strictObject({ site: siteName, ...page });
+export const holdersQuery = z.strictObject(page);
 export const numberChange = z.strictObject({ enabled: z.boolean() });
 
 /** `/v1/numbers`: the tracking numbers, those of the configuration (read-only here) beside those of this interface. */
@@ -34,8 +34,7 @@ export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDes
   router
     .route('/')
     .get(requireScope('numbers:read'), async (req, res) => {
-      const { site } = readQuery(req, numbersQuery);
-      const { cursor, limit } = readPage(req, 'cursor');
+      const { site, cursor = null, limit } = readQuery(req, numbersQuery);
       const sites = names().sites.filter((id) => site === undefined || id === site);
       res.json(await bounded(inventory.list(sites, cursor, limit)));
     })
@@ -82,7 +81,7 @@ function addOne(router: Router, inventory: NumberInventory, desk: LeaseDesk): vo
   router
     .route('/:number/holders')
     .get(requireScope('numbers:read'), async (req, res) => {
-      const { cursor, limit } = readPage(req, 'cursor');
+      const { cursor = null, limit } = readQuery(req, holdersQuery);
       const number = numberIn(req);
       const { holders, next } = await bounded(inventory.holders(number, cursor, limit));
       res.json({ holders: holders.map((holder) => leaseView({ ...holder, number })), next });

@@ -41,7 +41,7 @@ const limit = z
       .min(1)
       .max(MAX_LIMIT, { error: `a whole number from 1 to ${MAX_LIMIT}` }),
   )
-  .optional();
+  .prefault(String(DEFAULT_LIMIT));
 
 const moment = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' });
 const types = z
@@ -67,10 +67,9 @@ const wait = z
   .describe('How long to wait for an event where there is none, s');
 
 /** What a list that is read page by page takes. */
-export const pageQuery = (cursorName: string) => z.object({ [cursorName]: cursor, limit });
 export const page = { cursor, limit };
 
-export const feedQuery = z.object({
+export const feedQuery = z.strictObject({
   after: cursor.describe('`next` of the answer before; the oldest that is kept when left out'),
   since: moment.optional().describe('In the place of `after`: what happened from then on'),
   limit,
@@ -78,14 +77,14 @@ export const feedQuery = z.object({
   site,
   wait,
 });
-export const liveQuery = z.object({ types: types.describe('`call.*,recording.*` when left out'), site });
-export const eventExportQuery = z.object({
+export const liveQuery = z.strictObject({ types: types.describe('`call.*,recording.*` when left out'), site });
+export const eventExportQuery = z.strictObject({
   from: moment.optional().describe('The oldest that is kept when left out'),
   to: moment.optional().describe('Exclusive; now when left out'),
   types,
   site,
 });
-export const callExportQuery = z.object({
+export const callExportQuery = z.strictObject({
   from: moment.optional().describe('Of the beginning of the call; the oldest that is kept when left out'),
   to: moment.optional().describe('Exclusive; now when left out'),
   site: site.describe('Calls of this site only'),
@@ -93,13 +92,13 @@ export const callExportQuery = z.object({
 
 /** Reads what the feed is asked; times in ms. A cursor says more than a time: both are an error. */
 export function readFeed(req: Request, now: number) {
-  const { after = null, since, limit: most = DEFAULT_LIMIT, wait: seconds = 0, ...wanted } = readQuery(req, feedQuery);
+  const { after = null, since, limit, wait: seconds = 0, ...wanted } = readQuery(req, feedQuery);
   if (since !== undefined && after !== null)
     throw new GatewayError('GW_ERR_BAD_REQUEST', 'give "after" or "since", not both');
   const from = since === undefined ? null : Date.parse(since);
   if (from !== null && from > now + CLOCK_SKEW_MS)
     throw new GatewayError('GW_ERR_BAD_REQUEST', '"since" lies in the future');
-  return { cursor: after, since: from, limit: most, waitMs: seconds * 1000, ...wanted };
+  return { cursor: after, since: from, limit, waitMs: seconds * 1000, ...wanted };
 }
 
 /** Reads a range of time, ms since the epoch; `to` exclusive. */
@@ -108,11 +107,4 @@ export function readRange({ from, to }: { from?: string | undefined; to?: string
   if (range.from !== null && range.from >= range.to)
     throw new GatewayError('GW_ERR_BAD_REQUEST', '"from" must be before "to"');
   return range;
-}
-
-/** Reads `?<cursorName>=&limit=`; anything odd is GW_ERR_BAD_REQUEST with every parameter that is wrong. */
-export function readPage(req: Request, cursorName: string): { cursor: string | null; limit: number } {
-  const parsed = readQuery(req, pageQuery(cursorName));
-  const given = parsed[cursorName];
-  return { cursor: typeof given === 'string' ? given : null, limit: Number(parsed['limit'] ?? DEFAULT_LIMIT) };
 }

@@ -115,6 +115,19 @@ describe('/v1/events', () => {
   });
 });
 
+// A range or a type that is mistyped must not be taken for none: the answer would be everything.
+it.each([
+  '/events?type=call.missed',
+  '/events/export?form=2026-01-01T00:00:00Z',
+  '/calls/export?form=x',
+  '/calls/live?sites=x',
+])('%s: refuses what it does not know', async (path) => {
+  const { ask } = await open();
+  const { status, body } = await ask(path);
+  expect([status, body['code']]).toEqual([400, 'GW_ERR_BAD_REQUEST']);
+  expect(body['detail']).toMatch(/"(type|form|sites)"/);
+});
+
 describe('exports', () => {
   it('give the events of a range, one a line', async () => {
     const { url, happen } = await open();

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RECORDING_FORMATS } from '../../config/parts/recordings.js';
 import { AUDIT_ACTIONS } from '../../recordings/audit.js';
 import { peaksSchema } from '../../recordings/peaks.js';
-import { pageQuery } from '../query.js';
+import { auditQuery } from '../audit.js';
 import { holdRequest, linkRequest } from '../recordings.js';
 import { count, ok, time, type Operation } from './operation.js';
 
@@ -168,7 +168,7 @@ export const recordingOperations: Operation[] = [
     summary: 'Who heard, shared, held and deleted which recording, the newest first',
     description: 'A page may be short, or empty, and go on all the same: `next` is null after the last one.',
     scope: 'audit:read',
-    query: pageQuery('cursor').extend({ call: z.string().optional() }),
+    query: auditQuery,
     answers: ok('A page', z.object({ lines: z.array(auditLine), next: z.string().nullable() })),
   },
 ];
