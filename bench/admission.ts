@@ -116,7 +116,8 @@ try {
       ],
     });
     const own = link.exchanges - sent;
-    judge(await working, at, deps);
+    const answer = await working;
+    judge(answer, answer.history?.known ?? null, at, deps);
     if (!counted) return;
     if (n % 4 === 0) inBackground(ping());
     times.push(performance.now() - startedAt);

@@ -6,7 +6,7 @@ import type { AmendmentStore, CallAmender } from './amender.js';
 import { judge } from './attribution.js';
 import type { Attribution, Call, Verdict } from './call.js';
 import type { CallDeps } from './deps.js';
-import type { Admissions } from './ports.js';
+import type { Admissions, KnownCaller } from './ports.js';
 
 /** What callers' histories are kept in. All reject with GW_ERR_REDIS_AWAY. */
 export interface HistoryKeeper {
@@ -57,6 +57,8 @@ const RANK: Readonly<Record<Verdict, number>> = {
  */
 export class Aftercare {
   readonly #rechecks = new Set<NodeJS.Timeout>();
+  /** Whose the callers of living calls were when they called; a call's document is the same object until it has ended. */
+  readonly #known = new WeakMap<Call, KnownCaller | null>();
   /** Written histories whose mark is still to be taken away; the next sweep does, long before it counts as overdue. */
   #noted: string[] = [];
 
@@ -66,13 +68,19 @@ export class Aftercare {
     await this.#tolerant(call.id, () => this.deps.history.note(call));
   }
 
+  judged(call: Call, known: KnownCaller | null): void {
+    this.#known.set(call, known);
+  }
+
   ended(call: Call): void {
     inBackground(this.#tolerant(call.id, () => this.#note(call)));
-    if (call.numberKind !== 'dynamic' || leaseWasThere(call.attribution)) return;
+    // Judged by nobody here: it was deferred, and found later than this; or by a gateway that has died.
+    const known = this.#known.get(call);
+    if (known === undefined || call.numberKind !== 'dynamic' || leaseWasThere(call.attribution)) return;
     if (this.#rechecks.size >= MOST_RECHECKS) return;
     const timer = setTimeout(() => {
       this.#rechecks.delete(timer);
-      inBackground(this.#tolerant(call.id, () => this.#recheck(call)));
+      inBackground(this.#tolerant(call.id, () => this.#recheck(call, known)));
     }, this.deps.recheckMs ?? RECHECK_MS);
     timer.unref();
     this.#rechecks.add(timer);
@@ -106,10 +114,10 @@ export class Aftercare {
   }
 
   /** The lease of the call's moment may have been written after it: whoever runs the pool was slow. */
-  async #recheck(call: Call): Promise<void> {
+  async #recheck(call: Call, known: KnownCaller | null): Promise<void> {
     const at = Date.parse(call.startedAt);
-    const found = judge(await this.deps.admissions.lookUp(call.trackingNumber, at), at, this.deps.judge);
-    if (!isBetter(found, call.attribution)) return;
+    const found = judge(await this.deps.admissions.lookUp(call.trackingNumber, at), known, at, this.deps.judge);
+    if (!isBetter(found, call.attribution) || !isNew(found, call.attribution)) return;
     await this.deps.amender.amend(call.id, {
       kind: 'attribution',
       attribution: found,
@@ -132,6 +140,16 @@ export class Aftercare {
 /** Nothing written later can say more than the lease that covered the call's arrival, or than the caller's own code. */
 function leaseWasThere({ verdict, candidates }: Attribution): boolean {
   return RANK[verdict] >= RANK.exact || candidates.some(({ leaseEndedSecondsAgo }) => leaseEndedSecondsAgo === null);
+}
+
+/**
+ * What is looked for is a lease that nobody knew then. One that the verdict named has had its say: where it looks better
+ * now, its past only looks different (who takes a lease back may leave its former end among the holders).
+ */
+function isNew({ leaseId }: Attribution, old: Attribution): boolean {
+  return (
+    leaseId !== null && leaseId !== old.leaseId && old.candidates.every((candidate) => candidate.leaseId !== leaseId)
+  );
 }
 
 const isBetter = (found: Attribution, old: Attribution): boolean => RANK[found.verdict] > RANK[old.verdict];

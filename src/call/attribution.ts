@@ -2,17 +2,21 @@ import { configSchema, type GatewayConfig } from '../config/schema.js';
 import { attribute, type AttributionRules } from '../numbers/verdict.js';
 import type { Attribution } from './call.js';
 import type { CallDeps } from './deps.js';
-import type { AdmissionAnswer } from './ports.js';
+import type { AdmissionAnswer, KnownCaller } from './ports.js';
 
-/** The verdict on a call that came at `at`, by its site's rules and what is known of how its visitors call. */
+/**
+ * The verdict on a call that came at `at`, by its site's rules and what is known of how its visitors call.
+ * `known`: whose its caller was then.
+ */
 export function judge(
-  answer: Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'> & Partial<Pick<AdmissionAnswer, 'history'>>,
+  answer: Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>,
+  known: KnownCaller | null,
   at: number,
   deps: Pick<CallDeps, 'config' | 'callRates'>,
 ): Attribution {
   const number = answer.number?.enabled ? answer.number : null;
   const site = number?.site ?? '';
-  const question = { number, lease: answer.lease, holders: answer.holders, known: answer.history?.known ?? null };
+  const question = { number, lease: answer.lease, holders: answer.holders, known };
   return attribute(question, at, rulesOf(site, deps.config()), deps.callRates.of(site));
 }
 

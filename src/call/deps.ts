@@ -11,6 +11,7 @@ import type {
   Carriers,
   Channels,
   Holder,
+  KnownCaller,
   LineContacts,
   Rotations,
   TrackingNumber,
@@ -50,6 +51,8 @@ export interface LastKnownNumbers {
 export interface Callers {
   /** A call came, and its site is known: its caller's history shall know. Never rejects. */
   arrived(call: Call): Promise<void>;
+  /** Its verdict was found as it came, `known` being whose its caller was: it is looked at once more when it has ended. */
+  judged(call: Call, known: KnownCaller | null): void;
   /** Who is blocked at a site, and who is never screened. */
   lists(site: string): CallerLists;
 }

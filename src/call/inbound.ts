@@ -154,6 +154,7 @@ async function admitAndConnect(
   if (answer) {
     deps.callRates.learn(answer, asked.request.at);
     deps.lastKnown.remember(number);
+    deps.callers.judged(session.call, answer.history?.known ?? null);
   }
   inBackground(deps.callers.arrived(session.call));
   await connected;
@@ -214,7 +215,7 @@ const all = (grants: readonly ChannelGrant[]): boolean => grants.every(({ grante
 function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, deps: CallDeps): TrackingNumber | null {
   const { call } = session;
   const number = answer.number?.enabled ? answer.number : null;
-  call.attribution = judge(answer, at, deps);
+  call.attribution = judge(answer, answer.history?.known ?? null, at, deps);
   if (!number) return null;
   call.site = number.site;
   call.numberKind = number.kind;

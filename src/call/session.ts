@@ -243,7 +243,7 @@ export class CallSession {
     inBackground(
       this.#journal.written().then(async () => {
         const at = Date.parse(this.call.startedAt);
-        const found = judge(await this.deps.admissions.lookUp(this.call.trackingNumber, at), at, this.deps);
+        const found = judge(await this.deps.admissions.lookUp(this.call.trackingNumber, at), null, at, this.deps);
         this.correctVerdict(found, 'store was away when the call came');
       }),
     );

@@ -101,6 +101,7 @@ export class CallerSide {
     this.screening = screeningEditor(screening, this.#lists, config);
     this.callers = {
       arrived: (call) => this.#aftercare.arrived(call),
+      judged: (call, known) => this.#aftercare.judged(call, known),
       lists: (site) => this.#lists.of(site),
     };
   }

@@ -79,7 +79,7 @@ it('costs one exchange with Redis with everything in it: number, leases, channel
   const deps = {
     config: () => config,
     callRates: { of: () => DEFAULT_RATES, learn: () => undefined },
-    callers: { arrived: () => Promise.resolve(), lists: (site: string) => lists.of(site) },
+    callers: { arrived: () => Promise.resolve(), judged: () => undefined, lists: (site: string) => lists.of(site) },
   };
   const token = randomUUID();
   const inbound = [
@@ -95,7 +95,7 @@ it('costs one exchange with Redis with everything in it: number, leases, channel
   const exchanges = link.exchanges;
   const answer = await admit();
   const call = exampleCall({ caller: { ...exampleCall().caller, previousCalls: 0 }, tags: [] });
-  call.attribution = judge(answer, AT, deps);
+  call.attribution = judge(answer, answer.history?.known ?? null, AT, deps);
   describeCaller(call, answer, AT, deps);
   expect(link.exchanges - exchanges).toBe(1);
 

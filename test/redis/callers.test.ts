@@ -3,8 +3,9 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { Aftercare } from '../../src/call/aftercare.js';
 import { CallAmender } from '../../src/call/amender.js';
+import { judge } from '../../src/call/attribution.js';
 import type { Call } from '../../src/call/call.js';
-import type { AdmissionQuery, ScreeningNeeds } from '../../src/call/ports.js';
+import type { AdmissionQuery, CallEvent, Holder, ScreeningNeeds } from '../../src/call/ports.js';
 import { configSchema } from '../../src/config/schema.js';
 import { DEFAULT_RATES } from '../../src/numbers/call-rates.js';
 import { RedisAdmissions } from '../../src/redis/admissions.js';
@@ -20,6 +21,7 @@ import { exampleCall, exampleChange, exampleHolder } from './examples.js';
 const NUMBER = '+74951111111';
 const OTHER_SITE = '+74953333333';
 const CALLER = '+79160000001';
+const MINUTE = 60_000;
 const T0 = Date.parse('2026-11-21T10:00:00.000Z');
 const logger = pino({ level: 'silent' });
 const config = configSchema.parse({
@@ -27,6 +29,8 @@ const config = configSchema.parse({
   routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
   sites: [{ id: 'divan', defaultRoute: 'none' }],
 });
+
+const judgeDeps = { config: () => config, callRates: { of: () => DEFAULT_RATES, learn: () => undefined } };
 
 async function open(needs: ScreeningNeeds = { recentCalls: 0, rangeWindows: [] }) {
   const redis = await openRedis();
@@ -162,7 +166,7 @@ describe('after a call', () => {
       calls: amendments,
       amender,
       admissions,
-      judge: { config: () => config, callRates: { of: () => DEFAULT_RATES, learn: () => undefined } },
+      judge: judgeDeps,
       logger,
       recheckMs: 1,
       overdueMs: 0,
@@ -180,23 +184,83 @@ describe('after a call', () => {
     expect(await callers.due(0, 10)).toEqual([]);
   });
 
-  it('a lease that was written too late is found, once, and told', async () => {
-    const { store, aftercare, raw, link, keys } = await openAftercare();
-    const none = { ...exampleCall().attribution, verdict: 'none', session: null, leaseId: null } as const;
-    const call = callAt(0, { ...missed, attribution: none });
-    await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
-    const late = exampleHolder({ leasedAt: T0 - 60_000, expiresAt: T0 + 600_000 });
-    await raw.zadd(keys.holders(NUMBER), late.leasedAt, JSON.stringify(late));
-    aftercare.ended(call);
-    await expect.poll(async () => (await store.get(call.id))?.attribution.verdict).toBe('exact');
-    const told = (await keptEvents({ link, keys })).map(
-      ({ body }) => JSON.parse(body) as { type: string; data: object },
-    );
-    expect(told.at(-1)).toMatchObject({
-      type: 'call.attribution.corrected',
-      data: { old: { verdict: 'none' }, new: { verdict: 'exact', leaseId: 'lease-1' } },
+  /** Who had the number from `from` to `to` minutes before T0. */
+  const holder = (who: string, from: number, to: number): Holder =>
+    exampleHolder({
+      leaseId: `lease-${who}`,
+      sessionId: who,
+      session: { ...exampleHolder().session, id: who, visitorId: who },
+      leasedAt: T0 - from * MINUTE,
+      expiresAt: T0 - to * MINUTE,
     });
+
+  /**
+   * A call at T0 to a number that had these holders, from a phone that was `known` forty minutes before: it is judged,
+   * missed, and looked at once more when `late` has been written.
+   */
+  async function recheck(setting: { number?: string; holders?: Holder[]; known?: Holder; late?: Holder }) {
+    const redis = await openAftercare();
+    const { store, aftercare, callers, admit, raw, keys } = redis;
+    const calls: Call[] = [];
+    const write = (number: string, lease: Holder) =>
+      raw.zadd(keys.holders(number), lease.leasedAt, JSON.stringify(lease));
+    const admitted = async (trackingNumber: string, site: string, fields: Partial<Call> = {}): Promise<Call> => {
+      const answer = await admit(T0, { trackingNumber });
+      const known = answer.history?.known ?? null;
+      const attribution = judge(answer, known, T0, judgeDeps);
+      const call = callAt(0, { ...missed, ...fields, trackingNumber, site, attribution });
+      await store.commit(exampleChange(call, ['call.received', 'call.missed'], { closed: true }));
+      aftercare.judged(call, known);
+      calls.push(call);
+      return call;
+    };
+    for (const one of setting.holders ?? []) await write(NUMBER, one);
+    if (setting.known) {
+      const { leaseId, session } = setting.known;
+      const attribution = { ...exampleCall().attribution, leaseId, session };
+      await callers.note(callAt(-40 * 60, { ...answered, attribution }));
+    }
+    const call = await admitted(NUMBER, 'divan');
+    // Looked at behind it, and found to be another's: what becomes of the first one has been written by then.
+    const witness = await admitted(OTHER_SITE, 'krovat', { caller: { ...call.caller, number: '+79160000002' } });
+    if (setting.late) await write(NUMBER, setting.late);
+    await write(OTHER_SITE, { ...holder('w', 1, -10), site: 'krovat' });
+    for (const one of calls) aftercare.ended(one);
+    await expect.poll(async () => (await store.get(witness.id))?.attribution.verdict).toBe('exact');
     aftercare.stop();
+    const events = (await keptEvents(redis)).map(({ body }) => JSON.parse(body) as CallEvent);
+    return {
+      first: call.attribution,
+      told: events.filter(({ type, data }) => type === 'call.attribution.corrected' && data.call.id === call.id),
+    };
+  }
+
+  it('a lease that was written too late is found, once, and told', async () => {
+    const { first, told } = await recheck({ late: holder('c', 1, -10) });
+    expect(first.verdict).toBe('none');
+    expect(told.map(({ data }) => data)).toMatchObject([
+      { old: { verdict: 'none' }, new: { verdict: 'exact', leaseId: 'lease-c' } },
+    ]);
+  });
+
+  it('a caller who was known by his phone is not given to another who had the number too', async () => {
+    const [a, b] = [holder('a', 60, 30), holder('b', 20, 5)];
+    const { first, told } = await recheck({ holders: [a, b], known: a });
+    expect(first).toMatchObject({ verdict: 'returning', leaseId: 'lease-a' });
+    expect(told).toEqual([]);
+  });
+
+  it('nor to one whose lease was written too late', async () => {
+    const [a, b] = [holder('a', 60, 30), holder('b', 20, 5)];
+    const { told } = await recheck({ holders: [a], known: a, late: b });
+    expect(told).toEqual([]);
+  });
+
+  it('a lease that was taken back by deleting it does not come to life', async () => {
+    // Its holder's entry keeps the end that it once had.
+    const { first, told } = await recheck({ holders: [holder('a', 5, -10)] });
+    expect(first).toMatchObject({ verdict: 'grace', leaseId: 'lease-a' });
+    expect(told).toEqual([]);
   });
 });
 
