@@ -24,11 +24,15 @@ export function policyOf(route: RouteConfig, site: SiteConfig | undefined): Reco
   const general = site?.recording;
   return {
     mode: own.mode ?? general?.mode ?? 'always',
-    announcement: own.announcement ?? general?.announcement,
+    announcement: announces(route, site) ? (own.announcement ?? general?.announcement) : undefined,
     declineKey: own.declineKey ?? general?.declineKey,
     beep: own.beep ?? general?.beep,
     controls: own.controls ?? general?.controls,
   };
+}
+
+function announces({ recording: own }: RouteConfig, site: SiteConfig | undefined): boolean {
+  return own.announce ?? (own.announcement !== undefined || (site?.recording.announce ?? true));
 }
 
 /** What the keys mean; null where they mean nothing. */

@@ -21,6 +21,7 @@ export function checkConfig(config: unknown): Finding[] {
     ...checkSchedules(draft),
     ...checkRoutes(draft),
     ...checkSites(draft),
+    ...checkAnnouncements(draft),
     ...checkNumbers(draft),
     ...checkUsers(draft),
     ...draft.webhooks.flatMap(checkWebhook),
@@ -250,6 +251,27 @@ function checkSites({ sites, routes, webhooks }: Draft): Finding[] {
       ...checkDoubles(hooks, 'webhook'),
     ];
   });
+}
+
+/** Who says that callers are told of the recording shall not find out later that nothing was played. */
+function checkAnnouncements({ routes, sites, numbers }: Draft): Finding[] {
+  const message = 'announces nothing: "announcement" is missing';
+  const silent = ({ recording }: Draft['sites'][number] | Draft['routes'][number]): boolean =>
+    recording?.announce === true && recording.announcement === undefined;
+  const sitesOf = (route: Draft['routes'][number]) =>
+    sites.filter(
+      ({ id, defaultRoute }) =>
+        defaultRoute === route.id || numbers.some((number) => number.site === id && number.route === route.id),
+    );
+  return [
+    ...sites.flatMap((site, at) => (silent(site) ? [{ path: ['sites', at, 'recording', 'announce'], message }] : [])),
+    ...routes.flatMap((route, at) => {
+      const without = silent(route) ? sitesOf(route).filter((site) => site.recording?.announcement === undefined) : [];
+      if (without.length === 0) return [];
+      const where = `here, or for site ${without.map(({ id }) => `"${id ?? ''}"`).join(', ')}`;
+      return [{ path: ['routes', at, 'recording', 'announce'], message: `${message} ${where}` }];
+    }),
+  ];
 }
 
 function checkNumbers({ numbers, sites, routes }: Draft): Finding[] {

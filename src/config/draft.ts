@@ -14,6 +14,8 @@ const group = <T extends z.core.$ZodLooseShape>(shape: T) =>
     .catch(() => ({}) as never);
 const list = <T extends z.ZodType>(item: T) => z.array(item).catch([]);
 
+const recording = group({ announce: z.unknown(), announcement: z.unknown() });
+
 const draftSchema = z.object({
   engines: group({
     mode: text,
@@ -34,9 +36,10 @@ const draftSchema = z.object({
     group({
       id: text,
       steps: list(group({ dial: texts.optional(), announce: text, during: text, when: z.unknown() })),
+      recording,
     }),
   ),
-  sites: list(group({ id: text, defaultRoute: text, webhooks: texts })),
+  sites: list(group({ id: text, defaultRoute: text, webhooks: texts, recording })),
   numbers: list(group({ number: text, site: text, route: text })),
   webhooks: list(
     group({

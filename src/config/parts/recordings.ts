@@ -17,6 +17,8 @@ const recordingPolicy = {
   mode: z.enum(['always', 'never', 'on-demand']).optional(),
   /** The caller hears it before anybody is dialled. */
   announcement: sound.optional(),
+  /** Whether it is played; a route that names one of its own means it to be. */
+  announce: z.boolean().optional(),
   /** Pressed during the announcement it means that he does not want to be recorded; he is answered before it then. */
   declineKey: z
     .string()

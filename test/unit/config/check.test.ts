@@ -161,6 +161,18 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     'sites[0].defaultRoute',
     /names no route/,
   ],
+  [
+    'a site that announces nothing',
+    (c) => ((c.sites[0] as Record<string, unknown>)['recording'] = { announce: true }),
+    'sites[0].recording.announce',
+    /"announcement" is missing$/,
+  ],
+  [
+    'a route that announces nothing',
+    (c) => ((c.routes[0] as Record<string, unknown>)['recording'] = { announce: true }),
+    'routes[0].recording.announce',
+    /is missing here, or for site "divan"/,
+  ],
   ['unknown webhook', (c) => c.sites[0]?.webhooks.push('x'), 'sites[0].webhooks[1]', /names no webhook/],
   ['site tells a webhook twice', (c) => c.sites[0]?.webhooks.push('crm'), 'sites[0].webhooks[1]', /same webhook/],
   ["number's unknown site", (c) => c.numbers.push({ number: '+7', site: 'x' }), 'numbers[2].site', /names no site/],
