@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { createApp, type App } from './app.js';
 import { ConfigError, formatIssue } from './config/errors.js';
-import { loadConfig } from './config/load.js';
+import { loadConfig, readConfig } from './config/load.js';
 import { redact } from './config/redact.js';
 import { inBackground } from './lib/background.js';
 import { logLibraryChatter } from './observability/library-chatter.js';
@@ -13,14 +13,14 @@ const EXIT_BAD_CONFIG = 2;
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: 'config/gateway.yaml' } } });
 
-const config = await loadConfig(values.config).catch((error: unknown) => {
+const { config, variables } = await readConfig(values.config).catch((error: unknown) => {
   if (!(error instanceof ConfigError)) throw error;
   process.stderr.write(`${error.issues.map(formatIssue).join('\n')}\n`);
   process.exit(EXIT_BAD_CONFIG);
 });
 const logger = createLogger({ ...config.log, gateway: config.gateway.id });
 logLibraryChatter(logger);
-logger.info({ config: redact(config) }, 'configuration');
+logger.info({ config: redact(config, variables) }, 'configuration');
 const app = await startApp();
 
 async function startApp(): Promise<App> {

@@ -41,8 +41,10 @@ export async function applyOverrides(root: MapNode, env: Environment, issues: Co
 /**
  * Replaces `${NAME}` in every text value by the variable, or by what the file named in `NAME_FILE` holds (as Docker
  * and Kubernetes hand secrets over). `$${` stands for `${`. What was put in is not looked through again.
+ *
+ * @returns the keys of these values: what came so is mostly secret
  */
-export async function substituteVariables(root: MapNode, env: Environment, issues: ConfigIssue[]): Promise<void> {
+export async function substituteVariables(root: MapNode, env: Environment, issues: ConfigIssue[]): Promise<KeyPath[]> {
   const texts: { node: ScalarNode; text: string; path: KeyPath }[] = [];
   walkScalars(root, (node, path) => {
     const { value } = node;
@@ -64,6 +66,7 @@ export async function substituteVariables(root: MapNode, env: Environment, issue
       return all;
     });
   }
+  return texts.filter(({ text }) => variableNames(text).length > 0).map(({ path }) => path);
 }
 
 const VARIABLE = /\$\$\{|\$\{([^}]*)\}/g;

@@ -5,6 +5,17 @@ import { ConfigError, type ConfigIssue, formatPath, type KeyPath } from './error
 import { configSchema, type GatewayConfig } from './schema.js';
 import { locate, type MapNode, readSources, toPlain } from './source.js';
 
+export interface LoadedConfig {
+  config: GatewayConfig;
+  /** Keys whose values were put in from variables: not to be shown. */
+  variables: KeyPath[];
+}
+
+/** The configuration alone, for who shows nothing of it. */
+export async function loadConfig(path: string, env: Environment = process.env): Promise<GatewayConfig> {
+  return (await readConfig(path, env)).config;
+}
+
 /**
  * Reads, completes and checks the configuration; a reload is the same call once more.
  *
@@ -12,12 +23,12 @@ import { locate, type MapNode, readSources, toPlain } from './source.js';
  * @param env where `${NAME}`, `NAME_FILE` and the `GW_*` overrides are taken from
  * @throws ConfigError with every error at once; nothing of a wrong configuration is ever returned
  */
-export async function loadConfig(path: string, env: Environment = process.env): Promise<GatewayConfig> {
+export async function readConfig(path: string, env: Environment = process.env): Promise<LoadedConfig> {
   const issues: ConfigIssue[] = [];
   const root = await readSources(path, issues);
   // Of a file that is not YAML half is missing: whatever else seemed wrong would only mislead.
   if (issues.length > 0) throw new ConfigError(sorted(issues));
-  await substituteVariables(root, env, issues);
+  const variables = await substituteVariables(root, env, issues);
   await applyOverrides(root, env, issues);
 
   const result = validate(root);
@@ -32,7 +43,7 @@ export async function loadConfig(path: string, env: Environment = process.env): 
     reported.add(key);
   }
   if (issues.length > 0 || !result.config) throw new ConfigError(sorted(issues));
-  return result.config;
+  return { config: result.config, variables };
 }
 
 function validate(root: MapNode): { config: GatewayConfig | null; findings: Finding[] } {

@@ -132,7 +132,8 @@ function viewOf({ id, url, events }: DeskEndpoint, state: EndpointState): Endpoi
   const since = state.disabledSince?.at ?? (state.failing ? state.failingSince : null);
   return {
     id,
-    url: shown(url),
+    // Receivers take keys in the path too.
+    url: new URL(url).origin,
     events,
     state: state.disabledSince ? 'disabled' : state.failing ? 'failing' : 'up',
     reason: state.disabledSince?.reason ?? null,
@@ -145,8 +146,3 @@ function viewOf({ id, url, events }: DeskEndpoint, state: EndpointState): Endpoi
 }
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-
-function shown(text: string): string {
-  const url = new URL(text);
-  return `${url.origin}${url.pathname}`;
-}

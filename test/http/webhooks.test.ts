@@ -26,7 +26,7 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write']) {
       { id: 'divan', defaultRoute: 'none', webhooks: ['crm'] },
       { id: 'other', defaultRoute: 'none' },
     ],
-    webhooks: [{ id: 'crm', url: `${receiver.url}?token=hidden`, secret: SECRET, allowPrivate: true }],
+    webhooks: [{ id: 'crm', url: `${receiver.url}/hooks/hidden?token=hidden`, secret: SECRET, allowPrivate: true }],
   });
   const logger = pino({ level: 'silent' });
   const metrics = new GatewayMetrics({ nodeDefaults: false });
@@ -85,7 +85,7 @@ describe('/v1/webhooks', () => {
     expect(body['webhooks']).toEqual([
       {
         id: 'crm',
-        url: receiver.url,
+        url: new URL(receiver.url).origin,
         events: ['*'],
         state: 'up',
         reason: null,

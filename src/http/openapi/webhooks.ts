@@ -5,7 +5,7 @@ import { count, ok, time, type Operation } from './operation.js';
 const webhook = z
   .object({
     id: z.string(),
-    url: z.string().describe('Without password and query'),
+    url: z.string().describe('Where it leads; what stands behind the host may be secret'),
     events: z.array(z.string()),
     state: z.enum(['up', 'failing', 'disabled']),
     reason: z.enum(['gone', 'failing', 'request']).nullable().describe('Why it is disabled'),
@@ -51,7 +51,7 @@ const tested = z.object({
 
 const example = {
   id: 'crm',
-  url: 'https://crm.example.org/hooks/calls',
+  url: 'https://crm.example.org',
   events: ['*'],
   state: 'failing',
   reason: null,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { allKeyPaths } from '../../../src/config/describe.js';
-import { loadConfig } from '../../../src/config/load.js';
+import { loadConfig, readConfig } from '../../../src/config/load.js';
 import { redact } from '../../../src/config/redact.js';
 import { OVERRIDES } from '../../../src/config/environment.js';
 import { parse } from 'yaml';
@@ -18,6 +18,7 @@ const SECRETS = {
   S3_SECRET_ACCESS_KEY: 'secret-7',
   RECORDINGS_SECRET: 'c2VjcmV0LTgtc2VjcmV0LTgtc2VjcmV0LTgtc2VjcmU=',
   OIDC_CLIENT_SECRET: 'secret-9',
+  BITRIX24_CODE: 'secret-10',
   GW_REDIS_URL: 'redis://user:secret-6@redis.example:6379/0',
 };
 
@@ -39,8 +40,8 @@ describe('config/gateway.yaml', () => {
   });
 
   it('goes to the log without secrets and numbers, and otherwise whole', async () => {
-    const config = await loadConfig(EXAMPLE, SECRETS);
-    const shown = redact(config) as typeof config;
+    const { config, variables } = await readConfig(EXAMPLE, SECRETS);
+    const shown = redact(config, variables) as typeof config;
     expect(JSON.stringify(shown)).not.toMatch(/secret-\d/);
     expect(JSON.stringify(shown)).not.toContain('0'.repeat(64));
     expect(shown.redis.url).toBe('redis://redacted:redacted@redis.example:6379/0');
@@ -51,6 +52,22 @@ describe('config/gateway.yaml', () => {
     });
     expect(redact('https://x.example/hook?token=1')).toBe('https://x.example/hook?redacted');
     expect(config.engines.drachtio?.secret).toBe('secret-1');
+    expect(config.webhooks.at(-1)?.url).toContain('secret-10');
+    expect(shown.webhooks.at(-1)?.url).toBe('https://example.bitrix24.ru/[redacted]');
+  });
+
+  it('hides what came from a variable, whatever its key is, but not where it leads', () => {
+    const given = { site: { door: 'x', hook: 'https://x.example/key', gate: ['sip:x@y'], ports: [80] }, door: 'x' };
+    const variables = [
+      ['site', 'door'],
+      ['site', 'hook'],
+      ['site', 'gate'],
+      ['site', 'ports'],
+    ];
+    expect(redact(given, variables)).toEqual({
+      site: { door: '[redacted]', hook: 'https://x.example/[redacted]', gate: ['[redacted]'], ports: [80] },
+      door: 'x',
+    });
   });
 });
 
