@@ -131,8 +131,8 @@ export class RecordingWorker {
     const { job } = waiting;
     try {
       await this.#work(waiting, signal);
-      this.#waiting.delete(job.callId);
       await this.deps.journal.remove(job.callId);
+      this.#waiting.delete(job.callId);
       this.#worked();
     } catch (error) {
       if (signal.aborted) return;
