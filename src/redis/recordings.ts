@@ -6,6 +6,7 @@ import type { Keys } from './keys.js';
 import { asStrings, loadScript } from './scripts.js';
 
 const secretScript = loadScript('link-secret');
+const useLinkScript = loadScript('use-link');
 
 const DAY_MS = 86_400_000;
 /** A secret signs for so long; the links made with it may live as long again. */
@@ -63,8 +64,11 @@ export class RedisRecordings implements RecordingFacts {
   }
 
   async useLink(id: string, user: string, forMs: number): Promise<string> {
-    const key = this.keys.linkUse(id);
-    const former = await this.link.send((client) => client.set(key, user, 'PX', forMs, 'NX', 'GET'));
-    return former ?? user;
+    return await this.link.run({
+      script: useLinkScript,
+      keys: [this.keys.linkUse(id)],
+      args: [user, forMs],
+      read: String,
+    });
   }
 }
