@@ -10,7 +10,7 @@ import { reducePeaks } from '../recordings/peaks.js';
 import { keyActor, requireScope, sitesOf } from './auth.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody } from './query.js';
-import { chooseFile, planSound, sendSound } from './send-recording.js';
+import { chooseFile, openSound, planSound, sendSound } from './send-recording.js';
 
 const FIND_TIMEOUT_MS = 35_000;
 const DELETE_TIMEOUT_MS = 60_000;
@@ -73,7 +73,10 @@ interface SoundRequest {
   admit?: () => Promise<void>;
 }
 
-/** Sends the sound. Who hears it stands in the audit log before he hears it, or he does not. */
+/**
+ * Sends the sound. Who hears it stands in the audit log before he hears it, or he does not. What cannot be opened now has
+ * not been heard: it is not written down, and uses up no link.
+ */
 export async function answerSound(
   { archive, audit }: Pick<RecordingsSource, 'archive' | 'audit'>,
   req: Request,
@@ -82,14 +85,19 @@ export async function answerSound(
 ): Promise<void> {
   const file = chooseFile(found, format);
   const plan = planSoundOf(req, res, found, file, downloadName);
-  if (plan.range) {
-    await admit?.();
-    const action = plan.status === 206 ? 'recording.play' : 'recording.download';
-    const line = lineOf(action, who, req, found, { format: file.format });
-    const subject = [who.kind, who.name, line.from, line.call, file.format].join(' ');
-    await audit.write(line, plan.status === 206 ? { subject, forMs: ONE_LISTENING_MS } : undefined);
+  const sound = plan.range && (await openSound(archive, { found, file, range: plan.range }));
+  try {
+    if (sound) {
+      await admit?.();
+      const action = plan.status === 206 ? 'recording.play' : 'recording.download';
+      const line = lineOf(action, who, req, found, { format: file.format });
+      const subject = [who.kind, who.name, line.from, line.call, file.format].join(' ');
+      await audit.write(line, plan.status === 206 ? { subject, forMs: ONE_LISTENING_MS } : undefined);
+    }
+    await sendSound(res, plan, sound);
+  } finally {
+    sound?.destroy();
   }
-  await sendSound(res, archive, { found, file, plan });
 }
 
 function planSoundOf(...[req, res, found, file, downloadName]: [Request, Response, ...SoundParts]) {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { RecordingFormat } from '../config/parts/recordings.js';
@@ -59,14 +60,24 @@ export function planSound(req: Request, found: Here, file: StoredFile, downloadN
   };
 }
 
-/** Sends what was planned. Resolves when the client has it, or has gone. */
-export async function sendSound(
-  res: Response,
+/**
+ * The bytes of the plan; whoever gets them sends or destroys them.
+ * @throws GatewayError GW_ERR_RECORDING_AWAY, GW_ERR_DEADLINE
+ */
+export async function openSound(
   archive: Pick<RecordingArchive, 'sound'>,
-  { found, file, plan }: { found: Here; file: StoredFile; plan: SoundPlan },
-): Promise<void> {
-  const { range } = plan;
-  const sound = range && (await open(archive, found, file, range));
+  { found, file, range }: { found: Here; file: StoredFile; range: ByteRange },
+): Promise<Readable> {
+  const opening = archive.sound(found, file.format, range.start, range.end);
+  const sound = await withDeadline(opening, OPEN_TIMEOUT_MS, 'opening a recording', (late) => late?.destroy());
+  if (!sound) throw new GatewayError('GW_ERR_RECORDING_AWAY', 'the file is not where it should be');
+  // The store may break off before it is sent: then sending it fails.
+  sound.on('error', () => undefined);
+  return sound;
+}
+
+/** Sends what was planned; `sound` null: the head only. Resolves when the client has it, or has gone. */
+export async function sendSound(res: Response, plan: SoundPlan, sound: Readable | null): Promise<void> {
   res.status(plan.status);
   for (const [name, value] of Object.entries(plan.headers)) res.setHeader(name, value);
   if (!sound) {
@@ -83,13 +94,6 @@ export async function sendSound(
   } finally {
     res.setTimeout(0);
   }
-}
-
-async function open(archive: Pick<RecordingArchive, 'sound'>, found: Here, file: StoredFile, range: ByteRange) {
-  const opening = archive.sound(found, file.format, range.start, range.end);
-  const sound = await withDeadline(opening, OPEN_TIMEOUT_MS, 'opening a recording', (late) => late?.destroy());
-  if (!sound) throw new GatewayError('GW_ERR_RECORDING_AWAY', 'the file is not where it should be');
-  return sound;
 }
 
 /** By RFC 6266; a name with other letters in both ways of writing it. */

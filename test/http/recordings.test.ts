@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { rename } from 'node:fs/promises';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../../src/call/call.js';
@@ -272,6 +273,19 @@ describe('a shared link', () => {
     expect((await fetch(url)).status).toBe(200);
     expect((await fetch(url)).status).toBe(410);
     expect((await fetch(url, { headers: { Range: 'bytes=0-9' } })).status).toBe(410);
+  });
+
+  it('for one use is not used up by a file that cannot be opened now', async () => {
+    const house = await open();
+    const { url } = await share(house, { expiresIn: 600, oneTime: true });
+    const file = house.house.vault.local.pathOf(house.call.recording.file ?? '');
+    await rename(file, `${file}.away`);
+    const away = await fetch(url);
+    expect([away.status, await codeOf(away)]).toEqual([503, 'GW_ERR_RECORDING_AWAY']);
+    await rename(`${file}.away`, file);
+    expect(await house.audit()).not.toContain('recording.download link');
+    expect(await bytesOf(await fetch(url))).toEqual(house.wav);
+    expect((await fetch(url)).status).toBe(410);
   });
 
   it('for one use serves one listener all the pieces that he asks for, and nobody else', async () => {
