@@ -15,6 +15,9 @@ interface Problem {
   [extension: string]: unknown;
 }
 
+/** A 5xx whose message is for the client all the same: it says whom else to ask. */
+const TOLD: ReadonlySet<ErrorCode> = new Set(['GW_ERR_RECORDING_AWAY']);
+
 export const PROBLEM_TYPE = 'application/problem+json';
 
 export function problemOf(code: ErrorCode, detail?: string, more: Record<string, unknown> = {}): Problem {
@@ -69,7 +72,7 @@ function logFailure(logger: Logger, thrown: unknown, problem: Problem, req: Requ
 function toProblem(thrown: unknown): Problem {
   if (thrown instanceof GatewayError) {
     // What went wrong inside is for the log; what the client did wrong is for the client.
-    if (thrown.httpStatus < 500) return problemOf(thrown.code, thrown.message);
+    if (thrown.httpStatus < 500 || TOLD.has(thrown.code)) return problemOf(thrown.code, thrown.message);
     return problemOf(thrown.code, thrown.retryable ? 'try again later' : undefined);
   }
   // A path that does not decode names nothing.

@@ -22,6 +22,9 @@ export function sharedLinksRouter(source: RecordingsSource): Router {
       const found = await withDeadline(finding, FIND_TIMEOUT_MS, 'finding a recording');
       if (found === null || found.state === 'deleted')
         throw new GatewayError('GW_ERR_LINK_ENDED', 'what this link led to is no longer there');
+      // Which gateway has it is nothing to whoever has a link.
+      if (found.state === 'away')
+        throw new GatewayError('GW_ERR_RECORDING_AWAY', 'the recording is on its way to the store; try again later');
       await answerSound(source, req, res, {
         found: here(found),
         who: { kind: 'link', name: link.id },

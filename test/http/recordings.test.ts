@@ -181,10 +181,25 @@ describe('GET /v1/recordings/:id', () => {
       code: 'GW_ERR_NO_RECORDING',
       detail: 'status absent, reason disk_low',
     });
-    const lost = endedCall(1);
-    lost.recording = { ...lost.recording, status: 'ready' };
-    house.calls.set(lost.id, lost);
-    expect(await codeOf(await ask(`/recordings/${lost.id}`))).toBe('GW_ERR_RECORDING_AWAY');
+  });
+
+  it('names the gateway that has it still', async () => {
+    const { ask, house, base } = await open();
+    const away = endedCall(1, { gateway: 'gw-2' });
+    away.recording = { ...away.recording, status: 'ready' };
+    house.calls.set(away.id, away);
+    const answer = await ask(`/recordings/${away.id}`);
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await answer.json()).toMatchObject({
+      code: 'GW_ERR_RECORDING_AWAY',
+      detail: expect.stringContaining('"gw-2"') as string,
+    });
+    // Not to whoever has a link.
+    const link = { id: 'A'.repeat(16), callId: away.id, expiresAt: Date.now() + 60_000, oneTime: false };
+    const token = signLink({ ...link, downloadName: null, format: null }, await house.facts.linkSecret());
+    const shared = await fetch(`${base}/r/${token}`);
+    expect(shared.status).toBe(503);
+    expect(await shared.text()).not.toContain('gw-2');
   });
 
   it('finds a recording whose call Redis no longer has', async () => {
