@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { startEngines, withEngines } from './app-sandbox.js';
+import { Backlog } from './call/backlog.js';
 import type { Call } from './call/call.js';
 import type { CallDeps } from './call/deps.js';
 import { handleInvite } from './call/inbound.js';
@@ -60,6 +61,7 @@ export async function createApp(config: GatewayConfig, logger: Logger): Promise<
 
 export class App {
   readonly registry = new CallRegistry();
+  readonly #backlog = new Backlog();
   readonly metrics: GatewayMetrics;
   #config: GatewayConfig;
   #gate: TrunkGate;
@@ -275,6 +277,7 @@ export class App {
       lineContacts: this.#phones.registrations,
       rotations: new RedisRotations(this.#link, keys),
       registry: this.registry,
+      backlog: this.#backlog,
       metrics: this.metrics,
       logger,
       endpointsFor: this.#endpointsFor,
@@ -369,7 +372,7 @@ export class App {
     return fillGauges({
       config: () => this.#config,
       metrics: this.metrics,
-      callsInProgress: () => this.registry.size,
+      calls: () => ({ inProgress: this.registry.inProgress, unwritten: this.#backlog.size }),
       engines: () => ({
         redis: this.#link.ready,
         drachtio: this.#sip.up,

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { GatewayConfig, TrunkConfig } from '../config/schema.js';
 import type { CallRateSource } from '../numbers/rate-book.js';
 import type { CallerLists } from '../screening/rules.js';
+import type { Backlog } from './backlog.js';
 import type { Call, Overflow, RecordingInfo, Screening } from './call.js';
 import type { EventType } from './event-types.js';
 import type { MediaPool } from './media-ports.js';
@@ -82,6 +83,7 @@ export interface CallDeps {
   callers: Callers;
   promoCodes: PromoCodes;
   registry: CallRegistry;
+  backlog: Backlog;
   metrics: CallMetrics;
   logger: Logger;
   /** Endpoint ids that want this event of this site; with no site (unknown number) those of every site. */

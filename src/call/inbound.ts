@@ -68,7 +68,7 @@ function passGate(invite: IncomingInvite, load: LoadGate, deps: CallDeps): Trunk
     return null;
   }
   const accepting = deps.accepting() && !deps.trunks.draining(trunk.id);
-  if (!accepting || !load.admit(deps.registry.size, deps.config().engines, performance.now())) {
+  if (!accepting || !load.admit(deps.registry.inProgress, deps.config().engines, performance.now())) {
     deps.metrics.refused(accepting ? 'overload' : 'draining');
     invite.refuse(503, { 'Retry-After': RETRY_AFTER_SECONDS });
     return null;

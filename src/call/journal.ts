@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { toError } from '../lib/deadline.js';
 import { buildCallEvent, writeDown } from '../events/catalogue.js';
+import type { Backlog } from './backlog.js';
 import type { Call, CallResources } from './call.js';
 import type { CallEventType, EventType } from './event-types.js';
 import type { CallStore, WrittenEvent } from './ports.js';
@@ -22,6 +23,7 @@ const RETRY_MAX_MS = 3000;
 export interface JournalDeps {
   store: CallStore;
   endpointsFor: (site: string | null, type: EventType) => string[];
+  backlog: Backlog;
   logger: Logger;
 }
 
@@ -30,7 +32,7 @@ export interface JournalDeps {
  *
  * One commit is under way at a time; what happens meanwhile goes into the next one, so a fast call costs few round
  * trips. While Redis is away the changes wait here and are repeated (the store drops what it already has), so an
- * event is lost only with the process, and never told out of order.
+ * event is lost only with the process, or where too many calls wait (`Backlog`), and never told out of order.
  */
 export class Journal {
   #pending: WrittenEvent[] = [];
@@ -55,6 +57,7 @@ export class Journal {
   /** Something happened: an event with the call as it is at this moment. */
   record(type: CallEventType, extra: Record<string, unknown> = {}): void {
     this.#pending.push(writeDown(buildCallEvent(type, this.call, ++this.#sequence, Date.now(), extra)));
+    this.#dirty = true;
     this.#write();
   }
 
@@ -83,7 +86,7 @@ export class Journal {
     await this.#writing;
   }
 
-  /** Gives up on what Redis has not taken: only when the process ends. */
+  /** Gives up on what Redis has not taken: when the process ends, or too many calls wait for Redis. */
   abandon(): void {
     this.#stopped = true;
     clearTimeout(this.#gathering);
@@ -93,36 +96,60 @@ export class Journal {
   #write(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = null;
-    });
+    this.#writing ??= this.#writeAll();
+  }
+
+  #isUnwritten(): boolean {
+    return this.#dirty && !this.#stopped;
   }
 
   async #writeAll(): Promise<void> {
-    // The call goes on first: its SIP leaves before our bookkeeping, and what is recorded meanwhile comes along.
-    await (this.#isSetUp() ? nextTurn() : this.#pause(SETTING_UP_MS));
-    let retryMs = RETRY_FIRST_MS;
-    while ((this.#pending.length > 0 || this.#dirty) && !this.#stopped) {
-      const events = this.#pending;
-      const endpoints = events.map((event) => this.deps.endpointsFor(this.call.site, event.type));
-      this.#pending = [];
-      this.#dirty = false;
-      try {
-        await this.deps.store.commit({
-          call: this.call,
-          resources: this.resources,
-          events,
-          endpoints,
-          closed: this.#closed,
-        });
-        retryMs = RETRY_FIRST_MS;
-      } catch (error) {
-        this.#pending = [...events, ...this.#pending];
-        this.#dirty = true;
-        this.deps.logger.warn({ err: toError(error), waiting: this.#pending.length }, 'call not written yet');
-        await this.#pause(retryMs);
-        retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
+    try {
+      // The call goes on first: its SIP leaves before our bookkeeping, and what is recorded meanwhile comes along.
+      await (this.#isSetUp() ? nextTurn() : this.#pause(SETTING_UP_MS));
+      while (this.#isUnwritten()) {
+        await this.#commitAll(() => this.#closed);
+        if (this.#isUnwritten()) await this.deps.backlog.run(this, () => this.#commitAll(() => false));
       }
+    } finally {
+      // In the turn of the last look at what waits: what comes now begins anew.
+      this.#writing = null;
+      const events = this.#pending.length;
+      if (this.#dirty) this.deps.logger.error({ events }, 'given up: Redis never took the rest of this call');
+    }
+  }
+
+  /** Commits, and tries again, until nothing waits; leaves after a failure where `leaves` says so. */
+  async #commitAll(leaves: () => boolean): Promise<void> {
+    let retryMs = RETRY_FIRST_MS;
+    while (this.#isUnwritten()) {
+      const error = await this.#commit();
+      if (!error) {
+        retryMs = RETRY_FIRST_MS;
+        continue;
+      }
+      // Once an outage: while Redis is away every call would say it every three seconds.
+      if (retryMs === RETRY_FIRST_MS) this.deps.logger.warn({ err: error }, 'call not written yet');
+      if (leaves()) return;
+      await this.#pause(retryMs);
+      retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
+    }
+  }
+
+  /** Writes what waits; null when Redis has it. */
+  async #commit(): Promise<Error | null> {
+    const events = this.#pending;
+    const endpoints = events.map((event) => this.deps.endpointsFor(this.call.site, event.type));
+    this.#pending = [];
+    this.#dirty = false;
+    const { call, resources } = this;
+    try {
+      await this.deps.store.commit({ call, resources, events, endpoints, closed: this.#closed });
+      return null;
+    } catch (error) {
+      this.#pending = [...events, ...this.#pending];
+      this.#dirty = true;
+      return toError(error);
     }
   }
 

@@ -16,7 +16,7 @@ export interface OrphanedCall {
 /** What ending a call takes that is no session. */
 export type OrphanDeps = Pick<
   CallDeps,
-  'sip' | 'media' | 'channels' | 'recordings' | 'store' | 'endpointsFor' | 'metrics' | 'logger'
+  'sip' | 'media' | 'channels' | 'recordings' | 'store' | 'endpointsFor' | 'backlog' | 'metrics' | 'logger'
 >;
 
 /** A call on its way to its end. */

@@ -2,9 +2,10 @@ import type { IncomingInvite } from './sip-ports.js';
 import type { HeldChannel } from './call.js';
 import type { CallSession } from './session.js';
 
-/** The living calls of this gateway. */
+/** The calls of this gateway, until Redis knows everything of them. */
 export class CallRegistry {
   readonly #byId = new Map<string, CallSession>();
+  readonly #over = new Set<CallSession>();
   readonly #byMediaKey = new Map<string, CallSession>();
   #emptied: (() => void)[] = [];
 
@@ -12,12 +13,23 @@ export class CallRegistry {
     return this.#byId.size;
   }
 
+  /** Calls that SIP or FreeSWITCH still has: what the gateway's load is. */
+  get inProgress(): number {
+    return this.#byId.size - this.#over.size;
+  }
+
   add(session: CallSession): void {
     this.#byId.set(session.id, session);
     this.#byMediaKey.set(session.mediaKey, session);
   }
 
+  /** Neither SIP nor FreeSWITCH has anything of it any more. */
+  over(session: CallSession): void {
+    this.#over.add(session);
+  }
+
   remove(session: CallSession): void {
+    this.#over.delete(session);
     this.#byId.delete(session.id);
     this.#byMediaKey.delete(session.mediaKey);
     if (this.#byId.size === 0) for (const listener of this.#emptied.splice(0)) listener();

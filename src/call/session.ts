@@ -279,7 +279,8 @@ export class CallSession {
     this.#recordEnd();
     const announced = this.#releaseSignalling(end);
     const held = this.resources.channels.splice(0);
-    await Promise.all([announced, this.deps.channels.release(held), this.recording.settle(), this.media.gone()]);
+    const gone = Promise.all([announced, this.media.gone()]).then(() => this.deps.registry.over(this));
+    await Promise.all([gone, this.deps.channels.release(held), this.recording.settle()]);
     this.media.leave();
     await this.#journal.close();
     this.deps.registry.remove(this);

@@ -9,7 +9,7 @@ import type { Pools } from './pools.js';
 export interface GaugeSources {
   config: () => GatewayConfig;
   metrics: GatewayMetrics;
-  callsInProgress: () => number;
+  calls: () => { inProgress: number; unwritten: number };
   /** Engine → whether it answers. */
   engines: () => Record<string, boolean>;
   carriers: Pick<CarrierTrunks, 'list'>;
@@ -21,7 +21,7 @@ export interface GaugeSources {
 /** Gauges are read when somebody looks, not kept up to date for nobody. */
 export async function fillGauges(sources: GaugeSources): Promise<void> {
   const { metrics, channels, carriers, registrations } = sources;
-  metrics.callsInProgress(sources.callsInProgress());
+  metrics.calls(sources.calls());
   for (const [engine, up] of Object.entries(sources.engines())) metrics.engineUp(engine, up);
   for (const { id, up } of carriers.list()) metrics.trunkUp(id, up);
   const limits = limitsOf(sources.config());

@@ -89,8 +89,9 @@ export class GatewayMetrics implements CallMetrics {
     else this.m.channelLimit.set(labels, limit);
   }
 
-  callsInProgress(count: number): void {
-    this.m.inProgress.set(count);
+  calls({ inProgress, unwritten }: { inProgress: number; unwritten: number }): void {
+    this.m.inProgress.set(inProgress);
+    this.m.unwritten.set(unwritten);
   }
 
   /** From the event's own time to the receiver's acknowledgement. */
@@ -193,6 +194,7 @@ function defineMetrics(registry: Registry) {
     poolFree: gauge('pool_free', 'Numbers of the pool that can be lent now', ['site']),
     poolNumbers: gauge('pool_numbers', 'Numbers of the pool', ['site']),
     inProgress: gauge('calls_in_progress', 'Calls of this gateway now', []),
+    unwritten: gauge('calls_unwritten', 'Calls that are over and wait for Redis', []),
     collectErrors: counter('metrics_collect_errors_total', 'Collectors that failed at a scrape', []),
   };
 }

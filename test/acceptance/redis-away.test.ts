@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, expectTalk } from '../support/expectations.js';
 import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
 
 const stage = await Stage.open();
 const during = stage.scene();
@@ -44,4 +45,32 @@ describe.skipIf(!enginesHere())('Redis does not answer', () => {
 
   // A channel that could not be given back while Redis was away frees itself by its TTL.
   test('nothing is left', { timeout: 60_000 }, () => stage.expectNothingLeft(20_000));
+});
+
+const narrow = await Stage.open();
+const after = narrow.scene({ number: 'static' });
+
+describe.skipIf(!enginesHere())('calls that ended while Redis is away', () => {
+  beforeAll(() => narrow.start({ limits: { maxCalls: 1 } }), 60_000);
+  afterAll(() => narrow.stop(), 60_000);
+
+  const isUnwritten = async (calls: number): Promise<boolean> => {
+    const page = await (await fetch(`${narrow.gateway.url}/metrics`)).text();
+    return [`calls_in_progress 0`, `calls_unwritten ${calls}`].every((line) => page.includes(`calltrack_${line}\n`));
+  };
+
+  test('take nobody else his place, and are told when it is back', { timeout: 60_000 }, async () => {
+    narrow.redis.freeze();
+    const busy = await after.business('business-refuses', { values: { STATUS: '486 Busy Here' } });
+    const first = await after.caller('caller-is-refused', { values: { STATUS: '486' } });
+    expectPlayed(...(await Promise.all([first.done, busy.done])));
+    await until('it waits for Redis', () => isUnwritten(1));
+    const business = await after.business('business-answers');
+    const second = await after.caller('caller-hangs-up');
+    expectPlayed(...(await Promise.all([second.done, business.done])));
+    narrow.redis.thaw();
+    const ends = (await after.events(2)).filter(({ type }) => /missed|completed/.test(type));
+    expect(ends.map(({ type }) => type).toSorted()).toEqual(['call.completed', 'call.missed']);
+    await until('nothing waits', () => isUnwritten(0));
+  });
 });

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Backlog } from '../../../src/call/backlog.js';
 import type { Call, HeldChannel, RecordingInfo } from '../../../src/call/call.js';
 import { NO_RECORDING } from '../../../src/call/document.js';
 import type { OrphanedCall } from '../../../src/call/orphans.js';
@@ -57,6 +58,7 @@ function survivor(
       },
     },
     endpointsFor: () => [],
+    backlog: new Backlog(),
     metrics: { ended: () => undefined, recording: () => undefined } as unknown as UpkeepDeps['metrics'],
     logger: pino({ level: 'silent' }),
   };

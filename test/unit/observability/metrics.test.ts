@@ -17,7 +17,7 @@ describe('GatewayMetrics', () => {
     metrics.recording('ready');
     metrics.channels('trunk-in', 'carrier-a', 3, 30);
     metrics.channels('line', 'sales-1', 1, null);
-    metrics.callsInProgress(2);
+    metrics.calls({ inProgress: 2, unwritten: 1 });
     metrics.eventDelivered(0.2);
     metrics.webhook('crm', { events: 7, oldestAt: null, dead: 2, disabled: true });
     metrics.eventsDropped('crm', 3);
@@ -40,6 +40,7 @@ describe('GatewayMetrics', () => {
       'calltrack_trunk_up{trunk="carrier-a"} 0',
       'calltrack_invites_refused_total{reason="unknown_source"} 1',
       'calltrack_calls_in_progress 2',
+      'calltrack_calls_unwritten 1',
     ]) {
       expect(page.split('\n')).toContain(line);
     }
@@ -62,7 +63,7 @@ describe('GatewayMetrics', () => {
   it('asks before each scrape, and answers where that fails', async () => {
     const metrics = new GatewayMetrics({ nodeDefaults: false });
     let scrapes = 0;
-    metrics.beforeScrape(() => metrics.callsInProgress((scrapes += 1)));
+    metrics.beforeScrape(() => metrics.calls({ inProgress: (scrapes += 1), unwritten: 0 }));
     metrics.beforeScrape(() => Promise.reject(new Error('Redis is away')));
     metrics.beforeScrape(() => {
       throw new Error('at once');
