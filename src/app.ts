@@ -241,18 +241,22 @@ export class App {
   }
 
   readiness(): Readiness {
-    const media = Object.entries(this.#media.health());
+    const servers = Object.entries(this.#media.health());
     const checks = {
       redis: { ok: this.#link.ready },
       drachtio: { ok: this.#sip.up },
       media: {
-        ok: media.some(([, healthy]) => healthy),
-        detail: media.map(([id, healthy]) => `${id} ${healthy ? 'up' : 'down'}`).join(', '),
+        ok: this.#hasMedia,
+        detail: servers.map(([id, healthy]) => `${id} ${healthy ? 'up' : 'down'}`).join(', '),
       },
       accepting: { ok: !this.#draining },
       recordings: this.#recordings.health,
     };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };
+  }
+
+  get #hasMedia(): boolean {
+    return Object.values(this.#media.health()).some((healthy) => healthy);
   }
 
   #deps(keys: Keys): CallDeps {
@@ -305,12 +309,15 @@ export class App {
     );
   }
 
-  /** To its own engines and phones the gateway is as known as to a carrier; who else asks learns nothing. */
+  /**
+   * Whether calls are taken: without Redis they are, and a carrier that hears 503 sends none. To its own engines and
+   * phones the gateway is as known as to a carrier; who else asks learns nothing.
+   */
   #optionsStatus(address: string): 200 | 403 | 503 {
     const trunk = this.#gate.find(address);
     if (!trunk && !this.#media.owns(address) && !this.#phones.registrar.knows(address)) return 403;
     const draining = trunk !== null && this.#carriers.draining(trunk.id);
-    return this.readiness().ready && !draining ? 200 : 503;
+    return this.#hasMedia && !this.#draining && !draining ? 200 : 503;
   }
 
   #buildMedia(): FreeSwitchPool {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
-import { RawSip } from '../support/raw-sip.js';
+import { optionsStatus } from '../support/options.js';
 import { hears } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -50,25 +50,12 @@ const draining = await Stage.open();
 const lastTalk = draining.scene();
 const refusals = draining.scene();
 
-/** Final status of an OPTIONS from the trunk. */
-async function optionsStatus(): Promise<string> {
-  const carrier = await RawSip.open(draining.addresses.carrier());
-  try {
-    const callId = `options-${carrier.address}`;
-    const parts = { called: 'ping', caller: 'carrier', callId, branch: callId };
-    carrier.send(carrier.request('OPTIONS', draining.sip, parts), draining.sip);
-    return (await carrier.received(/^SIP\/2\.0 [2-6]/)).slice(8, 11);
-  } finally {
-    carrier.close();
-  }
-}
-
 describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
   beforeAll(() => draining.start({ gateway: 'process', limits: { maxCalls: 1 } }), 60_000);
   afterAll(() => draining.stop(), 60_000);
 
   test('at its limit, then draining: the talk goes on, others are sent elsewhere', { timeout: 60_000 }, async () => {
-    expect(await optionsStatus()).toBe('200');
+    expect(await optionsStatus(draining)).toBe('200');
     const { caller, business } = await lastTalk.talk();
     const phone = await refusals.callerPhone();
     const refused = async (): Promise<void> => {
@@ -81,7 +68,7 @@ describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
 
     draining.program.kill('SIGTERM');
     await until('it drains', async () => (await fetch(`${draining.gateway.url}/readyz`)).status === 503);
-    expect(await optionsStatus()).toBe('503');
+    expect(await optionsStatus(draining)).toBe('503');
     await refused();
     await until('the talk goes on', () => hears(caller, BUSINESS_HZ));
     await caller.hangUp();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, expectTalk } from '../support/expectations.js';
+import { optionsStatus } from '../support/options.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 
@@ -30,6 +31,8 @@ describe.skipIf(!enginesHere())('Redis does not answer', () => {
     await before.events();
 
     stage.redis.freeze();
+    await until('the gateway knows', async () => (await fetch(`${stage.gateway.url}/readyz`)).status === 503);
+    expect(await optionsStatus(stage)).toBe('200');
     const business = await before.business('business-answers');
     const caller = await before.caller('caller-hangs-up');
     const results = await Promise.all([caller.done, business.done]);
