@@ -1,8 +1,6 @@
 # syntax=docker/dockerfile:1
 FROM node:20-bookworm-slim AS build
 WORKDIR /build
-# The lock file is npm 11's: npm 10 of the image does not install all of its optional platform packages.
-RUN npm install --global npm@11
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./

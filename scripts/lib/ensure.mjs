@@ -13,8 +13,16 @@ import { createRequire } from 'node:module';
 import { dirname, extname, join, relative } from 'node:path';
 import { findBinary, ROOT, run } from './run.mjs';
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && minor < 11)) fail(`Node 20.11 or newer is needed; this is ${process.version}.`);
+const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+if (!engines.node.split('||').some(fitsNode)) fail(`Node ${engines.node} is needed; this is ${process.version}.`);
+
+/** Of npm's ranges those that package.json uses: `^20.19.0`, `>=24.0.0`. */
+function fitsNode(range) {
+  const [, sign, ...floor] = /(\^|>=)(\d+)\.(\d+)/.exec(range);
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [wantedMajor, wantedMinor] = floor.map(Number);
+  return major === wantedMajor ? minor >= wantedMinor : sign === '>=' && major > wantedMajor;
+}
 
 /** Runs `npm ci` when a package of the lock file is missing or is there in another version. */
 export async function ensureNodeModules() {
