@@ -10,6 +10,8 @@ RUN npm run build && npm prune --omit=dev
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production
+# makes `recordings.format: opus` and `mp3`
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/calltrack
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
