@@ -4,6 +4,7 @@ import type { CallMetrics } from '../call/deps.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { LeaseOutcome } from '../leases/desk.js';
 import type { RegisterResult } from '../lines/registrar.js';
+import { CAPACITY_LOSSES } from '../routing/loss.js';
 import { LabelBound } from './label-bound.js';
 
 /** The first half of a channel's resource name; `trunk`: both directions together. */
@@ -13,7 +14,8 @@ const COLLECT_TIMEOUT_MS = 1000;
 
 /**
  * Everything that is counted. Labels hold ids of the configuration and words of ours, never numbers or call ids.
- * Names are outward contract; units stand in them.
+ * Names are outward contract; units stand in them. Counters that alerts look at are there from the beginning, at 0: a
+ * series that is born at 1 has no increase().
  */
 export class GatewayMetrics implements CallMetrics {
   readonly registry = new Registry();
@@ -23,6 +25,7 @@ export class GatewayMetrics implements CallMetrics {
 
   constructor(options: { nodeDefaults?: boolean } = {}) {
     if (options.nodeDefaults ?? true) collectDefaultMetrics({ register: this.registry });
+    this.m.recordings.inc({ status: 'failed' }, 0);
   }
 
   ended(call: Call): void {
@@ -105,7 +108,6 @@ export class GatewayMetrics implements CallMetrics {
     this.m.backlogAge.set({ endpoint }, state.oldestAt === null ? 0 : (Date.now() - state.oldestAt) / 1000);
     this.m.deadLetters.set({ endpoint }, state.dead);
     this.m.webhookEnabled.set({ endpoint }, state.disabled ? 0 : 1);
-    // From its first moment on, so that the first drop is an increase.
     this.m.eventsDropped.inc({ endpoint }, 0);
   }
 
@@ -118,8 +120,10 @@ export class GatewayMetrics implements CallMetrics {
     this.m.engineUp.set({ engine: this.bound.id('engine', engine) }, up ? 1 : 0);
   }
 
-  trunkUp(trunk: string, up: boolean): void {
-    this.m.trunkUp.set({ trunk: this.bound.id('trunk', trunk) }, up ? 1 : 0);
+  trunkUp(id: string, up: boolean): void {
+    const trunk = this.bound.id('trunk', id);
+    this.m.trunkUp.set({ trunk }, up ? 1 : 0);
+    for (const reason of CAPACITY_LOSSES) this.m.calls.inc({ trunk, disposition: 'missed', loss_reason: reason }, 0);
   }
 
   /** After a reload: what is no longer configured shall not stand in the graphs for ever. */

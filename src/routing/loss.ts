@@ -74,7 +74,12 @@ function capacityReason(input: LossInput): LossReason {
   return input.legs[first]?.kind === 'line' ? 'lines_busy' : 'destination_capacity';
 }
 
-const CAPACITY_LOSSES: ReadonlySet<LossReason> = new Set(['destination_capacity', 'trunk_capacity', 'lines_busy']);
+/** More channels would have saved the call. */
+export const CAPACITY_LOSSES: ReadonlySet<LossReason> = new Set([
+  'destination_capacity',
+  'trunk_capacity',
+  'lines_busy',
+]);
 
 /** Lost although somebody wanted to answer: these callers are to be called back first. */
 export function isCapacityLoss(reason: LossReason): boolean {

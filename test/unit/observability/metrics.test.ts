@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
 import { LabelBound } from '../../../src/observability/label-bound.js';
@@ -46,6 +47,20 @@ describe('GatewayMetrics', () => {
     }
     expect(page).not.toContain('calltrack_channel_limit{kind="line"');
     expect(page).toContain('process_cpu_seconds_total');
+  });
+
+  it('has what alerts look at before it happens, so that the first time is an increase', async () => {
+    const alerts = await readFile('docker/alerts.yml', 'utf8');
+    const metrics = new GatewayMetrics({ nodeDefaults: false });
+    metrics.trunkUp('carrier-a', true);
+    metrics.webhook('crm', { events: 0, oldestAt: null, dead: 0, disabled: false });
+    const page = (await metrics.render()).split('\n');
+    const counters = [...alerts.matchAll(/increase\(calltrack_(\w+_total)/g)].map(([, name]) => name);
+    expect(counters).toEqual(['calls_total', 'events_dropped_total', 'recordings_total']);
+    for (const reason of ['destination_capacity', 'trunk_capacity', 'lines_busy'])
+      expect(page).toContain(`calltrack_calls_total{trunk="carrier-a",disposition="missed",loss_reason="${reason}"} 0`);
+    expect(page).toContain('calltrack_recordings_total{status="failed"} 0');
+    expect(page).toContain('calltrack_events_dropped_total{endpoint="crm"} 0');
   });
 
   it('makes no label of a number, of a call id, or without end', async () => {
