@@ -3,7 +3,7 @@ import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.
 import type { Finding } from './describe.js';
 import { type Draft, readDraft } from './draft.js';
 import type { KeyPath } from './errors.js';
-import { isPrivateHost, rangeKey, readRange } from './ranges.js';
+import { isPrivateHost, rangeKey, readAddressRange } from './ranges.js';
 import { SITE_SCOPES } from './schema.js';
 
 /**
@@ -154,7 +154,7 @@ function checkTrunks({ trunks }: Draft): Finding[] {
     found.push(...checkDoubles(gateways, 'gateway'));
     trunk.inbound?.from?.forEach((source, index) => {
       const path = ['trunks', at, 'inbound', 'from', index];
-      const range = source === undefined ? null : readRange(source);
+      const range = source === undefined ? null : readAddressRange(source);
       if (range) ranges.push({ value: rangeKey(range), path });
       else if (source !== undefined) found.push({ path, message: 'must be an address or CIDR range' });
     });

@@ -23,7 +23,7 @@ export function readAddress(text: string): { kind: 'ipv4' | 'ipv6'; bytes: numbe
 }
 
 /** Reads `203.0.113.0/29`, `203.0.113.7`, `2001:db8::/32`, `::ffff:203.0.113.0/125`; null where it is none of these. */
-export function readRange(text: string): AddressRange | null {
+export function readAddressRange(text: string): AddressRange | null {
   const [addressPart = '', prefixPart] = text.trim().split('/');
   const address = readAddress(addressPart);
   if (!address) return null;

@@ -8,7 +8,7 @@ export interface ByteRange {
  * What a `Range` header asks of `bytes` bytes. `whole`: there is none, it is none of bytes, it asks for several pieces at
  * once, or it is malformed: then it is to be passed over (RFC 9110 14.2). `unsatisfiable`: it lies behind the end.
  */
-export function readRange(header: string | undefined, bytes: number): ByteRange | 'whole' | 'unsatisfiable' {
+export function readByteRange(header: string | undefined, bytes: number): ByteRange | 'whole' | 'unsatisfiable' {
   const [, from = '', to = ''] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header ?? '') ?? [];
   if (from === '' && to === '') return 'whole';
   if (from === '') {

@@ -7,10 +7,9 @@ import type { CallQuery } from '../history/query.js';
 import { wordsOf } from '../history/slots.js';
 import { GatewayError } from '../lib/errors.js';
 import { CALL_COLUMNS, type CallColumn } from './csv.js';
-import { page, readQuery } from './query.js';
+import { demandOrder, moment, page, readQuery } from './query.js';
 
 const name = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
-const moment = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' });
 const seconds = z
   .string()
   .regex(/^\d{1,6}$/, 'whole seconds')
@@ -101,17 +100,9 @@ function readFilters(asked: Omit<z.output<typeof csvQuery>, 'columns'>): {
   site: string | null;
   query: Filters;
 } {
-  const { site = null, from, to, ...rest } = asked;
-  if (from !== undefined && to !== undefined && Date.parse(from) >= Date.parse(to))
-    throw new GatewayError('GW_ERR_BAD_REQUEST', '"from" must be before "to"');
-  const { minTalkSeconds: least = 0, maxTalkSeconds: most = Infinity } = rest;
+  const { site = null, ...query } = asked;
+  demandOrder(query.from ?? null, query.to ?? null);
+  const { minTalkSeconds: least = 0, maxTalkSeconds: most = Infinity } = query;
   if (least > most) throw new GatewayError('GW_ERR_BAD_REQUEST', '"minTalkSeconds" must be at most "maxTalkSeconds"');
-  return {
-    site,
-    query: {
-      ...rest,
-      ...(from === undefined ? {} : { from: Date.parse(from) }),
-      ...(to === undefined ? {} : { to: Date.parse(to) }),
-    },
-  };
+  return { site, query };
 }

@@ -5,7 +5,7 @@ import { GatewayError } from '../lib/errors.js';
 import { keyOf, requireScope, sitesAsked } from './auth.js';
 import type { CallbackDesk } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { readBody } from './query.js';
+import { moment, readBody } from './query.js';
 
 const TIMEOUT_MS = 5_000;
 /** A PBX's clock may be ahead of ours. */
@@ -27,10 +27,7 @@ export const callbackBody = z.strictObject({
     .regex(/^[\w.-]{1,64}$/, 'an id of the configuration')
     .optional()
     .describe('Every site that the key sees when left out'),
-  at: z.iso
-    .datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' })
-    .optional()
-    .describe('When he was dialled; when left out, the call back has just ended'),
+  at: moment.optional().describe('When he was dialled; when left out, the call back has just ended'),
   talkSeconds: z.number().min(0).max(MAX_TALK_SECONDS).describe('Less than 1: nobody answered'),
   line: word.optional().describe('The phone of the business'),
   by: word.optional().describe('The person; the name of the key when left out'),
@@ -43,7 +40,7 @@ export function callbacksRouter(desk: CallbackDesk, now: () => number = Date.now
     .route('/')
     .post(requireScope('callbacks:write'), async (req, res) => {
       const { number, site = null, at: dialled, talkSeconds, line = null, by } = readBody(req, callbackBody);
-      const at = dialled === undefined ? now() - talkSeconds * 1000 : Date.parse(dialled);
+      const at = dialled ?? now() - talkSeconds * 1000;
       if (at > now() + CLOCK_SKEW_MS) throw new GatewayError('GW_ERR_BAD_REQUEST', '"at" lies in the future');
       const told = { number, sites: sitesAsked(res, site), at, talkSeconds, line, by: by ?? keyOf(res)?.name ?? '' };
       res.json(await withDeadline(desk.report(told), TIMEOUT_MS, 'noting a call back'));

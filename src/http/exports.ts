@@ -7,7 +7,7 @@ import { maySee, requireScope } from './auth.js';
 import { sendGap, wants } from './feed.js';
 import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { callExportQuery, eventExportQuery, readQuery, readRange } from './query.js';
+import { callExportQuery, demandOrder, eventExportQuery, readQuery } from './query.js';
 import { NDJSON, sendLines } from './send-lines.js';
 
 const PART = 200;
@@ -26,8 +26,8 @@ export function eventExportRouter(events: EventReader, options: ExportOptions): 
   router
     .route('/export')
     .get(requireScope('events:read'), async (req, res) => {
-      const { types, site, ...range } = readQuery(req, eventExportQuery);
-      const { from, to } = readRange(range, clock());
+      const { types, site, from = null, to = clock() } = readQuery(req, eventExportQuery);
+      demandOrder(from, to);
       // The first part comes before the head of the answer: what is wrong with the beginning is still told in full.
       const first = await read(from === null ? null : events.cursorAt(from));
       if (first.gap) sendGap(res, first.gap);
@@ -60,11 +60,11 @@ export function callExportRouter(calls: CallReader, options: ExportOptions): Rou
   router
     .route('/export')
     .get(requireScope('calls:read'), async (req, res) => {
-      const { site, ...range } = readQuery(req, callExportQuery);
-      const { from, to } = readRange(range, clock());
+      const { site, from = 0, to = clock() } = readQuery(req, callExportQuery);
+      demandOrder(from, to);
       const isWanted = (of: string | null) => (site === undefined || of === site) && maySee(res, of);
       const read = (after: ExportedCall | null) =>
-        withDeadline(calls.between(from ?? 0, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
+        withDeadline(calls.between(from, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
       await sendLines(res, callLines(await read(null), isWanted, read), { type: NDJSON, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));

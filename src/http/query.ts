@@ -4,11 +4,11 @@ import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.
 import { GatewayError } from '../lib/errors.js';
 
 /** The body as `schema` has it; anything odd is GW_ERR_BAD_REQUEST with every field that is wrong. */
-export const readBody = <T extends z.ZodType>(req: Request, schema: T): z.output<T> =>
+export const readBody = <T extends z.ZodType>(req: { body?: unknown }, schema: T): z.output<T> =>
   read(req.body ?? {}, schema, 'the body');
 
 /** The same for the query. */
-export const readQuery = <T extends z.ZodType>(req: Request, schema: T): z.output<T> =>
+export const readQuery = <T extends z.ZodType>(req: { query: unknown }, schema: T): z.output<T> =>
   read(req.query, schema, 'the query');
 
 function read<T extends z.ZodType>(value: unknown, schema: T, what: string): z.output<T> {
@@ -43,7 +43,10 @@ const limit = z
   )
   .prefault(String(DEFAULT_LIMIT));
 
-const moment = z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' });
+/** ms since the epoch. */
+export const moment = z.iso
+  .datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' })
+  .transform((text) => Date.parse(text));
 const types = z
   .string()
   .max(1024)
@@ -92,19 +95,16 @@ export const callExportQuery = z.strictObject({
 
 /** Reads what the feed is asked; times in ms. A cursor says more than a time: both are an error. */
 export function readFeed(req: Request, now: number) {
-  const { after = null, since, limit, wait: seconds = 0, ...wanted } = readQuery(req, feedQuery);
-  if (since !== undefined && after !== null)
+  const { after = null, since = null, limit, wait: seconds = 0, ...wanted } = readQuery(req, feedQuery);
+  if (since !== null && after !== null)
     throw new GatewayError('GW_ERR_BAD_REQUEST', 'give "after" or "since", not both');
-  const from = since === undefined ? null : Date.parse(since);
-  if (from !== null && from > now + CLOCK_SKEW_MS)
+  if (since !== null && since > now + CLOCK_SKEW_MS)
     throw new GatewayError('GW_ERR_BAD_REQUEST', '"since" lies in the future');
-  return { cursor: after, since: from, limit, waitMs: seconds * 1000, ...wanted };
+  return { cursor: after, since, limit, waitMs: seconds * 1000, ...wanted };
 }
 
-/** Reads a range of time, ms since the epoch; `to` exclusive. */
-export function readRange({ from, to }: { from?: string | undefined; to?: string | undefined }, now: number) {
-  const range = { from: from === undefined ? null : Date.parse(from), to: to === undefined ? now : Date.parse(to) };
-  if (range.from !== null && range.from >= range.to)
+/** @throws GatewayError GW_ERR_BAD_REQUEST where nothing can lie between, ms since the epoch; null: open on this side */
+export function demandOrder(from: number | null, to: number | null): void {
+  if (from !== null && to !== null && from >= to)
     throw new GatewayError('GW_ERR_BAD_REQUEST', '"from" must be before "to"');
-  return range;
 }

@@ -2,6 +2,7 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { GatewayError } from '../lib/errors.js';
 import { startOfDay, type Bucket } from '../reports/time-zone.js';
+import { demandOrder } from './query.js';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 92;
@@ -78,7 +79,7 @@ export function readReportQuery(req: Request, allowed: Allowed): ReportQuery {
   if (!allowed.buckets.includes(bucket)) throw bad(`"bucket" must be one of ${allowed.buckets.join(', ')}`);
   const zone = given.timezone ?? zoneOf(site ? [site] : allowed.sites);
   return {
-    ...readRange(given, zone, bucket, allowed),
+    ...periodOf(given, zone, bucket, allowed),
     timeZone: zone,
     bucket,
     site: given.site ?? null,
@@ -101,7 +102,7 @@ export function readTimeZone(req: Request, sites: readonly { timezone: string }[
   return parsed.data.timezone ?? zoneOf(sites);
 }
 
-function readRange(
+function periodOf(
   given: { from?: string | undefined; to?: string | undefined },
   zone: string,
   bucket: Bucket,
@@ -109,7 +110,7 @@ function readRange(
 ): { from: number; to: number } {
   const to = given.to === undefined ? now : momentOf(given.to, zone);
   const from = given.from === undefined ? to - defaultDays * DAY_MS : momentOf(given.from, zone);
-  if (from >= to) throw bad('"from" must be before "to"');
+  demandOrder(from, to);
   const days = bucket === 'minute' ? MAX_MINUTES_DAYS : MAX_DAYS;
   // A day of slack: days on which the clocks are put back are longer.
   if (to - from > days * DAY_MS + 3_600_000) throw bad(`"from" to "to" must be at most ${days} days with this bucket`);

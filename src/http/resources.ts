@@ -5,7 +5,7 @@ import { GatewayError } from '../lib/errors.js';
 import { requireScope } from './auth.js';
 import type { ResourceReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { readBody, readQuery } from './query.js';
+import { moment, readBody, readQuery } from './query.js';
 import { readTimeZone } from './ranges.js';
 
 const TIMEOUT_MS = 5000;
@@ -66,7 +66,7 @@ export const explainQuery = z.strictObject({
     .string()
     .trim()
     .regex(/^\+?[1-9]\d{4,14}$/, 'a number in E.164, like "+74951111111"'),
-  at: z.iso.datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00+03:00"' }).optional(),
+  at: moment.optional(),
 });
 
 /** `/v1/routes/explain`: what would happen to a call now, or at another time, and why. */
@@ -75,11 +75,10 @@ export function routesRouter(resources: ResourceReader): Router {
   router
     .route('/explain')
     .get(requireScope('trunks:read'), async (req, res) => {
-      const { number, at } = readQuery(req, explainQuery);
+      const { number, at = Date.now() } = readQuery(req, explainQuery);
       // A plus that was not encoded comes as a space or not at all.
       const e164 = number.startsWith('+') ? number : `+${number}`;
-      const moment = at === undefined ? Date.now() : Date.parse(at);
-      res.json(await withDeadline(resources.explain(e164, moment), TIMEOUT_MS, 'explaining a route'));
+      res.json(await withDeadline(resources.explain(e164, at), TIMEOUT_MS, 'explaining a route'));
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   return router;

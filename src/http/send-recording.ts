@@ -6,7 +6,7 @@ import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Here, RecordingArchive } from '../recordings/archive.js';
 import type { StoredFile } from '../recordings/manifest.js';
-import { matches, rangeHolds, readRange, type ByteRange } from './byte-range.js';
+import { matches, rangeHolds, readByteRange, type ByteRange } from './byte-range.js';
 
 const TYPES: Record<RecordingFormat, string> = { wav: 'audio/wav', mp3: 'audio/mpeg', opus: 'audio/ogg' };
 /** What a client gets that does not say: the first of these that is there. */
@@ -43,7 +43,7 @@ export function planSound(req: Request, found: Here, file: StoredFile, downloadN
   const headers = { ETag: etag, 'Last-Modified': lastModified, 'Cache-Control': 'private, no-cache' };
   if (matches(req.get('If-None-Match'), etag)) return { status: 304, headers, range: null };
   const counts = req.method === 'GET' && rangeHolds(req.get('If-Range'), etag, lastModified);
-  const range = readRange(counts ? req.get('Range') : undefined, file.bytes);
+  const range = readByteRange(counts ? req.get('Range') : undefined, file.bytes);
   if (range === 'unsatisfiable') throw new GatewayError('GW_ERR_RANGE', `the recording has ${file.bytes} bytes`);
   const piece = range === 'whole' ? { start: 0, end: file.bytes - 1 } : range;
   return {

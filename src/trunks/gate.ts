@@ -1,4 +1,4 @@
-import { clearHostBits, readAddress, readRange } from '../config/ranges.js';
+import { clearHostBits, readAddress, readAddressRange } from '../config/ranges.js';
 import type { TrunkConfig } from '../config/schema.js';
 
 interface Level {
@@ -38,7 +38,7 @@ export class TrunkGate {
   }
 
   private add(source: string, trunk: TrunkConfig): void {
-    const range = readRange(source);
+    const range = readAddressRange(source);
     if (!range) return; // the schema has refused it already
     const level = this.levelFor(range.kind, range.prefix);
     const key = range.network.join('.');

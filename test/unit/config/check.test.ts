@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../../src/config/check.js';
 import { formatPath } from '../../../src/config/errors.js';
-import { isPrivateHost, rangeKey, readRange } from '../../../src/config/ranges.js';
+import { isPrivateHost, rangeKey, readAddressRange } from '../../../src/config/ranges.js';
 
 type Change = (config: ReturnType<typeof base>) => unknown;
 
@@ -292,12 +292,12 @@ describe('ranges', () => {
     ['::ffff:203.0.113.77/120', 'ipv4/24/203.0.113.0'],
     ['2001:db8::1/33', 'ipv6/33/32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.0'],
   ])('%s', (text, key) => {
-    const range = readRange(text);
+    const range = readAddressRange(text);
     expect(range && rangeKey(range)).toBe(key);
   });
 
   it.each(['', 'x', '1.2.3.4/33', '1.2.3.4/-1', '1.2.3.4/1.5', '::/129', '1.2.3/8'])('refuses %j', (text) => {
-    expect(readRange(text)).toBeNull();
+    expect(readAddressRange(text)).toBeNull();
   });
 
   it.each([
