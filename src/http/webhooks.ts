@@ -5,17 +5,15 @@ import { GatewayError } from '../lib/errors.js';
 import type { WebhookDesk } from '../webhooks/desk.js';
 import { requireScope } from './auth.js';
 import { methodNotAllowed } from './problem.js';
-import { readBody, readQuery } from './query.js';
+import { demandOrder, moment, readBody, readQuery } from './query.js';
 
 const TIMEOUT_MS = 10_000;
 /** A test waits for the receiver as long as a delivery does. */
 const TEST_TIMEOUT_MS = 20_000;
 const MAX_LIMIT = 200;
+const DEFAULT_LIMIT = 50;
 
-const when = z.iso
-  .datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' })
-  .transform((text) => Date.parse(text));
-const cursor = z.string().regex(/^\d{1,15}-\d{1,10}$/, 'a cursor as given in "next"');
+const cursor = z.string().regex(/^[1-9]\d{0,14}-\d{1,10}$/, 'a cursor as given in "next"');
 const digits = (most: number) =>
   z
     .string()
@@ -29,19 +27,21 @@ export const deliverySearch = z
     event: z.string().min(1).max(64).optional(),
     outcome: z.enum(['delivered', 'retry', 'dead']).optional(),
     status: digits(599).optional(),
-    from: when.optional(),
-    to: when.optional(),
+    from: moment.optional(),
+    to: moment.optional().describe('Exclusive'),
     before: cursor.optional(),
-    limit: digits(MAX_LIMIT).default(50),
+    limit: digits(MAX_LIMIT).optional().describe(`${DEFAULT_LIMIT} when left out`),
   })
-  .refine(({ call, before }) => call === undefined || before === undefined, {
-    error: 'the deliveries of a call come all at once: give "call" or "before"',
+  .refine(({ call, before, limit }) => call === undefined || (before === undefined && limit === undefined), {
+    error: 'the deliveries of a call come all at once: give "call", or "before" and "limit"',
   });
 
-const replayRequest = z.union([
-  z.strictObject({ dead: z.literal(true) }),
-  z.strictObject({ from: when, to: when, after: cursor.nullable().optional() }),
-]);
+export const deadReplay = z.strictObject({ dead: z.literal(true, 'true') });
+export const rangeReplay = z.strictObject({
+  from: moment,
+  to: moment.describe('Exclusive'),
+  after: cursor.nullable().default(null),
+});
 
 /** `/v1/webhooks`: receivers, what was sent to them, and sending it again. `docs/webhooks.md` tells how. */
 export function webhooksRouter(desk: WebhookDesk): Router {
@@ -70,27 +70,15 @@ export function webhooksRouter(desk: WebhookDesk): Router {
 }
 
 async function listDeliveries(desk: WebhookDesk, req: Request<{ id: string }>, res: Response): Promise<void> {
-  const {
-    call,
-    event,
-    outcome = null,
-    status = null,
-    from = null,
-    to = null,
-    before = null,
-    limit,
-  } = readQuery(req as Request, deliverySearch);
+  const { call, before = null, limit = DEFAULT_LIMIT, ...asked } = readQuery(req, deliverySearch);
+  const { event: eventId = null, outcome = null, status = null, from = null, to = null } = asked;
+  demandOrder(from, to);
+  const wanted = { eventId, outcome, status, from, to };
   const { id } = req.params;
-  if (call !== undefined) {
-    const deliveries = known(await within(desk.ofCall(id, call)));
-    const fitting = deliveries.filter(
-      (one) => (outcome === null || one.outcome === outcome) && (status === null || one.status === status),
-    );
-    res.json({ deliveries: fitting, next: null });
-    return;
-  }
-  const query = { before, from, to, outcome, status, eventId: event ?? null, limit };
-  const { attempts, next } = known(await within(desk.attempts(id, query)));
+  const { attempts, next } =
+    call === undefined
+      ? known(await within(desk.attempts(id, { ...wanted, before, limit })))
+      : { attempts: known(await within(desk.ofCall(id, call, wanted))), next: null };
   res.json({ deliveries: attempts, next });
 }
 
@@ -108,13 +96,20 @@ function addRepeating(router: Router, desk: WebhookDesk, write: Guard): void {
   router
     .route('/:id/replay')
     .post(write, async (req, res) => {
-      const body = readBody(req, replayRequest);
-      const id = req.params.id;
-      const replayed =
-        'dead' in body ? desk.replayDead(id) : desk.replayRange(id, body.from, body.to, body.after ?? null);
-      res.status(202).json(known(await within(replayed)));
+      res.status(202).json(known(await within(replayAsked(desk, req.params.id, req.body))));
     })
     .all(methodNotAllowed('POST'));
+}
+
+function replayAsked(desk: WebhookDesk, id: string, body: unknown) {
+  // Not a union of both: what is wrong with one of them says nothing to who meant the other.
+  if (typeof body === 'object' && body !== null && 'dead' in body) {
+    readBody({ body }, deadReplay);
+    return desk.replayDead(id);
+  }
+  const { from, to, after } = readBody({ body }, rangeReplay);
+  demandOrder(from, to);
+  return desk.replayRange(id, from, to, after);
 }
 
 function addSwitches(router: Router, desk: WebhookDesk, write: Guard): void {

@@ -1,11 +1,12 @@
 import { GatewayError } from '../lib/errors.js';
-import type {
-  DeliveryArchive,
-  EndpointState,
-  FeedEvent,
-  LoggedAttempt,
-  LogQuery,
-  Outcome,
+import {
+  isWanted,
+  type DeliveryArchive,
+  type EndpointState,
+  type FeedEvent,
+  type LoggedAttempt,
+  type LogQuery,
+  type Outcome,
 } from '../webhooks/archive.js';
 import type { DisableReason } from '../webhooks/queue.js';
 import type { RedisLink } from './connection.js';
@@ -56,12 +57,12 @@ export class RedisDeliveryArchive implements DeliveryArchive {
 
   async attempts(endpoint: string, query: LogQuery): Promise<{ attempts: LoggedAttempt[]; next: string | null }> {
     const found: LoggedAttempt[] = [];
-    let end = query.before === null ? endOf(query.to) : `(${query.before}`;
+    let end = query.before === null ? endBefore(query.to) : `(${query.before}`;
     for (let passed = 0; passed < MOST_PASSED; passed += PAGE) {
-      const start = query.from === null ? '-' : String(query.from);
+      const start = startOf(query.from);
       const page = await this.#log(endpoint, end, start, Math.min(PAGE, MOST_PASSED));
       for (const attempt of page) {
-        if (!fits(attempt, query)) continue;
+        if (!isWanted(attempt, query)) continue;
         found.push(attempt);
         if (found.length === query.limit) return { attempts: found, next: attempt.cursor };
       }
@@ -81,10 +82,11 @@ export class RedisDeliveryArchive implements DeliveryArchive {
         pipe.xrange(this.keys.deliveryLog(endpoint), entry, entry);
       }
     });
-    return own.map(([field, value], i) => {
+    const attempts = own.map(([field, value], i) => {
       const [entry] = asArray(logged[i] instanceof GatewayError ? [] : logged[i]) as [string, string[]][];
       return entry ? readLogEntry(entry) : outline(field, value, callId);
     });
+    return attempts.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at));
   }
 
   async find(endpoint: string, eventId: string): Promise<FeedEvent | null> {
@@ -105,7 +107,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
 
   async feed(after: string, to: number, limit: number): Promise<FeedEvent[]> {
     const entries = await this.link.send((client) =>
-      client.xrange(this.keys.events(), `(${after}`, endOf(to), 'COUNT', limit),
+      client.xrange(this.keys.events(), `(${after}`, endBefore(to), 'COUNT', limit),
     );
     return entries.map(readFeed);
   }
@@ -155,16 +157,11 @@ export class RedisDeliveryArchive implements DeliveryArchive {
   }
 }
 
-const endOf = (ms: number | null): string => (ms === null || !Number.isFinite(ms) ? '+' : String(ms));
+/** Ends of a range of stream ids, which know no time before 1970. */
+const startOf = (ms: number | null): string => (ms === null ? '-' : String(Math.max(0, ms)));
+const endBefore = (ms: number | null): string =>
+  ms === null || !Number.isFinite(ms) ? '+' : String(Math.max(0, ms - 1));
 const count = (done: number[]): number => done.filter((one) => one === 1).length;
-
-function fits(attempt: LoggedAttempt, { outcome, status, eventId }: LogQuery): boolean {
-  return (
-    (outcome === null || attempt.outcome === outcome) &&
-    (status === null || attempt.status === status) &&
-    (eventId === null || attempt.eventId === eventId)
-  );
-}
 
 function fieldsOf(flat: string[]): Map<string, string> {
   const fields = new Map<string, string>();

@@ -44,15 +44,30 @@ export interface EndpointState extends Backlog {
   nextProbeAt: number | null;
 }
 
-export interface LogQuery {
-  /** Only attempts before this entry of the log. */
-  before: string | null;
+/** Which attempts are wanted; null: whatever it is. Times in ms since the epoch, `to` exclusive. */
+export interface WantedAttempts {
   from: number | null;
   to: number | null;
   outcome: Outcome | null;
   status: number | null;
   eventId: string | null;
+}
+
+export interface LogQuery extends WantedAttempts {
+  /** Only attempts before this entry of the log. */
+  before: string | null;
   limit: number;
+}
+
+export function isWanted(attempt: LoggedAttempt, { from, to, outcome, status, eventId }: WantedAttempts): boolean {
+  const at = Date.parse(attempt.at);
+  return (
+    (outcome === null || attempt.outcome === outcome) &&
+    (status === null || attempt.status === status) &&
+    (eventId === null || attempt.eventId === eventId) &&
+    (from === null || at >= from) &&
+    (to === null || at < to)
+  );
 }
 
 /** All of these reject with GW_ERR_REDIS_AWAY. */
@@ -60,11 +75,11 @@ export interface DeliveryArchive {
   states(endpoints: string[]): Promise<EndpointState[]>;
   /** Newest first; `next` goes on where there may be more. */
   attempts(endpoint: string, query: LogQuery): Promise<{ attempts: LoggedAttempt[]; next: string | null }>;
-  /** The last attempt at each event of a call. */
+  /** The last attempt at each event of a call, the newest first. */
   ofCall(endpoint: string, callId: string): Promise<LoggedAttempt[]>;
   /** An event by its id or by its cursor; null when it is not kept any more. */
   find(endpoint: string, eventId: string): Promise<FeedEvent | null>;
-  /** Events after a cursor, in the order of the feed. */
+  /** Events after a cursor, in the order of the feed; `to` in ms since the epoch, exclusive. */
   feed(after: string, to: number, limit: number): Promise<FeedEvent[]>;
   /** Queues them once more; how many were not queued already. */
   requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number>;

@@ -1,6 +1,14 @@
 import { newEventId } from '../lib/ids.js';
 import type { CallEventType, EventType } from '../call/event-types.js';
-import type { DeliveryArchive, EndpointState, FeedEvent, LoggedAttempt, LogQuery } from './archive.js';
+import {
+  isWanted,
+  type DeliveryArchive,
+  type EndpointState,
+  type FeedEvent,
+  type LoggedAttempt,
+  type LogQuery,
+  type WantedAttempts,
+} from './archive.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Attempt } from './sender.js';
 
@@ -64,8 +72,10 @@ export class WebhookDesk {
     return this.#knows(id) ? this.parts.archive.attempts(id, query) : null;
   }
 
-  async ofCall(id: string, callId: string): Promise<LoggedAttempt[] | null> {
-    return this.#knows(id) ? this.parts.archive.ofCall(id, callId) : null;
+  async ofCall(id: string, callId: string, wanted?: WantedAttempts): Promise<LoggedAttempt[] | null> {
+    if (!this.#knows(id)) return null;
+    const attempts = await this.parts.archive.ofCall(id, callId);
+    return wanted === undefined ? attempts : attempts.filter((attempt) => isWanted(attempt, wanted));
   }
 
   /** One event again, with its own id; null also where this endpoint has no such event. */

@@ -126,6 +126,16 @@ describe('/v1/webhooks', () => {
       ['call.received', 2],
       ['call.ringing', 1],
     ]);
+    expect(await deliveriesOf(ask, `?call=${call}&event=${String(all[0]?.['eventId'])}`)).toEqual([all[0]]);
+    const [newest, older] = [all[0], all[1]].map((one) => String(one?.['at']));
+    for (const query of ['', `&call=${call}`]) {
+      const inTime = async (from: string, to: string) =>
+        (await deliveriesOf(ask, `?from=${from}&to=${to}${query}`)).map(({ type }) => type);
+      // What `to` names is not among it; so near, both attempts may be of one millisecond.
+      expect(await inTime('1969-12-31T00:00:00Z', older ?? '')).not.toContain('call.ringing');
+      expect(await inTime(newest ?? '', '2100-01-01T00:00:00Z')).toContain('call.ringing');
+      expect(await inTime('1960-01-01T00:00:00Z', '1969-12-31T00:00:00Z')).toEqual([]);
+    }
     const page = (await ask('/crm/deliveries?limit=2')).body;
     expect(await deliveriesOf(ask, `?before=${String(page['next'])}`)).toEqual([all[2]]);
   });
@@ -221,6 +231,13 @@ describe('/v1/webhooks', () => {
     ['/crm/deliveries/rubbish/replay', {}, 404],
     ['/crm/replay', {}, 400],
     ['/crm/replay', { from: '2026-01-01T00:00:00Z' }, 400],
+    ['/crm/replay', { from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' }, 400],
+    ['/crm/replay', { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', after: '0-0' }, 400],
+    ['/crm/replay', { from: '1960-01-01T00:00:00Z', to: '1969-01-01T00:00:00Z' }, 202],
+    ['/crm/deliveries?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', undefined, 400],
+    ['/crm/deliveries?before=0-0', undefined, 400],
+    ['/crm/deliveries?call=c1&limit=5', undefined, 400],
+    ['/crm/deliveries?call=c1&before=1-1', undefined, 400],
     ['/nobody/replay', { dead: true }, 404],
     ['/nobody/test', {}, 404],
     ['/nobody/enable', {}, 404],
@@ -228,6 +245,16 @@ describe('/v1/webhooks', () => {
   ])('%s %j is answered %i', async (path, body, status) => {
     const { ask } = await open();
     expect((await ask(path, body)).status).toBe(status);
+  });
+
+  it.each([
+    [{ from: '2026-01-01T00:00:00Z' }, '"to": a time like'],
+    [{ form: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' }, /"from": a time like.*"form"/],
+    [{ dead: 'yes' }, '"dead": true'],
+    [{ from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' }, '"from" must be before "to"'],
+  ])('tells what is wrong with a replay of %j', async (body, detail) => {
+    const { ask } = await open();
+    expect((await ask('/crm/replay', body)).body['detail']).toMatch(detail);
   });
 
   it('lets nobody write who may only read', async () => {

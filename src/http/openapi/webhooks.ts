@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { deliverySearch } from '../webhooks.js';
+import { deadReplay, deliverySearch, rangeReplay } from '../webhooks.js';
 import { count, ok, time, type Operation } from './operation.js';
 
 const webhook = z
@@ -108,10 +108,7 @@ export const webhookOperations: Operation[] = [
     description:
       'A thousand events a request; while `next` is not null, ask again. What is queued already is not queued twice.',
     body: {
-      schema: z.union([
-        z.object({ dead: z.literal(true) }),
-        z.object({ from: time, to: time, after: z.string().nullable().optional() }),
-      ]),
+      schema: z.union([deadReplay, rangeReplay]),
       example: { from: '2026-11-21T00:00:00Z', to: '2026-11-22T00:00:00Z' },
     },
     answers: accepted('Queued'),
