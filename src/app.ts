@@ -184,6 +184,7 @@ export class App {
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
     this.#limitWatch.start();
+    this.#pools.start();
     this.#callers.start();
     this.#history.start();
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
@@ -225,6 +226,7 @@ export class App {
       for (const call of this.registry.all()) call.abandonJournal();
     });
     this.#limitWatch.stop();
+    this.#pools.stop();
     await this.#callers.stop();
     await this.#history.stop();
     await this.#upkeep.stop();

@@ -5,6 +5,7 @@ import { poolEvent, ScarcityTeller } from '../events/scarcity.js';
 import type { PoolNow } from '../http/ports.js';
 import type { CallRateSource } from '../numbers/rate-book.js';
 import type { NumberSource } from '../http/numbers.js';
+import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { LeaseDesk, type DeskHooks } from '../leases/desk.js';
 import { PromoDesk } from '../leases/promo-desk.js';
@@ -27,6 +28,9 @@ export interface PoolParts {
   tell: (event: OperationalEvent, subject: string) => Promise<void>;
 }
 
+/** Several times in the day for which a gateway's word on its numbers holds. */
+const KEEP_WORD_MS = 3_600_000;
+
 /** Tracking numbers, the pools of them, and who lends from these. */
 export class Pools {
   /** What the HTTP interface needs of it. */
@@ -34,12 +38,14 @@ export class Pools {
   readonly promo: PromoDesk;
   readonly #numbers: RedisNumbers;
   readonly #store: RedisLeases;
+  #timer: NodeJS.Timeout | undefined;
+  #publishing: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: PoolParts) {
     const { link, keys, config, metrics, logger } = parts;
     const untold = new UntoldPoolChanges(link, keys);
     const teller = new ScarcityTeller<PoolLevelChange>(untold, poolEvent, (...told) => parts.tell(...told), logger);
-    this.#numbers = new RedisNumbers(link, keys);
+    this.#numbers = new RedisNumbers(link, keys, config().gateway.id);
     this.#store = new RedisLeases(link, keys, { onUntold: (site) => teller.wake(`pool:${site}`) });
     const siteOf = (site: string) => config().sites.find(({ id }) => id === site);
     this.promo = new PromoDesk(new RedisPromoCodes(link, keys), (site) => siteOf(site)?.promo ?? null);
@@ -56,11 +62,27 @@ export class Pools {
     this.http = { leases, numbers: { inventory: new RedisInventory(link, keys), names } };
   }
 
+  start(): void {
+    this.#timer = setInterval(() => {
+      inBackground(this.#afterOthers(() => this.#numbers.keepWord()));
+    }, KEEP_WORD_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
   /** The numbers of the configuration go where all numbers stand. Never rejects: the next connection tries again. */
-  async publishNumbers(): Promise<void> {
-    await this.#numbers.write(this.parts.config().numbers).catch((error: unknown) => {
+  publishNumbers(): Promise<void> {
+    return this.#afterOthers(() => this.#numbers.write(this.parts.config().numbers));
+  }
+
+  /** One after the other: what was read of an older configuration must not come behind the newer one. */
+  #afterOthers(work: () => Promise<void>): Promise<void> {
+    this.#publishing = this.#publishing.then(work).catch((error: unknown) => {
       this.parts.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
     });
+    return this.#publishing;
   }
 
   /** For the report on them. */

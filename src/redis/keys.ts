@@ -28,8 +28,12 @@ export class Keys {
   lease = (n: string): string => `${this.#p}lease:{${n}}`;
   holders = (n: string): string => `${this.#p}holders:{${n}}`;
 
-  /** Set of the numbers that the configuration wrote. */
-  configuredNumbers = (): string => `${this.#p}v1:numbers:configured`;
+  /** Set of the numbers that a gateway's configuration wrote. */
+  configuredNumbers = (gateway: string): string => `${this.#p}v1:numbers:configured:${gateway}`;
+  /** Gateways that have numbers in their configuration, by when their word runs out. */
+  numberGateways = (): string => `${this.#p}v1:numbers:gateways`;
+  /** Set of the gateways whose configuration names this number. */
+  numberFiles = (n: string): string => `${this.#p}v1:number-files:{${n}}`;
   /** `resource` as in `HeldChannel.resource`. Calls on a tracking number share the hash tag of its lease. */
   channel = (resource: string): string => `${this.#p}v1:channel:{${numberOf(resource) ?? resource}}`;
   /** How near its limit a resource is, and the changes of it that are still to be told. */

@@ -12,66 +12,101 @@ type NumberConfig = GatewayConfig['numbers'][number];
 const writeScript = loadScript('write-number');
 const removeScript = loadScript('remove-number');
 
-/** The configuration's tracking numbers in the contract keys, where the admission looks for all numbers alike. */
-export class RedisNumbers {
-  readonly #link: RedisLink;
-  readonly #keys: Keys;
+/** A gateway that has not spoken for so long has left for good: its numbers are no longer anybody's. */
+const WORD_MS = 86_400_000;
 
-  constructor(link: RedisLink, keys: Keys) {
-    this.#link = link;
-    this.#keys = keys;
-  }
+/**
+ * The configuration's tracking numbers in the contract keys, where the admission looks for all numbers alike. Each
+ * gateway has a file of its own, and a number stays for as long as any gateway's file names it: while files are being
+ * changed one gateway after the other, none takes away what another has just brought.
+ */
+export class RedisNumbers {
+  /** @param gateway `gateway.id`; a restarted gateway takes its former numbers back */
+  constructor(
+    private readonly link: RedisLink,
+    private readonly keys: Keys,
+    private readonly gateway: string,
+  ) {}
 
   /**
-   * Writes the numbers of the configuration and removes those that it wrote before and no longer has; repeating it
-   * changes nothing. What other services wrote stays. Rejects with GW_ERR_REDIS_AWAY, having written a part perhaps.
+   * Writes the numbers of the configuration and removes those that it wrote before and no longer has, unless another
+   * gateway's has them; repeating it changes nothing. What other services wrote stays. Rejects with GW_ERR_REDIS_AWAY,
+   * having written a part perhaps.
    */
   async write(numbers: NumberConfig[]): Promise<void> {
+    await this.keepWord();
+    const listKey = this.keys.configuredNumbers(this.gateway);
+    const before = await this.link.send((client) => client.smembers(listKey));
+    const present = new Set(numbers.map(({ number }) => number));
+    // Listed before they are written: what a gateway has written by the time it dies is found.
+    if (present.size > 0) await this.link.send((client) => client.sadd(listKey, ...present));
     await runInBatches(
-      this.#link,
+      this.link,
       numbers.map((number) => this.#writeCall(number)),
     );
     const listed = numbers.map(({ site, number, kind }): Listing => {
       return { site, number, state: kind === 'dynamic' ? 'lent' : 'shown' };
     });
-    await listInPools(this.#link, this.#keys, listed);
-    const listKey = this.#keys.configuredNumbers();
-    const before = await this.#link.send((client) => client.smembers(listKey));
-    const present = new Set(numbers.map(({ number }) => number));
-    const gone = before.filter((number) => !present.has(number));
-    const sites = await runInBatches(
-      this.#link,
-      gone.map((number) => ({ script: removeScript, keys: [this.#keys.number(number)], args: [], read: String })),
+    await listInPools(this.link, this.keys, listed);
+    await this.#withdraw(
+      this.gateway,
+      before.filter((number) => !present.has(number)),
     );
-    const left = gone.map((number, i): Listing => ({ site: sites[i] ?? '', number, state: 'gone' }));
-    await listInPools(
-      this.#link,
-      this.#keys,
-      left.filter(({ site }) => site !== ''),
-    );
-    const replies = await this.#link.pipeline((pipe) => {
-      if (gone.length > 0) pipe.srem(listKey, ...gone);
-      if (present.size > 0) pipe.sadd(listKey, ...present);
-    });
-    for (const reply of replies) if (reply instanceof GatewayError) throw reply;
+  }
+
+  /**
+   * This gateway's numbers stay its own, and those of gateways that have left for good go. To be called several times
+   * per `WORD_MS`. Rejects with GW_ERR_REDIS_AWAY.
+   */
+  async keepWord(): Promise<void> {
+    const key = this.keys.numberGateways();
+    const now = Date.now();
+    await this.link.send((client) => client.zadd(key, now + WORD_MS, this.gateway));
+    const gone = await this.link.send((client) => client.zrangebyscore(key, '-inf', now));
+    for (const gateway of gone) {
+      const listKey = this.keys.configuredNumbers(gateway);
+      await this.#withdraw(gateway, await this.link.send((client) => client.smembers(listKey)));
+    }
+    // One that has come back meanwhile has a later score.
+    if (gone.length > 0) await this.link.send((client) => client.zremrangebyscore(key, '-inf', now));
   }
 
   /** One number as it stands in Redis, whoever wrote it; null where there is none or nothing readable. */
   async read(number: string): Promise<TrackingNumber | null> {
-    const key = this.#keys.number(number);
-    const [type, fields] = await this.#link.pipeline((pipe) => pipe.type(key).hgetall(key));
+    const key = this.keys.number(number);
+    const [type, fields] = await this.link.pipeline((pipe) => pipe.type(key).hgetall(key));
     if (type instanceof GatewayError) throw type;
     if (type !== 'hash') return null;
     if (fields instanceof GatewayError) throw fields;
     return parseNumber(number, fields as Record<string, string>);
   }
 
+  /** `gateway`'s file does not name these numbers any more. */
+  async #withdraw(gateway: string, numbers: string[]): Promise<void> {
+    if (numbers.length === 0) return;
+    const sites = await runInBatches(
+      this.link,
+      numbers.map((number) => ({ script: removeScript, keys: this.#keysOf(number), args: [gateway], read: String })),
+    );
+    const gone = numbers.map((number, i): Listing => ({ site: sites[i] ?? '', number, state: 'gone' }));
+    await listInPools(
+      this.link,
+      this.keys,
+      gone.filter(({ site }) => site !== ''),
+    );
+    await this.link.send((client) => client.srem(this.keys.configuredNumbers(gateway), ...numbers));
+  }
+
   #writeCall({ number, site, kind, route, source }: NumberConfig): ScriptCall<number> {
     return {
       script: writeScript,
-      keys: [this.#keys.number(number)],
-      args: [site, kind, route ?? '', source ? JSON.stringify(source) : ''],
+      keys: this.#keysOf(number),
+      args: [this.gateway, site, kind, route ?? '', source ? JSON.stringify(source) : ''],
       read: asNumber,
     };
+  }
+
+  #keysOf(number: string): string[] {
+    return [this.keys.number(number), this.keys.numberFiles(number)];
   }
 }

@@ -71,7 +71,7 @@ async function open({ numbers = ['+74951111111', '+74951111112'], lease = '10m',
     ],
     numbers: numbers.map((number) => ({ number, site: 'divan', kind: 'dynamic' })),
   });
-  await new RedisNumbers(link, keys).write(config.numbers);
+  await new RedisNumbers(link, keys, 'gw-1').write(config.numbers);
   const gateway = createHttpServer({
     ...httpOptions(),
     leases: new LeaseDesk(

@@ -37,7 +37,7 @@ interface Body {
 
 async function open(scopes: Scope[] = ['leases:read', 'leases:write']) {
   const { link, keys, raw, prefix } = await openRedis();
-  await new RedisNumbers(link, keys).write(config.numbers);
+  await new RedisNumbers(link, keys, 'gw-1').write(config.numbers);
   const desk = new LeaseDesk(
     new RedisLeases(link, keys),
     (site) => config.sites.find(({ id }) => id === site)?.pool ?? null,

@@ -378,7 +378,7 @@ describe('/v1/reports/pools', () => {
       site: 'divan',
       kind: 'dynamic' as const,
     }));
-    await new RedisNumbers(link, keys).write(numbers);
+    await new RedisNumbers(link, keys, 'gw-1').write(numbers);
     for (const id of ['a', 'b', 'c', 'd']) await desk.allocate({ site: 'divan', session: visitor(id) });
     const { body } = await ask('/reports/pools?site=divan&chance=0.9');
     const [report] = body['pools'] as Body[];
