@@ -35,7 +35,7 @@ export class RedisErasure {
   async eraseCall({ call, sequence }: StoredCall, erased: Call): Promise<number | null> {
     const removed = await this.link.run({
       script: eraseScript,
-      keys: [this.keys.call(call.id), this.keys.events()],
+      keys: [this.keys.call(call.id), this.keys.events(), this.keys.erasedEvents()],
       args: [
         sequence,
         JSON.stringify(erased),

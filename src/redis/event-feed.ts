@@ -11,7 +11,7 @@ import {
   type FeedFacts,
 } from './feed-cursor.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
+import { asArray, asNumber, loadScript } from './scripts.js';
 
 const readScript = loadScript('read-feed');
 
@@ -25,14 +25,15 @@ export class RedisEventFeed implements Pick<EventReader, 'after' | 'cursorAt'> {
   /** As in the port. */
   async after(given: string | null, limit: number): Promise<FeedPage> {
     const asked = given === null ? null : parseCursor(given);
-    const { facts, entries } = await this.#read(asked?.id ?? '0-0', limit);
+    const { facts, places, entries } = await this.#read(asked?.id ?? '0-0', limit);
     const from = asked ?? beginning(facts);
     const gap = asked && gapAt(asked, facts);
     if (gap) return { events: [], next: gap.next, gap, complete: false };
     const complete = entries.length < limit;
-    const positions = positionsOf(entries.length, from, facts, complete);
-    const events = entries.map(({ id, type, body }, i): FeedEvent => {
-      return { cursor: formatCursor({ id, position: positions(i), feed: facts.feed }), type, at: millisOf(id), body };
+    const position = positionsOf(from, facts, complete ? places : null);
+    const events = entries.map(({ id, place, type, body }): FeedEvent => {
+      const cursor = formatCursor({ id, position: position(place), feed: facts.feed });
+      return { cursor, type, at: millisOf(id), body };
     });
     const next = events.at(-1)?.cursor ?? formatCursor(asked ?? from);
     return { events, next, gap: null, complete };
@@ -48,13 +49,13 @@ export class RedisEventFeed implements Pick<EventReader, 'after' | 'cursorAt'> {
     return { id: facts.lastId, position: facts.added, feed: facts.feed };
   }
 
-  async #read(after: string, limit: number): Promise<{ facts: FeedFacts; entries: Entry[] }> {
+  async #read(after: string, limit: number): Promise<{ facts: FeedFacts; places: number; entries: Entry[] }> {
     return this.link.run({
       script: readScript,
-      keys: [this.keys.events(), this.keys.identity()],
+      keys: [this.keys.events(), this.keys.identity(), this.keys.erasedEvents()],
       args: [after, limit, newEventId()],
       read: (reply) => {
-        const [feed, added, kept, firstId, lastId, known, now, flat] = asArray(reply);
+        const [feed, added, kept, firstId, lastId, known, now, places, flat] = asArray(reply);
         const facts: FeedFacts = {
           feed: String(feed).slice(-8),
           added: added === '' ? null : asNumber(added),
@@ -64,7 +65,7 @@ export class RedisEventFeed implements Pick<EventReader, 'after' | 'cursorAt'> {
           known: known === 1,
           now: asNumber(now),
         };
-        return { facts, entries: readEntries(asStrings(flat)) };
+        return { facts, places: asNumber(places), entries: readEntries(asArray(flat)) };
       },
     });
   }
@@ -72,26 +73,30 @@ export class RedisEventFeed implements Pick<EventReader, 'after' | 'cursorAt'> {
 
 interface Entry {
   id: string;
+  /** After where reading began, from 1. */
+  place: number;
   type: string;
   body: string;
 }
 
-function readEntries(flat: (string | null)[]): Entry[] {
+function readEntries(flat: unknown[]): Entry[] {
   const entries: Entry[] = [];
-  for (let i = 0; i < flat.length; i += 3) {
-    const [id, type, body] = flat.slice(i, i + 3).map((field) => field ?? '');
-    entries.push({ id: id ?? '', type: type ?? '', body: body ?? '' });
+  for (let i = 0; i < flat.length; i += 4) {
+    const [id, place, type, body] = flat.slice(i, i + 4);
+    entries.push({ id: String(id), place: asNumber(place), type: String(type), body: String(body) });
   }
   return entries;
 }
 
-/** The position of the i-th event of a page: counted on from the cursor, or back from the end. */
+/**
+ * The position of a place: counted on from the cursor, or back from the end where that was reached.
+ * @param toEnd places from the cursor to the end; null where it was not reached
+ */
 function positionsOf(
-  length: number,
   { position }: FeedCursor,
   { added }: FeedFacts,
-  complete: boolean,
-): (i: number) => number | null {
-  if (complete && added !== null) return (i) => added - (length - 1 - i);
-  return (i) => (position === null ? null : position + i + 1);
+  toEnd: number | null,
+): (place: number) => number | null {
+  if (toEnd !== null && added !== null) return (place) => added - (toEnd - place);
+  return (place) => (position === null ? null : position + place);
 }

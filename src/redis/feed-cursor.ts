@@ -41,11 +41,12 @@ export interface FeedFacts {
   feed: string;
   /** Ever; null where the server does not count (before Redis 7). */
   added: number | null;
+  /** Places that are kept; what was erased of a caller keeps its own. */
   kept: number;
   /** null where nothing is kept. */
   firstId: string | null;
   lastId: string;
-  /** Whether the event at the cursor is still there. */
+  /** Whether the place at the cursor is still kept. */
   known: boolean;
   /** By the server's clock, ms. */
   now: number;

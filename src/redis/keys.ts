@@ -71,6 +71,8 @@ export class Keys {
   /** Before an hour (counted from the epoch): what its calls came to. */
   callHours = (): string => `${this.#calls}hour:`;
   events = (): string => `${this.#calls}events`;
+  /** Places in the stream whose events were erased. */
+  erasedEvents = (): string => `${this.#calls}events-erased`;
   /** Before every key of the history: what calls are found by. */
   history = (): string => `${this.#calls}history:`;
   /** Which generation of the index is written and searched, and how far a rebuild of it is. */

@@ -157,7 +157,7 @@ export class RedisOutbox implements DeliveryQueue {
     const { id, timestamp, endpoints } = this.#telling('events.dropped');
     const drops = await this.#link.run({
       script: trimScript,
-      keys: [this.#keys.events(), this.#keys.endpoints()],
+      keys: [this.#keys.events(), this.#keys.endpoints(), this.#keys.erasedEvents()],
       args: [
         limits.eventRetentionMs,
         limits.eventRetentionCount,

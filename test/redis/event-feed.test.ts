@@ -1,11 +1,15 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { pino } from 'pino';
-import type { FeedEvent } from '../../src/http/ports.js';
+import type { Call } from '../../src/call/call.js';
+import type { FeedEvent, FeedPage } from '../../src/http/ports.js';
 import { buildOperationalEvent } from '../../src/events/catalogue.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisErasure } from '../../src/redis/erasure.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
 import { RedisEventTail } from '../../src/redis/event-tail.js';
+import { RedisOutbox } from '../../src/redis/outbox.js';
 import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+import { exampleCall, exampleChange } from './examples.js';
 
 type Opened = Pick<Awaited<ReturnType<typeof openRedis>>, 'link' | 'keys' | 'raw'>;
 
@@ -71,6 +75,87 @@ describe('the feed', () => {
     const page = await feed.after(next, 10);
     expect(page.gap).toBeNull();
     expect(numbers(page.events)).toEqual([7, 8, 9, 10]);
+  });
+
+  describe('after a caller was forgotten', () => {
+    const TYPES = ['call.received', 'call.ringing', 'call.missed'] as const;
+
+    async function openErasure() {
+      const opened = await openRedis();
+      const all = open(opened);
+      const store = new RedisCallStore(opened.link, opened.keys);
+      const erasure = new RedisErasure(opened.link, opened.keys);
+      const writeCall = async () => {
+        const call = exampleCall();
+        await store.commit(exampleChange(call, [...TYPES], { closed: true }));
+        return call;
+      };
+      const forget = async (call: Call) =>
+        expect(await erasure.eraseCall({ call, sequence: TYPES.length, closed: true }, call)).toBe(TYPES.length);
+      const trim = (eventRetentionCount: number) =>
+        new RedisOutbox(opened.link, opened.keys, { limits: { eventRetentionCount } }).trim([]);
+      /** Trimming is by whole milliseconds. */
+      const nextMillisecond = async () => {
+        const now = Date.now();
+        await eventually(() => expect(Date.now()).toBeGreaterThan(now));
+      };
+      return { ...opened, ...all, writeCall, forget, trim, nextMillisecond };
+    }
+
+    it('goes on for who had read his events, for who had not, and from the beginning', async () => {
+      const { feed, write, writeCall, forget } = await openErasure();
+      const start = (await feed.after(null, 10)).next;
+      await write(2);
+      const early = (await feed.after(null, 1)).next;
+      const call = await writeCall();
+      const end = (await feed.after(null, 10)).next;
+      await forget(call);
+      await write(1);
+      const read = async (after: string | null) => {
+        const { events, gap } = await feed.after(after, 10);
+        return [numbers(events), gap];
+      };
+      expect(await read(end)).toEqual([[3], null]);
+      expect(await read(early)).toEqual([[2, 3], null]);
+      expect(await read(start)).toEqual([[1, 2, 3], null]);
+      expect(await read(null)).toEqual([[1, 2, 3], null]);
+    });
+
+    it('gives every event the cursor it had, by pages and at once', async () => {
+      const { feed, write, writeCall, forget } = await openErasure();
+      await write(2);
+      const call = await writeCall();
+      await write(2);
+      const before = (await feed.after(null, 10)).events.map(({ cursor }) => cursor);
+      await forget(call);
+      const left = [...before.slice(0, 2), ...before.slice(-2)];
+      const cursorsOf = ({ events }: FeedPage) => events.map(({ cursor }) => cursor);
+      expect(cursorsOf(await feed.after(null, 10))).toEqual(left);
+      const first = await feed.after(null, 3);
+      expect([...cursorsOf(first), ...cursorsOf(await feed.after(first.next, 3))]).toEqual(left);
+      expect(cursorsOf(await feed.after(feed.cursorAt(Date.now() - 60_000), 10))).toEqual(left);
+    });
+
+    it('still tells to the event what retention took', async () => {
+      const { feed, write, writeCall, forget, trim, nextMillisecond, raw, keys } = await openErasure();
+      await write(1);
+      const early = (await feed.after(null, 10)).next;
+      await write(2);
+      const first = await writeCall();
+      await write(3);
+      await nextMillisecond();
+      await write(1);
+      const last = await writeCall();
+      await write(2);
+      await forget(first);
+      await forget(last);
+      await trim(3);
+      // Two, three of the caller's that are past keeping as well, three more.
+      expect((await feed.after(early, 10)).gap).toMatchObject({ gap: 'gone', lost: 8 });
+      expect(await raw.zcard(keys.erasedEvents())).toBe(3);
+      const { next } = await feed.after(null, 1);
+      expect((await feed.after(next, 10)).gap).toBeNull();
+    });
   });
 
   it('a cursor from last year: how much is gone cannot be known, that something is can', async () => {

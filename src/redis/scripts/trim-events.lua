@@ -1,6 +1,6 @@
 -- Housekeeping of the stream and of what is queued. Undelivered events hold the stream's tail, within bounds; what is dropped
 -- beyond them is told in the same step.
--- KEYS: 1 events stream, 2 endpoints (all of hash tag {calls})
+-- KEYS: 1 events stream, 2 endpoints, 3 erased events (all of hash tag {calls})
 -- ARGV: 1 most age (ms), 2 most events, 3 outbox key prefix, 4 after how long an endpoint that no gateway serves is given up (ms),
 --       5 most steps of work in one go, 6 age of dead letters (ms), 7 most age of undelivered events (ms), 8 most of them per endpoint,
 --       9 seed of event ids (24 hex digits), 10 type, 11 timestamp, 12 number of endpoints to tell, then they,
@@ -95,4 +95,6 @@ if excess > 0 then
   local entries = redis.call('XRANGE', events, '-', '+', 'COUNT', math.min(excess, steps) + 1)
   if #entries > 0 then cut = math.max(cut, tonumber(string.match(entries[#entries][1], '^%d+'))) end
 end
-return { redis.call('XTRIM', events, 'MINID', math.min(cut, floor)), drops }
+cut = math.min(cut, floor)
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. cut)
+return { redis.call('XTRIM', events, 'MINID', cut), drops }
