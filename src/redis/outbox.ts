@@ -152,10 +152,21 @@ export class RedisOutbox implements DeliveryQueue {
     return String(identity);
   }
 
+  /** In pieces, between which others get their turn at Redis, for as long as there is too much and it gets less. */
   async trim(served: string[]): Promise<{ trimmed: number; drops: Drop[] }> {
+    const sum = { trimmed: 0, drops: [] as Drop[] };
+    for (;;) {
+      const { trimmed, tooMany, drops } = await this.#trimPiece(served);
+      sum.trimmed += trimmed;
+      sum.drops.push(...drops);
+      if (trimmed === 0 || !tooMany) return sum;
+    }
+  }
+
+  async #trimPiece(served: string[]): Promise<{ trimmed: number; tooMany: boolean; drops: Drop[] }> {
     const limits = this.#limits;
     const { id, timestamp, endpoints } = this.#telling('events.dropped');
-    const drops = await this.#link.run({
+    const piece = await this.#link.run({
       script: trimScript,
       keys: [this.#keys.events(), this.#keys.endpoints(), this.#keys.erasedEvents()],
       args: [
@@ -175,12 +186,12 @@ export class RedisOutbox implements DeliveryQueue {
         ...served,
       ],
       read: (reply) => {
-        const [trimmed, flat] = asArray(reply);
-        return { trimmed: asNumber(trimmed), drops: readDrops(asStrings(flat)) };
+        const [trimmed, tooMany, flat] = asArray(reply);
+        return { trimmed: asNumber(trimmed), tooMany: tooMany === 1, drops: readDrops(asStrings(flat)) };
       },
     });
-    if (drops.drops.length > 0) this.#options.onQueued?.(endpoints);
-    return drops;
+    if (piece.drops.length > 0) this.#options.onQueued?.(endpoints);
+    return piece;
   }
 
   disable(endpoint: string, reason: DisableReason, fingerprint: string): Promise<boolean> {

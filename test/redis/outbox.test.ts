@@ -342,6 +342,25 @@ describe('retention', () => {
     expect(await kept()).toEqual(written.slice(-3));
   });
 
+  it('keeps no more than that however fast they come: one trim takes all that is too much', async () => {
+    const { outbox, raw, keys } = await open({ eventRetentionCount: 100 });
+    const pipe = raw.pipeline();
+    const start = Date.now() - 60_000;
+    for (let i = 1; i <= 5_000; i += 1) pipe.xadd(keys.events(), `${start + i}-0`, 'id', String(i));
+    await pipe.exec();
+    expect(await outbox.trim([])).toEqual({ trimmed: 4_900, drops: [] });
+    const [[, oldest] = []] = await raw.xrange(keys.events(), '-', '+', 'COUNT', 1);
+    expect([await raw.xlen(keys.events()), oldest]).toEqual([100, ['id', '4901']]);
+  });
+
+  it('stops trimming where the undelivered begin', async () => {
+    const { outbox, write, raw, keys } = await open({ eventRetentionCount: 2 });
+    for (let i = 0; i < 5; i += 1) await write(['call.received']);
+    await write(['call.received'], []);
+    expect(await outbox.trim(['crm'])).toMatchObject({ trimmed: 0 });
+    expect(await raw.xlen(keys.events())).toBe(6);
+  });
+
   it('drops what was queued for an endpoint that nobody serves any more', async () => {
     const { outbox, write, claimOne, raw, keys, prefix } = await open({ unservedMs: 1_000 });
     await write(['call.received', 'call.ringing']);

@@ -5,7 +5,7 @@
 --       5 most steps of work in one go, 6 age of dead letters (ms), 7 most age of undelivered events (ms), 8 most of them per endpoint,
 --       9 seed of event ids (24 hex digits), 10 type, 11 timestamp, 12 number of endpoints to tell, then they,
 --       then endpoints that the calling gateway serves
--- Returns: { events trimmed, flat list: endpoint, reason, deliveries dropped, … }
+-- Returns: { events trimmed, 1 where there are still too many, flat list: endpoint, reason, deliveries dropped, … }
 --- @include now
 --- @include enqueue
 --- @include tell
@@ -97,4 +97,5 @@ if excess > 0 then
 end
 cut = math.min(cut, floor)
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. cut)
-return { redis.call('XTRIM', events, 'MINID', cut), drops }
+local trimmed = redis.call('XTRIM', events, 'MINID', cut)
+return { trimmed, redis.call('XLEN', events) > tonumber(ARGV[2]) and 1 or 0, drops }
