@@ -31,7 +31,8 @@ import { asArray, asBuffer, asNumber, asStrings, loadScript } from './scripts.js
  *                 leases what waits of a key together, so this is written once for all of it;
  * - `health`      first attempts that failed in a row, and when a failing endpoint may be probed again (one at a time);
  * - `failed`      keys that have failed since then: they go out when it answers again;
- * - `backlog`     stream id → its ms: how many are undelivered, and how old is the oldest;
+ * - `backlog`     stream id → its ms (when it was queued again, where it brings its own text): how many are undelivered, and
+ *                 how old is the oldest;
  * - `dead`        stream of dead letters, each with the event's text.
  *
  * - `disabled` stands while nothing is sent to the endpoint: everything waits;

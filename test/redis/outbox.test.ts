@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FeedEvent } from '../../src/http/ports.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisDeliveryArchive } from '../../src/redis/delivery-archive.js';
 import { eventCursorOf, readLogEntry } from '../../src/redis/delivery-log.js';
 import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
 import { claim as claimFrom, settle, settleBatch } from './outbox-steps.js';
@@ -359,6 +360,27 @@ describe('retention', () => {
     await write(['call.received'], []);
     expect(await outbox.trim(['crm'])).toMatchObject({ trimmed: 0 });
     expect(await raw.xlen(keys.events())).toBe(6);
+  });
+
+  it('leaves a dead letter that was queued again its full time, however old its event is', async () => {
+    const { outbox, backlog, claim, link, keys, raw } = await open({ eventRetentionMs: 0 });
+    const old = Date.now() - 31 * 86_400_000;
+    const event = ['id', 'evt_old', 'type', 'call.missed', 'at', new Date(old).toISOString(), 'body', '{}'];
+    const letter = (key: string, at: number) =>
+      raw.xadd(keys.dead('crm'), '*', 'event', `${at}-0`, 'key', key, 'attempts', '9', 'reason', 'HTTP 500', ...event);
+    await letter('a', old);
+    await letter('b', old + 1);
+    const archive = new RedisDeliveryArchive(link, keys, outbox);
+    const before = Date.now();
+    expect(await archive.revive('crm', 1)).toEqual({ queued: 1, left: 1 });
+    expect(await outbox.trim(['crm'])).toMatchObject({ drops: [] });
+    expect(await archive.revive('crm', 1)).toEqual({ queued: 1, left: 0 });
+    // One that was queued again before that and whose time is over.
+    await raw.hset(keys.replays('crm'), `${old}-0`, JSON.stringify({ at: old, fields: event }));
+    await raw.zadd(keys.backlog('crm'), old, `${old}-0`);
+    expect(await outbox.trim(['crm'])).toMatchObject({ drops: [{ endpoint: 'crm', reason: 'age', events: 1 }] });
+    expect((await backlog())?.oldestAt).toBeGreaterThanOrEqual(before);
+    expect((await claim()).map(({ orderingKey, ageMs }) => [orderingKey, ageMs < 60_000])).toEqual([['b', true]]);
   });
 
   it('drops what was queued for an endpoint that nobody serves any more', async () => {

@@ -26,6 +26,8 @@ local function requeue(id, key, fields)
   end
   redis.call('HSET', replays, id, cjson.encode({ at = now, fields = flat }))
   enqueue(prefix, registry, endpoint, key, id, now)
+  -- With a text of its own it is as old as its queueing, and holds nothing of the stream.
+  if flat then redis.call('ZADD', backlog, now, id) end
   return 1
 end
 

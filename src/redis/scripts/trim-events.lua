@@ -51,7 +51,14 @@ local function dropAll(endpoint)
   dropped(endpoint, 'unserved', count, oldest)
 end
 
--- Undelivered events written before `cut`; those being sent at this moment stay.
+-- Whether an event was queued before `cut`: when it was written, or later, when it was queued again.
+local function queuedBefore(cut, base, id)
+  if tonumber(string.match(id, '^%d+')) >= cut then return false end
+  local replay = redis.call('HGET', base .. 'replays', id)
+  return not replay or cjson.decode(replay).at < cut
+end
+
+-- Undelivered events queued before `cut`; those being sent at this moment stay.
 local function dropBefore(endpoint, cut, reason)
   local base, count = prefix .. endpoint .. ':', 0
   local oldest = oldestOf(base)
@@ -59,7 +66,7 @@ local function dropBefore(endpoint, cut, reason)
   for _, key in ipairs(redis.call('ZRANGE', base .. 'due', 0, steps - 1)) do
     local todo = base .. 'todo:' .. key
     local id = redis.call('LINDEX', todo, 0)
-    while id and tonumber(string.match(id, '^%d+')) < cut do
+    while id and queuedBefore(cut, base, id) do
       redis.call('LPOP', todo)
       redis.call('ZREM', base .. 'backlog', id)
       redis.call('HDEL', base .. 'tries', key)
@@ -74,7 +81,7 @@ end
 
 for _, endpoint in ipairs(redis.call('ZRANGEBYSCORE', registry, '-inf', now - tonumber(ARGV[4]))) do dropAll(endpoint) end
 
--- The oldest undelivered event of all endpoints: nothing from its millisecond on is trimmed.
+-- The oldest undelivered event of all endpoints that has its text in the stream: nothing from its millisecond on is trimmed.
 local floor = now
 for _, endpoint in ipairs(redis.call('ZRANGE', registry, 0, -1)) do
   local base = prefix .. endpoint .. ':'
