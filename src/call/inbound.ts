@@ -1,8 +1,9 @@
-import type { RouteConfig, TrunkConfig } from '../config/schema.js';
+import type { TrunkConfig } from '../config/schema.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { newCallId } from '../lib/ids.js';
 import { DEFERRED } from '../numbers/verdict.js';
+import { findRoute } from '../routing/find-route.js';
 import { readCaller, readDialled } from '../trunks/number-reading.js';
 import { judge } from './attribution.js';
 import { describeCaller } from './callers.js';
@@ -139,12 +140,13 @@ async function admitAndConnect(
   deps: CallDeps,
 ): Promise<void> {
   const { number, channel, answer } = await admit(session, asked, deps);
-  if (!number) {
+  const way = number && findRoute(deps.config(), number);
+  if (!way) {
     session.introduce();
     session.end({ by: 'gateway', reason: 'normal', loss: 'unknown_number', rejected: true });
     return;
   }
-  const route = findRoute(number, deps);
+  const { route } = way;
   session.call.route = route.id;
   refuseScreened(session, deps);
   if (!channel) session.end({ by: 'gateway', reason: 'normal', loss: 'trunk_capacity' });
@@ -185,7 +187,7 @@ interface Admission {
 }
 
 interface Admitted {
-  /** null: no such tracking number, or switched off. */
+  /** null: no such tracking number, switched off, or of a site that is none of ours. */
   number: TrackingNumber | null;
   /** Whether every limit of the trunk had a channel for this call. */
   channel: boolean;
@@ -214,8 +216,8 @@ const all = (grants: readonly ChannelGrant[]): boolean => grants.every(({ grante
 /** 4. The verdict, frozen into the call. */
 function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, deps: CallDeps): TrackingNumber | null {
   const { call } = session;
-  const number = answer.number?.enabled ? answer.number : null;
-  call.attribution = judge(answer, answer.history?.known ?? null, at, deps);
+  const number = ours(answer.number, session, deps);
+  call.attribution = judge({ ...answer, number }, answer.history?.known ?? null, at, deps);
   if (!number) return null;
   call.site = number.site;
   call.numberKind = number.kind;
@@ -223,22 +225,20 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   return number;
 }
 
+function ours(number: TrackingNumber | null, session: CallSession, deps: CallDeps): TrackingNumber | null {
+  if (!number?.enabled) return null;
+  if (findRoute(deps.config(), number)) return number;
+  session.logger.warn({ site: number.site }, 'the number is of a site that is not configured');
+  return null;
+}
+
 /** Redis is away: the verdict follows when it is back. */
 function deferAttribution(session: CallSession, deps: CallDeps): TrackingNumber | null {
   const { call } = session;
-  const number = deps.lastKnown.find(call.trackingNumber);
+  const number = ours(deps.lastKnown.find(call.trackingNumber), session, deps);
   call.attribution = DEFERRED;
   call.site = number?.site ?? null;
   call.numberKind = number?.kind ?? null;
   describeCaller(call, { history: null, rangeCalls: new Map() }, Date.parse(call.startedAt), deps);
   return number;
-}
-
-/** The number's own route, or its site's. The configuration check made sure that it exists; Redis may say otherwise. */
-function findRoute(number: TrackingNumber, deps: CallDeps): RouteConfig {
-  const { routes, sites } = deps.config();
-  const site = sites.find(({ id }) => id === number.site);
-  const named = routes.find(({ id }) => id === number.route) ?? routes.find(({ id }) => id === site?.defaultRoute);
-  if (!named) throw new Error(`number of site "${number.site}" has no route`);
-  return named;
 }

@@ -1,4 +1,5 @@
 import type { GatewayConfig, RouteConfig } from '../config/schema.js';
+import { findRoute } from './find-route.js';
 import { isOpen } from './schedule.js';
 import { mayComeBack, resolveTarget } from './targets.js';
 
@@ -75,8 +76,7 @@ export function explainRoute(
   at: number,
   present: PresentState = NOTHING_KNOWN,
 ): Explanation {
-  const site = config.sites.find(({ id }) => id === number?.site);
-  const route = config.routes.find(({ id }) => id === (number?.route ?? site?.defaultRoute));
+  const { site, route } = (number && findRoute(config, number)) ?? {};
   const base = {
     number: dialled,
     at: new Date(at).toISOString(),
@@ -85,18 +85,19 @@ export function explainRoute(
     route: route?.id ?? null,
     routeSeconds: route ? route.for / 1000 : null,
   };
-  const refusal = refusalOf(dialled, number, site?.id ?? null, route?.id ?? null);
-  if (refusal !== null || !site || !route) return { ...base, steps: [], sentence: refusal ?? 'It leads nowhere.' };
+  if (!number?.enabled || !site || !route) return { ...base, steps: [], sentence: refusalOf(dialled, number) };
   const steps = explainSteps(config, { route, dialled, timeZone: site.timezone, at }, present);
-  return { ...base, steps, sentence: sentenceOf(steps) };
+  const strayed = number.route !== null && number.route !== route.id;
+  const notice = strayed ? `The route "${number.route}" of this number is not configured, its site's is taken: ` : '';
+  return { ...base, steps, sentence: notice + sentenceOf(steps) };
 }
 
-function refusalOf(dialled: string, number: ExplainedNumber | null, site: string | null, route: string | null) {
-  if (!number) return `${dialled} is no tracking number of ours: the call is rejected with 404 (unknown_number).`;
-  if (!number.enabled) return `${dialled} is switched off: the call is rejected with 404 (unknown_number).`;
-  if (site === null) return `The site "${number.site}" of this number is not configured: the call is rejected.`;
-  if (route === null) return `The route "${number.route ?? ''}" of this number is not configured.`;
-  return null;
+/** Why it leads nowhere. */
+function refusalOf(dialled: string, number: ExplainedNumber | null): string {
+  const rejected = 'the call is rejected with 404 (unknown_number).';
+  if (!number) return `${dialled} is no tracking number of ours: ${rejected}`;
+  if (!number.enabled) return `${dialled} is switched off: ${rejected}`;
+  return `The site "${number.site}" of this number is not configured: ${rejected}`;
 }
 
 /** The steps in order; whether each is reached follows from what those before it come to at once. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { expectLost, expectPlayed, lastCall } from '../support/expectations.js';
 import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
+import { writeNumber } from '../support/lender.js';
 import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 
@@ -10,6 +11,8 @@ const stage = await Stage.open();
 const scenes = {
   stranger: stage.scene(),
   unknownNumber: stage.scene({ number: 'unknown' }),
+  foreignSite: stage.scene(),
+  routeGone: stage.scene(),
   withheld: stage.scene(),
   asserted: stage.scene(),
   notations: stage.scene(),
@@ -82,6 +85,30 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
       legs: [],
       types: ['call.received', 'call.rejected'],
     });
+  });
+
+  test.concurrent('a number of Redis whose site is not configured is answered 404 and told of as unknown', async () => {
+    const scene = scenes.foreignSite;
+    await writeNumber(stage.client, 'ct:', scene.trackingNumber, { site: 'gone' });
+    const caller = await scene.caller('caller-is-refused', { values: { STATUS: 404 } });
+    expectPlayed(await caller.done);
+    const call = await expectLost(scene, {
+      disposition: 'rejected',
+      lossReason: 'unknown_number',
+      legs: [],
+      types: ['call.received', 'call.rejected'],
+    });
+    expect(call).toMatchObject({ site: null, attribution: { verdict: 'none', session: null } });
+  });
+
+  test.concurrent("a number of Redis whose route is gone goes its site's way", async () => {
+    const scene = scenes.routeGone;
+    await writeNumber(stage.client, 'ct:', scene.trackingNumber, { route: 'gone' });
+    // The site's own route is that of the first scene, whose caller never gets in.
+    const business = await scenes.stranger.business('business-refuses');
+    const caller = await scene.caller('caller-is-refused', { values: { STATUS: 486 } });
+    expectPlayed(...(await Promise.all([caller.done, business.done])));
+    expect(lastCall(await scene.events()).route).toBe(scenes.stranger.routeId);
   });
 
   test.concurrent('a caller who withholds his number stays unknown', async () => {

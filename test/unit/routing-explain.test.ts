@@ -84,8 +84,15 @@ describe('what would happen to a call', () => {
       explainRoute(configWith(), NUMBER.number, number, MONDAY_NOON).sentence;
     expect(of(null)).toContain('is no tracking number of ours');
     expect(of({ ...NUMBER, enabled: false })).toContain('is switched off');
-    expect(of({ ...NUMBER, site: 'gone' })).toContain('The site "gone"');
-    expect(of({ ...NUMBER, route: 'gone' })).toContain('The route "gone"');
+    expect(of({ ...NUMBER, site: 'gone' })).toMatch(/^The site "gone".*rejected with 404/);
+  });
+
+  it("goes its site's way where the number's own route is gone, and says so", () => {
+    const explanation = explainRoute(configWith(), NUMBER.number, { ...NUMBER, route: 'gone' }, MONDAY_NOON);
+    expect(explanation).toMatchObject({
+      route: 'divan',
+      sentence: `The route "gone" of this number is not configured, its site's is taken: step 1 rings office for 25 s.`,
+    });
   });
 
   it('sends no call over a trunk to where it may have come from', () => {
