@@ -96,7 +96,7 @@ export interface AdmissionAnswer {
 
 /** What screening wants to know, over all sites: the number says only later which one it is. */
 export interface ScreeningNeeds {
-  /** Last calls of the caller, one by one. */
+  /** Last calls of the caller to each site, one by one. */
   recentCalls: number;
   /** ms, the longest first. */
   rangeWindows: number[];

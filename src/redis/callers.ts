@@ -23,7 +23,7 @@ export interface CallerReply {
   ofSite(site: string): CallerHistory;
 }
 
-/** @param recent how many of his last calls are wanted one by one */
+/** @param recent how many of his last calls to each site are wanted one by one */
 export function historyCall(
   keys: Keys,
   query: AdmissionQuery,

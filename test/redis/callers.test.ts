@@ -145,6 +145,18 @@ describe("a caller's history", () => {
     ]);
   });
 
+  it("gives a site's last calls however often he has called another one", async () => {
+    const { callers, admit } = await open({ recentCalls: 3, rangeWindows: [] });
+    for (let i = 0; i < 10; i += 1) {
+      await callers.note(callAt(10 * i, answered));
+      await callers.note(callAt(10 * i + 5, { ...answered, site: 'krovat', trackingNumber: OTHER_SITE }));
+    }
+    const answer = await admit(T0 + 100_000);
+    expect(answer.history?.recent.map(({ at }) => (at - T0) / 1000)).toEqual([90, 80, 70]);
+    const other = await admit(T0 + 101_000, { trackingNumber: OTHER_SITE });
+    expect(other.history?.recent.map(({ at }) => (at - T0) / 1000)).toEqual([95, 85, 75]);
+  });
+
   it('keeps five hundred calls of a caller who never stops', async () => {
     const { admit, raw, keys } = await open();
     for (let n = 0; n < 510; n += 1) await admit(T0 + n);
