@@ -16,6 +16,8 @@ WORKDIR /opt/calltrack
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
+# `docker exec … calltrack …`, with the configuration where the commands look for it
+RUN chmod +x dist/cli/calltrack.js && ln -s /opt/calltrack/dist/cli/calltrack.js /usr/local/bin/calltrack && ln -s /etc/calltrack config
 # Uid 1000, as FreeSWITCH has in the compose stack: both write to the spool.
 USER node
 EXPOSE 8080

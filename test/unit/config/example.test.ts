@@ -71,6 +71,38 @@ describe('config/gateway.yaml', () => {
   });
 });
 
+describe('docker/config/gateway.yaml', () => {
+  const example = readFileSync('docker/.env.example', 'utf8');
+  const variables = [...example.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name ?? '');
+  const HASH = 'c0ffee'.repeat(10) + '0123';
+  const secrets = Object.fromEntries(variables.map((name) => [name, `${name}-of-24-characters-or-more`]));
+  const given = { ...secrets, CALLTRACK_KEY_HASH: HASH };
+
+  it('is right, given what stands in docker/.env', async () => {
+    const config = await loadConfig('docker/config/gateway.yaml', given);
+    expect(config.webhooks[0]?.secret).toEqual(['WEBHOOK_SECRET-of-24-characters-or-more']);
+    // Where there is no key every command that asks the gateway gets 401.
+    expect(config.access.keys.map(({ hash }) => hash)).toEqual([HASH]);
+  });
+
+  it('lets its key do whatever a command asks for', async () => {
+    const config = await loadConfig('docker/config/gateway.yaml', given);
+    const asked = readFileSync('docs/cli.md', 'utf8').matchAll(/^\| `[^|]*\| ((?:`[a-z]+:[a-z]+`(?:, )?)+)/gm);
+    const scopes = new Set([...asked].flatMap(([, list = '']) => list.replaceAll('`', '').split(', ')));
+    expect(scopes.size).toBeGreaterThan(5);
+    expect(config.access.keys[0]?.scopes).toEqual(expect.arrayContaining([...scopes]));
+  });
+
+  it('needs nothing that compose does not ask for', () => {
+    const compose = readFileSync('docker/compose.yaml', 'utf8');
+    const configuration = readFileSync('docker/config/gateway.yaml', 'utf8').replace(/^ *#.*$/gm, '');
+    for (const [, name = ''] of configuration.matchAll(/\$\{(\w+)\}/g)) {
+      expect(variables).toContain(name);
+      expect(compose).toContain(`\${${name}:?`);
+    }
+  });
+});
+
 function keyPathsOf(value: unknown, prefix = ''): string[] {
   if (Array.isArray(value)) return [prefix, ...value.flatMap((item) => keyPathsOf(item, `${prefix}[]`))];
   if (typeof value !== 'object' || value === null) return [prefix];
