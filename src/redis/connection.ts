@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Redis, type ChainableCommander } from 'ioredis';
+import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { gatherWrites } from '../lib/gather-writes.js';
@@ -215,7 +216,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   #teachScripts(): void {
     const pipe = this.#client.pipeline();
     for (const script of loadedScripts()) pipe.script('LOAD', script.lua);
-    this.#bounded(pipe.exec()).then(
+    const taught = this.#bounded(pipe.exec()).then(
       (results) => {
         const failed = results?.find(([error]) => error)?.[0];
         // A script that does not compile is refused by the server: its own calls will say so.
@@ -227,6 +228,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
         this.#client.disconnect(true);
       },
     );
+    inBackground(taught);
   }
 
   #goUp(): void {

@@ -72,10 +72,16 @@ export class RecentWrites {
     this.#written.push({ script, keys: keys.length, args: args.length, from, to, at });
   }
 
-  /** Where `most` bytes can be written; the oldest give way, and those of before `since`. */
+  /**
+   * Where `most` bytes can be written; the oldest give way, and those of before `since`. The oldest are what the lap
+   * before left behind `#end`: when the next lap begins they all go, wherever they stand.
+   */
   #makeRoom(most: number, since: number): number {
-    const from = this.#end + most > BYTES ? 0 : this.#end;
-    const stays = ({ from: start, to, at }: Written): boolean => at >= since && (to <= from || start >= from + most);
+    const wraps = this.#end + most > BYTES;
+    const from = wraps ? 0 : this.#end;
+    const isFormerLap = (start: number): boolean => start >= this.#end;
+    const stays = ({ from: start, to, at }: Written): boolean =>
+      at >= since && !(wraps && isFormerLap(start)) && (to <= from || start >= from + most);
     const first = this.#written.findIndex(stays);
     if (first !== 0) this.#written.splice(0, first < 0 ? this.#written.length : first);
     return from;
@@ -87,9 +93,12 @@ export class RecentWrites {
     // What is said now is as recent as before: Redis may die again.
     for (const one of this.#written) one.at = now;
     for (let from = 0; from < this.#written.length; from += BATCH) {
-      const batch = this.#written.slice(from, from + BATCH);
-      inBackground(this.link.runSettled(batch.map((one) => this.#read(one))));
+      inBackground(this.#say(this.#written.slice(from, from + BATCH)));
     }
+  }
+
+  async #say(batch: readonly Written[]): Promise<void> {
+    await this.link.runSettled(batch.map((one) => this.#read(one)));
   }
 
   #read({ script, keys, args, from }: Written): ScriptCall<string> {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { RedisCallStore } from '../../src/redis/call-store.js';
@@ -109,4 +110,33 @@ it('keeps the latest where there is more than it may keep, and every character o
   const bytes = Buffer.byteLength(text);
   expect(told.length).toBeLessThan(9);
   expect(told).toEqual(told.map((_, i) => `${10 - told.length + i}:${bytes}ж€𝄞`));
+});
+
+it('repeats the latest writes as they were, whatever their sizes, however often it has gone round', async () => {
+  const said: ScriptCall<string>[] = [];
+  const link = Object.assign(new EventEmitter(), {
+    run: (): Promise<string> => Promise.resolve(''),
+    runSettled: (calls: ScriptCall<string>[]): Promise<string[]> => {
+      said.push(...calls);
+      return Promise.resolve([]);
+    },
+  });
+  const recent = new RecentWrites(link as unknown as RedisLink, 60_000);
+  let seed = 1;
+  const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
+  const written: ScriptCall<string>[] = [];
+  for (let n = 1; n <= 10_000; n += 1) {
+    // Most small, some large, as changes of calls are.
+    const text = 'x'.repeat(500 + Math.floor(11_500 * random() ** 3));
+    const call = { ...counting, keys: [`call-${n}`], args: [`${n}:`, text] };
+    await recent.run(call);
+    written.push(call);
+    if (n % 500 > 0) continue;
+    said.length = 0;
+    link.emit('up');
+    const sent = said.map(({ keys, args }) => [...keys, ...args]);
+    expect(sent).toEqual(written.slice(-said.length).map(({ keys, args }) => [...keys, ...args]));
+    // Each has room for three bytes a character when it is written, so a lap may end that much earlier.
+    if (n > 4_000) expect(sent.flat().join('').length).toBeGreaterThan(8_000_000);
+  }
 });
