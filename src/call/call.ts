@@ -267,6 +267,8 @@ export interface Call {
  * Dialog ids are drachtio's (`callId;from-tag=tag`): any connected application may send BYE in them.
  */
 export interface CallResources {
+  /** The drachtio-server that has the dialogs (`SipSide.edge`): BYE is sent in them through that one only. */
+  edge: string;
   dialogs: { role: 'caller' | 'media-caller' | 'media-business' | 'business'; id: string }[];
   mediaServer: string | null;
   mediaChannels: string[];

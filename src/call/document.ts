@@ -63,8 +63,8 @@ export function newCall(from: NewCall): Call {
   };
 }
 
-export function noResources(): CallResources {
-  return { dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
+export function noResources(edge: string): CallResources {
+  return { edge, dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
 }
 
 export function iso(ms: number): string {

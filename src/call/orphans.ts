@@ -29,22 +29,27 @@ export interface EndingOrphan {
 
 /**
  * Ends a call whose gateway is dead: hangs up both sides (any application connected to the same drachtio may, by the
- * dialogs' ids), frees its channels, settles its recording, and tells the end that its own gateway could not.
+ * dialogs' ids, and no other), frees its channels, settles its recording, and tells the end that its own gateway could not.
  */
 export function endOrphan(orphan: OrphanedCall, deps: OrphanDeps): EndingOrphan {
   const { call, resources } = orphan;
   const logger = deps.logger.child({ callId: call.id, sipCallId: call.sipCallId });
-  logger.warn({ gateway: call.gateway, dialogs: resources.dialogs.length }, 'ending the call of a dead gateway');
+  const dialogs = resources.dialogs.length;
+  if (isOurs(orphan, deps)) logger.warn({ gateway: call.gateway, dialogs }, 'ending the call of a dead gateway');
+  else logger.error({ gateway: call.gateway, dialogs, edge: resources.edge }, 'lost with its gateway, not hung up on');
   const journal = new Journal(call, resources, { ...deps, logger }, orphan.sequence);
   return { ended: end(orphan, deps, journal), abandon: () => journal.abandon() };
 }
 
-async function end({ call, resources }: OrphanedCall, deps: OrphanDeps, journal: Journal): Promise<void> {
+const isOurs = ({ resources }: OrphanedCall, { sip }: OrphanDeps): boolean => resources.edge === sip.edge;
+
+async function end(orphan: OrphanedCall, deps: OrphanDeps, journal: Journal): Promise<void> {
+  const { call, resources } = orphan;
   const ended = call.disposition !== null;
   if (!ended) settleDocument(call);
 
   await Promise.all([
-    ...resources.dialogs.map(({ id }) => deps.sip.endForeignDialog(id)),
+    ...(isOurs(orphan, deps) ? resources.dialogs.map(({ id }) => deps.sip.endForeignDialog(id)) : []),
     deps.media.find(resources.mediaServer ?? '')?.killCall(call.id),
     deps.channels.release(resources.channels),
   ]);

@@ -37,7 +37,7 @@ export class CallSession {
   /** Known to FreeSWITCH and us alone: the INVITE that carries it may join this call's media. */
   readonly mediaKey = newSecretKey();
   readonly call: Call;
-  readonly resources: CallResources = noResources();
+  readonly resources: CallResources;
   readonly logger: Logger;
   readonly recording: CallRecording;
   readonly media: CallMedia;
@@ -62,6 +62,7 @@ export class CallSession {
   ) {
     this.id = from.id;
     this.call = newCall(from);
+    this.resources = noResources(deps.sip.edge);
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
     this.recording = new CallRecording(this.call, {

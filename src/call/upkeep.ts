@@ -9,7 +9,8 @@ import type { CallRegistry } from './registry.js';
 export interface CallLeases {
   /** Renews the claim to these calls; the ids of those that a peer has taken over. */
   renewLive(callIds: string[]): Promise<string[]>;
-  claimOrphans(most: number): Promise<OrphanedCall[]>;
+  /** Calls of this edge first; those of others where nobody of their own has come for them. */
+  claimOrphans(edge: string, most: number): Promise<OrphanedCall[]>;
 }
 
 export interface UpkeepDeps extends OrphanDeps {
@@ -24,7 +25,7 @@ const MOST_AT_ONCE = 50;
 
 /**
  * The gateway's heartbeat: while a call lives, its channels and the claim to it are renewed; what nobody renews any
- * more frees itself, and its call is ended by whichever gateway looks first.
+ * more frees itself, and its call is ended by another gateway: the one that took the dead one's place, if there is one.
  */
 export class Upkeep {
   #timer: NodeJS.Timeout | undefined;
@@ -61,8 +62,10 @@ export class Upkeep {
       const lost = await this.leases.renewLive([...own, ...this.#ending.keys()]);
       for (const id of lost) this.callTaken(id);
       // Without SIP nobody can be hung up: another gateway does it, or we do later.
-      if (!this.deps.sip.up || this.#stopped) return;
-      for (const orphan of await this.leases.claimOrphans(MOST_AT_ONCE - this.#ending.size)) this.#end(orphan);
+      const { up, edge } = this.deps.sip;
+      if (!up || this.#stopped) return;
+      const orphans = await this.leases.claimOrphans(edge, MOST_AT_ONCE - this.#ending.size);
+      for (const orphan of orphans) this.#end(orphan);
     } catch (error) {
       this.logger.debug({ err: toError(error) }, 'upkeep waits for Redis');
     }

@@ -28,11 +28,12 @@ export class Phones {
 
   constructor({ config, link, keys, metrics, logger, sip }: PhonesParts) {
     this.registrations = new RedisRegistrations(link, keys);
-    const ownAddresses = () => sip().addresses;
+    const edge = () => sip().edge;
     this.registrar = new Registrar({
       config,
       store: this.registrations,
-      ownAddresses,
+      ownAddresses: () => sip().addresses,
+      edge,
       count: (result) => metrics.register(result),
       logger,
       clock: systemClock,
@@ -40,7 +41,7 @@ export class Phones {
     this.#keepAlive = new ContactKeepAlive({
       lines: () => registeringLines(config()),
       store: this.registrations,
-      ownAddresses,
+      edge,
       ping: (target) => sip().isThere(target),
       logger,
     });

@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
-import { edgeOf } from './registrar.js';
 import { SILENCES_MAX, type Binding, type KeepAliveStore } from './ports.js';
 
 export interface KeepAliveDeps {
   /** Ids of the lines that register with us. */
   lines: () => readonly string[];
   store: KeepAliveStore;
-  ownAddresses: () => readonly string[];
+  /** Names our drachtio-server; empty where there is none yet. */
+  edge: () => string;
   /** Sends OPTIONS; whether it was answered, by whatever; null where that is not known. Never rejects, always settles. */
   ping: (target: Pick<Binding, 'uri' | 'proxy'>) => Promise<boolean | null>;
   logger: Logger;
@@ -37,7 +37,7 @@ export class ContactKeepAlive {
 
   /** Asks whose turn it is. One look at a time; resolves when all of them have answered or been silent. Never rejects. */
   async look(): Promise<void> {
-    const edge = edgeOf(this.deps.ownAddresses());
+    const edge = this.deps.edge();
     const lines = this.deps.lines();
     if (this.#looking || edge === '' || lines.length === 0) return;
     this.#looking = true;

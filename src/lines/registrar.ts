@@ -37,6 +37,8 @@ export interface RegistrarDeps {
   store: RegistrationStore;
   /** drachtio's own SIP addresses, `udp/10.0.0.1:5060`. */
   ownAddresses: () => readonly string[];
+  /** Names that drachtio-server. */
+  edge: () => string;
   count: (result: RegisterResult) => void;
   logger: Logger;
   clock: Clock;
@@ -145,11 +147,10 @@ export class Registrar {
 
   async #register({ line, nonce, nonceCount }: Credentials, request: RegisterRequest, realm: Realm): Promise<Verdict> {
     const { registrar } = this.deps.config();
-    const ownAddresses = this.deps.ownAddresses();
     const plan = planRegistration(request, {
       minExpiresMs: registrar.minExpires,
       maxExpiresMs: registrar.maxExpires,
-      ownAddresses,
+      ownAddresses: this.deps.ownAddresses(),
     });
     if (plan.kind === 'refuse') {
       this.deps.logger.warn({ line: line.id, status: plan.status, reason: plan.reason }, 'registration refused');
@@ -161,7 +162,7 @@ export class Registrar {
       callId: request.callId,
       cseq: request.cseq,
       userAgent: (request.userAgent ?? '').replace(/[^\x20-\x7e]/g, '').slice(0, 128),
-      edge: edgeOf(ownAddresses),
+      edge: this.deps.edge(),
       nonce: { value: nonce, count: nonceCount },
       maxContacts: registrar.maxContacts,
       bindings,
@@ -183,9 +184,6 @@ export class Registrar {
     if (blocked) this.#blocked.add(blocked === 'source' ? source : `${source} ${user}`, this.deps.clock() + BLOCKED_MS);
   }
 }
-
-/** Names the drachtio-server: the same for every gateway that is connected to it. */
-export const edgeOf = (addresses: readonly string[]): string => [...addresses].sort().join(',');
 
 const BLOCKED: RegisterAnswer = { status: 403, reason: 'Too Many Wrong Passwords', headers: {} };
 

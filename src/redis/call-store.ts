@@ -14,6 +14,11 @@ import { asNumber, asStrings, loadScript } from './scripts.js';
  * missed; until then the caller of a dead gateway hears silence, so it should not be longer.
  */
 const CALL_LEASE_MS = 15_000;
+/**
+ * For so long after that, its calls are left to who is connected to the same drachtio-server, since nobody else can
+ * hang up on their callers: as a rule the dead gateway itself, started anew, which takes a lease to believe that they are lost.
+ */
+const LEFT_TO_EDGE_MS = 45_000;
 /** As `history.retention` where nothing is said. */
 const CALL_RETENTION_MS = 30 * 86_400_000;
 /** Reports look back 92 days; the day at either end may be another one in the asker's time zone. */
@@ -42,6 +47,7 @@ export interface CallStoreOptions {
   /** Names this run of the gateway. Must differ from run to run: a restarted gateway does not know its former calls. */
   owner?: string;
   leaseMs?: number;
+  leftToEdgeMs?: number;
   /** How long lists of calls reach back (`history.retention`); the calls themselves stay until they are archived. */
   retentionMs?: () => number;
 }
@@ -63,6 +69,7 @@ export class RedisCallStore implements CallStore {
   readonly #keys: Keys;
   readonly #hooks: CallStoreHooks;
   readonly #leaseMs: number;
+  readonly #leftToEdgeMs: number;
   readonly #retentionMs: () => number;
   /** Of the last commit: Redis ignores one that a later one has overtaken. */
   #revision = 0;
@@ -74,6 +81,7 @@ export class RedisCallStore implements CallStore {
     this.#hooks = hooks;
     this.owner = options.owner ?? randomBytes(8).toString('hex');
     this.#leaseMs = options.leaseMs ?? CALL_LEASE_MS;
+    this.#leftToEdgeMs = options.leftToEdgeMs ?? LEFT_TO_EDGE_MS;
     this.#retentionMs = options.retentionMs ?? (() => CALL_RETENTION_MS);
   }
 
@@ -161,15 +169,16 @@ export class RedisCallStore implements CallStore {
   }
 
   /**
-   * Takes over up to `most` calls whose gateway has stopped renewing them. None while the link is younger than a
+   * Takes over up to `most` calls whose gateway has stopped renewing them: those of this edge first, those of others where
+   * nobody of their own edge has come for them. None while the link is younger than a
    * lease: after an outage of Redis all leases have passed, and living peers must have had the time to renew theirs.
    */
-  async claimOrphans(most = 20): Promise<Orphan[]> {
+  async claimOrphans(edge: string, most: number): Promise<Orphan[]> {
     if (this.#link.upForMs < this.#leaseMs) return [];
     return this.#link.run({
       script: claimScript,
       keys: [this.#keys.liveCalls()],
-      args: [this.owner, this.#leaseMs, this.#keys.callPrefix(), most],
+      args: [this.owner, this.#leaseMs, this.#keys.callPrefix(), most, edge, this.#leftToEdgeMs],
       read: readOrphans,
     });
   }

@@ -39,7 +39,7 @@ export class RedisErasure {
       args: [
         sequence,
         JSON.stringify(erased),
-        JSON.stringify(noResources()),
+        JSON.stringify(noResources('')),
         this.keys.history(),
         indexEntry(erased),
         call.id,

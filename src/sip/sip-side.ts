@@ -70,6 +70,11 @@ export class DrachtioSipSide implements SipSide {
     return this.#link.sipAddresses;
   }
 
+  /** A dialog lives in the drachtio-server, which is known by where it takes SIP: two of them never take it at one place. */
+  get edge(): string {
+    return [...this.addresses].sort().join(',');
+  }
+
   /** OPTIONS to a phone: whether it is there; null where the link to drachtio broke meanwhile. Never rejects. */
   async isThere({ uri, proxy }: { uri: string; proxy: string | null }): Promise<boolean | null> {
     const options = { uri, method: 'OPTIONS', ...(proxy === null ? {} : { proxy }) };

@@ -47,7 +47,7 @@ describe.skipIf(!enginesHere())('what is wanted of a call of another gateway', (
     return [response.status, await response.json()];
   };
 
-  test.concurrent('its owner does it, or who takes the call over', { timeout: 60_000 }, async () => {
+  test.concurrent('its owner does it, or who takes its place', { timeout: 60_000 }, async () => {
     const { caller, business } = await shared.talk();
     const id = (await toldUntil(shared, 'call.answered')).at(-1)?.data.call.id ?? '';
     expect(await tagAtTwin(id, 'asked-of-the-owner')).toEqual([202, { status: 'queued' }]);
@@ -63,6 +63,7 @@ describe.skipIf(!enginesHere())('what is wanted of a call of another gateway', (
     expect(await tagAtTwin(id, 'left-behind')).toEqual([202, { status: 'queued' }]);
     stage.program.kill('SIGKILL');
     await stage.program.exited;
+    await stage.startPeer();
     const events = await toldUntil(shared, 'call.tagged', 2, 40_000);
     expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, i) => i + 1));
     expect(events.map(({ type }) => type).slice(0, 5)).toEqual([

@@ -6,7 +6,7 @@ import { RedisCallStore, type CallStoreHooks, type CallStoreOptions } from '../.
 import { RedisOutbox } from '../../src/redis/outbox.js';
 import { eventually, keptEvents, openOwnRedis, openRedis } from '../support/redis.js';
 import { claim as claimFrom } from './outbox-steps.js';
-import { exampleCall, exampleChange } from './examples.js';
+import { EDGE, exampleCall, exampleChange } from './examples.js';
 
 async function open(options: CallStoreOptions = {}, hooks: CallStoreHooks = {}) {
   const redis = await openRedis();
@@ -74,7 +74,7 @@ describe('committing a call', () => {
     await store.commit(exampleChange(call, ['recording.absent'], { first: 3, closed: true }));
     expect(await raw.zcard(keys.liveCalls())).toBe(0);
     expect(await raw.pttl(keys.call(call.id))).toBe(-1);
-    expect(await peer.claimOrphans()).toEqual([]);
+    expect(await peer.claimOrphans(EDGE, 20)).toEqual([]);
     expect(await store.renewLive([call.id, 'not written yet'])).toEqual([]);
     expect(await raw.zcard(keys.liveCalls())).toBe(0);
   });
@@ -95,6 +95,7 @@ describe('committing a call', () => {
 
 describe('calls of a dead gateway', () => {
   const resources: CallResources = {
+    edge: EDGE,
     dialogs: [{ role: 'caller', id: 'a@b;from-tag=1' }],
     mediaServer: 'fs-1',
     mediaChannels: ['f0'],
@@ -107,7 +108,7 @@ describe('calls of a dead gateway', () => {
     const call = exampleCall();
     await store.commit({ ...exampleChange(call, ['call.received']), resources });
     const [orphan] = await eventually(async () => {
-      const orphans = await peer.claimOrphans();
+      const orphans = await peer.claimOrphans(EDGE, 20);
       expect(orphans).toHaveLength(1);
       return orphans;
     });
@@ -119,12 +120,45 @@ describe('calls of a dead gateway', () => {
     expect(await types()).toEqual(['call.received', 'call.missed']);
   });
 
+  it('are left to their own edge, where somebody may come who can hang up on the callers', async () => {
+    const { store, peer, link, keys } = await open({ leaseMs: 50, leftToEdgeMs: 60_000 });
+    const call = exampleCall();
+    await store.commit({ ...exampleChange(call, ['call.received']), resources });
+    await eventually(async () => expect(await isDue(call.id)).toBe(true));
+    const far = 'udp/10.0.0.2:5060';
+    expect(await peer.claimOrphans(far, 20)).toEqual([]);
+    const impatient = new RedisCallStore(link, keys, { leaseMs: 50, leftToEdgeMs: 50 });
+    await eventually(async () => expect(await impatient.claimOrphans(far, 20)).toHaveLength(1));
+    async function isDue(id: string): Promise<boolean> {
+      const [score, [seconds = '0']] = await Promise.all([
+        link.send((client) => client.zscore(keys.liveCalls(), id)),
+        link.send((client) => client.time()),
+      ]);
+      return Number(score) < Number(seconds) * 1000;
+    }
+  });
+
+  it('come before those of other edges, however many and old these are', async () => {
+    const { store, peer } = await open({ leaseMs: 1, leftToEdgeMs: 0 });
+    const far = { ...resources, edge: 'udp/10.0.0.2:5060' };
+    for (let i = 0; i < 5; i += 1)
+      await store.commit({ ...exampleChange(exampleCall(), ['call.received']), resources: far });
+    const own = exampleCall();
+    await store.commit({ ...exampleChange(own, ['call.received']), resources });
+    const claimed = await eventually(async () => {
+      const orphans = await peer.claimOrphans(EDGE, 2);
+      expect(orphans).toHaveLength(2);
+      return orphans;
+    });
+    expect(claimed.map(({ call }) => call.id)[0]).toBe(own.id);
+  });
+
   it('are left to their owner while it renews', async () => {
     const { store, peer } = await open({ leaseMs: 60_000 });
     const call = exampleCall();
     await store.commit(exampleChange(call, ['call.received']));
     expect(await store.renewLive([call.id])).toEqual([]);
-    expect(await peer.claimOrphans()).toEqual([]);
+    expect(await peer.claimOrphans(EDGE, 20)).toEqual([]);
   });
 
   it('are not taken before living peers could renew after an outage', async () => {
@@ -133,13 +167,13 @@ describe('calls of a dead gateway', () => {
     const call = exampleCall();
     await store.commit(exampleChange(call, ['call.received']));
     await raw.zadd(keys.liveCalls(), 1, call.id);
-    expect(await store.claimOrphans()).toEqual([]);
+    expect(await store.claimOrphans(EDGE, 20)).toEqual([]);
   });
 
   it('are taken a bounded number at a time', async () => {
     const { store, peer } = await open({ leaseMs: 1 });
     for (let i = 0; i < 5; i += 1) await store.commit(exampleChange(exampleCall(), ['call.received']));
-    await eventually(async () => expect(await peer.claimOrphans(2)).toHaveLength(2));
+    await eventually(async () => expect(await peer.claimOrphans(EDGE, 2)).toHaveLength(2));
   });
 });
 

@@ -4,7 +4,9 @@ import type { CallEventType } from '../../src/call/event-types.js';
 import type { CallChange, Holder } from '../../src/call/ports.js';
 import { buildCallEvent, writeDown } from '../../src/events/catalogue.js';
 
-const NO_RESOURCES: CallResources = { dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
+/** Of `exampleChange`. */
+export const EDGE = 'tcp/10.0.0.1:5060,udp/10.0.0.1:5060';
+const NO_RESOURCES: CallResources = { edge: EDGE, dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
 
 export function exampleCall(fields: Partial<Call> = {}): Call {
   return {

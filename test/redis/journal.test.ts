@@ -12,7 +12,7 @@ async function open(backlog: Backlog) {
   const store = new RedisCallStore(redis.link, redis.keys);
   const begin = () => {
     const call = exampleCall();
-    const resources = noResources();
+    const resources = noResources('udp/10.0.0.1:5060');
     const deps = { store, endpointsFor: () => [], backlog, logger: pino({ level: 'silent' }) };
     const journal = new Journal(call, resources, deps);
     onTestFinished(() => journal.abandon());

@@ -36,6 +36,7 @@ async function open(kind: 'sandbox' | 'real') {
     config: () => configuration,
     store,
     ownAddresses: () => side.addresses,
+    edge: () => side.edge,
     count: (result) => counted.push(result),
     logger,
     clock: systemClock,
@@ -51,7 +52,7 @@ async function open(kind: 'sandbox' | 'real') {
   const keepAlive = new ContactKeepAlive({
     lines: () => ['sales', 'desk'],
     store,
-    ownAddresses: () => side.addresses,
+    edge: () => side.edge,
     ping: (target) => side.isThere(target),
     logger,
   });

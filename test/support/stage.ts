@@ -52,7 +52,7 @@ export class Stage {
   #client: Redis | undefined;
   #receiver: Receiver | undefined;
   #gateway: Gateway | undefined;
-  #peer: Gateway | undefined;
+  readonly #peers: Gateway[] = [];
   #peerEngines: Engines | undefined;
   #program: Program | undefined;
 
@@ -105,8 +105,9 @@ export class Stage {
   /** A second gateway beside (or after) the first, on the same Redis and engines; it stops with the stage. */
   async startPeer(): Promise<Gateway> {
     const http = { host: this.addresses.engines, port: 8081 };
-    this.#peer = await startGateway({ ...this.configuration(), gateway: { id: 'gw-peer' }, http });
-    return this.#peer;
+    const peer = await startGateway({ ...this.configuration(), gateway: { id: 'gw-peer' }, http });
+    this.#peers.push(peer);
+    return peer;
   }
 
   /** A second gateway with engines of its own, as on another machine: only Redis is shared. A process of its own too. */
@@ -125,7 +126,7 @@ export class Stage {
       },
       join(this.#folder, 'twin.yaml'),
     );
-    this.#peer = gateway;
+    this.#peers.push(gateway);
     return { ...gateway, engines };
   }
 
@@ -137,7 +138,7 @@ export class Stage {
 
   async stop(): Promise<void> {
     await this.#gateway?.stop();
-    await this.#peer?.stop();
+    await Promise.all(this.#peers.map((peer) => peer.stop()));
     await Promise.all(this.#phones.map((phone) => phone.close()));
     this.#wires?.drachtio.close();
     this.#wires?.freeswitch.close();

@@ -8,7 +8,7 @@ import type { OrphanedCall } from '../../../src/call/orphans.js';
 import { CallRegistry } from '../../../src/call/registry.js';
 import type { CallSession } from '../../../src/call/session.js';
 import { Upkeep, type CallLeases, type UpkeepDeps } from '../../../src/call/upkeep.js';
-import { exampleCall, exampleChange } from '../../redis/examples.js';
+import { EDGE, exampleCall, exampleChange } from '../../redis/examples.js';
 
 const BEAT_MS = 4000;
 const ANSWERED = { answeredAt: '2026-11-21T10:12:05.000Z' };
@@ -16,11 +16,17 @@ const ANSWERED = { answeredAt: '2026-11-21T10:12:05.000Z' };
 type Settle = UpkeepDeps['recordings']['settle'];
 const READY: RecordingInfo = { ...NO_RECORDING, status: 'ready' };
 
+interface SurvivorOptions {
+  living?: string[];
+  orphans?: OrphanedCall[];
+  settle?: Settle;
+  away?: () => boolean;
+  edge?: string;
+}
+
 /** A survivor with calls of its own and what others have left behind; what it does is written down. */
-function survivor(
-  options: { living?: string[]; orphans?: OrphanedCall[]; settle?: Settle; away?: () => boolean } = {},
-) {
-  const { living = [], orphans = [], settle = () => Promise.resolve(READY), away = () => false } = options;
+function survivor(options: SurvivorOptions = {}) {
+  const { living = [], orphans = [], settle = () => Promise.resolve(READY), away = () => false, edge = EDGE } = options;
   const done = {
     renewed: [] as string[][],
     asked: [] as number[],
@@ -40,6 +46,7 @@ function survivor(
     registry,
     sip: {
       up: true,
+      edge,
       endForeignDialog: (id: string) => Promise.resolve(void done.hungUp.push(id)),
     } as UpkeepDeps['sip'],
     media: { find: () => null, pick: () => null, owns: () => false },
@@ -67,7 +74,7 @@ function survivor(
       done.renewed.push(ids);
       return Promise.resolve([]);
     },
-    claimOrphans: (most) => {
+    claimOrphans: (_edge, most) => {
       done.asked.push(most);
       return Promise.resolve(orphans.splice(0, most));
     },
@@ -78,6 +85,7 @@ function survivor(
 function orphan(fields: Partial<Call> = {}): OrphanedCall {
   const call = exampleCall(fields);
   const resources = {
+    edge: EDGE,
     dialogs: [
       { role: 'caller' as const, id: `${call.id}-caller` },
       { role: 'business' as const, id: `${call.id}-business` },
@@ -154,8 +162,8 @@ describe('the heartbeat', () => {
 });
 
 describe('a call whose gateway died', () => {
-  const end = async (lost: OrphanedCall) => {
-    const { done, upkeep } = survivor({ orphans: [lost] });
+  const end = async (lost: OrphanedCall, edge = EDGE) => {
+    const { done, upkeep } = survivor({ orphans: [lost], edge });
     upkeep.start();
     await beats(2);
     await upkeep.stop();
@@ -173,6 +181,14 @@ describe('a call whose gateway died', () => {
       [id, 5, 'recording.ready'],
     ]);
     expect(lost.call).toMatchObject({ disposition: 'answered', ended: { by: 'gateway', reason: 'gateway_lost' } });
+  });
+
+  it('is told, and let go of, where its callers are at another drachtio-server', async () => {
+    const lost = orphan(ANSWERED);
+    const done = await end(lost, 'udp/10.0.0.2:5060');
+    expect(done.hungUp).toEqual([]);
+    expect(done.released).toHaveLength(1);
+    expect(done.told.map(([, , type]) => type)).toEqual(['call.completed', 'recording.ready']);
   });
 
   it('is missed where nobody had answered', async () => {

@@ -56,6 +56,7 @@ beforeEach(() => {
     config: () => configuration,
     store,
     ownAddresses: () => ['udp/10.0.0.1:5060'],
+    edge: () => 'udp/10.0.0.1:5060',
     count: (result) => counted.push(result),
     logger: pino({ level: 'silent' }),
     clock: () => now,
