@@ -86,6 +86,23 @@ describe('the OpenAPI document', () => {
     for (const { name, content } of examples) expect(inDocument(content.schema, content.example), name).toEqual([]);
   });
 
+  it('says of every answer with something in it what that is', () => {
+    for (const [name, { responses }] of operations())
+      for (const status of ['200', '201', '202', '206'])
+        if (responses[status]) expect(responses[status].content, `${name}: ${status}`).toBeDefined();
+    const types = (path: string) => Object.keys(document.paths[path]?.['get']?.responses['200']?.content ?? {});
+    expect(types('/v1/calls.csv')).toEqual(['text/csv']);
+    expect(types('/dni.js')).toEqual(['text/javascript']);
+  });
+
+  it('says which bodies may be left out, and what may be sent in the place of JSON', () => {
+    const body = (method: string, path: string) => document.paths[path]?.[method]?.requestBody;
+    expect(body('post', '/v1/calls/{id}/handled')?.required).toBe(false);
+    expect(body('patch', '/v1/leases/{id}')?.required).toBe(false);
+    expect(body('post', '/v1/calls/{id}/tags')?.required).toBe(true);
+    expect(Object.keys(body('post', '/v1/numbers/import')?.content ?? {})).toEqual(['application/json', 'text/csv']);
+  });
+
   it('has a webhook for each event, with an example that is right', () => {
     for (const [type, { post }] of Object.entries(document.webhooks)) {
       const content = post.requestBody?.content['application/json'];

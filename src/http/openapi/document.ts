@@ -10,6 +10,10 @@ import { OPERATIONS } from './operations.js';
 
 type Json = Record<string, unknown>;
 
+const JSON_TYPE = 'application/json';
+/** Whatever is not JSON. */
+const TEXT: JsonSchema = { type: 'string' };
+
 export interface OpenApiDocument {
   openapi: '3.1.0';
   info: Json & { title: string; version: string };
@@ -137,13 +141,19 @@ function describeOperation(operation: Operation, schemas: Schemas): DescribedOpe
     ...(scope === 'public' ? { security: [] } : {}),
     ...(scope === null || scope === 'public' ? {} : { 'x-scope': scope }),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body && {
-      requestBody: {
-        required: true,
-        content: { 'application/json': content({ ...body, description: '' }, schemas, 'input') },
-      },
-    }),
+    ...(body && { requestBody: describeBody(body, schemas) }),
     responses: { ...answersOf(operation, schemas), ...errorsOf(operation) },
+  };
+}
+
+function describeBody(
+  { schema, example, texts = {} }: NonNullable<Operation['body']>,
+  schemas: Schemas,
+): NonNullable<DescribedOperation['requestBody']> {
+  const asText = Object.entries(texts).map(([type, text]): [string, Content] => [type, content(TEXT, text)]);
+  return {
+    required: !schema.safeParse({}).success,
+    content: { [JSON_TYPE]: content(schemas.add(schema, 'input'), example), ...Object.fromEntries(asText) },
   };
 }
 
@@ -189,23 +199,26 @@ function answersOf({ answers }: Operation, schemas: Schemas): Record<string, Des
   return Object.fromEntries(
     Object.entries(answers).map(([status, answer]) => [
       status,
-      {
-        description: answer.description,
-        ...(answer.schema ? { content: { [answer.type ?? 'application/json']: content(answer, schemas) } } : {}),
-      },
+      { description: answer.description, ...contentOf(answer, schemas) },
     ]),
   );
 }
 
-function content(answer: Answer, schemas: Schemas, io: 'input' | 'output' = 'output'): Content {
-  const schema = answer.schema ? schemas.add(answer.schema, io) : {};
-  return { schema, ...(answer.example === undefined ? {} : { example: answer.example }) };
+function contentOf({ schema, type, example }: Answer, schemas: Schemas): Pick<DescribedAnswer, 'content'> {
+  if (type !== undefined) return { content: { [type]: content(TEXT, example) } };
+  return schema === undefined ? {} : { content: { [JSON_TYPE]: content(schemas.add(schema), example) } };
 }
+
+const content = (schema: JsonSchema, example: unknown): Content => ({
+  schema,
+  ...(example === undefined ? {} : { example }),
+});
 
 /** Errors of ours by status: those that anybody can meet, and the operation's own. */
 function errorsOf({ scope, query, body, parameters, errors = [] }: Operation): Record<string, DescribedAnswer> {
   const common: ErrorCode[] = [
     ...(query || body ? (['GW_ERR_BAD_REQUEST'] as const) : []),
+    ...(body ? (['GW_ERR_UNSUPPORTED_MEDIA_TYPE'] as const) : []),
     ...(scope === 'public' ? [] : (['GW_ERR_UNAUTHORIZED'] as const)),
     ...(scope === 'public' || scope === null ? [] : (['GW_ERR_FORBIDDEN'] as const)),
     ...(parameters && errors.length === 0 ? (['GW_ERR_NOT_FOUND'] as const) : []),
@@ -250,7 +263,7 @@ function describeWebhook(type: EventType, schemas: Schemas): DescribedOperation 
     requestBody: {
       required: true,
       content: {
-        'application/json': { schema: schemas.name(schemaName(type), schema), example: exampleEvent(type) },
+        [JSON_TYPE]: { schema: schemas.name(schemaName(type), schema), example: exampleEvent(type) },
       },
     },
     responses: {

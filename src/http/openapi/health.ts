@@ -30,6 +30,6 @@ export const healthOperations: Operation[] = [
     path: '/metrics',
     summary: 'Metrics for Prometheus',
     scope: 'public',
-    answers: { 200: { description: 'Text exposition format', type: 'text/plain', schema: z.string() } },
+    answers: { 200: { description: 'Text exposition format', type: 'text/plain' } },
   },
 ];

@@ -62,7 +62,11 @@ export const numberOperations: Operation[] = [
       'semicolon; 2 MB at most. Errors are told by row (`errors`, the first hundred; `errorCount`).',
     scope: 'numbers:write',
     query: importQuery,
-    body: { schema: z.object({ numbers: z.array(numberRow) }), example: { numbers: [{ number: '+74951111111' }] } },
+    body: {
+      schema: z.object({ numbers: z.array(numberRow) }),
+      example: { numbers: [{ number: '+74951111111' }] },
+      texts: { 'text/csv': 'number,site,kind,source.label\n+74952222222,divan,static,MKAD 32 km\n' },
+    },
     answers: ok('Imported', z.object({ created: count, unchanged: count }), { created: 998, unchanged: 2 }),
     errors: ['GW_ERR_CONFLICT'],
   },

@@ -16,16 +16,24 @@ export interface Operation {
   /** The same schema that the router reads the query with, where it reads it with one. */
   query?: z.ZodObject;
   headers?: Record<string, string>;
-  body?: { schema: z.ZodType; example?: unknown };
+  body?: Body;
   answers: Record<number, Answer>;
   /** Beside those that follow from key, query and body. */
   errors?: ErrorCode[];
 }
 
+/** JSON. May be left out where `schema` takes an empty object, as `readBody` does. */
+interface Body {
+  schema: z.ZodType;
+  example?: unknown;
+  /** Texts that may be sent in its place: an example of each, by type. */
+  texts?: Record<string, string>;
+}
+
 export interface Answer {
   description: string;
   schema?: z.ZodType;
-  /** `application/json` when left out. */
+  /** Of a text, or of bytes; JSON has a schema in its place. */
   type?: string;
   example?: unknown;
 }

@@ -7,7 +7,7 @@ export const pageOperations: Operation[] = [
     path: '/docs',
     summary: 'This interface for people',
     scope: 'public',
-    answers: { 200: { description: 'A page', type: 'text/html', schema: z.string() } },
+    answers: { 200: { description: 'A page', type: 'text/html' } },
   },
   {
     method: 'get',

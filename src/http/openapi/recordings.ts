@@ -8,7 +8,7 @@ import { count, ok, time, type Operation } from './operation.js';
 
 const MAX_LINK_SECONDS = 30 * 86_400;
 
-const sound = { description: 'The sound', schema: z.string(), type: 'audio/*' };
+const sound = { description: 'The sound', type: 'audio/*' };
 const soundAnswers = {
   200: sound,
   206: { ...sound, description: 'The piece that `Range` asks for' },

@@ -87,8 +87,8 @@ function parameterType(schema: JsonSchema): string {
 }
 
 function bodyView({ requestBody }: DescribedOperation): string {
-  return Object.values(requestBody?.content ?? {})
-    .map((content) => `<p>Body</p>${contentView(content)}`)
+  return Object.entries(requestBody?.content ?? {})
+    .map(([type, content]) => `<p>Body <small>${text(type)}</small></p>${contentView(content)}`)
     .join('');
 }
 
@@ -100,8 +100,9 @@ function answerView([status, { description, content = {} }]: [string, DescribedA
 }
 
 function contentView({ schema, example }: Content): string {
-  const shown = example === undefined ? '' : `<pre>${text(JSON.stringify(example, null, 2))}</pre>`;
-  return `<pre>${text(typeText(schema))}</pre>${shown}`;
+  if (example === undefined) return `<pre>${text(typeText(schema))}</pre>`;
+  const shown = typeof example === 'string' ? example : JSON.stringify(example, null, 2);
+  return `<pre>${text(typeText(schema))}</pre><pre>${text(shown)}</pre>`;
 }
 
 function eventView(type: string, { summary, requestBody }: DescribedOperation): string {
