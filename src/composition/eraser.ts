@@ -11,7 +11,10 @@ import type { RedisCallers } from '../redis/callers.js';
 import type { RedisErasure } from '../redis/erasure.js';
 
 interface EraserDeps {
-  erasure: Pick<RedisErasure, 'callsOf' | 'eraseCall' | 'eraseDeliveries' | 'forgetIndex' | 'audit'>;
+  erasure: Pick<
+    RedisErasure,
+    'callsOf' | 'lookThroughCalls' | 'eraseCall' | 'eraseDeliveries' | 'forgetIndex' | 'audit'
+  >;
   callers: Pick<RedisCallers, 'forget'>;
   calls: Pick<AmendmentStore, 'read'>;
   /** Repeating it is harmless. */
@@ -100,9 +103,9 @@ const emptyProof = (at: string, by: string): ErasureProof => ({
 });
 
 /** The list of his calls reaches back as far as the history; calls that could not leave it yet may be older. */
-async function foundCalls({ history, index }: EraserDeps, number: string): Promise<string[]> {
-  if ((await index.state()).state === 'rebuilding')
-    throw new GatewayError('GW_ERR_CONFLICT', 'the index of the history is being rebuilt; ask again in some minutes');
+async function foundCalls({ erasure, history, index }: EraserDeps, number: string): Promise<string[]> {
+  // A search would find some of them only.
+  if ((await index.state()).state === 'rebuilding') return await erasure.lookThroughCalls(number);
   const found: string[] = [];
   for (let cursor: string | null = null; ;) {
     const page = await history.search({ sites: null, number, cursor, limit: PAGE });

@@ -4,11 +4,15 @@ import { noResources } from '../call/document.js';
 import { indexEntry } from '../history/slots.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asNumber, loadScript } from './scripts.js';
+import { namesFrom } from './scan.js';
+import { asNumber, asStrings, loadScript } from './scripts.js';
 
+const lookScript = loadScript('calls-of-caller');
 const eraseScript = loadScript('erase-call');
 const deliveriesScript = loadScript('erase-deliveries');
 const PAGE = 500;
+/** Calls looked at together: some 1 ms of Redis, which serves nobody else meanwhile. */
+const LOOK_CALLS = 200;
 /** Lines of the audit log: what was erased, by whom, without the number. */
 const AUDIT_LINES = 10_000;
 
@@ -29,6 +33,21 @@ export class RedisErasure {
   /** Every call of his that is kept. */
   async callsOf(caller: string): Promise<string[]> {
     return this.link.send((client) => client.zrange(this.keys.callsOf(caller), 0, -1));
+  }
+
+  /**
+   * The same by looking at every call there is, whatever has become of lists and index: 2 s for 100,000 calls on a crowded
+   * machine.
+   */
+  async lookThroughCalls(caller: string): Promise<string[]> {
+    const prefix = this.keys.callPrefix();
+    const found = new Set<string>();
+    for await (const names of namesFrom(this.link, prefix, LOOK_CALLS)) {
+      if (names.length === 0) continue;
+      const his = await this.link.run({ script: lookScript, keys: names, args: [caller], read: asStrings });
+      for (const name of his) if (name !== null) found.add(name.slice(prefix.length));
+    }
+    return [...found];
   }
 
   /** Events removed from the feed; null where the call has changed since it was read. */

@@ -3,6 +3,7 @@ import type { HistoryIndex, IndexCheck, IndexState } from '../history/rebuilder.
 import { indexEntry } from '../history/slots.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
+import { namesFrom } from './scan.js';
 import { asNumber, asStrings, loadScript } from './scripts.js';
 
 const beginScript = loadScript('begin-rebuild');
@@ -121,15 +122,10 @@ export class RedisHistoryIndex implements HistoryIndex {
 
   /** Looks through all names of Redis, some at a time. @returns false where it was told to stop */
   async #scan(prefix: string, goOn: () => Promise<boolean>, take: (names: string[]) => Promise<void>) {
-    let cursor = '0';
-    do {
-      const [next, names] = await this.link.send((client) =>
-        client.scan(cursor, 'MATCH', `${escaped(prefix)}*`, 'COUNT', SCAN_COUNT),
-      );
+    for await (const names of namesFrom(this.link, prefix, SCAN_COUNT)) {
+      if (!(await goOn())) return false;
       if (names.length > 0) await take(names);
-      cursor = next;
-      if (cursor !== '0' && !(await goOn())) return false;
-    } while (cursor !== '0');
+    }
     return true;
   }
 }
@@ -150,6 +146,3 @@ function callIn(doc: string): Call | null {
     return null;
   }
 }
-
-/** A prefix in a pattern of Redis. */
-const escaped = (text: string): string => text.replace(/[\\*?[\]]/g, '\\$&');

@@ -165,17 +165,24 @@ describe('forgetting a caller', () => {
     expect(await raw.zrange(keys.endpoints(), 0, -1)).not.toContain('gone');
   });
 
-  it('finds calls of his that the list of his calls no longer has, and waits for their index', async () => {
-    const { store, erase, raw, keys, everything } = await open();
-    const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
-    await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
-    await raw.del(keys.callsOf(CALLER));
-    await raw.hset(keys.historyState(), 'rebuild', Date.now());
-    await expect(erase(CALLER, 'dpo')).rejects.toMatchObject({ code: 'GW_ERR_CONFLICT' });
-    await raw.hdel(keys.historyState(), 'rebuild');
-    expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [call.id], archive: 'done', archived: [] });
-    expect(await everything()).not.toContain(CALLER);
-  });
+  it.each(['ready', 'rebuilding'])(
+    'finds calls of his that the list of his calls no longer has, the index %s',
+    async (state) => {
+      const { store, erase, raw, link, keys, everything } = await open();
+      const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
+      // Has his number in it, and is not his.
+      const anothers = exampleCall({
+        caller: { ...call.caller, number: '+79160000002' },
+        trackingNumber: `${CALLER}7`,
+      });
+      for (const one of [call, anothers]) await store.commit(exampleChange(one, ['call.missed'], { closed: true }));
+      await raw.del(keys.callsOf(CALLER));
+      if (state === 'rebuilding') await new RedisHistoryIndex(link, keys).begin();
+      expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [call.id], archive: 'done', archived: [] });
+      expect((await everything()).replaceAll(anothers.trackingNumber, '')).not.toContain(CALLER);
+      expect(await store.get(anothers.id)).toEqual(anothers);
+    },
+  );
 
   it('waits for the end of his call', async () => {
     const { store, erase, asked } = await open();
