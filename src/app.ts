@@ -131,7 +131,7 @@ export class App {
     this.#callers = new CallerSide({
       ...shared,
       admissions: this.#admissions,
-      eraseRecordings: (number, at) => this.#recordings.archive.removeOfCaller(number, at),
+      eraseRecordings: (...caller) => this.#recordings.archive.removeOfCaller(...caller),
       history: () => this.#history,
       owner: this.#store.owner,
       onQueued,

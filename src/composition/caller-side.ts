@@ -37,7 +37,7 @@ interface CallerSideParts {
   link: RedisLink;
   admissions: Admissions;
   /** Repeating it is harmless. */
-  eraseRecordings: (number: string, at: string) => Promise<CallersRecordings>;
+  eraseRecordings: (number: string, callIds: readonly string[], at: string) => Promise<CallersRecordings>;
   history: () => History;
   keys: Keys;
   registry: CallRegistry;

@@ -18,7 +18,7 @@ interface EraserDeps {
   callers: Pick<RedisCallers, 'forget'>;
   calls: Pick<AmendmentStore, 'read'>;
   /** Repeating it is harmless. */
-  eraseRecordings: (number: string, at: string) => Promise<CallersRecordings>;
+  eraseRecordings: (number: string, callIds: readonly string[], at: string) => Promise<CallersRecordings>;
   history: Pick<CallHistory, 'search'>;
   index: Pick<HistoryIndex, 'state'>;
   archive: {
@@ -60,7 +60,7 @@ export function callerEraser(deps: EraserDeps): CallerEraser {
     const callIds = [...new Set([...(await erasure.callsOf(number)), ...(await foundCalls(deps, number))])];
     const before = new Map<string, StoredCall | null>();
     for (const callId of callIds) before.set(callId, await readEnded(callId));
-    const { deleted, held, away } = await eraseRecordings(number, at);
+    const { deleted, held, away } = await eraseRecordings(number, callIds, at);
     Object.assign(proof, { held, away });
     proof.recordings = deleted.map((callId) => {
       const recording = before.get(callId)?.call.recording;

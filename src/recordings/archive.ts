@@ -120,10 +120,14 @@ export class RecordingArchive {
     return 'deleted';
   }
 
-  /** All recordings of a caller; those under a legal hold stay, and those that only another gateway's disk has. */
-  async removeOfCaller(number: string, at: string): Promise<CallersRecordings> {
+  /**
+   * All recordings of a caller; those under a legal hold stay, and those that only another gateway's disk has.
+   * @param known calls of his, beside those that his lists have
+   */
+  async removeOfCaller(number: string, known: readonly string[], at: string): Promise<CallersRecordings> {
     const outcome: CallersRecordings = { deleted: [], held: [], away: [] };
-    for (const callId of await this.deps.facts.callsOfCaller(number)) {
+    const listed = await this.deps.facts.callsOfCaller(number);
+    for (const callId of new Set([...listed, ...known])) {
       const found = await this.find(callId, null);
       if (found?.state === 'away') outcome.away.push({ callId, gateway: found.gateway });
       if (found?.state !== 'here' && found?.state !== 'deleted') continue;

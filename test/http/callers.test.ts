@@ -47,7 +47,7 @@ async function open(archiveAway = false) {
         },
         erasure: (id) => erasures.read(id),
       },
-      eraseRecordings: (number, at) => archive.removeOfCaller(number, at),
+      eraseRecordings: (...caller) => archive.removeOfCaller(...caller),
     }),
     keys: () => [
       { name: 'dpo', hash: hash('dpo'), scopes: ['callers:write'] },

@@ -108,7 +108,7 @@ describe('a caller’s recordings', () => {
       if (act === 'hold') await house.archive.setHold(found, { by: 'lawyer', at, reason: 'case 1' });
       else await house.archive.remove(found, call.id, { at, reason: 'request' });
     }
-    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', at);
+    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', [], at);
     expect(outcome).toEqual({ deleted: [his.id], held: [held.id], away: [] });
     expect(await stateOf(house, his.id)).toBe('deleted');
     expect(await stateOf(house, anothers.id)).toBe('here');
@@ -122,7 +122,7 @@ describe('a caller’s recordings', () => {
     await house.record(his);
     house.calls.set(away.id, { ...away, gateway: 'gw-2', recording: { ...his.recording } });
     for (const call of [away, his]) await callers.note(call);
-    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', new Date().toISOString());
+    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', [], new Date().toISOString());
     expect(outcome).toEqual({ deleted: [his.id], held: [], away: [{ callId: away.id, gateway: 'gw-2' }] });
     expect(await stateOf(house, his.id)).toBe('deleted');
   });

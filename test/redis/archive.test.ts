@@ -228,7 +228,7 @@ async function openWhole(options: HouseOptions) {
     erasure: new RedisErasure(link, keys),
     callers: new RedisCallers(link, keys),
     calls: new RedisAmendments(link, keys, 'here', () => undefined),
-    eraseRecordings: (number, at) => archive.removeOfCaller(number, at),
+    eraseRecordings: (...caller) => archive.removeOfCaller(...caller),
     history: history.http.history,
     index: history.index,
     archive: history,
@@ -255,6 +255,15 @@ it('a gateway finds a lost index at its start, and rebuilds it', async () => {
   history.start();
   await until('all are found again', async () => (await found()) === 60);
   await until('it is ready', async () => !(await history.index.isDue()));
+});
+
+it('a caller is forgotten with the recordings of calls that only the index finds', async () => {
+  const { eraser, oldCall, keys, link, archive } = await openWhole({});
+  const call = await oldCall(3);
+  await link.send((client) => client.del(keys.callsOf(CALLER), keys.caller(CALLER)));
+  const proof = await eraser.erase(CALLER, 'dpo');
+  expect(proof).toMatchObject({ calls: [call.id], recordings: [{ callId: call.id }] });
+  expect((await archive.find(call.id, null))?.state).toBe('deleted');
 });
 
 describe.each([
