@@ -6,6 +6,7 @@ import type { SnippetConfig } from '../config/schema.js';
 import type { LeaseDesk } from '../leases/desk.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { sourceOf } from '../lib/source.js';
 import { sessionSchema } from './leases.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
 import { readBody } from './query.js';
@@ -110,7 +111,7 @@ function isAllowed(origin: string, allowed: string): boolean {
 function refuseTooMany(limit: RateLimit): RequestHandler {
   return (req, res, next) => {
     const { site } = res.locals as Locals;
-    const seconds = limit.take(`${site.id} ${req.ip ?? ''}`, site.snippet.perAddress);
+    const seconds = limit.take(`${site.id} ${sourceOf(req.ip ?? '')}`, site.snippet.perAddress);
     if (seconds === 0) {
       next();
       return;

@@ -1,5 +1,3 @@
-import ipaddr from 'ipaddr.js';
-
 /** How often a password was guessed wrongly of late: by this source for this user, by this source, for this user. */
 export interface FailureCounts {
   pair: number;
@@ -27,17 +25,6 @@ export function reactTo({ pair, source, user }: FailureCounts): Reaction {
   if (pair >= PAIR_LIMIT) return { blocked: 'pair', delayMs };
   if (source >= SOURCE_LIMIT) return { blocked: 'source', delayMs };
   return { blocked: user >= USER_LIMIT ? 'user' : null, delayMs };
-}
-
-/** Whom a source is counted as: an IPv6 customer has a /64 of addresses to choose from. */
-export function sourceOf(address: string): string {
-  if (!ipaddr.isValid(address)) return 'invalid';
-  const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') return parsed.toString();
-  return `${(parsed as ipaddr.IPv6).parts
-    .slice(0, 4)
-    .map((part) => part.toString(16))
-    .join(':')}::/64`;
 }
 
 /** Keys with an end, never more than `max` of them: the oldest makes room. */

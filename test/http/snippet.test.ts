@@ -73,5 +73,9 @@ describe("the snippet's way in", () => {
     expect(third.status).toBe(429);
     expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await from('192.0.2.2')).status).toBe(400);
+    // A customer with IPv6 has a /64 of addresses to choose from.
+    for (const last of [1, 2]) expect((await from(`2001:db8:1:2::${last}`)).status).toBe(400);
+    expect((await from('2001:db8:1:2:ffff::3')).status).toBe(429);
+    expect((await from('2001:db8:1:3::1')).status).toBe(400);
   });
 });

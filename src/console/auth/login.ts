@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ConsoleUserConfig } from '../../config/schema.js';
-import { sourceOf } from '../../lines/guard.js';
+import { sourceOf } from '../../lib/source.js';
 import { MAX_PASSWORD, verifyNobody, verifyPassword } from './passwords.js';
 import type { AttemptBook, AttemptRule } from './ports.js';
 import { markOf } from './sessions.js';
