@@ -26,7 +26,8 @@ interface SinkEndpoint extends SinkConfigs {
 }
 
 interface Connection {
-  connections: number;
+  /** Attempts at a time, at most. */
+  inFlight: number;
   timeouts?: SenderTimeouts | undefined;
 }
 

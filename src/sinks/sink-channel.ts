@@ -1,33 +1,49 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { toError } from '../lib/deadline.js';
-import { HttpPoster, type SenderTimeouts } from '../webhooks/http-poster.js';
+import { HttpPoster, SENDER_TIMEOUTS, type SenderTimeouts } from '../webhooks/http-poster.js';
 import type { Delivery } from '../webhooks/queue.js';
 import type { Attempt, DeliveryChannel } from '../webhooks/sender.js';
 import type { Sink, SinkAnswer, SinkEvent, SinkOutcome, SinkRequest } from './sink.js';
 
 interface SinkChannelOptions {
-  connections: number;
+  inFlight: number;
   allowPrivate: boolean;
   timeouts?: SenderTimeouts | undefined;
 }
 
-/** Puts a sink in the place of a webhook receiver: the same outbox, order, retries and dead letters. */
+/** Requests that one event may take. */
+const MOST_REQUESTS = 3;
+
+/**
+ * Puts a sink in the place of a webhook receiver: the same outbox, order, retries and dead letters. One attempt has the
+ * time of three requests. Nothing is asked in the last third, so that every request has its whole time: one that were
+ * broken off might have been done, and would be done again.
+ */
 export class SinkChannel implements DeliveryChannel {
+  /** No more than that all get their turns within the attempt. */
+  readonly inFlight: number;
+  readonly attemptMs: number;
+  readonly #askingMs: number;
   readonly #sink: Sink;
   readonly #poster: HttpPoster;
   readonly #abort = new AbortController();
   /** When the next request may go out. */
   #turn = 0;
 
-  constructor(sink: Sink, options: SinkChannelOptions) {
+  constructor(sink: Sink, { inFlight, allowPrivate, timeouts = SENDER_TIMEOUTS }: SinkChannelOptions) {
+    const { totalMs } = timeouts;
     this.#sink = sink;
-    this.#poster = new HttpPoster(sink.url, options);
+    this.attemptMs = totalMs * MOST_REQUESTS;
+    this.#askingMs = this.attemptMs - totalMs;
+    this.inFlight = Math.max(1, Math.min(inFlight, Math.floor(totalMs / MOST_REQUESTS / sink.spacingMs)));
+    this.#poster = new HttpPoster(sink.url, { connections: this.inFlight, allowPrivate, timeouts });
   }
 
   async send({ body }: Pick<Delivery, 'eventId' | 'attempt' | 'body'>): Promise<Attempt> {
     const startedAt = performance.now();
     let last: SinkAnswer | null = null;
-    const ask = async (request: SinkRequest): Promise<SinkAnswer> => (last = await this.#ask(request));
+    const until = startedAt + this.#askingMs;
+    const ask = async (request: SinkRequest): Promise<SinkAnswer> => (last = await this.#ask(request, until));
     const outcome = await this.#sink
       .deliver(JSON.parse(body.toString()) as SinkEvent, ask)
       // A fault in a sink of ours: the event waits for the version that is better.
@@ -45,8 +61,12 @@ export class SinkChannel implements DeliveryChannel {
     await this.#poster.close();
   }
 
-  async #ask({ method, path, headers = {}, body }: SinkRequest): Promise<SinkAnswer> {
-    await this.#waitForTurn();
+  async #ask({ method, path, headers = {}, body }: SinkRequest, until: number): Promise<SinkAnswer> {
+    const at = Math.max(performance.now(), this.#turn);
+    if (at > until) return unasked('TimeoutError', 'no time was left for this request');
+    this.#turn = at + this.#sink.spacingMs;
+    await this.#waitUntil(at);
+    if (this.#abort.signal.aborted) return unasked('AbortError', 'broken off');
     const { pathname, search } = this.#sink.url;
     const whole = path === '' ? pathname + search : pathname.replace(/\/$/, '') + path;
     const flat = ['user-agent', 'calltrack-gateway', ...Object.entries(headers).flat()];
@@ -54,13 +74,17 @@ export class SinkChannel implements DeliveryChannel {
     return { ...answer, json: jsonOf(answer.response) };
   }
 
-  async #waitForTurn(): Promise<void> {
-    const now = performance.now();
-    const at = Math.max(now, this.#turn);
-    this.#turn = at + this.#sink.spacingMs;
-    if (at > now) await delay(at - now, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+  async #waitUntil(at: number): Promise<void> {
+    const waitMs = at - performance.now();
+    if (waitMs > 0) await delay(waitMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
   }
 }
+
+/** For a request that was not made. */
+const unasked = (code: string, message: string): SinkAnswer => ({
+  ...{ status: null, headers: {}, response: '', json: null, latencyMs: 0 },
+  error: { code, message },
+});
 
 function jsonOf(text: string): unknown {
   try {

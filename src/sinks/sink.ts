@@ -41,7 +41,7 @@ export interface Sink {
   readonly url: URL;
   /** Least time between two requests, ms: what the vendor allows. */
   readonly spacingMs: number;
-  /** Tells of one event, by as many requests as that takes. What is not for this system is `delivered` at once. */
+  /** Tells of one event, by at most three requests. What is not for this system is `delivered` at once. */
   deliver(event: SinkEvent, ask: Ask): Promise<SinkOutcome>;
 }
 

@@ -5,7 +5,7 @@ import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { EndpointWorker, type DeliveryHooks } from './endpoint-worker.js';
-import { SENDER_TIMEOUTS, type SenderTimeouts } from './http-poster.js';
+import type { SenderTimeouts } from './http-poster.js';
 import type { Backlog, DeliveryQueue, DisableReason, Drop } from './queue.js';
 import { Sender, type Attempt, type DeliveryChannel, type AnyEndpointConfig } from './sender.js';
 
@@ -33,7 +33,7 @@ export interface DispatcherOptions {
   /** Opens what is no receiver of signed events; null for one that is. Left out: all are. */
   openSink?: (
     endpoint: AnyEndpointConfig,
-    connection: { connections: number; timeouts: SenderTimeouts | undefined },
+    connection: { inFlight: number; timeouts: SenderTimeouts | undefined },
   ) => DeliveryChannel | null;
 }
 
@@ -80,11 +80,11 @@ export class Dispatcher {
   /** A new configuration: what did not change goes on undisturbed; a changed endpoint is no longer taken for gone. */
   update(endpoints: readonly AnyEndpointConfig[]): void {
     const wanted = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
-    for (const [id, { fingerprint, worker }] of this.#served) {
+    for (const [id, { fingerprint, worker, channel }] of this.#served) {
       const config = wanted.get(id);
       if (config && fingerprintOf(config) === fingerprint) continue;
       this.#served.delete(id);
-      this.#leave(worker);
+      this.#leave(worker, channel);
     }
     for (const [id, config] of wanted) if (!this.#served.has(id)) this.#serve(config);
     this.#try(() => this.#announce(), 'telling the outbox of changed endpoints failed');
@@ -126,12 +126,10 @@ export class Dispatcher {
   #serve(config: AnyEndpointConfig): void {
     const { pollMs = POLL_MS, timeouts, now = systemClock, random = Math.random, openSink } = this.#options;
     const { id, inFlight = IN_FLIGHT, disableAfter: disableAfterMs = DISABLE_AFTER_MS } = config;
-    const sink = openSink?.(config, { connections: inFlight, timeouts });
+    const sink = openSink?.(config, { inFlight, timeouts });
     const channel = sink ?? new Sender(config, inFlight, now, timeouts);
-    const { totalMs: attemptMs } = timeouts ?? SENDER_TIMEOUTS;
     const worker = new EndpointWorker({
-      attemptMs,
-      ...{ endpoint: id, queue: this.#queue, channel, log: this.#log, inFlight, pollMs, random, disableAfterMs },
+      ...{ endpoint: id, queue: this.#queue, channel, log: this.#log, pollMs, random, disableAfterMs },
       hooks: { ...this.#hooks, onLost: (endpoint, events) => this.#tellLost(endpoint, events) },
       disable: (reason) => this.disable(id, reason),
     });
@@ -140,10 +138,8 @@ export class Dispatcher {
     worker.start();
   }
 
-  #leave(worker: EndpointWorker): void {
-    const left = worker
-      .stop(this.#options.timeouts?.totalMs ?? SENDER_TIMEOUTS.totalMs)
-      .finally(() => this.#leaving.delete(left));
+  #leave(worker: EndpointWorker, { attemptMs }: DeliveryChannel): void {
+    const left = worker.stop(attemptMs).finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
     this.#try(() => left, 'stopping an endpoint failed');
   }

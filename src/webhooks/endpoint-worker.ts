@@ -49,11 +49,7 @@ interface WorkerParts {
   channel: DeliveryChannel;
   log: Logger;
   hooks: DeliveryHooks;
-  /** Most requests at a time. */
-  inFlight: number;
   pollMs: number;
-  /** Longest that one attempt may take. */
-  attemptMs: number;
   random: () => number;
   /** After so long without one success the endpoint is disabled, ms. */
   disableAfterMs: number;
@@ -99,8 +95,8 @@ export class EndpointWorker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#leaseMs = parts.attemptMs * 2;
-    this.#staleMs = parts.attemptMs * 0.8;
+    this.#leaseMs = parts.channel.attemptMs * 2;
+    this.#staleMs = parts.channel.attemptMs * 0.8;
   }
 
   start(): void {
@@ -170,7 +166,7 @@ export class EndpointWorker {
 
   #room(): number {
     if (!this.#running || this.#disabling > 0) return 0;
-    return Math.max(0, this.#parts.inFlight + this.#ahead() - this.#sending - this.#unsent);
+    return Math.max(0, this.#parts.channel.inFlight + this.#ahead() - this.#sending - this.#unsent);
   }
 
   #fast(): boolean {
@@ -180,7 +176,7 @@ export class EndpointWorker {
   /** How many events are taken that cannot be sent at once. */
   #ahead(): number {
     if (!this.#fast()) return 0;
-    return this.#parts.inFlight * (this.#more ? AHEAD_OF_BACKLOG : AHEAD);
+    return this.#parts.channel.inFlight * (this.#more ? AHEAD_OF_BACKLOG : AHEAD);
   }
 
   #take(turn: Turn): void {
@@ -213,7 +209,7 @@ export class EndpointWorker {
   }
 
   #pump(): void {
-    const { inFlight } = this.#parts;
+    const { inFlight } = this.#parts.channel;
     const [oldest] = this.#ready;
     if (oldest && this.#stale(oldest)) this.#giveBack();
     let next = 0;

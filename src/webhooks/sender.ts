@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
 import type { SinkConfigs } from '../sinks/index.js';
-import { HttpPoster, type HttpAnswer, type SenderTimeouts, type TlsConfig } from './http-poster.js';
+import { HttpPoster, SENDER_TIMEOUTS, type HttpAnswer, type TlsConfig } from './http-poster.js';
 import type { Delivery } from './queue.js';
 import { parseRetryAfter } from './retry.js';
 import { signingKey, webhookHeaders } from './signature.js';
@@ -41,8 +41,12 @@ export interface Attempt {
   dead?: string;
 }
 
-/** How a kind of endpoint is told of events. A worker makes at most as many attempts at a time as it was opened for. */
+/** How a kind of endpoint is told of events. */
 export interface DeliveryChannel {
+  /** Most attempts at a time. */
+  readonly inFlight: number;
+  /** Longest that one attempt takes: what is leased for less could be sent twice. */
+  readonly attemptMs: number;
   /** One attempt; never rejects. */
   send(delivery: Pick<Delivery, 'eventId' | 'attempt' | 'body'>): Promise<Attempt>;
   /** Breaks off what is being sent. */
@@ -61,13 +65,17 @@ function attemptOf(answer: HttpAnswer, now: number): Attempt {
 
 /** Posts events to one endpoint as Standard Webhooks has it. */
 export class Sender implements DeliveryChannel {
+  readonly inFlight: number;
+  readonly attemptMs: number;
   readonly #path: string;
   readonly #headers: readonly string[];
   readonly #keys: KeyObject[];
   readonly #poster: HttpPoster;
   readonly #now: Clock;
 
-  constructor(endpoint: EndpointConfig, connections: number, now: Clock, timeouts?: SenderTimeouts) {
+  constructor(endpoint: EndpointConfig, inFlight: number, now: Clock, timeouts = SENDER_TIMEOUTS) {
+    this.inFlight = inFlight;
+    this.attemptMs = timeouts.totalMs;
     const url = new URL(endpoint.url);
     this.#path = url.pathname + url.search;
     this.#headers = [
@@ -78,7 +86,7 @@ export class Sender implements DeliveryChannel {
     this.#keys = [endpoint.secret].flat().map(signingKey);
     this.#now = now;
     const { allowPrivate, tls } = endpoint;
-    this.#poster = new HttpPoster(url, { connections, allowPrivate, tls, timeouts });
+    this.#poster = new HttpPoster(url, { connections: inFlight, allowPrivate, tls, timeouts });
   }
 
   async send({ eventId, attempt, body }: Pick<Delivery, 'eventId' | 'attempt' | 'body'>): Promise<Attempt> {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import type { EventType } from '../../src/call/event-types.js';
 import { exampleEvent } from '../../src/events/examples.js';
@@ -18,19 +19,18 @@ export interface Asked {
 export type Answer = [status: number, body?: unknown, headers?: Record<string, string>];
 
 /** A vendor's interface in the shape of its documentation, over real HTTP. */
-export async function vendor(answer: (asked: Asked, n: number) => Answer) {
+export async function vendor(answer: (asked: Asked, n: number) => Answer | Promise<Answer>) {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const body = Buffer.concat(chunks).toString();
-      const one = { path: request.url ?? '', headers: request.headers, body, json: () => JSON.parse(body) as never };
-      asked.push(one);
-      const [status, reply = '', headers = {}] = answer(one, asked.length);
-      response.writeHead(status, headers).end(typeof reply === 'string' ? reply : JSON.stringify(reply));
-    });
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await text(request);
+    const one = { path: request.url ?? '', headers: request.headers, body, json: () => JSON.parse(body) as never };
+    asked.push(one);
+    const [status, reply = '', headers = {}] = await answer(one, asked.length);
+    response.writeHead(status, headers).end(typeof reply === 'string' ? reply : JSON.stringify(reply));
+  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
@@ -62,7 +62,7 @@ export async function send(
   bodies: string[],
   ports: SinkPorts = NO_PORTS,
 ): Promise<Attempt[]> {
-  const channel = openSink({ id: 'crm', url, allowPrivate: true, ...config }, { connections: 1 }, ports);
+  const channel = openSink({ id: 'crm', url, allowPrivate: true, ...config }, { inFlight: 1 }, ports);
   if (!channel) throw new Error('no sink');
   const attempts: Attempt[] = [];
   for (const body of bodies)
