@@ -72,10 +72,7 @@ export async function connect(
 
   const timeoutMs = deps.config().engines.setupTimeout + (greeting ? GREETING_LIMIT_MS : 0);
   const dialBack = await untilDialBack(session, callerSide, timeoutMs);
-  if (!dialBack) {
-    await prepared?.discard();
-    return;
-  }
+  if (!dialBack) return;
   if (greeting) await heed(session, greeting, dialBack, deps);
   const result = await (prepared ?? new RouteWalk(session, route, deps)).run(dialBack);
   if (result.kind === 'exhausted') lose(session, result);

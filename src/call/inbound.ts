@@ -207,7 +207,7 @@ async function admit(session: CallSession, { request, answer }: Admission, deps:
     const grants = await deps.channels.reserve(inbound);
     admitted = { number: deferAttribution(session, deps), channel: all(grants), answer: null };
   }
-  if (admitted.channel) session.hold(inbound);
+  if (admitted.channel) session.holdForCaller(inbound);
   return admitted;
 }
 

@@ -82,17 +82,6 @@ export class RouteWalk {
     return { kind: 'exhausted', announcement, loss: this.#closedLoss(last) };
   }
 
-  /** The call ended before the walk began: channels reserved ahead go back. */
-  async discard(): Promise<void> {
-    const prepared = await this.#first?.step.catch(() => null);
-    this.#first = null;
-    if (!prepared) return;
-    for (const reserving of prepared.ahead.values()) {
-      const { held } = await reserving;
-      if (held) await this.session.letGo(held);
-    }
-  }
-
   #nextIndex(lastIndex: number, last: TriedStep | null): number | null {
     return nextStepIndex(
       this.route,
@@ -226,8 +215,7 @@ export class RouteWalk {
     if (!grants.every(({ granted }) => granted)) return { target, requests, grants, held: null };
     const held = requests.map(({ resource, token }) => ({ resource, token }));
     // From now on, be it before FreeSWITCH has dialled back: what the call does not hold is not renewed.
-    this.session.hold(held);
-    if (this.session.ended) await this.session.letGo(held);
+    this.session.channels.hold(held);
     return { target, requests, grants, held };
   }
 

@@ -6,6 +6,7 @@ import { newAmendmentId, newSecretKey } from '../lib/ids.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
 import type { Attribution, Call, CallResources, HeldChannel } from './call.js';
 import type { CallEnd } from './call-end.js';
+import { CallChannels } from './call-channels.js';
 import { CallMedia } from './call-media.js';
 import { amend, type Amendment } from './amendments.js';
 import { CallRecording } from './call-recording.js';
@@ -39,6 +40,7 @@ export class CallSession {
   readonly call: Call;
   readonly resources: CallResources;
   readonly logger: Logger;
+  readonly channels: CallChannels;
   readonly recording: CallRecording;
   readonly media: CallMedia;
   readonly #journal: Journal;
@@ -52,6 +54,9 @@ export class CallSession {
   #dialBack: IncomingInvite | null = null;
   #timers: NodeJS.Timeout[] = [];
   #closing: Promise<void> | null = null;
+  /** Settles when the caller's side is off the wire: he has had his final answer, or his dialog is over. */
+  readonly #callerGone: Promise<void>;
+  #markCallerGone: () => void = () => undefined;
   #introduced = false;
   #endBeforeIntroduction: CallEnd | null = null;
 
@@ -65,6 +70,11 @@ export class CallSession {
     this.resources = noResources(deps.sip.edge);
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
+    const resourcesChanged = () => this.#journal.resourcesChanged();
+    this.channels = new CallChannels(this.resources, deps.channels, resourcesChanged);
+    this.#callerGone = new Promise((resolve) => {
+      this.#markCallerGone = resolve;
+    });
     this.recording = new CallRecording(this.call, {
       ...deps,
       logger: this.logger,
@@ -79,7 +89,7 @@ export class CallSession {
       callId: this.id,
       resources: this.resources,
       logger: this.logger,
-      changed: () => this.#journal.resourcesChanged(),
+      changed: resourcesChanged,
       first: (event) => this.recording.mediaEvent(event),
       end: (end) => this.end(end),
       after: (ms, action) => this.after(ms, action),
@@ -209,16 +219,10 @@ export class CallSession {
     else this.media.hungUp(cause);
   }
 
-  hold(channels: HeldChannel[]): void {
-    this.resources.channels.push(...channels);
-    this.#journal.resourcesChanged();
-  }
-
-  async letGo(channels: HeldChannel[]): Promise<void> {
-    const tokens = new Set(channels.map(({ token }) => token));
-    this.resources.channels = this.resources.channels.filter(({ token }) => !tokens.has(token));
-    await this.deps.channels.release(channels);
-    this.#journal.resourcesChanged();
+  /** Channels of the trunk that the caller came by, and of the number that he dialled. */
+  holdForCaller(channels: HeldChannel[]): void {
+    this.channels.hold(channels);
+    this.channels.occupy(channels, this.#callerGone);
   }
 
   /** The limit that leg number `n` ran into. */
@@ -278,10 +282,10 @@ export class CallSession {
     // Whoever waits for an answer in this turn of the event loop, to set up a call, has it first.
     await nextTurn();
     this.#recordEnd();
-    const announced = this.#releaseSignalling(end);
-    const held = this.resources.channels.splice(0);
-    const gone = Promise.all([announced, this.media.gone()]).then(() => this.deps.registry.over(this));
-    await Promise.all([gone, this.deps.channels.release(held), this.recording.settle()]);
+    const hungUp = this.#releaseSignalling(end).finally(() => this.#markCallerGone());
+    const signalled = Promise.all([hungUp, this.channels.end()]);
+    const gone = Promise.all([signalled, this.media.gone()]).then(() => this.deps.registry.over(this));
+    await Promise.all([gone, this.recording.settle()]);
     this.media.leave();
     await this.#journal.close();
     this.deps.registry.remove(this);
@@ -327,6 +331,8 @@ export class CallSession {
       if (end.announcement) await this.media.server?.announce(this.invite, end.announcement);
       this.invite.refuse(status, end.headers);
     }
+    await this.leg('caller')?.gone;
+    this.#markCallerGone();
     await Promise.all(legs);
   }
 

@@ -36,6 +36,8 @@ export interface DialogLeg {
   readonly id: string;
   /** The peer's last SDP. */
   readonly remoteSdp: string;
+  /** Settles when nothing of it is on the wire any more: its BYE has been answered, or will never be. */
+  readonly gone: Promise<void>;
   onEnd(listener: (end: DialogEnd) => void): void;
   /** Called for each re-INVITE or UPDATE with an offer; `sdp` is empty when the peer asks us for the offer. */
   onReinvite(handler: (sdp: string) => Promise<ReinviteAnswer>): void;
@@ -48,7 +50,7 @@ export interface DialogLeg {
   /** Passes on an INFO (DTMF of phones that do not send RFC 4733). */
   onInfo(handler: (contentType: string, body: string) => void): void;
   info(contentType: string, body: string): Promise<void>;
-  /** BYE. Idempotent, never rejects. */
+  /** BYE; settles as `gone`. Idempotent, never rejects. */
   bye(): Promise<void>;
 }
 

@@ -67,11 +67,12 @@ export class TargetAttempt {
   async run(): Promise<AttemptResult> {
     const { held, grants } = this.reservation;
     if (!held) return this.#full(grants.findIndex((grant) => !grant.granted));
-    const { session } = this.context;
-    const outcome = await this.#dialAll();
-    if (outcome.kind === 'answered') return outcome;
-    inBackground(Promise.all(this.#gone).then(() => session.letGo(held)));
-    return outcome;
+    const dialled = this.#dialAll();
+    this.context.session.channels.occupy(
+      held,
+      dialled.then(() => Promise.all(this.#gone)),
+    );
+    return dialled;
   }
 
   /** Somebody else answered, or the call has ended. */
@@ -151,6 +152,7 @@ export class TargetAttempt {
   }
 
   #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
+    this.#gone.push(outcome.leg.gone);
     // Two phones picked up in the same moment: the second one is hung up.
     if (this.#cancelled || !this.context.claim()) {
       inBackground(outcome.leg.bye());

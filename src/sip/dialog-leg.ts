@@ -1,5 +1,6 @@
 import type Srf from 'drachtio-srf';
 import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js';
+import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { SipFailureError } from './failure.js';
 import { cleanSdp, reasonText } from './sanitise.js';
@@ -11,6 +12,8 @@ const ACK_TIMEOUT_MS = 33_000;
 
 /** An established dialog over srf's. */
 export class SrfDialogLeg implements DialogLeg {
+  readonly gone: Promise<void>;
+  #markGone: () => void = () => undefined;
   #end: DialogEnd | null = null;
   #byeSent = false;
   readonly #endListeners: ((end: DialogEnd) => void)[] = [];
@@ -21,6 +24,9 @@ export class SrfDialogLeg implements DialogLeg {
     private readonly dialog: Srf.Dialog,
     private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
   ) {
+    this.gone = new Promise((resolve) => {
+      this.#markGone = resolve;
+    });
     dialog.on('destroy', (request, reason) => {
       // A CANCEL that crossed our 200 is the peer's doing, though drachtio sends the BYE in its place.
       const byStack = reason !== undefined && reason !== 'normal release' && !/cancel/i.test(reason);
@@ -117,9 +123,15 @@ export class SrfDialogLeg implements DialogLeg {
     return withDeadline(sent, REQUEST_TIMEOUT_MS, 'INFO');
   }
 
-  async bye(): Promise<void> {
-    if (this.#end || this.#byeSent) return;
-    this.#byeSent = true;
+  bye(): Promise<void> {
+    if (!this.#end && !this.#byeSent) {
+      this.#byeSent = true;
+      inBackground(this.#sendBye().then(this.#markGone));
+    }
+    return this.gone;
+  }
+
+  async #sendBye(): Promise<void> {
     if (this.dialog.socket.destroyed) {
       // drachtio outlived our connection to it; any connected application may send in any dialog by its id.
       await this.byeOverNewLink(this.id);
@@ -135,6 +147,7 @@ export class SrfDialogLeg implements DialogLeg {
   #ended(end: DialogEnd): void {
     if (this.#end) return;
     this.#end = end;
+    this.#markGone();
     for (const listener of this.#endListeners) listener(end);
   }
 

@@ -4,6 +4,7 @@ import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { expectDigest } from '../support/digest.js';
 import { headerOf } from '../support/sipp-trace.js';
 import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
 import { BUSINESS_HZ } from '../support/wav.js';
 
 const stage = await Stage.open();
@@ -182,6 +183,12 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const [heardBack, there] = await Promise.all([caller.done, business.done]);
     expectPlayed(heardBack, there);
     await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
+    // Whose leg is off the wire is free; the other one is not until its BYE has been given up.
+    const inUse = await until('the caller is gone', async () => {
+      const channels = await stage.channelsInUse();
+      return (channels.get(`number:${scene.trackingNumber}`) ?? 0) === 0 ? channels : undefined;
+    });
+    expect(inUse.get(`line:${scene.targetIds[0] ?? ''}`)).toBe(1);
   });
 
   test.concurrent('the sound of the caller stops', async () => {

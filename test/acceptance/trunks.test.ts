@@ -17,6 +17,7 @@ const scenes = {
   health: stage.scene({ to: 'destination' }),
   drained: stage.scene(),
   narrow: stage.scene(),
+  announced: stage.scene({ announcement: 'tone_stream://%(3000,0,440)' }),
 };
 const addresses = {
   full: stage.addresses.business(),
@@ -31,6 +32,7 @@ const uri = (address: string | undefined): string => `sip:${address ?? ''}:5060`
 const trunks = [
   { id: 'carrier', inbound: { from: [stage.addresses.carrierRange] } },
   { id: 'narrow', channels: 1, inbound: { from: [scenes.narrow.carrierAddress] } },
+  { id: 'announced', inbound: { channels: 1, from: [scenes.announced.carrierAddress] } },
   {
     id: trunkOf(scenes.failover),
     outbound: {
@@ -210,6 +212,21 @@ describe.skipIf(!enginesHere())('trunks', () => {
     const lost = (await scene.events(2)).find(({ type }) => type === 'call.missed')?.data.call;
     expect(lost).toMatchObject({ trunk: 'narrow', lossReason: 'trunk_capacity' });
     expect(lost?.tags).toEqual(CALLBACK);
+  });
+
+  test('who hears why nobody takes his call has his channel until he is refused', async () => {
+    const scene = scenes.announced;
+    await scene.businessPhone({ ring: false, refuse: { status: 486 } });
+    const phone = await scene.callerPhone();
+    const first = await phone.call(scene.dialled);
+    expect(await first.ringing()).toMatchObject({ status: 183 });
+    await stage.receiver.next(({ type, data }) => type === 'call.missed' && scene.owns(data.call));
+    const second = await phone.call({ ...scene.dialled, media: false });
+    expect(await second.ended()).toMatchObject({ status: 486 });
+    expect(first.isEnded).toBe(false);
+    expect(await first.ended()).toMatchObject({ status: 486 });
+    const lost = (await scene.events(2)).flatMap(({ type, data }) => (type === 'call.missed' ? [data.call] : []));
+    expect(lost.map(({ lossReason }) => lossReason)).toEqual(['busy', 'trunk_capacity']);
   });
 
   test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
