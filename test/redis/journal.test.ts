@@ -1,8 +1,10 @@
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { CallAmender } from '../../src/call/amender.js';
 import { Backlog } from '../../src/call/backlog.js';
 import { noResources } from '../../src/call/document.js';
 import { Journal } from '../../src/call/journal.js';
+import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { eventually, keptEvents, openOwnRedis } from '../support/redis.js';
 import { exampleCall } from './examples.js';
@@ -62,5 +64,27 @@ describe('calls that end while Redis is away', () => {
     await Promise.all(calls.map(({ closed }) => closed));
     const ids = new Set((await told()).map((one) => one.split(' ')[1]));
     expect(ids).toEqual(new Set(calls.slice(2).map(({ call }) => call.id)));
+  });
+});
+
+describe('a call that has closed', () => {
+  it('keeps what was changed in it afterwards, whatever its session still says', async () => {
+    const { begin, store, keys, link } = await open(new Backlog());
+    const { call, journal, resources } = begin();
+    call.disposition = 'missed';
+    journal.record('call.missed');
+    await journal.close();
+    const amender = new CallAmender({
+      store: new RedisAmendments(link, keys, 'another', () => undefined),
+      living: () => null,
+      endpointsFor: () => [],
+      logger: pino({ level: 'silent' }),
+    });
+    await amender.amend(call.id, { kind: 'tag', name: 'sofas', id: 'amendment-1', by: 'crm', at: call.startedAt });
+    resources.channels = [];
+    journal.resourcesChanged();
+    journal.changed();
+    await journal.written();
+    expect((await store.get(call.id))?.tags).toMatchObject([{ name: 'sofas' }]);
   });
 });

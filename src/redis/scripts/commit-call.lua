@@ -7,7 +7,7 @@
 --       it goes on), 13 retention of the hours (ms), 14 key of the calls
 --       of this caller, or "", 15 history key prefix, 16 what the call is found by (its index entry), 17 number of events,
 --       then per event: id, type, timestamp, sequence, body (JSON), number of endpoints, endpoint ids …
--- Returns: "written" | "repeated" (something later is there already) | "foreign" (another gateway owns the call now)
+-- Returns: "written" | "repeated" (something later is there already, or the call is closed and this tells nothing) | "foreign" (another gateway owns the call now)
 --- @include now
 --- @include enqueue
 --- @include history
@@ -36,6 +36,9 @@ local fresh, last = readEvents()
 -- Late duplicates: of a change whose events others have followed, or of a request that was overtaken on its way.
 -- What repeats the last event may be the owner's second try with a newer document, and is written.
 if last > 0 and last < seq or tonumber(ARGV[10]) <= tonumber(stored[4] or 0) then return 'repeated' end
+-- A closed call is anybody's to amend. What its owner still says without an event (a repeat of the close whose reply was
+-- lost, a channel let go late) is older than that.
+if last == 0 and stored[3] == '1' then return 'repeated' end
 seq = math.max(seq, last)
 redis.call('HSET', call, 'owner', owner, 'seq', seq, 'doc', ARGV[3], 'resources', ARGV[4], 'closed', closed and 1 or 0,
   'revision', ARGV[10])
