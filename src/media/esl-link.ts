@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import modesl, { type Connection } from 'modesl';
+import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { FreeSwitchEvent } from './event-text.js';
@@ -24,13 +25,17 @@ const CONNECT_TIMEOUT_MS = 4000;
 const RETRY_MS = 1000;
 /** A wrong password does not mend itself. */
 const RETRY_REFUSED_MS = 5000;
+/** Not by its heartbeats: how often they come is FreeSWITCH's configuration, and nothing in them says it. */
+const PING_INTERVAL_MS = 5000;
+const PING = 'global_getvar core_uuid';
 
 /**
  * The one control connection to a FreeSWITCH, over modesl.
  *
  * modesl does not come back after a loss, mixes up replies when it does, and leaves callbacks pending for ever; so each
  * connection here is used once, every command has a deadline, and a command without a reply ends the connection (what
- * answers later would be taken for the answer to the next one). Writes go out in several pieces: without TCP_NODELAY
+ * answers later would be taken for the answer to the next one). So a host that vanishes without a word is noticed by the
+ * next ping. Writes go out in several pieces: without TCP_NODELAY
  * every command costs 44 ms.
  */
 export class EslLink {
@@ -39,6 +44,7 @@ export class EslLink {
   #stopped = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #connectTimer: NodeJS.Timeout | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly options: EslLinkOptions,
@@ -68,6 +74,7 @@ export class EslLink {
     this.#stopped = true;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#connectTimer);
+    clearInterval(this.#pingTimer);
     this.#up = false;
     this.#connection?.socket?.destroy();
     this.#connection = null;
@@ -104,14 +111,21 @@ export class EslLink {
       if (connection !== this.#connection) return;
       clearTimeout(this.#connectTimer);
       this.#up = true;
+      this.#pingTimer = setInterval(() => this.#ping(), PING_INTERVAL_MS);
       this.options.logger.info({}, 'connected to FreeSWITCH');
       this.handlers.onUp();
     });
   }
 
+  /** Whatever it answers will do; without an answer `api` ends the connection. */
+  #ping(): void {
+    inBackground(this.api(PING).catch(() => undefined));
+  }
+
   #lose(connection: Connection, why: string, retryMs = RETRY_MS): void {
     if (connection !== this.#connection || this.#stopped) return;
     clearTimeout(this.#connectTimer);
+    clearInterval(this.#pingTimer);
     const wasUp = this.#up;
     this.#up = false;
     this.#connection = null;

@@ -3,6 +3,7 @@ import type { MediaEvent, MediaServer, RecordingAction } from '../call/media-por
 import type { IncomingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
 import { Announcer } from './announcer.js';
 import { callIdOf, SUBSCRIBED_EVENTS, toMediaEvents } from './events.js';
 import { EslLink } from './esl-link.js';
@@ -20,10 +21,9 @@ export interface FreeSwitchOptions {
   createUac: (...args: unknown[]) => unknown;
 }
 
-/** HEARTBEAT comes every 20 s. */
-const HEARTBEAT_MAX_AGE_MS = 65_000;
 /** A restart takes some 5 s; a FreeSWITCH that is away for longer has lost its calls. */
 const LOST_AFTER_MS = 15_000;
+const INTRODUCTION_RETRY_MS = 1000;
 
 const BEEP_MS = 200;
 
@@ -34,11 +34,14 @@ export class FreeSwitch implements MediaServer {
   readonly #announcer: Announcer;
   readonly #logger: Logger;
   readonly #watchers = new Map<string, (event: MediaEvent) => void>();
-  #sipAddress: string | null = null;
+  /** Empty until it has been known once. */
+  #sipAddress = '';
+  /** Whether what is known of it is of this connection. */
+  #introduced = false;
+  #introduction: NodeJS.Timeout | undefined;
   /** Changes when FreeSWITCH starts anew: then every call it had is gone. */
   #coreUuid: string | null = null;
   #lostTimer: NodeJS.Timeout | undefined;
-  #heartbeatAt = 0;
   #sessions = 0;
   #maxSessions = 0;
 
@@ -50,14 +53,14 @@ export class FreeSwitch implements MediaServer {
       { ...options, logger: this.#logger, events: SUBSCRIBED_EVENTS },
       {
         onEvent: (event) => this.#event(event),
-        onUp: () => inBackground(this.#connected()),
+        onUp: () => inBackground(this.#introduce()),
         onDown: () => this.#disconnected(),
       },
     );
   }
 
   get sipAddress(): string {
-    return this.#sipAddress ?? '';
+    return this.#sipAddress;
   }
 
   get eventsUp(): boolean {
@@ -66,8 +69,7 @@ export class FreeSwitch implements MediaServer {
 
   /** Whether it can be sent a call now. Not by its load: the heartbeat is old news, and who is full says 503 himself. */
   get healthy(): boolean {
-    const fresh = Date.now() - this.#heartbeatAt < HEARTBEAT_MAX_AGE_MS;
-    return this.#link.up && this.#sipAddress !== null && fresh;
+    return this.#link.up && this.#introduced;
   }
 
   /** Share of its sessions in use, by its last heartbeat. */
@@ -76,7 +78,7 @@ export class FreeSwitch implements MediaServer {
   }
 
   owns(address: string): boolean {
-    const host = this.options.sipAddress ?? this.#sipAddress?.replace(/:\d+$/, '') ?? this.options.host;
+    const host = this.options.sipAddress ?? (this.#sipAddress.replace(/:\d+$/, '') || this.options.host);
     return address === host;
   }
 
@@ -86,6 +88,7 @@ export class FreeSwitch implements MediaServer {
 
   stop(): void {
     clearTimeout(this.#lostTimer);
+    clearTimeout(this.#introduction);
     this.#announcer.reset();
     this.#link.stop();
   }
@@ -161,26 +164,32 @@ export class FreeSwitch implements MediaServer {
     });
   }
 
-  async #connected(): Promise<void> {
+  /** Its event socket listens before its SIP profile does: it is asked until it has one. */
+  async #introduce(): Promise<void> {
     try {
-      const status = await this.#link.api('sofia status');
       const core = (await this.#link.api('global_getvar core_uuid')).trim();
-      this.#sipAddress = sipAddressOf(status, this.options.profile);
-      if (!this.#sipAddress)
-        this.#logger.error({ profile: this.options.profile }, 'FreeSWITCH has no such SIP profile');
       clearTimeout(this.#lostTimer);
+      this.#lostTimer = undefined;
       if (this.#coreUuid !== null && this.#coreUuid !== core) this.#loseCalls('FreeSWITCH was restarted');
       this.#coreUuid = core;
-      this.#heartbeatAt = Date.now();
+      this.#sipAddress = sipAddressOf(await this.#link.api('sofia status'), this.options.profile);
+      this.#introduced = true;
     } catch (error) {
-      this.#logger.warn({ err: toError(error) }, 'FreeSWITCH did not say who it is');
+      this.#logger.warn({ err: toError(error), profile: this.options.profile }, 'FreeSWITCH takes no calls yet');
+      if (this.#link.up) this.#introduction = setTimeout(() => inBackground(this.#introduce()), INTRODUCTION_RETRY_MS);
     }
   }
 
   /** Talks go on without us: sound and SIP do not need this connection. Only a FreeSWITCH that stays away is dead. */
   #disconnected(): void {
+    clearTimeout(this.#introduction);
+    this.#introduced = false;
     this.#announcer.reset();
-    this.#lostTimer = setTimeout(() => this.#loseCalls('FreeSWITCH stayed away'), LOST_AFTER_MS);
+    // From the first loss on: a link that comes and goes before it says anything is none.
+    this.#lostTimer ??= setTimeout(() => {
+      this.#lostTimer = undefined;
+      this.#loseCalls('FreeSWITCH stayed away');
+    }, LOST_AFTER_MS);
   }
 
   #loseCalls(why: string): void {
@@ -190,7 +199,6 @@ export class FreeSwitch implements MediaServer {
 
   #event(event: FreeSwitchEvent): void {
     if (event.get('Event-Name') === 'HEARTBEAT') {
-      this.#heartbeatAt = Date.now();
       this.#sessions = Number(event.get('Session-Count') ?? 0);
       this.#maxSessions = Number(event.get('Max-Sessions') ?? 0);
       return;
@@ -208,13 +216,13 @@ function channelsNamed(channelsJson: string, part: string): string[] {
   return rows.filter(({ name }) => name.includes(part)).map(({ uuid }) => uuid);
 }
 
-/** `calltrack  profile  sip:mod_sofia@10.0.0.6:5080  RUNNING (0)` → `10.0.0.6:5080`. */
-function sipAddressOf(sofiaStatus: string, profile: string): string | null {
+/** `calltrack  profile  sip:mod_sofia@10.0.0.6:5080  RUNNING (0)` → `10.0.0.6:5080`. Throws GW_ERR_MEDIA_COMMAND. */
+function sipAddressOf(sofiaStatus: string, profile: string): string {
   for (const line of sofiaStatus.split('\n')) {
     const [name, type, data] = line.trim().split(/\s+/);
     if (name !== profile || type !== 'profile') continue;
     const address = /^sip:mod_sofia@(\[[^\]]+\]:\d+|[^;\s]+:\d+)/.exec(data ?? '')?.[1];
     if (address) return address;
   }
-  return null;
+  throw new GatewayError('GW_ERR_MEDIA_COMMAND', 'FreeSWITCH has no such SIP profile');
 }

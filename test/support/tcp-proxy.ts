@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A wire between the gateway and an engine that a test may cut and join again; the engine itself goes on. */
+/** A wire between the gateway and an engine that a test may cut, or freeze, and join again; the engine itself goes on. */
 export class TcpProxy {
   readonly #sockets = new Set<Socket>();
-  #joined = true;
+  #state: 'joined' | 'cut' | 'frozen' = 'joined';
 
   private constructor(
     private readonly server: Server,
@@ -30,12 +30,18 @@ export class TcpProxy {
 
   /** Breaks every connection; new ones are broken too until `join`. */
   cut(): void {
-    this.#joined = false;
+    this.#state = 'cut';
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** As if the host behind it had vanished: connections stand and can be opened, and nothing passes any more, no FIN either. */
+  freeze(): void {
+    this.#state = 'frozen';
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
   join(): void {
-    this.#joined = true;
+    this.#state = 'joined';
   }
 
   close(): void {
@@ -44,10 +50,10 @@ export class TcpProxy {
   }
 
   #pass(near: Socket): void {
-    if (!this.#joined) {
-      near.destroy();
-      return;
-    }
+    near.on('error', () => undefined); // a cut wire is what the test is about
+    if (this.#state === 'cut') near.destroy();
+    if (this.#state === 'frozen') this.#sockets.add(near);
+    if (this.#state !== 'joined') return;
     const far = connect({ ...this.target, noDelay: true });
     near.setNoDelay(true);
     for (const [one, other] of [
@@ -56,7 +62,7 @@ export class TcpProxy {
     ] as const) {
       this.#sockets.add(one);
       one.pipe(other);
-      one.on('error', () => undefined); // a cut wire is what the test is about
+      one.on('error', () => undefined);
       one.on('close', () => {
         this.#sockets.delete(one);
         other.destroy();
