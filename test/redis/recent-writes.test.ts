@@ -125,18 +125,18 @@ it('repeats the latest writes as they were, whatever their sizes, however often 
   let seed = 1;
   const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
   const written: ScriptCall<string>[] = [];
-  for (let n = 1; n <= 10_000; n += 1) {
-    // Most small, some large, as changes of calls are.
-    const text = 'x'.repeat(500 + Math.floor(11_500 * random() ** 3));
+  for (let n = 1; n <= 6_000; n += 1) {
+    // A large one ends a lap early: what the lap before wrote behind that place is still there.
+    const text = 'x'.repeat(random() < 0.5 ? 500 : 500 + Math.floor(30_000 * random()));
     const call = { ...counting, keys: [`call-${n}`], args: [`${n}:`, text] };
     await recent.run(call);
     written.push(call);
-    if (n % 500 > 0) continue;
+    if (n % 100 > 0) continue;
     said.length = 0;
     link.emit('up');
     const sent = said.map(({ keys, args }) => [...keys, ...args]);
     expect(sent).toEqual(written.slice(-said.length).map(({ keys, args }) => [...keys, ...args]));
     // Each has room for three bytes a character when it is written, so a lap may end that much earlier.
-    if (n > 4_000) expect(sent.flat().join('').length).toBeGreaterThan(8_000_000);
+    if (n > 2_000) expect(sent.flat().join('').length).toBeGreaterThan(8_000_000);
   }
 });
