@@ -13,16 +13,25 @@ export function describeCaller(
   at: number,
   deps: Pick<CallDeps, 'config' | 'callers'>,
 ): void {
+  describeHistory(call, answer.history, at, deps);
   const site = deps.config().sites.find(({ id }) => id === call.site);
-  const { history } = answer;
-  if (history) {
-    call.caller.firstCall = history.previousCalls === 0;
-    call.caller.previousCalls = history.previousCalls;
-    call.caller.lastCallAt = history.lastCallAt === null ? null : iso(history.lastCallAt);
-    call.caller.lastDisposition = history.lastDisposition;
-    if (site && isRepeat(history, at, site.repeat)) addTag(call, { name: 'repeat', by: 'gateway', at: iso(at) });
-  }
   if (site) screenCaller(call, answer, at, site.id, site.screening, deps);
+}
+
+/** Only his history, and the tag: for a call that has been let in already. */
+export function describeHistory(
+  call: Call,
+  history: CallerHistory | null,
+  at: number,
+  deps: Pick<CallDeps, 'config'>,
+): void {
+  if (!history) return;
+  call.caller.firstCall = history.previousCalls === 0;
+  call.caller.previousCalls = history.previousCalls;
+  call.caller.lastCallAt = history.lastCallAt === null ? null : iso(history.lastCallAt);
+  call.caller.lastDisposition = history.lastDisposition;
+  const site = deps.config().sites.find(({ id }) => id === call.site);
+  if (site && isRepeat(history, at, site.repeat)) addTag(call, { name: 'repeat', by: 'gateway', at: iso(at) });
 }
 
 function isRepeat(

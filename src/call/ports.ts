@@ -102,11 +102,22 @@ export interface ScreeningNeeds {
   rangeWindows: number[];
 }
 
+/** Whose history is asked for: what it was when this call of his came. */
+export interface LookedUpCaller {
+  number: string;
+  callId: string;
+}
+
+export type LookedUp = Pick<AdmissionAnswer, 'number' | 'lease' | 'holders' | 'history'>;
+
 export interface Admissions {
   /** One round trip. Rejects with GW_ERR_REDIS_AWAY (or a deadline) when Redis does not answer in time. */
   admit(query: AdmissionQuery): Promise<AdmissionAnswer>;
-  /** Number, lease and holders only, as of `at`: to fill in a verdict that had to be deferred. */
-  lookUp(trackingNumber: string, at: number): Promise<Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>>;
+  /**
+   * As of `at`, taking and writing nothing: to fill in what had to be deferred. The history is that of `caller` where
+   * one is named. One round trip, rejecting as `admit` does.
+   */
+  lookUp(trackingNumber: string, at: number, caller?: LookedUpCaller | null): Promise<LookedUp>;
 }
 
 export interface Channels {

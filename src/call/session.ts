@@ -10,7 +10,7 @@ import { CallChannels } from './call-channels.js';
 import { CallMedia } from './call-media.js';
 import { amend, type Amendment } from './amendments.js';
 import { CallRecording } from './call-recording.js';
-import { judge } from './attribution.js';
+import { findDeferred } from './deferred.js';
 import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, type NewCall } from './document.js';
 import { CHANNEL_HEADER } from './greeting.js';
@@ -243,13 +243,13 @@ export class CallSession {
     inBackground(this.amend({ kind: 'attribution', attribution, reason, ...stamp }));
   }
 
-  /** The verdict could not be found at the time: find it as of then once Redis is back, and tell it as a correction. */
+  /** Facts could not be found at the time: find them as of then once Redis is back, and tell them as a correction. */
   #correctVerdictLater(): void {
     inBackground(
       this.#journal.written().then(async () => {
-        const at = Date.parse(this.call.startedAt);
-        const found = judge(await this.deps.admissions.lookUp(this.call.trackingNumber, at), null, at, this.deps);
-        this.correctVerdict(found, 'store was away when the call came');
+        this.correctVerdict(await findDeferred(this.call, this.deps), 'store was away when the call came');
+        // As it is now: the caller's later calls go by this one.
+        await this.deps.callers.arrived(this.call);
       }),
     );
   }

@@ -4,12 +4,14 @@ import type {
   Admissions,
   ChannelGrant,
   Holder,
+  LookedUp,
+  LookedUpCaller,
   ScreeningNeeds,
   TrackingNumber,
 } from '../call/ports.js';
 import { inBackground } from '../lib/background.js';
 import { reserveCall, type RedisChannels, type ScarcityWatch } from './channels.js';
-import { historyCall, rangeCall, type CallerReply } from './callers.js';
+import { historyCall, pastCall, rangeCall, type CallerPast, type CallerReply } from './callers.js';
 import type { RedisLink } from './connection.js';
 import { numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
 import type { Keys } from './keys.js';
@@ -111,12 +113,17 @@ export class RedisAdmissions implements Admissions {
     };
   }
 
-  async lookUp(trackingNumber: string, at: number): Promise<Pick<AdmissionAnswer, 'number' | 'lease' | 'holders'>> {
-    const reply = await this.#link.run(this.#numberCall(trackingNumber, at));
+  async lookUp(trackingNumber: string, at: number, caller: LookedUpCaller | null = null): Promise<LookedUp> {
+    const past = caller === null ? [] : [pastCall(this.#keys, caller.number)];
+    const [reply, ...pasts] = await this.#link.runAll<[ScriptCall<NumberReply>, ...ScriptCall<CallerPast>[]]>([
+      this.#numberCall(trackingNumber, at),
+      ...past,
+    ]);
     const { number, lease, holders } = this.#judge(trackingNumber, at, reply);
     // The lease of that moment may have ended since; then it stands among the holders only.
     const then = lease ?? holders.find((holder) => covers(holder, at)) ?? null;
-    return { number, lease: then, holders: withLease(holders, then) };
+    const history = number && caller ? (pasts[0]?.before({ ...caller, at }, number.site) ?? null) : null;
+    return { number, lease: then, holders: withLease(holders, then), history };
   }
 
   #numberCall(number: string, at: number): ScriptCall<NumberReply> {

@@ -15,12 +15,19 @@ const RANGE_CALLS = 1000;
 const RANGE_DIGITS = 3;
 
 const historyScript = loadScript('caller-history');
+const pastScript = loadScript('caller-past');
 const noteScript = loadScript('note-call');
 const rangeScript = loadScript('range-calls');
 
 /** What a caller's hash tag knows: of every site, until the number says which one counts. */
 export interface CallerReply {
   ofSite(site: string): CallerHistory;
+}
+
+/** All of it, to be asked of a moment that has passed. */
+export interface CallerPast {
+  /** What was known when that call of his came: the call itself, and what has come since, left out. */
+  before(call: { callId: string; at: number }, site: string): CallerHistory;
 }
 
 /** @param recent how many of his last calls to each site are wanted one by one */
@@ -53,35 +60,81 @@ export function rangeCall(
   };
 }
 
+/** Of one caller, whole; nothing is written. */
+export function pastCall(keys: Keys, caller: string): ScriptCall<CallerPast> {
+  return { script: pastScript, keys: keysOf(keys, caller), args: [], read: readPast };
+}
+
 function readHistory(reply: unknown): CallerReply {
   const [flat, recentFlat] = asArray(reply).map(asStrings);
-  const fields = new Map<string, string>();
-  for (let i = 0; i + 1 < (flat?.length ?? 0); i += 2) fields.set(flat?.[i] ?? '', flat?.[i + 1] ?? '');
-  const recent: (RecentCall & { site: string })[] = [];
-  for (let i = 0; i + 1 < (recentFlat?.length ?? 0); i += 2) {
-    const [site = '', trackingNumber = '', talk = ''] = (recentFlat?.[i + 1] ?? '').split('|');
-    recent.push({
-      at: asNumber(recentFlat?.[i]),
-      site,
-      trackingNumber,
-      talkSeconds: talk === '' ? null : Number(talk),
-    });
-  }
+  const bySite = readSites(flat ?? []);
+  const recent = inGroups(recentFlat ?? [], 2).map(([at, facts]) => ({ at: asNumber(at), ...readFacts(facts) }));
   return {
     ofSite: (site) => {
-      const [lastAt, disposition] = split(fields.get(`last:${site}`));
-      const [knownAt, who] = split(fields.get(`who:${site}`));
-      const answeredAt = fields.get(`answered:${site}`);
+      const [lastAt, disposition] = split(bySite.get(`last:${site}`));
+      const answeredAt = bySite.get(`answered:${site}`);
       return {
-        previousCalls: Number(fields.get(`n:${site}`) ?? 0),
+        previousCalls: Number(bySite.get(`n:${site}`) ?? 0),
         lastCallAt: lastAt,
-        lastDisposition: disposition === '' ? null : (disposition as Disposition),
+        lastDisposition: readDisposition(disposition),
         lastAnsweredAt: answeredAt === undefined ? null : Number(answeredAt),
-        known: knownAt === null ? null : { ...(JSON.parse(who) as Omit<KnownCaller, 'at'>), at: knownAt },
+        known: readKnown(bySite.get(`who:${site}`)),
         recent: recent.filter((call) => call.site === site),
       };
     },
   };
+}
+
+function readPast(reply: unknown): CallerPast {
+  const [flat, callsFlat] = asArray(reply).map(asStrings);
+  const bySite = readSites(flat ?? []);
+  const calls = inGroups(callsFlat ?? [], 3).map(([id, at, facts]) => ({ id, at: asNumber(at), ...readFacts(facts) }));
+  return {
+    before: ({ callId, at }, site) => {
+      const ofSite = calls.filter((call) => call.site === site);
+      const earlier = ofSite.filter((call) => call.id !== callId && call.at < at);
+      const [last] = earlier;
+      const known = readKnown(bySite.get(`who:${site}`));
+      return {
+        // There may have been more than are kept one by one.
+        previousCalls: Math.max(0, Number(bySite.get(`n:${site}`) ?? 0) - (ofSite.length - earlier.length)),
+        lastCallAt: last?.at ?? null,
+        lastDisposition: last?.disposition ?? null,
+        lastAnsweredAt: earlier.find(({ disposition }) => disposition === 'answered')?.at ?? null,
+        known: known && known.at < at ? known : null,
+        recent: [],
+      };
+    },
+  };
+}
+
+function readSites(flat: (string | null)[]): Map<string, string> {
+  return new Map(inGroups(flat, 2).map(([field, value]) => [field ?? '', value ?? '']));
+}
+
+/** `site|number|talk seconds|disposition` */
+function readFacts(text: string | null | undefined): Omit<RecentCall, 'at'> & {
+  site: string;
+  disposition: Disposition | null;
+} {
+  const [site = '', trackingNumber = '', talk = '', disposition = ''] = (text ?? '').split('|');
+  return {
+    site,
+    trackingNumber,
+    talkSeconds: talk === '' ? null : Number(talk),
+    disposition: readDisposition(disposition),
+  };
+}
+
+const readDisposition = (text: string): Disposition | null => (text === '' ? null : (text as Disposition));
+
+function readKnown(text: string | undefined): KnownCaller | null {
+  const [at, who] = split(text);
+  return at === null ? null : { ...(JSON.parse(who) as Omit<KnownCaller, 'at'>), at };
+}
+
+function inGroups<T>(flat: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.floor(flat.length / size) }, (_, i) => flat.slice(size * i, size * i + size));
 }
 
 /** `<ms>|<text>` */

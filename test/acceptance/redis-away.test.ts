@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CallEvent } from '../../src/call/ports.js';
 import { enginesHere } from '../support/engines.js';
-import { expectPlayed, expectTalk } from '../support/expectations.js';
+import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { optionsStatus } from '../support/options.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -8,6 +9,7 @@ import { until } from '../support/until.js';
 const stage = await Stage.open();
 const during = stage.scene();
 const before = stage.scene();
+const returning = stage.scene({ recording: 'never' });
 
 describe.skipIf(!enginesHere())('Redis does not answer', () => {
   beforeAll(() => stage.start(), 60_000);
@@ -44,6 +46,33 @@ describe.skipIf(!enginesHere())('Redis does not answer', () => {
       (event) => event.type === 'call.received' && event.data.call.id === corrected.data.call.id,
     );
     expect(received?.data.call.attribution.verdict).toBe('deferred');
+    expect(received?.data.call.caller).toMatchObject({ firstCall: null, previousCalls: null });
+    expect(corrected.data.call.caller).toMatchObject({ firstCall: false, previousCalls: 1 });
+  });
+
+  test('before a call of somebody who is known by his phone alone: that follows too', { timeout: 60_000 }, async () => {
+    await returning.businessPhone({ media: false });
+    const phone = await returning.callerPhone();
+    const talk = async (): Promise<void> => {
+      const call = await phone.call({ ...returning.dialled, media: false });
+      await call.answered();
+      await call.hangUp();
+    };
+    await talk();
+    const first = lastCall(await returning.events());
+    expect(first.attribution.verdict).toBe('exact');
+    const { trackingNumber } = returning;
+    await stage.client.del(`ct:lease:{${trackingNumber}}`, `ct:holders:{${trackingNumber}}`);
+
+    stage.redis.freeze();
+    await talk();
+    stage.redis.thaw();
+    const told = (event: CallEvent): boolean =>
+      event.type === 'call.attribution.corrected' && returning.owns(event.data.call);
+    const { call } = (await stage.receiver.next(told)).data;
+    expect(call.attribution).toMatchObject({ verdict: 'returning', session: { id: returning.sessionId } });
+    expect(call.caller).toMatchObject({ firstCall: false, previousCalls: 1, lastCallAt: first.startedAt });
+    expect(call.tags.map(({ name }) => name)).toEqual(['repeat']);
   });
 
   // A channel that could not be given back while Redis was away frees itself by its TTL.

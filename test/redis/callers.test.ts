@@ -157,6 +157,39 @@ describe("a caller's history", () => {
     expect(other.history?.recent.map(({ at }) => (at - T0) / 1000)).toEqual([95, 85, 75]);
   });
 
+  it('is found later as it was when a call came, without this call and those after it, and is left as it is', async () => {
+    const { callers, admissions, admit, link, raw, keys } = await open();
+    const before = callAt(0, answered);
+    await callers.note(before);
+    await callers.note(callAt(60, { ...missed, attribution: { ...before.attribution, confidence: 0.4 } }));
+    await admit(T0 + 90_000, { trackingNumber: OTHER_SITE });
+    const call = callAt(120, answered);
+    const nobody = { ...before.attribution, verdict: 'deferred', session: null, leaseId: null } as const;
+    const stored = () =>
+      Promise.all([raw.zrange(keys.caller(CALLER), 0, -1, 'WITHSCORES'), raw.hgetall(keys.callerSites(CALLER))]);
+    const lookUp = async () =>
+      (await admissions.lookUp(NUMBER, T0 + 120_000, { number: CALLER, callId: call.id })).history;
+    const asOfThen = {
+      previousCalls: 2,
+      lastCallAt: T0 + 60_000,
+      lastDisposition: 'missed',
+      lastAnsweredAt: T0,
+      known: { session: before.attribution.session, leaseId: 'lease-1', confidence: 1, at: T0 },
+      recent: [],
+    };
+    expect(await lookUp()).toEqual(asOfThen);
+    // The end of the call may be written before it is looked up, and he may have called again.
+    await callers.note({ ...call, attribution: nobody });
+    expect(await lookUp()).toEqual(asOfThen);
+    await callers.note(callAt(180, answered));
+    const [exchanges, there] = [link.exchanges, await stored()];
+    // Whose he was is kept of the last attributed call only.
+    expect(await lookUp()).toEqual({ ...asOfThen, known: null });
+    expect(link.exchanges - exchanges).toBe(1);
+    expect(await stored()).toEqual(there);
+    expect((await admissions.lookUp(NUMBER, T0)).history).toBeNull();
+  });
+
   it('keeps five hundred calls of a caller who never stops', async () => {
     const { admit, raw, keys } = await open();
     for (let n = 0; n < 510; n += 1) await admit(T0 + n);

@@ -10,7 +10,7 @@ local known = redis.call('HGET', facts, id)
 local before = redis.call('HMGET', sites, 'n:' .. site, 'last:' .. site, 'answered:' .. site, 'who:' .. site)
 if not before[1] and redis.call('HLEN', sites) >= 4 * tonumber(ARGV[9]) then return 1 end
 redis.call('ZADD', calls, at, id)
-redis.call('HSET', facts, id, site .. '|' .. ARGV[4] .. '|' .. ARGV[6])
+redis.call('HSET', facts, id, table.concat({ site, ARGV[4], ARGV[6], disposition }, '|'))
 -- Counted once: from then on its site stands in the facts.
 if not known or string.sub(known, 1, 1) == '|' then redis.call('HINCRBY', sites, 'n:' .. site, 1) end
 
