@@ -153,4 +153,18 @@ describe('log-in by an identity provider', () => {
     expect(page.status).toBe(401);
     expect(page.html).toContain('did not confirm who you are');
   });
+
+  it('shows the form, with the way to the page that was asked for, where the provider is away', async () => {
+    const oidc = {
+      name: 'Example',
+      issuer: 'http://127.0.0.1:1',
+      clientId: 'calltrack',
+      roles: [{ value: 'support', role: 'agent' }],
+    };
+    const { url } = await openConsole({ config: { access: { oidc } } });
+    const { status, html } = await new Visitor(url).get('/login/oidc?next=%2Fmissed');
+    expect(status).toBe(401);
+    expect(html).toContain('did not confirm who you are');
+    expect(html).toContain('/login/oidc?next=%2Fmissed');
+  });
 });

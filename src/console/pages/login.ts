@@ -30,7 +30,7 @@ export function loginRoutes({ sessions, login, oidc, logger }: LoginParts): Rout
       needs: 'open',
       handle: (visit) => logIn(visit, { sessions, login, oidc, logger }),
     },
-    { method: 'get', path: '/login/oidc', needs: 'open', handle: (visit) => beginOidc(visit, oidc) },
+    { method: 'get', path: '/login/oidc', needs: 'open', handle: (visit) => beginOidc(visit, { oidc, logger }) },
     {
       method: 'get',
       path: '/login/oidc/done',
@@ -77,24 +77,36 @@ function browserToken({ parts }: Visit): string {
   return token;
 }
 
-async function beginOidc(visit: Visit, oidc: OidcLogin): Promise<void> {
+async function beginOidc(visit: Visit, { oidc, logger }: Pick<LoginParts, 'oidc' | 'logger'>): Promise<void> {
   if (oidc.name === null) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no such log-in');
-  visit.go(await oidc.begin(browserToken(visit), ownAddress(visit.query('next') ?? '')));
+  const next = ownAddress(visit.query('next') ?? '');
+  await orForm(visit, { oidc, logger, next }, async () => visit.go(await oidc.begin(browserToken(visit), next)));
 }
 
 async function finishOidc(visit: Visit, { sessions, oidc, logger }: LoginParts): Promise<void> {
-  const { cookies, requestId } = visit.parts;
+  const { cookies } = visit.parts;
   const [code, state] = [visit.query('code'), visit.query('state')];
-  try {
+  await orForm(visit, { oidc, logger, next: null }, async () => {
     const { user, next } = await oidc.finish({ ...(code && { code }), ...(state && { state }) }, cookies.get('login'));
     const { name, role, sites } = user;
     const grants = { role, sites: sites === null ? null : [...sites] };
     enter(visit, await sessions.begin({ name, passwordMark: null, grants }, cookies.get('session')), next);
+  });
+}
+
+/** Whatever the identity provider does wrong: people may log in in another way, or try again. */
+async function orForm(
+  visit: Visit,
+  { oidc, logger, next }: Pick<LoginParts, 'oidc' | 'logger'> & { next: string | null },
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     if (error instanceof GatewayError) throw error;
     // What they answer is theirs; our log has what was wrong with it.
-    logger.warn({ err: toError(error), requestId }, 'log-in by the identity provider refused');
-    showForm(visit, { wrong: visit.t('login.sso.failed'), next: null, sso: oidc.name }, 401);
+    logger.warn({ err: toError(error), requestId: visit.parts.requestId }, 'log-in by the identity provider failed');
+    showForm(visit, { wrong: visit.t('login.sso.failed'), next, sso: oidc.name }, 401);
   }
 }
 
