@@ -13,7 +13,7 @@ import type { UseReader } from '../reports/ports.js';
 import { localDay, startOfDay } from '../reports/time-zone.js';
 import { explainRoute, type ExplainedNumber, type Explanation } from '../routing/explain.js';
 import { limitsOf, toldLimitsOf, type Limit } from '../routing/limits.js';
-import type { TrunkStates } from './carriers/state.js';
+import type { TrunkState, TrunkStates } from './carriers/state.js';
 
 export interface OverviewParts {
   config: () => GatewayConfig;
@@ -73,10 +73,9 @@ export class Overview implements ResourceReader {
       this.#parts.inUse(limitsOf(config).map(({ resource }) => resource)),
       this.#registrations(),
     ]);
-    const down = this.#parts.trunkStates.list().filter(({ gateways, draining }) => draining || allDown(gateways));
     return explainRoute(config, number, found ?? configuredNumber(config, number), at, {
       inUse,
-      trunksDown: new Map(down.map(({ id, draining }) => [id, draining ? 'draining' : 'no gateway of it answers'])),
+      trunksDown: trunksDown(this.#parts.trunkStates.list()),
       linesUnregistered: new Set([...registrations].filter(([, { contacts }]) => contacts === 0).map(([id]) => id)),
     });
   }
@@ -106,8 +105,13 @@ export class Overview implements ResourceReader {
   }
 }
 
-const allDown = (gateways: readonly { state: string }[]): boolean =>
-  gateways.length > 0 && gateways.every(({ state }) => state === 'down');
+/** Those through which nobody is dialled now, and why. */
+export function trunksDown(trunks: readonly Pick<TrunkState, 'id' | 'draining' | 'gateways'>[]): Map<string, string> {
+  const away = ({ gateways }: Pick<TrunkState, 'gateways'>): boolean =>
+    gateways.length > 0 && gateways.every(({ state }) => state === 'down');
+  const down = trunks.filter((trunk) => trunk.draining || away(trunk));
+  return new Map(down.map(({ id, draining }) => [id, draining ? 'draining' : 'no gateway of it answers']));
+}
 
 /** The number as the file has it: for when the store is away, or has not been told yet. */
 export function configuredNumber({ numbers }: GatewayConfig, number: string): ExplainedNumber | null {

@@ -1,6 +1,8 @@
-import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Command, Values } from '../../src/cli/command.js';
 import { callbacksAdd } from '../../src/cli/commands/callbacks-add.js';
@@ -12,6 +14,7 @@ import { routeExplain } from '../../src/cli/commands/route-explain.js';
 import { trunks } from '../../src/cli/commands/trunks.js';
 import { timelineOf } from '../../src/cli/timeline.js';
 import { exampleCall } from '../redis/examples.js';
+import { tempFolder } from '../support/temp-folder.js';
 import { Screen } from '../support/terminal.js';
 
 const TRUNK = {
@@ -38,6 +41,15 @@ const TRUNK = {
     { kind: 'trunk-out', channels: { inUse: 1, limit: null, peakToday: 2 } },
   ],
 };
+const ROUTED = `
+engines: { mode: sandbox }
+trunks:
+  - { id: carrier-a, inbound: { from: [192.0.2.1] }, outbound: { to: 'sip:sip.carrier.example' } }
+destinations: [{ id: office, trunk: carrier-a, number: '+74951230000', channels: 4 }]
+routes: [{ id: main, steps: [{ dial: [office], for: 25s }] }]
+sites: [{ id: divan, defaultRoute: main }]
+numbers: [{ number: '+74951111111', site: divan, kind: static }]
+`;
 const LINE = {
   id: 'sales-2',
   uri: null,
@@ -277,6 +289,24 @@ describe('call show', () => {
 });
 
 describe('route explain', () => {
+  it.each([
+    [{ state: 'down' }, {}, 'trunk carrier-a is down (no gateway of it answers)'],
+    [{}, { draining: true }, 'trunk carrier-a is down (draining)'],
+    [{}, {}, null],
+  ])('by a file, takes the moment from the gateway: %j %j', async (ofGateway, ofTrunk, why) => {
+    const file = join(await tempFolder(), 'gateway.yaml');
+    await writeFile(file, ROUTED);
+    const gateways = TRUNK.gateways.map((gateway) => ({ ...gateway, ...ofGateway }));
+    const answers = {
+      '/v1/trunks': { trunks: [{ ...TRUNK, gateways, ...ofTrunk }] },
+      '/v1/destinations': { destinations: [DESTINATION] },
+      '/v1/lines': { lines: [] },
+    };
+    const { status, out } = await run(routeExplain, answers, { number: '+74951111111', config: file });
+    expect(status).toBe(why === null ? 0 : 1);
+    expect(out).toContain(why === null ? 'step 1 rings office' : `office is passed over, ${why}`);
+  });
+
   it('asks the gateway, and ends with 1 where the call would be lost', async () => {
     const lost = {
       number: '+74951111111',

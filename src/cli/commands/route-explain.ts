@@ -2,7 +2,7 @@ import { ConfigError, formatIssue } from '../../config/errors.js';
 import { loadConfig } from '../../config/load.js';
 import type { DestinationView, LineView, TrunkView } from '../../http/ports.js';
 import { explainRoute, NOTHING_KNOWN, type Explanation, type PresentState } from '../../routing/explain.js';
-import { configuredNumber } from '../../trunks/overview.js';
+import { configuredNumber, trunksDown } from '../../trunks/overview.js';
 import {
   CommandError,
   FAILED,
@@ -29,7 +29,8 @@ export const routeExplain: Command = {
     '  -c, --config FILE   by this file; without it by the configuration of the running gateway',
     ...GATEWAY_HELP,
     '',
-    'With --config only numbers of the file are known; where a gateway can be reached, its channels in use are taken.',
+    'With --config only numbers of the file are known. Where a gateway can be reached, what it knows of the moment is taken:',
+    'channels in use, trunks that are down, lines without a phone.',
     'Status 1 where the call would be lost or rejected.',
   ],
   options: {
@@ -86,12 +87,12 @@ async function present(gateway: GatewayClient, terminal: Terminal): Promise<Pres
     ];
     return {
       inUse: new Map(used.map(({ id, kind, channels }) => [`${kind}:${id}`, channels.inUse])),
-      trunksDown: new Map(trunks.filter(({ draining }) => draining).map(({ id }) => [id, 'draining'])),
+      trunksDown: trunksDown(trunks),
       linesUnregistered: new Set(lines.filter(({ state }) => state === 'unregistered').map(({ id }) => id)),
     };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    terminal.err(`${error.message}; going by the file alone, as if all channels were free`);
+    terminal.err(`${error.message}; going by the file alone, as if everything were free and in order`);
     return NOTHING_KNOWN;
   }
 }
