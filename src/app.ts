@@ -16,7 +16,7 @@ import { History } from './composition/history.js';
 import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
 import { Phones } from './composition/phones.js';
 import { Pools } from './composition/pools.js';
-import { withPlacesOf } from './composition/reload.js';
+import { Reloads, withPlacesOf, type ConfigSource } from './composition/reload.js';
 import { RecordingHouse } from './composition/recordings.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
@@ -53,16 +53,18 @@ const HANG_UP_TIMEOUT_MS = 5000;
 const DISPATCH_STOP_MS = 5000;
 const DRAIN_REPORT_MS = 5000;
 
-/** A gateway: every part is built and joined here, and nowhere else. */
-export async function createApp(config: GatewayConfig, logger: Logger): Promise<App> {
+/** A gateway: every part is built and joined here, and nowhere else. `read` reads the configuration anew, for a reload. */
+export async function createApp(config: GatewayConfig, logger: Logger, read: () => Promise<GatewayConfig>) {
   const sandbox = config.engines.mode === 'sandbox' ? await startEngines(config, logger) : null;
-  return new App(sandbox ? withEngines(config, sandbox) : config, logger, sandbox);
+  const withSandbox = sandbox ? withEngines(config, sandbox) : config;
+  return new App(withSandbox, logger, sandbox, { written: config, read });
 }
 
 export class App {
   readonly registry = new CallRegistry();
   readonly #backlog = new Backlog();
   readonly metrics: GatewayMetrics;
+  readonly reloads: Reloads;
   #config: GatewayConfig;
   #gate: TrunkGate;
   readonly #link: RedisLink;
@@ -95,8 +97,10 @@ export class App {
     config: GatewayConfig,
     private readonly logger: Logger,
     private readonly sandbox: SandboxProcess | null,
+    source: ConfigSource,
   ) {
     this.#config = config;
+    this.reloads = new Reloads({ ...source, apply: (next) => this.#apply(next), logger });
     this.#gate = new TrunkGate(config.trunks);
     this.metrics = new GatewayMetrics();
     this.#link = new RedisLink({ url: config.redis.url, name: `calltrack-${config.gateway.id}` });
@@ -190,18 +194,13 @@ export class App {
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
   }
 
-  /**
-   * A checked configuration in the place of the present one. Calls in progress keep their route; the next call goes by
-   * the new one. Addresses of Redis, engines, HTTP and folders are those of the start.
-   */
-  reload(config: GatewayConfig): void {
+  #apply(config: GatewayConfig): void {
     this.#config = withPlacesOf(this.#config, config);
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
     this.#carriers.update(config.trunks);
     this.metrics.forgetGauges();
     inBackground(this.#pools.publishNumbers());
-    this.logger.info({}, 'configuration reloaded');
   }
 
   /** Takes no new calls, waits for the last one to end, then stops. */
@@ -354,6 +353,7 @@ export class App {
       ...this.#pools.http,
       sites: () => this.#config.sites,
       webhooks: this.#webhooks,
+      reloader: this.reloads,
       recordings: this.#recordings.source,
       readiness: () => this.readiness(),
       metrics: this.metrics,

@@ -25,7 +25,7 @@ const app = await startApp();
 
 async function startApp(): Promise<App> {
   try {
-    const created = await createApp(config, logger);
+    const created = await createApp(config, logger, () => loadConfig(values.config));
     await created.start();
     return created;
   } catch (error) {
@@ -38,13 +38,10 @@ async function startApp(): Promise<App> {
 // Checked as a whole first: a wrong file changes nothing and says why.
 process.on('SIGHUP', () => {
   inBackground(
-    loadConfig(values.config).then(
-      (reloaded) => app.reload(reloaded),
-      (error: unknown) => {
-        const issues = error instanceof ConfigError ? error.issues.map(formatIssue) : [String(error)];
-        logger.error({ issues }, 'configuration not reloaded');
-      },
-    ),
+    app.reloads.reload().catch((error: unknown) => {
+      const issues = error instanceof ConfigError ? error.issues.map(formatIssue) : [String(error)];
+      logger.error({ issues }, 'configuration not reloaded');
+    }),
   );
 });
 

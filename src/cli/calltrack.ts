@@ -9,6 +9,7 @@ import { callbacksAdd } from './commands/callbacks-add.js';
 import { callersDelete } from './commands/callers-delete.js';
 import { channels } from './commands/channels.js';
 import { configCheck } from './commands/config-check.js';
+import { configReload } from './commands/config-reload.js';
 import { doctor } from './commands/doctor.js';
 import { historyRebuild } from './commands/history-rebuild.js';
 import { leases } from './commands/leases.js';
@@ -23,6 +24,7 @@ import { readSecret } from './secret.js';
 
 const COMMANDS: readonly Command[] = [
   configCheck,
+  configReload,
   trunks,
   lines,
   channels,

@@ -1,3 +1,4 @@
+import { formatIssue, type ConfigIssue } from '../config/errors.js';
 import { toError } from '../lib/deadline.js';
 import { CommandError, text, UsageError, type Terminal, type Values } from './command.js';
 
@@ -12,8 +13,18 @@ interface Problem {
   detail?: string;
   title?: string;
   code?: string;
-  /** Of an import. */
-  errors?: { row: number; field: string; message: string }[];
+  /** Of an import, or of a configuration. */
+  errors?: ({ row: number; field: string; message: string } | ConfigIssue)[];
+}
+
+/** The gateway answered that it does not do this. */
+export class Refused extends CommandError {
+  constructor(
+    message: string,
+    readonly code: string,
+  ) {
+    super(message);
+  }
 }
 
 /** The gateway did not answer at all: whoever waits for it may try again. */
@@ -103,14 +114,14 @@ export class GatewayClient {
     throw new GatewayAway(`the gateway at ${this.url} does not answer: ${toError(cause ?? error).message}`);
   }
 
-  async #refusal(response: Response): Promise<CommandError> {
+  async #refusal(response: Response): Promise<Refused> {
     const problem = (await response.json().catch(() => ({}))) as Problem;
     const detail = problem.detail ?? problem.title ?? 'no explanation';
-    const rows = (problem.errors ?? [])
-      .map(({ row, field, message }) => `\n  row ${row}, ${field}: ${message}`)
-      .join('');
-    return new CommandError(
-      `the gateway at ${this.url} answers ${response.status} ${problem.code ?? ''}: ${detail}${rows}`,
+    const { code = '', errors = [] } = problem;
+    const each = errors.map((error) =>
+      'row' in error ? `row ${error.row}, ${error.field}: ${error.message}` : formatIssue(error),
     );
+    const said = [`the gateway at ${this.url} answers ${response.status} ${code}: ${detail}`, ...each];
+    return new Refused(said.join('\n  '), code);
   }
 }

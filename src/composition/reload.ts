@@ -1,15 +1,75 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
 
-/** `next`, with the addresses and folders of the start: they are joined to what runs. */
+/** `next`, with the addresses, folders and keys of the start: they are joined to what runs. */
 export function withPlacesOf(present: GatewayConfig, next: GatewayConfig): GatewayConfig {
   const { maxCalls, maxCallsPerSecond, setupTimeout } = next.engines;
   const { retention, format, keepWav, links, minFree } = next.recordings;
   return {
     ...next,
-    gateway: present.gateway,
+    gateway: { ...next.gateway, id: present.gateway.id },
     http: present.http,
     redis: present.redis,
     recordings: { ...present.recordings, retention, format, keepWav, links, minFree },
     engines: { ...present.engines, maxCalls, maxCallsPerSecond, setupTimeout },
   };
 }
+
+/** What came of a reload. */
+export interface Reloaded {
+  /** Keys that differ from those of the start and count only after the next one, like `redis.url`. */
+  restart: string[];
+}
+
+/** Where the configuration comes from. */
+export interface ConfigSource {
+  /** As it was written at the start, without what the sandbox has put in the engines' place. */
+  written: GatewayConfig;
+  /** Reads and checks it as a whole. Rejects with ConfigError; then nothing changes. */
+  read: () => Promise<GatewayConfig>;
+}
+
+interface ReloadParts extends ConfigSource {
+  apply: (next: GatewayConfig) => void;
+  logger: Logger;
+}
+
+/**
+ * Brings a changed configuration into the running gateway, one time after the other. Calls in progress keep their route;
+ * the next call goes by the new one.
+ */
+export class Reloads {
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: ReloadParts) {}
+
+  /** Rejects with ConfigError where it is wrong: then nothing has changed. */
+  reload(): Promise<Reloaded> {
+    const reloading = this.#last.then(() => this.#reload());
+    this.#last = reloading.catch(() => undefined);
+    return reloading;
+  }
+
+  async #reload(): Promise<Reloaded> {
+    const { written, read, apply, logger } = this.parts;
+    const next = await read();
+    apply(next);
+    logger.level = next.log.level;
+    const restart = differingKeys(withPlacesOf(written, next), next);
+    if (restart.length === 0) logger.info({}, 'configuration reloaded');
+    else logger.warn({ restart }, 'configuration reloaded, but for what needs a restart');
+    return { restart };
+  }
+}
+
+/** Where two configurations differ; lists are one value. */
+function differingKeys(one: unknown, other: unknown, path: string[] = []): string[] {
+  if (isDeepStrictEqual(one, other)) return [];
+  if (!isGroup(one) || !isGroup(other)) return [path.join('.')];
+  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...keys].flatMap((key) => differingKeys(one[key], other[key], [...path, key]));
+}
+
+const isGroup = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -295,3 +295,9 @@ export interface MetricsPage {
   readonly contentType: string;
   render(): Promise<string>;
 }
+
+/** The configuration of the running gateway. */
+export interface ConfigReloader {
+  /** Keys that only a restart brings in. Rejects with ConfigError where it is wrong: nothing has changed then. */
+  reload(): Promise<{ restart: string[] }>;
+}

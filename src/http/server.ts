@@ -17,6 +17,7 @@ import { callbacksRouter } from './callbacks.js';
 import { callersRouter } from './callers.js';
 import { callEditsRouter } from './call-edits.js';
 import { callsCsvRouter, callsRouter } from './calls.js';
+import { configRouter } from './config.js';
 import { docsRouter } from './docs.js';
 import { eventsRouter } from './events.js';
 import { callExportRouter, eventExportRouter } from './exports.js';
@@ -33,6 +34,7 @@ import type {
   CallEditor,
   CallerEraser,
   CallReader,
+  ConfigReloader,
   EventReader,
   HistoryIndexDesk,
   MetricsPage,
@@ -77,6 +79,7 @@ export interface HttpServerOptions {
   /** Proxies whose X-Forwarded-For is believed; addresses or CIDR ranges. */
   trustedProxies: readonly string[];
   webhooks: WebhookDesk;
+  reloader: ConfigReloader;
   recordings: RecordingsSource;
   console: Console;
   readiness: () => Readiness;
@@ -168,6 +171,7 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use('/v1/recordings', recordingsRouter(options.recordings));
   app.use('/v1/audit', auditRouter(options.recordings.audit));
   app.use('/v1/reports', reportsRouter(options.reports));
+  app.use('/v1/config', configRouter(options.reloader));
   // Last: its addresses are many, and everything that is nobody's is a page for people.
   app.use(options.console.router);
   app.use(notFound);

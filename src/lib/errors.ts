@@ -3,7 +3,7 @@
  * a test holds the two against each other.
  */
 export const ERROR_CODES = {
-  GW_ERR_CONFIG: { http: 500, retryable: false },
+  GW_ERR_CONFIG: { http: 400, retryable: false },
   GW_ERR_DEADLINE: { http: 504, retryable: true },
   GW_ERR_LINK_LOST: { http: 503, retryable: true },
   GW_ERR_REDIS_AWAY: { http: 503, retryable: true },

@@ -4,6 +4,7 @@ import type { IncomingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { lastingChild } from '../observability/logger.js';
 import { Announcer } from './announcer.js';
 import { callIdOf, SUBSCRIBED_EVENTS, toMediaEvents } from './events.js';
 import { EslLink } from './esl-link.js';
@@ -47,7 +48,7 @@ export class FreeSwitch implements MediaServer {
 
   constructor(private readonly options: FreeSwitchOptions) {
     this.id = `${options.host}:${options.port}`;
-    this.#logger = options.logger.child({ mediaServer: this.id });
+    this.#logger = lastingChild(options.logger, { mediaServer: this.id });
     this.#announcer = new Announcer({ ...options, logger: this.#logger });
     this.#link = new EslLink(
       { ...options, logger: this.#logger, events: SUBSCRIBED_EVENTS },

@@ -28,7 +28,17 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     serializers: { ...Object.fromEntries(NUMBERS.map((name) => [name, maskField])), err: maskError },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings);
+  const logger = options.destination ? pino(settings, options.destination) : pino(settings);
+  return logger.setMaxListeners(0); // one for each lasting child
+}
+
+/** A child that lives as long as the process: it follows where the log's level is changed, as a plain one does not. */
+export function lastingChild(logger: Logger, fields: Record<string, unknown>): Logger {
+  const child = logger.child(fields);
+  logger.on('level-change', (level, _value, _former, _formerValue, changed) => {
+    if (changed === logger) child.level = level;
+  });
+  return child;
 }
 
 /** `+79160000001` → `+7916***0001`: enough to recognise a caller one knows, not enough to call him. */

@@ -21,7 +21,8 @@ export interface Gateway {
 /** `config` as an operator would write it. Resolves once the gateway says that it is ready for calls. */
 export async function startGateway(config: Record<string, unknown>): Promise<Gateway> {
   const parsed = read(config);
-  const app = await createApp(parsed, pino({ level: parsed.log.level }));
+  let present = parsed;
+  const app = await createApp(parsed, pino({ level: parsed.log.level }), () => Promise.resolve(present));
   await app.start();
   const url = `http://${parsed.http.host}:${parsed.http.port}`;
   try {
@@ -30,9 +31,9 @@ export async function startGateway(config: Record<string, unknown>): Promise<Gat
     await app.stop();
     throw error;
   }
-  const reload = (next: Record<string, unknown>): Promise<void> => {
-    app.reload(read(next));
-    return Promise.resolve();
+  const reload = async (next: Record<string, unknown>): Promise<void> => {
+    present = read(next);
+    await app.reloads.reload();
   };
   return { url, reload, stop: () => app.stop() };
 }

@@ -149,6 +149,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   trustedProxies: [],
   webhooks: noWebhooks,
   recordings: noRecordings,
+  reloader: { reload: () => Promise.resolve({ restart: [] }) },
   console: { router: Router(), stop: () => undefined },
   readiness: () => ({ ready: true, checks: {} }),
 });

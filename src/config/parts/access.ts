@@ -24,6 +24,7 @@ export const SCOPES = [
   'screening:write',
   'callers:write',
   'callbacks:write',
+  'config:write',
 ] as const;
 
 export type Scope = (typeof SCOPES)[number];

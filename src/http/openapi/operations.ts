@@ -2,6 +2,7 @@ import { callEditOperations } from './call-edits.js';
 import { callbackOperations } from './callbacks.js';
 import { callerOperations } from './callers.js';
 import { callOperations } from './calls.js';
+import { configOperations } from './config.js';
 import { eventOperations } from './events.js';
 import { healthOperations } from './health.js';
 import { leaseOperations } from './leases.js';
@@ -30,6 +31,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...recordingOperations,
   ...resourceOperations,
   ...reportOperations,
+  ...configOperations,
   ...healthOperations,
   ...pageOperations,
 ];

@@ -17,6 +17,7 @@ const SECRETS = {
   S3_SECRET_ACCESS_KEY: 'g',
   RECORDINGS_SECRET: Buffer.alloc(32).toString('base64'),
   OIDC_CLIENT_SECRET: 'h',
+  BITRIX24_CODE: 'x',
 };
 
 async function calltrack(args: string[], env: Record<string, string> = {}) {
