@@ -5,6 +5,7 @@ import type { GatewayConfig } from '../config/schema.js';
 import { CallArchive } from '../history/archive.js';
 import { ArchiveEraser, type ArchivedErasure } from '../history/eraser.js';
 import { HistoryKeeper } from '../history/keeper.js';
+import { MissedRestorer } from '../history/missed-restorer.js';
 import { IndexRebuilder } from '../history/rebuilder.js';
 import { HistorySweeper } from '../history/sweeper.js';
 import type { HistoryIndexDesk } from '../http/ports.js';
@@ -14,6 +15,7 @@ import { RedisHistory } from '../redis/history.js';
 import { RedisHistoryIndex } from '../redis/history-index.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisLeavingCalls } from '../redis/leaving-calls.js';
+import { RedisMissedEntries } from '../redis/missed-entries.js';
 import { RedisUse } from '../redis/use.js';
 import { countriesOf } from './countries.js';
 import type { RecordingHouse } from './recordings.js';
@@ -58,6 +60,7 @@ export class History {
     this.#keeper = new HistoryKeeper({
       lease: calls,
       rebuilder: new IndexRebuilder(this.index, logger),
+      missed: new MissedRestorer(new RedisMissedEntries(link, keys), history, logger),
       eraser: new ArchiveEraser({ archive, store, erasures, eraseRecording, logger }),
       sweeper: new HistorySweeper({
         calls,

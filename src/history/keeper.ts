@@ -3,6 +3,7 @@ import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { ArchiveEraser } from './eraser.js';
+import type { MissedRestorer } from './missed-restorer.js';
 import type { IndexRebuilder } from './rebuilder.js';
 import type { HistorySweeper } from './sweeper.js';
 
@@ -16,6 +17,7 @@ export interface KeeperLease {
 interface KeeperOptions {
   lease: KeeperLease;
   rebuilder: IndexRebuilder;
+  missed: MissedRestorer;
   eraser: ArchiveEraser;
   sweeper: HistorySweeper;
   logger: Logger;
@@ -27,7 +29,7 @@ const SWEEP_MS = 600_000;
 const REST_MS = 60_000;
 
 /**
- * Keeps the history of calls: rebuilds its index where that is lost, forgets callers in the archive, lets old calls
+ * Keeps the history of calls: rebuilds its index and the queue of missed callers where they are lost, forgets callers in the archive, lets old calls
  * leave. One after the other and on one gateway, so that none of them works on what another one moves.
  */
 export class HistoryKeeper {
@@ -75,10 +77,11 @@ export class HistoryKeeper {
   }
 
   async #work(sweep: boolean): Promise<void> {
-    const { lease, rebuilder, eraser, sweeper, logger } = this.options;
+    const { lease, rebuilder, missed, eraser, sweeper, logger } = this.options;
     const goOn = async () => !this.#stopped && (await lease.lease());
     if (sweep) await rebuilder.check();
     await rebuilder.run(goOn);
+    await missed.run(goOn);
     await eraser.run(goOn);
     const gone = sweep ? await sweeper.sweep(goOn) : 0;
     if (gone > 0) logger.info({ calls: gone }, 'calls left the history');

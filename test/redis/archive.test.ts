@@ -244,17 +244,21 @@ async function openWhole(options: HouseOptions) {
   return { ...house, history, files, store, eraser, oldCall };
 }
 
-it('a gateway finds a lost index at its start, and rebuilds it', async () => {
+it('a gateway finds a lost index at its start, and rebuilds it, and the queue of missed callers too', async () => {
   const { history, store, keys, link } = await openWhole({});
   const calls = Array.from({ length: 60 }, () => exampleCall({ disposition: 'missed', lossReason: 'busy' }));
   for (const call of calls) await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
   const found = async () => (await history.http.history.search({ sites: ['divan'], limit: 200 })).calls.length;
+  const queue = async () =>
+    (await history.http.history.missedQueue({ sites: null, view: 'waiting', limit: 10 })).callers;
+  expect(await queue()).toMatchObject([{ attempts: 60 }]);
   expect(await found()).toBe(60);
   await link.send(async (client) => client.del(...(await client.keys(`${keys.history()}*`))));
   expect(await found()).toBe(0);
   history.start();
   await until('all are found again', async () => (await found()) === 60);
   await until('it is ready', async () => !(await history.index.isDue()));
+  await until('who waits is known again', async () => (await queue())[0]?.attempts === 60);
 });
 
 it('a caller is forgotten with the recordings of calls that only the index finds', async () => {

@@ -4,14 +4,18 @@ import { expect, it, onTestFinished } from 'vitest';
 import { CallArchive } from '../../src/history/archive.js';
 import { ArchiveEraser } from '../../src/history/eraser.js';
 import { HistoryKeeper } from '../../src/history/keeper.js';
+import { MissedRestorer } from '../../src/history/missed-restorer.js';
 import { IndexRebuilder } from '../../src/history/rebuilder.js';
 import { HistorySweeper } from '../../src/history/sweeper.js';
 import { SealedFiles } from '../../src/recordings/sealed-files.js';
 import { DiskStore } from '../../src/recordings/storage/disk.js';
 import { RedisArchiveErasures } from '../../src/redis/archive-erasures.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisHistory } from '../../src/redis/history.js';
 import { RedisHistoryIndex } from '../../src/redis/history-index.js';
 import { RedisLeavingCalls } from '../../src/redis/leaving-calls.js';
+import { RedisMissedEntries } from '../../src/redis/missed-entries.js';
+import { RedisUse } from '../../src/redis/use.js';
 import { openOwnRedis, openRedis } from '../support/redis.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { until } from '../support/until.js';
@@ -32,10 +36,12 @@ async function openKeeper(redis: Pick<Awaited<ReturnType<typeof openRedis>>, 'li
   const archive = new CallArchive(new SealedFiles(new DiskStore(await tempFolder()), null));
   const calls = new RedisLeavingCalls(link, keys, 'me');
   const index = new RedisHistoryIndex(link, keys);
+  const history = new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) });
   const write = () => Promise.reject(new Error('ENOSPC'));
   const keeper = new HistoryKeeper({
     lease: calls,
     rebuilder: new IndexRebuilder(index, logger),
+    missed: new MissedRestorer(new RedisMissedEntries(link, keys), history, logger),
     eraser: new ArchiveEraser({
       archive,
       store: () => Promise.resolve('disk-1'),

@@ -75,8 +75,14 @@ local function takePlace(index, id, startedAt, now)
   return place
 end
 
+-- How many wait is known beside the queue too, so that its loss is noticed (count-missed.lua).
+local function countMissed(history, change)
+  local state = history .. 'state'
+  if redis.call('HEXISTS', state, 'waiting') == 1 then redis.call('HINCRBY', state, 'waiting', change) end
+end
+
 local function dropMissed(history, who)
-  redis.call('ZREM', history .. 'missed', who)
+  if redis.call('ZREM', history .. 'missed', who) == 1 then countMissed(history, -1) end
   redis.call('HDEL', history .. 'missed-by', who)
   redis.call('HDEL', history .. 'missed-tries', who)
 end
@@ -91,19 +97,24 @@ local function settleMissed(history, who, state, by, now)
   redis.call('ZREMRANGEBYRANK', history .. 'settled', 0, -MOST_MISSED - 1)
 end
 
--- A caller whom nobody answered: `attempts|first|last|call id|capacity`.
+-- His entry, `attempts|first|last|call id|capacity`, and his turn.
+local function putMissed(history, who, attempts, first, last, id, capacity)
+  redis.call('HSET', history .. 'missed-by', who, string.format('%d|%d|%d|%s|%d', attempts, first, last, id, capacity))
+  if redis.call('ZADD', history .. 'missed', last + capacity * CAPACITY_FIRST, who) == 1 then countMissed(history, 1) end
+  if redis.call('ZCARD', history .. 'missed') > MOST_MISSED then
+    local least = redis.call('ZRANGE', history .. 'missed', 0, 0)[1]
+    if least then dropMissed(history, least) end
+  end
+end
+
+-- A caller whom nobody answered.
 local function addMissed(history, who, id, startedAt, forCapacity)
   local attempts, first, last, lastId, capacity =
     string.match(redis.call('HGET', history .. 'missed-by', who) or '', '^(%d+)|(%d+)|(%d+)|(.-)|(%d)$')
   attempts, first, last = tonumber(attempts or 0) + 1, tonumber(first or startedAt), tonumber(last or 0)
   if startedAt >= last then last, lastId = startedAt, id end
   capacity = (forCapacity or capacity == '1') and 1 or 0
-  redis.call('HSET', history .. 'missed-by', who, string.format('%d|%d|%d|%s|%d', attempts, math.min(first, startedAt), last, lastId, capacity))
-  redis.call('ZADD', history .. 'missed', last + capacity * CAPACITY_FIRST, who)
-  if redis.call('ZCARD', history .. 'missed') > MOST_MISSED then
-    local least = redis.call('ZRANGE', history .. 'missed', 0, 0)[1]
-    if least then dropMissed(history, least) end
-  end
+  putMissed(history, who, attempts, math.min(first, startedAt), last, lastId, capacity)
 end
 
 -- Who was lost, and who is no longer waiting: follows from what has changed about the call.
