@@ -166,19 +166,31 @@
     return text.replace(/\D/g, '');
   }
 
-  /** Whether `digits` is the number shown: `8 495 …` and `495 …` are what people write for `+7 495 …`. */
-  function isShown(digits) {
-    return [own, shown].some(function (number) {
-      return digits === number || (digits.length > 6 && digits.replace(/^8(?=\d{10}$)/, '') === number.slice(-10));
+  /**
+   * How `digits` write a number shown here; null where they are another. People at home leave out the country code and may
+   * begin with 8 or 0 instead: `8 495 …` and `495 …` for `+7 495 …`, `90 …` for `+998 90 …`.
+   */
+  function readShown(digits) {
+    var read = null;
+    [own, shown].forEach(function (number) {
+      // Codes have one digit in zones 1 and 7, two or three elsewhere (E.164).
+      [0].concat(/^[17]/.test(number) ? 1 : [2, 3]).forEach(function (length) {
+        var rest = number.slice(length);
+        var trunk = digits.slice(0, -rest.length);
+        if (rest.length > 5 && /^[08]?$/.test(trunk) && digits === trunk + rest)
+          read = read || { trunk: trunk, code: number.slice(0, length), length: number.length };
+      });
     });
+    return read;
   }
 
-  /** `number` in the notation of `text`: its digits in the place of the digits there, as many of them as there are. */
+  /** `number` in the notation of `text`, which is one that is shown: its digits in the place of the digits there. */
   function inNotationOf(text, number) {
-    var there = digitsOf(text);
-    if (there.length > number.length) return '+' + number;
-    var put = number.slice(-there.length);
-    if (there[0] === '8' && there.length === 11 && put[0] === '7') put = '8' + put.slice(1);
+    var read = readShown(digitsOf(text));
+    if (!read) return text;
+    // What is left out goes without saying within one country only.
+    if (number.length !== read.length || number.indexOf(read.code) !== 0) return '+' + number;
+    var put = read.trunk + number.slice(read.code.length);
     var next = 0;
     return text.replace(/\d/g, function () {
       return put[next++];
@@ -190,7 +202,7 @@
     while (walker.nextNode()) {
       var node = walker.currentNode;
       var text = node.data.replace(/\+?\d[\d\s().\u2010-\u2015-]{5,}\d/g, function (found) {
-        return isShown(digitsOf(found)) ? inNotationOf(found, swapText.to) : found;
+        return inNotationOf(found, swapText.to);
       });
       if (text !== node.data) node.data = text;
     }
@@ -199,11 +211,19 @@
   function swapIn(root) {
     root.querySelectorAll('[data-ct-number]').forEach(swapText);
     root.querySelectorAll('a[href^="tel:"]').forEach(function (link) {
-      var number = decodeURIComponent(link.getAttribute('href').slice(4));
-      if (!isShown(digitsOf(number))) return;
+      if (!readShown(digitsOf(decoded(link.getAttribute('href').slice(4))))) return;
       link.setAttribute('href', 'tel:+' + swapText.to);
       swapText(link);
     });
+  }
+
+  /** As it stands where it cannot be decoded: `tel:%PHONE%` of a template that nobody filled in is no number. */
+  function decoded(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch (e) {
+      return text;
+    }
   }
 
   function show(number) {

@@ -19,14 +19,30 @@ import { until } from '../support/until.js';
 
 const KEY = 'site-divan-0123456789';
 
-const PAGE = (gateway: string) => `<!doctype html><html lang="ru"><body>
+const PAGE = (gateway: string, { own, body }: { own: string; body: string }) => `<!doctype html><html lang="ru"><body>
+<a href="tel:%PHONE%">a template that nobody filled in</a>
+${body}
+<script async src="${gateway}/dni.js" data-key="${KEY}" data-number="${own}"></script>
+</body></html>`;
+
+const MOSCOW = {
+  own: '+7 495 222-22-22',
+  body: `
 <p id="marked" data-ct-number>Звоните: +7 (495) 222-22-22, с 9 до 18</p>
 <p id="eight" data-ct-number><b>8 495 222 22 22</b></p>
 <p id="plain">Факс +7 495 222-22-22</p>
 <a id="link" href="tel:+74952222222">(495) 222-22-22</a>
-<a id="other" href="tel:+74953333333">+7 495 333-33-33</a>
-<script async src="${gateway}/dni.js" data-key="${KEY}" data-number="+7 495 222-22-22"></script>
-</body></html>`;
+<a id="other" href="tel:+74953333333">+7 495 333-33-33</a>`,
+};
+
+/** Whose numbers have nine digits at home. */
+const TASHKENT = {
+  own: '+998 71 200-11-22',
+  body: `
+<p id="marked" data-ct-number>71 200-11-22, <b>8 71 200 11 22</b></p>
+<a id="link" href="tel:%2B998712001122">+998 (71) 200-11-22</a>
+<p id="other" data-ct-number>00-11-22, 998712001</p>`,
+};
 
 let browser: Browser;
 
@@ -52,6 +68,8 @@ interface Setting {
   perAddress?: number;
   /** Instead of the page's own origin. */
   origins?: string[];
+  /** Of the shop; by default Moscow's. */
+  page?: { own: string; body: string };
 }
 
 /** A shop's site and a gateway that lends it numbers, on origins of their own. */
@@ -59,7 +77,9 @@ async function open({ numbers = ['+74951111111', '+74951111112'], lease = '10m',
   const { link, keys, raw, prefix } = await openRedis();
   let gatewayUrl = '';
   const shopPort = await serve(
-    createServer((_req, res) => res.setHeader('content-type', 'text/html; charset=utf-8').end(PAGE(gatewayUrl))),
+    createServer((_req, res) =>
+      res.setHeader('content-type', 'text/html; charset=utf-8').end(PAGE(gatewayUrl, more.page ?? MOSCOW)),
+    ),
   );
   const shop = `http://127.0.0.1:${shopPort}`;
   const { origins = [shop], perAddress = 60, fallback } = more;
@@ -119,6 +139,40 @@ describe('dni.js in a browser', () => {
     const late = '<a id="late" href="tel:+74952222222">+7 495 222 22 22</a>';
     await page.evaluate(`document.body.insertAdjacentHTML('beforeend', '${late}')`);
     await shows(page, 'late', '+7 495 111 11 11');
+  });
+
+  it('knows the number as it is written at home, whatever the country', async () => {
+    const { shop } = await open({ page: TASHKENT, numbers: ['+998901234567'] });
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '90 123-45-67, 8 90 123 45 67');
+    expect(await textOf(page, 'link')).toBe('+998 (90) 123-45-67');
+    expect(await page.getAttribute('#link', 'href')).toBe('tel:+998901234567');
+    expect(await textOf(page, 'other')).toBe('00-11-22, 998712001');
+  });
+
+  it('writes a number of another country in full: at home it would be another', async () => {
+    const { shop } = await open({ page: TASHKENT, numbers: ['+74951111111'] });
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '+74951111111, +74951111111');
+    expect(await textOf(page, 'link')).toBe('+74951111111');
+  });
+
+  it('gives the number back when its lease has ended and the gateway is away, and asks again', async () => {
+    const { shop, gatewayUrl } = await open({ lease: '10s' });
+    const page = await (await visitor()).newPage();
+    await page.clock.install();
+    await page.goto(shop);
+    await shows(page, 'marked', '111-11-11');
+    await page.route(`${gatewayUrl}/dni/**`, (route) => route.abort());
+    let asked = 0;
+    page.on('requestfailed', () => (asked += 1));
+    await page.clock.fastForward(60_000);
+    await shows(page, 'marked', '222-22-22');
+    const before = asked;
+    await page.clock.fastForward(60_000);
+    await until('it asks again', () => asked > before);
   });
 
   it('tells the gateway where the visitor came from', async () => {
