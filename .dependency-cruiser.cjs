@@ -19,7 +19,8 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/(call|routing|numbers)/' },
       to: {
-        path: '^(ioredis|express|undici|drachtio-.*|modesl|net|dgram|http|https|fs|node:(net|dgram|http|https|fs).*)',
+        // Packages are resolved to where they lie, what Node brings along keeps its name.
+        path: '(^|/)node_modules/(ioredis|express|undici|drachtio-[^/]+|modesl|@aws-sdk)/|^(node:)?(net|tls|dgram|dns|http|https|http2|fs|child_process)(/|$)',
       },
     },
     {
