@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { queryObjects } from 'node:v8';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CallSession } from '../../src/call/session.js';
@@ -56,9 +57,13 @@ describe.skipIf(!enginesHere())(`${CALLS} calls`, () => {
 
     // A BYE that a loaded machine lost is repeated for 32 s.
     await stage.expectNothingLeft(40_000);
-    expect(await readdir(stage.recordings, { recursive: true })).toEqual(
-      expect.arrayContaining(ready.map(() => expect.stringMatching(/\.wav$/) as string)),
-    );
+    const kept = await readdir(stage.recordings, { recursive: true, withFileTypes: true });
+    const files = kept.flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : []));
+    const wanted = ready.flatMap((call) => {
+      const sound = recordingFile(stage, call);
+      return [sound, sound.replace(/wav$/, 'peaks.json'), sound.replace(/wav$/, 'json')];
+    });
+    expect(files.toSorted()).toEqual([join(stage.recordings, '.store-id'), ...wanted].toSorted());
     await until('no timer of a call is left', () => (resources()['Timeout'] ?? 0) <= timersBefore + 2);
     expect(resources()['UDPWrap'] ?? 0).toBe(before['UDPWrap'] ?? 0);
     // The last call is gone from Redis a moment before its own last line of code has run.

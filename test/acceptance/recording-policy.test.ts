@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readWav } from '../../src/sandbox/rtp/wav-reader.js';
 import { dominantTone } from '../../src/sandbox/rtp/tone.js';
 import type { Call } from '../../src/call/call.js';
+import type { PhoneCall } from '../../src/sandbox/phone/index.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall, recordingFile } from '../support/expectations.js';
 import { hears, type Scene } from '../support/scene.js';
@@ -15,6 +16,7 @@ const KEY = 'controls-recordings';
 const NOTICE_HZ = 620;
 const BEEP_HZ = 1400;
 const RATE = 8000;
+const PACKET_MS = 20;
 const notice = `tone_stream://%(1200,0,${NOTICE_HZ})`;
 
 const stage = await Stage.open();
@@ -66,8 +68,11 @@ async function audited(id: string): Promise<unknown> {
 const idOf = (scene: Scene): Promise<string> =>
   until('the call', () => stage.receiver.events.find(({ data }) => scene.owns(data.call))?.data.call.id);
 
-/** Long enough to be found in the recording. */
-const talkOn = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Until so much more sound has come to one side: what is looked for in the recording later must have been sent by then. */
+async function talkOn({ media }: PhoneCall, ms: number): Promise<void> {
+  const goal = media.packetsReceived + ms / PACKET_MS;
+  await until(`${ms} ms more of the talk`, () => media.packetsReceived >= goal, ms + 10_000);
+}
 
 /** For each channel, left first: in each tenth of a second between two positions, the tone heard; null: silence. */
 async function tonesBetween(call: Call, from: number, to: number): Promise<(number | null | undefined)[][]> {
@@ -99,13 +104,13 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const scene = scenes.masked;
     const { caller } = await scene.talk();
     const id = await idOf(scene);
-    await talkOn(1000);
+    await talkOn(caller, 1000);
     expect(await act(id, 'mask')).toMatchObject({ status: 200, body: { masked: [{ toSeconds: null }] } });
     expect(await act(id, 'mask')).toMatchObject({ status: 200 });
     expect(await act(id, 'pause')).toMatchObject({ status: 409 });
-    await talkOn(1500);
+    await talkOn(caller, 1500);
     expect((await act(id, 'unmask')).status).toBe(200);
-    await talkOn(1000);
+    await talkOn(caller, 1000);
     await caller.hangUp();
     const call = lastCall(await scene.events());
     expect(call.recording).toMatchObject({ status: 'ready', reason: null, silentChannels: [] });
@@ -131,9 +136,9 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const { caller } = await scene.talk();
     const id = await idOf(scene);
     expect((await act(id, 'pause')).status).toBe(200);
-    await talkOn(2000);
+    await talkOn(caller, 2000);
     expect((await act(id, 'resume')).status).toBe(200);
-    await talkOn(800);
+    await talkOn(caller, 800);
     await caller.hangUp();
     const call = lastCall(await scene.events());
     expect(call.recording).toMatchObject({ status: 'ready', reason: null });
@@ -146,10 +151,10 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const scene = scenes.stopped;
     const { caller } = await scene.talk();
     const id = await idOf(scene);
-    await talkOn(600);
+    await talkOn(caller, 600);
     expect(await act(id, 'stop')).toMatchObject({ status: 200, body: { stoppedAt: expect.any(String) as string } });
     expect(await act(id, 'start')).toMatchObject({ status: 409, body: { code: 'GW_ERR_CONFLICT' } });
-    await talkOn(1500);
+    await talkOn(caller, 1500);
     await caller.hangUp();
     const { recording, durations } = lastCall(await scene.events());
     expect(recording).toMatchObject({ status: 'ready', reason: null });
@@ -160,9 +165,9 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const scene = scenes.demanded;
     const { caller } = await scene.talk();
     const id = await idOf(scene);
-    await talkOn(1000);
+    await talkOn(caller, 1000);
     expect(await act(id, 'start')).toMatchObject({ status: 200 });
-    await talkOn(1200);
+    await talkOn(caller, 1200);
     await caller.hangUp();
     const call = lastCall(await scene.events());
     expect(call.recording).toMatchObject({ status: 'ready', reason: null });
@@ -193,11 +198,11 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const scene = scenes.keys;
     const { caller, business } = await scene.talk();
     await business.press('*1');
-    await talkOn(1500);
+    await talkOn(caller, 1500);
     await business.press('*2');
-    await talkOn(1500);
+    await talkOn(caller, 1500);
     await business.press('*3');
-    await talkOn(1000);
+    await talkOn(caller, 1000);
     await business.press('57#');
     await until('the other keys', () => caller.digits === '57#');
     await caller.press('*1');
@@ -235,7 +240,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await caller.press('5');
     const business = await there.nextCall();
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
-    await talkOn(500);
+    await talkOn(caller, 500);
     await business.hangUp();
     expect(lastCall(await scene.events()).recording).toMatchObject({ status: 'ready', reason: null });
   });

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { get, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CallEventType } from '../../src/call/event-types.js';
@@ -14,6 +13,7 @@ import { RedisCallStore } from '../../src/redis/call-store.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { emptyConfig, httpOptions } from '../support/no-resources.js';
 import { eventually, openOwnRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
 
 const logger = pino({ level: 'silent' });
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -54,6 +54,12 @@ async function open(more: Partial<HttpServerOptions> = {}) {
   return { url, port, happen, ask, raw, keys, http, store, server };
 }
 
+/** What happens after it has a later time than what happened before. */
+async function nextMillisecond(): Promise<void> {
+  const now = Date.now();
+  await until('the clock goes on', () => Date.now() > now);
+}
+
 const typesOf = (body: Record<string, unknown>) => (body['events'] as { type: string }[]).map(({ type }) => type);
 
 describe('/v1/events', () => {
@@ -83,11 +89,11 @@ describe('/v1/events', () => {
   });
 
   it('waits for what happens, and no longer than asked', async () => {
-    const { ask, happen } = await open();
+    const { ask, happen, raw } = await open();
     const { body } = await ask('/events');
     const waiting = ask(`/events?wait=20&types=call.missed&after=${String(body['next'])}`);
     const empty = ask(`/events?wait=1&types=trunk.down&after=${String(body['next'])}`);
-    await delay(100);
+    await until('somebody waits', async () => String(await raw.client('LIST')).includes('cmd=xread'));
     await happen(['call.received']);
     await happen(['call.missed']);
     expect(typesOf((await waiting).body)).toEqual(['call.missed']);
@@ -132,9 +138,9 @@ describe('exports', () => {
   it('give the events of a range, one a line', async () => {
     const { url, happen } = await open();
     await happen(['call.received', 'call.missed']);
-    await delay(5);
+    await nextMillisecond();
     const middle = new Date().toISOString();
-    await delay(5);
+    await nextMillisecond();
     await happen(['call.received', 'call.rejected']);
     const lines = async (query: string) => {
       const response = await fetch(`${url}/events/export?${query}`, { headers: auth() });
@@ -187,14 +193,14 @@ describe('exports', () => {
       get(`${url}/events/export`, { headers: auth() }, resolve),
     );
     response.pause();
-    const stalled = await eventually(async () => {
-      const before = read;
-      await delay(100);
-      if (read === 0 || read !== before) throw new Error('still reading');
-      return read;
+    let [seen, unchanged] = [0, 0];
+    await until('nothing more is read', () => {
+      unchanged = read === seen ? unchanged + 1 : 0;
+      seen = read;
+      return read > 0 && unchanged === 5;
     });
     // What the sockets of both sides hold, not the 100 MB of the whole.
-    expect(stalled).toBeLessThan(total / 5);
+    expect(read).toBeLessThan(total / 5);
     const heapBefore = process.memoryUsage().heapUsed;
     let lines = 0;
     let most = 0;
