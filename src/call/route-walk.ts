@@ -196,7 +196,7 @@ export class RouteWalk {
   #progress(leg: Leg, status: number, sdp: string, dialBack: IncomingInvite): void {
     if (this.session.ended) return;
     leg.ringingAt ??= iso(Date.now());
-    if (sdp) this.#earlyMediaHeard = true;
+    if (sdp && this.session.hearsEarlyMedia) this.#earlyMediaHeard = true;
     dialBack.progress(sdp ? 183 : 180, sdp);
     this.session.ring();
     if (!this.session.signalState('ring')) return;

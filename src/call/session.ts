@@ -230,9 +230,14 @@ export class CallSession {
     this.#fullResources[n - 1] = resource;
   }
 
+  /** A caller without an offer has told nobody yet where sound is to go. */
+  get hearsEarlyMedia(): boolean {
+    return this.invite.sdp !== '';
+  }
+
   /** Somebody's phone rings: to a caller without an offer FreeSWITCH cannot say so by itself. */
   ring(): void {
-    if (!this.invite.sdp) this.invite.progress(180);
+    if (!this.hearsEarlyMedia) this.invite.progress(180);
   }
 
   // --- Attribution ----------------------------------------------------------------------------------------------

@@ -131,7 +131,8 @@ export class TargetAttempt {
     const invite = session.own(deps.sip.invite(outgoingRequest(session.call, this.#target, address, sdp, ringMs)));
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
-    invite.onProgress((status, sdp) => this.context.onProgress(leg, status, sdp));
+    const ringing = this.#target.trunk?.earlyMedia === 'ring';
+    invite.onProgress((status, sdp) => this.context.onProgress(leg, status, ringing ? '' : sdp));
     const outcome = await invite.outcome;
     this.#invites.delete(invite);
     if (outcome.kind === 'answered') return this.#answered(leg, outcome);

@@ -54,6 +54,8 @@ const scenes = {
     }),
   }),
   earlyMedia: cast({ next: 'always' }),
+  unheard: cast({ next: 'busy' }),
+  ringsInstead: cast({ to: 'destination', next: 'busy' }),
   silentGateway: cast({ to: 'destination' }),
   busyGateway: cast({ to: 'destination' }),
   wrongPassword: cast({ to: 'destination', next: 'unreachable', auth: OURS }),
@@ -79,14 +81,17 @@ function configuration(): Record<string, unknown> {
   const two = [trunk(scenes.silentGateway, second.silent), trunk(scenes.busyGateway, second.busy)];
   const [wrongPassword] = scenes.wrongPassword.configuration().trunks;
   const [reroute] = scenes.reroute.configuration().trunks;
+  const [ringsInstead] = scenes.ringsInstead.configuration().trunks;
+  const rings = { ...ringsInstead, outbound: { ...(ringsInstead?.['outbound'] as object), earlyMedia: 'ring' } };
   const comesBack = scenes.comesBack.configuration();
-  const plain = [scenes.silentGateway, scenes.busyGateway, scenes.wrongPassword, scenes.reroute];
+  const plain = [scenes.silentGateway, scenes.busyGateway, scenes.wrongPassword, scenes.reroute, scenes.ringsInstead];
   return {
     trunks: [
       { id: 'carrier', inbound: { from: [stage.addresses.carrierRange] } },
       ...two,
       wrongPassword,
       reroute,
+      rings,
       ...comesBack.trunks,
     ],
     destinations: [
@@ -263,10 +268,15 @@ describe.skipIf(!enginesHere())('routes', () => {
     },
   );
 
+  const playsAndRefuses = {
+    ring: { status: 183, earlyToneHz: BUSINESS_HZ },
+    answerAfterMs: 500,
+    refuse: { status: 486 },
+  } as const;
+
   test.concurrent('who has heard the business is not quietly passed on', async () => {
     const scene = scenes.earlyMedia;
-    const tone = { status: 183, earlyToneHz: BUSINESS_HZ } as const;
-    await scene.businessPhone({ ring: tone, answerAfterMs: 1000, refuse: { status: 486 } }, 0);
+    await scene.businessPhone(playsAndRefuses, 0);
     const next = await scene.businessPhone(ANSWERS, 1);
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     expect(await caller.ringing()).toMatchObject({ status: 183 });
@@ -274,6 +284,19 @@ describe.skipIf(!enginesHere())('routes', () => {
     const types = ['call.received', 'call.ringing', 'call.missed'];
     await expectLost(scene, { lossReason: 'busy', legs: ['busy'], types });
     expect(next.calls).toHaveLength(0);
+  });
+
+  test.concurrent.each([
+    ['by a caller without an offer', scenes.unheard, { lateOffer: true }],
+    ['where the trunk is to ring', scenes.ringsInstead, {}],
+  ])('early media is not heard %s: the next step is tried', async (_, scene, more) => {
+    await scene.businessPhone(playsAndRefuses, 0);
+    await scene.businessPhone({ toneHz: BUSINESS_HZ }, 1);
+    const caller = await (await scene.callerPhone()).call({ ...scene.dialled, ...more });
+    expect(await caller.ringing()).toMatchObject({ status: 180 });
+    await caller.answered(15_000);
+    await caller.hangUp();
+    expect(results(lastCall(await scene.events()))).toEqual(['busy', 'answered']);
   });
 
   test.concurrent('a gateway of the carrier without a word: the next one has the call', async () => {

@@ -60,6 +60,8 @@ export const trunk = z.strictObject({
         .array(z.enum(['PCMA', 'PCMU']))
         .min(1)
         .default(['PCMA', 'PCMU']),
+      /** What the carrier plays before the answer: the caller hears it, or ringing in its place. */
+      earlyMedia: z.enum(['pass', 'ring']).default('pass'),
       /** New calls a second that the carrier takes; one above it waits for `queue` at most, then the step goes on. */
       callsPerSecond: z.number().positive().max(1000).nullable().default(null),
       queue: durationOf('500ms', 10_000, '10s'),
