@@ -36,7 +36,7 @@ export function outgoingRequest(
 /** On a phone of the business: the caller's number, and beside it what the line's configuration wants shown. */
 function lineIdentity(call: Call, line: Target['line']): Pick<InviteRequest, 'from' | 'headers'> {
   const shown = line ? shownOnPhone(call, line) : { displayName: call.caller.name, headers: {} };
-  const { number, withheld } = call.caller;
+  const { number } = call.caller;
   const from = { user: number ?? 'anonymous', displayName: shown.displayName };
-  return { from: withheld || number === null ? { ...from, host: 'anonymous.invalid' } : from, headers: shown.headers };
+  return { from: number === null ? { ...from, host: 'anonymous.invalid' } : from, headers: shown.headers };
 }

@@ -12,9 +12,10 @@ export interface NumberFormat {
 
 /** Who calls and which number he dialled, as far as the called side may be told. */
 export interface CallerIdentity {
-  /** E.164; null where unknown. */
+  /** E.164; null where unknown or withheld. */
   number: string | null;
   withheld: boolean;
+  /** null where withheld. */
   name: string | null;
   /** What the caller dialled, in E.164. */
   trackingNumber: string;
@@ -99,14 +100,14 @@ function planOf(country: string): Plan | null {
 
 /**
  * What the carrier is told of the caller, by the trunk's policy. A withheld caller is anonymous in From and asks for
- * privacy (RFC 3323, RFC 3325); his number travels in P-Asserted-Identity alone, and only where the trunk is trusted with it.
+ * privacy (RFC 3323, RFC 3325); his number goes nowhere, since nothing behind the reading of his INVITE knows it.
  */
 export function outboundIdentity(caller: CallerIdentity, outbound: Outbound, country: string): OutboundIdentity {
   const written = (number: string) => formatNumber(number, { format: outbound.numbers.format, prefix: '', country });
   const fixed = outbound.callerId === 'passthrough' ? null : outbound.callerId;
-  const shown = fixed ?? (caller.withheld ? null : caller.number);
+  const shown = fixed ?? caller.number;
   const headers: Record<string, string> = {};
-  if (caller.withheld && (fixed === null || outbound.assertedIdentity)) headers['Privacy'] = 'id';
+  if (caller.withheld && fixed === null) headers['Privacy'] = 'id';
   if (outbound.assertedIdentity && caller.number !== null) {
     // drachtio puts its own address in the place of "localhost".
     headers['P-Asserted-Identity'] = `<sip:${written(caller.number)}@localhost>`;
@@ -115,8 +116,7 @@ export function outboundIdentity(caller: CallerIdentity, outbound: Outbound, cou
     const host = hostOf(outbound.to[0]?.uri ?? '');
     headers['Diversion'] = `<sip:${written(caller.trackingNumber)}@${host}>;reason=unconditional;privacy=off;counter=1`;
   }
-  const displayName = caller.withheld ? null : caller.name;
-  if (shown !== null) return { from: { user: written(shown), displayName }, headers };
+  if (shown !== null) return { from: { user: written(shown), displayName: caller.name }, headers };
   return { from: { user: 'anonymous', displayName: 'Anonymous', host: 'anonymous.invalid' }, headers };
 }
 

@@ -28,7 +28,7 @@ describe('formatNumber', () => {
 });
 
 const ANNA = { number: '+79160000001', withheld: false, name: 'Anna', trackingNumber: '+74951111111' };
-const HIDDEN = { ...ANNA, withheld: true };
+const HIDDEN = { ...ANNA, number: null, withheld: true, name: null };
 const NOBODY = { ...ANNA, number: null, name: null };
 const PLAIN = {
   to: [{ uri: 'sip:x@sip.carrier.example:5060;transport=tcp', priority: 1, weight: 1 }],
@@ -53,20 +53,13 @@ describe('outboundIdentity', () => {
       PAI,
     ],
     ['hides who withholds his number', HIDDEN, {}, ANONYMOUS, { Privacy: 'id' }],
-    ['tells it a trusted carrier alone', HIDDEN, { assertedIdentity: true }, ANONYMOUS, { Privacy: 'id', ...PAI }],
+    ['tells it no carrier', HIDDEN, { assertedIdentity: true }, ANONYMOUS, { Privacy: 'id' }],
     [
       'needs no privacy for a number of our own',
       HIDDEN,
       { callerId: '+74951111111' },
       { user: '+74951111111', displayName: null },
       {},
-    ],
-    [
-      'asks for privacy where the hidden number goes along',
-      HIDDEN,
-      { callerId: '+74951111111', assertedIdentity: true },
-      { user: '+74951111111', displayName: null },
-      { Privacy: 'id', ...PAI },
     ],
     ['has no number to show', NOBODY, { assertedIdentity: true }, ANONYMOUS, {}],
     [
