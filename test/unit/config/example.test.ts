@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { allKeyPaths } from '../../../src/config/describe.js';
@@ -68,6 +69,13 @@ describe('config/gateway.yaml', () => {
       site: { door: '[redacted]', hook: 'https://x.example/[redacted]', gate: ['[redacted]'], ports: [80] },
       door: 'x',
     });
+  });
+});
+
+describe('config/sandbox.yaml', () => {
+  it('is right as it is, and its key is the one it says', async () => {
+    const config = await loadConfig('config/sandbox.yaml', {});
+    expect(config.access.keys[0]?.hash).toBe(createHash('sha256').update('sandbox').digest('hex'));
   });
 });
 
