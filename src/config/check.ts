@@ -296,7 +296,8 @@ function checkUsers({ access, sites }: Draft): Finding[] {
 }
 
 /** What makes of an endpoint something else than a receiver of signed events. */
-const SINKS = ['template', 'ga4', 'metrica', 'amocrm', 'bitrix24'] as const;
+const VENDORS = ['ga4', 'metrica', 'amocrm', 'bitrix24'] as const;
+const SINKS = ['template', ...VENDORS] as const;
 
 function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[] {
   const findings: Finding[] = [];
@@ -326,10 +327,23 @@ function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[]
     const message = `is missing; only an endpoint with ${SINKS.join(', ')} goes without`;
     findings.push({ path: ['webhooks', at, 'secret'], message });
   }
+  findings.push(...checkVendor(webhook, at));
   const { cert, key } = (webhook.tls ?? {}) as { cert?: unknown; key?: unknown };
   if (Boolean(cert) !== Boolean(key)) {
     findings.push({ path: ['webhooks', at, 'tls'], message: '"cert" and "key" are of use together only' });
   }
+  return findings;
+}
+
+/** A vendor knows us by a token or by the address; what else is sent with it would be of no use, or in its way. */
+function checkVendor(webhook: Draft['webhooks'][number], at: number): Finding[] {
+  const vendor = VENDORS.find((name) => webhook[name] !== undefined);
+  if (vendor === undefined) return [];
+  const findings: Finding[] = [];
+  if (/^https?:\/\/[^/?#]*@/i.test(webhook.url ?? ''))
+    findings.push({ path: ['webhooks', at, 'url'], message: `"${vendor}" takes no user and password` });
+  if (Object.keys(webhook.headers ?? {}).length > 0)
+    findings.push({ path: ['webhooks', at, 'headers'], message: `are not sent to "${vendor}"` });
   return findings;
 }
 

@@ -48,6 +48,7 @@ const draftSchema = z.object({
       secret: z.string().or(texts).optional().catch(undefined),
       events: texts,
       allowPrivate: z.unknown(),
+      headers: z.unknown(),
       tls: z.unknown(),
       template: z.unknown(),
       ga4: z.unknown(),

@@ -1,5 +1,5 @@
 import { systemClock } from '../lib/clock.js';
-import type { SenderTimeouts } from '../webhooks/http-poster.js';
+import type { SenderTimeouts, TlsConfig } from '../webhooks/http-poster.js';
 import { amoCrmSink, type AmoCrmConfig } from './amocrm.js';
 import { bitrix24Sink, type Bitrix24Config } from './bitrix24.js';
 import { ga4Sink, type Ga4Config } from './ga4.js';
@@ -23,6 +23,7 @@ interface SinkEndpoint extends SinkConfigs {
   url: string;
   headers?: Readonly<Record<string, string>> | undefined;
   allowPrivate: boolean;
+  tls?: TlsConfig | undefined;
 }
 
 interface Connection {
@@ -34,7 +35,7 @@ interface Connection {
 /** null for an ordinary receiver. */
 export function openSink(endpoint: SinkEndpoint, connection: Connection, ports: SinkPorts): SinkChannel | null {
   const sink = sinkOf(endpoint, ports);
-  return sink && new SinkChannel(sink, { ...connection, allowPrivate: endpoint.allowPrivate });
+  return sink && new SinkChannel(sink, { ...connection, allowPrivate: endpoint.allowPrivate, tls: endpoint.tls });
 }
 
 function sinkOf(endpoint: SinkEndpoint, ports: SinkPorts): Sink | null {

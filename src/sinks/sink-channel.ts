@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { toError } from '../lib/deadline.js';
-import { HttpPoster, SENDER_TIMEOUTS, type SenderTimeouts } from '../webhooks/http-poster.js';
+import { credentials, HttpPoster, SENDER_TIMEOUTS, type SenderTimeouts, type TlsConfig } from '../webhooks/http-poster.js';
 import type { Delivery } from '../webhooks/queue.js';
 import type { Attempt, DeliveryChannel } from '../webhooks/sender.js';
 import type { Sink, SinkAnswer, SinkEvent, SinkOutcome, SinkRequest } from './sink.js';
@@ -8,6 +8,7 @@ import type { Sink, SinkAnswer, SinkEvent, SinkOutcome, SinkRequest } from './si
 interface SinkChannelOptions {
   inFlight: number;
   allowPrivate: boolean;
+  tls?: TlsConfig | undefined;
   timeouts?: SenderTimeouts | undefined;
 }
 
@@ -30,13 +31,13 @@ export class SinkChannel implements DeliveryChannel {
   /** When the next request may go out. */
   #turn = 0;
 
-  constructor(sink: Sink, { inFlight, allowPrivate, timeouts = SENDER_TIMEOUTS }: SinkChannelOptions) {
+  constructor(sink: Sink, { inFlight, allowPrivate, tls, timeouts = SENDER_TIMEOUTS }: SinkChannelOptions) {
     const { totalMs } = timeouts;
     this.#sink = sink;
     this.attemptMs = totalMs * MOST_REQUESTS;
     this.#askingMs = this.attemptMs - totalMs;
     this.inFlight = Math.max(1, Math.min(inFlight, Math.floor(totalMs / MOST_REQUESTS / sink.spacingMs)));
-    this.#poster = new HttpPoster(sink.url, { connections: this.inFlight, allowPrivate, timeouts });
+    this.#poster = new HttpPoster(sink.url, { connections: this.inFlight, allowPrivate, tls, timeouts });
   }
 
   async send({ body }: Pick<Delivery, 'eventId' | 'attempt' | 'body'>): Promise<Attempt> {
@@ -69,7 +70,8 @@ export class SinkChannel implements DeliveryChannel {
     if (this.#abort.signal.aborted) return unasked('AbortError', 'broken off');
     const { pathname, search } = this.#sink.url;
     const whole = path === '' ? pathname + search : pathname.replace(/\/$/, '') + path;
-    const flat = ['user-agent', 'calltrack-gateway', ...Object.entries(headers).flat()];
+    const own = ['user-agent', 'calltrack-gateway', ...credentials(this.#sink.url)];
+    const flat = [...own, ...Object.entries(headers).flat()];
     const answer = await this.#poster.post({ method, path: whole, headers: flat, body });
     return { ...answer, json: jsonOf(answer.response) };
   }

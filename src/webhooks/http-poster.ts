@@ -184,6 +184,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
+/** `user:password@` of the URL as a header: name, value. */
+export function credentials(url: URL): string[] {
+  if (url.username === '' && url.password === '') return [];
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return ['authorization', `Basic ${Buffer.from(pair).toString('base64')}`];
+}
+
 function forbidden(origin: URL, allowPrivate: boolean): Error | null {
   try {
     checkLiteralHost(origin, allowPrivate);

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
 import type { SinkConfigs } from '../sinks/index.js';
-import { HttpPoster, SENDER_TIMEOUTS, type HttpAnswer, type TlsConfig } from './http-poster.js';
+import { credentials, HttpPoster, SENDER_TIMEOUTS, type HttpAnswer, type TlsConfig } from './http-poster.js';
 import type { Delivery } from './queue.js';
 import { parseRetryAfter } from './retry.js';
 import { signingKey, webhookHeaders } from './signature.js';
@@ -103,11 +103,4 @@ export class Sender implements DeliveryChannel {
   close(): Promise<void> {
     return this.#poster.close();
   }
-}
-
-/** `user:password@` of the URL as a header. */
-function credentials(url: URL): string[] {
-  if (url.username === '' && url.password === '') return [];
-  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return ['authorization', `Basic ${Buffer.from(pair).toString('base64')}`];
 }

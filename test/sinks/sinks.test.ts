@@ -34,6 +34,13 @@ describe('a template', () => {
     expect(asked[0]?.body).toMatch(/^phone=%2B79160000001&status=answered&uid=evt_\w+&none=$/);
   });
 
+  it('sends user and password of the address as a header', async () => {
+    const { asked, url } = await vendor(() => [200]);
+    const named = url.replace('//', '//crm:s%40cret@');
+    await send(named, { template: { as: 'json', fields } }, [fresh('call.missed')]);
+    expect(asked[0]?.headers['authorization']).toBe(`Basic ${Buffer.from('crm:s@cret').toString('base64')}`);
+  });
+
   it.each<[Answer, Partial<Attempt>]>([
     [[422, 'no such phone'], { delivered: false, dead: 'HTTP 422: no such phone' }],
     [[401], { delivered: false, status: 401 }],

@@ -7,8 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
+import { openSink } from '../../src/sinks/index.js';
+import type { TemplateConfig } from '../../src/sinks/template.js';
 import type { TlsConfig } from '../../src/webhooks/http-poster.js';
 import { Sender } from '../../src/webhooks/sender.js';
+import { NO_PORTS } from '../sinks/vendor.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'calltrack-tls-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -21,7 +24,7 @@ openssl('x509 -in good -signkey key -days -1 -out expired');
 const [key, good, expired] = ['key', 'good', 'expired'].map((name) => readFileSync(join(folder, name), 'utf8'));
 
 /** A receiver that asks for a client's certificate. */
-async function attempt(cert: string | undefined, tls: TlsConfig) {
+async function attempt(cert: string | undefined, tls: TlsConfig, template?: TemplateConfig) {
   const options = { key, cert, ca: good, requestCert: true };
   const server = createServer(options, (request, response) => {
     request.resume();
@@ -32,16 +35,21 @@ async function attempt(cert: string | undefined, tls: TlsConfig) {
   await once(server, 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const config = { id: 'crm', url, secret: 'a secret of more than 24 characters', allowPrivate: true };
-  const sender = new Sender({ ...config, headers: { 'x-api-key': 'k1' }, tls }, 1, systemClock);
+  const endpoint = { ...config, headers: { 'x-api-key': 'k1' }, tls };
+  const sink = openSink({ ...endpoint, template }, { inFlight: 1 }, NO_PORTS);
+  const channel = sink ?? new Sender(endpoint, 1, systemClock);
   onTestFinished(async () => {
-    await sender.close();
+    await channel.close();
     server.close();
   });
-  return sender.send({ eventId: 'evt_1', attempt: 1, body: Buffer.from('{}') });
+  return channel.send({ eventId: 'evt_1', attempt: 1, body: Buffer.from('{}') });
 }
 
-it('shows its certificate, trusts the authority it is given and sends its headers', async () => {
-  const sent = await attempt(good, { ca: good ?? null, cert: good ?? null, key: key ?? null });
+it.each<[string, TemplateConfig | undefined]>([
+  ['a webhook', undefined],
+  ['a template', { as: 'json', fields: {} }],
+])('%s shows its certificate, trusts the authority it is given and sends its headers', async (_what, template) => {
+  const sent = await attempt(good, { ca: good ?? null, cert: good ?? null, key: key ?? null }, template);
   expect(sent).toMatchObject({ delivered: true, response: 'true k1' });
 });
 

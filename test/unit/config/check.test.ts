@@ -239,6 +239,18 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     'webhooks[0].secret',
     /24 to 64 bytes/,
   ],
+  [
+    'user and password for a vendor',
+    (c) => Object.assign(c.webhooks[0] ?? {}, { url: 'https://a:b@x.amocrm.ru', amocrm: { token: 't' } }),
+    'webhooks[0].url',
+    /"amocrm" takes no user and password/,
+  ],
+  [
+    'headers for a vendor',
+    (c) => Object.assign(c.webhooks[0] ?? {}, { headers: { 'x-key': 'k' }, ga4: {} }),
+    'webhooks[0].headers',
+    /are not sent to "ga4"/,
+  ],
   ['real without drachtio', (c) => (c.engines.drachtio = undefined), 'engines.drachtio', /is needed/],
   ['real without FreeSWITCH', (c) => (c.engines.freeswitch = []), 'engines.freeswitch', /at least one/],
   [
@@ -270,6 +282,12 @@ describe('checkConfig', () => {
 
   it('wants no servers on the sandbox', () => {
     expect(checkConfig({ ...base(), engines: { mode: 'sandbox' } })).toEqual([]);
+  });
+
+  it('lets a template have both', () => {
+    const template = { fields: { id: 'event.id' } };
+    const hook = { id: 'crm', url: 'https://a:b@crm.example/x', headers: { 'x-key': 'k' }, events: ['*'], template };
+    expect(checkConfig({ ...base(), webhooks: [hook] })).toEqual([]);
   });
 
   it('lets a private receiver through where it is allowed by name', () => {
