@@ -44,6 +44,7 @@ export function amoCrmSink(
     url: new URL(url),
     // Seven a second are allowed.
     spacingMs: 150,
+    callsOnly: true,
     async deliver(event, ask) {
       const { call } = event.data;
       if (!call?.caller.number) return DELIVERED;

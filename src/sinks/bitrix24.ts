@@ -29,6 +29,7 @@ export function bitrix24Sink(
     url: new URL(url),
     // Two a second are allowed for good.
     spacingMs: 500,
+    callsOnly: true,
     async deliver(event, ask) {
       const { call } = event.data;
       const tells = partOf(event);

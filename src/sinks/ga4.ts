@@ -18,6 +18,7 @@ export function ga4Sink(url: string, { measurementId, apiSecret, eventName }: Ga
   return {
     url: new URL(url),
     spacingMs: 0,
+    callsOnly: true,
     async deliver({ type, data: { call } }, ask) {
       if (!call || (type !== 'call.completed' && type !== 'call.missed')) return DELIVERED;
       const session = call.attribution.session;

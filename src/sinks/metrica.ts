@@ -16,6 +16,7 @@ export function metricaSink(url: string, { counter, token, goal }: MetricaConfig
   return {
     url: new URL(url),
     spacingMs: 1_000,
+    callsOnly: true,
     async deliver({ id, type, data: { call } }, ask) {
       if (!call || (type !== 'call.completed' && type !== 'call.missed')) return DELIVERED;
       const session = call.attribution.session;

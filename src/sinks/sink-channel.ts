@@ -24,6 +24,7 @@ export class SinkChannel implements DeliveryChannel {
   /** No more than that all get their turns within the attempt. */
   readonly inFlight: number;
   readonly attemptMs: number;
+  readonly callsOnly: boolean;
   readonly #askingMs: number;
   readonly #sink: Sink;
   readonly #poster: HttpPoster;
@@ -34,6 +35,7 @@ export class SinkChannel implements DeliveryChannel {
   constructor(sink: Sink, { inFlight, allowPrivate, tls, timeouts = SENDER_TIMEOUTS }: SinkChannelOptions) {
     const { totalMs } = timeouts;
     this.#sink = sink;
+    this.callsOnly = sink.callsOnly;
     this.attemptMs = totalMs * MOST_REQUESTS;
     this.#askingMs = this.attemptMs - totalMs;
     this.inFlight = Math.max(1, Math.min(inFlight, Math.floor(totalMs / MOST_REQUESTS / sink.spacingMs)));

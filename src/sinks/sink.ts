@@ -41,6 +41,8 @@ export interface Sink {
   readonly url: URL;
   /** Least time between two requests, ms: what the vendor allows. */
   readonly spacingMs: number;
+  /** Whether it passes over whatever tells of no call. */
+  readonly callsOnly: boolean;
   /** Tells of one event, by at most three requests. What is not for this system is `delivered` at once. */
   deliver(event: SinkEvent, ask: Ask): Promise<SinkOutcome>;
 }

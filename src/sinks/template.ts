@@ -12,6 +12,7 @@ export function templateSink(url: string, { as, fields }: TemplateConfig, header
   return {
     url: new URL(url),
     spacingMs: 0,
+    callsOnly: false,
     async deliver(event, ask) {
       const values = Object.entries(fields).map(([name, field]) => [name, fieldOf(event, field)] as const);
       if (as === 'json') return judge(await ask(asJson('', Object.fromEntries(values), headers)));

@@ -95,9 +95,14 @@ export class Dispatcher {
     for (const id of endpoints) this.#served.get(id)?.worker.wake();
   }
 
-  /** One event past the queue, to see what the receiver says; null where there is no such endpoint. */
+  /**
+   * One event past the queue, to see what the receiver says; null where there is no such endpoint.
+   * @throws GatewayError GW_ERR_CONFLICT where only a call would show it
+   */
   async test(endpoint: string, eventId: string, body: string): Promise<Attempt | null> {
     const served = this.#served.get(endpoint);
+    if (served?.channel.callsOnly)
+      throw new GatewayError('GW_ERR_CONFLICT', 'this webhook tells of calls only, nothing was sent: make a test call');
     return served ? served.channel.send({ eventId, attempt: 1, body: Buffer.from(body) }) : null;
   }
 

@@ -33,7 +33,8 @@ export type Settlement =
   | { outcome: 'delivered' }
   /** The last attempt failed. `pauseMs`: the receiver asked for quiet; nothing is sent to it until then. */
   | { outcome: 'retry'; delayMs: number; pauseMs?: number }
-  /** The last attempt failed, and there will be none after it. `verdict`: what failed was this event, whatever its receiver is. */
+  /** The last attempt failed, and there will be none after it. `verdict`: this event was refused; of its receiver that
+   *  says nothing. */
   | { outcome: 'dead'; reason: string; verdict?: true }
   /** Broken off (shutdown): what is left is due at once, the attempt not counted. */
   | { outcome: 'abandoned' }

@@ -47,6 +47,8 @@ export interface DeliveryChannel {
   readonly inFlight: number;
   /** Longest that one attempt takes: what is leased for less could be sent twice. */
   readonly attemptMs: number;
+  /** It is sent what tells of calls only, so that no other event shows how it does. */
+  readonly callsOnly: boolean;
   /** One attempt; never rejects. */
   send(delivery: Pick<Delivery, 'eventId' | 'attempt' | 'body'>): Promise<Attempt>;
   /** Breaks off what is being sent. */
@@ -67,6 +69,7 @@ function attemptOf(answer: HttpAnswer, now: number): Attempt {
 export class Sender implements DeliveryChannel {
   readonly inFlight: number;
   readonly attemptMs: number;
+  readonly callsOnly = false;
   readonly #path: string;
   readonly #headers: readonly string[];
   readonly #keys: KeyObject[];

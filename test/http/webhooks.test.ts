@@ -16,7 +16,7 @@ const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const KEY = 'k'.repeat(64);
 type Body = Record<string, unknown>;
 
-async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write']) {
+async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], others: object[] = []) {
   const redis = await openRedis();
   const receiver = await openReceiver(SECRET);
   const config = configSchema.parse({
@@ -26,7 +26,10 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write']) {
       { id: 'divan', defaultRoute: 'none', webhooks: ['crm'] },
       { id: 'other', defaultRoute: 'none' },
     ],
-    webhooks: [{ id: 'crm', url: `${receiver.url}/hooks/hidden?token=hidden`, secret: SECRET, allowPrivate: true }],
+    webhooks: [
+      { id: 'crm', url: `${receiver.url}/hooks/hidden?token=hidden`, secret: SECRET, allowPrivate: true },
+      ...others.map((other) => ({ url: receiver.url, allowPrivate: true, ...other })),
+    ],
   });
   const logger = pino({ level: 'silent' });
   const metrics = new GatewayMetrics({ nodeDefaults: false });
@@ -218,6 +221,16 @@ describe('/v1/webhooks', () => {
     expect(await deliveriesOf(ask)).toEqual([]);
     await receiver.stop();
     expect((await ask('/crm/test', {})).body).toMatchObject({ delivered: false, error: { code: 'ECONNREFUSED' } });
+  });
+
+  it('does not say that a test was taken where nothing could be sent', async () => {
+    const ga4 = { id: 'ga', ga4: { measurementId: 'G-1', apiSecret: 's' } };
+    const { ask, cli, receiver } = await open(undefined, [ga4]);
+    const { status, body } = await ask('/ga/test', {});
+    expect([status, body['code']]).toEqual([409, 'GW_ERR_CONFLICT']);
+    expect(body['detail']).toMatch(/calls only.*make a test call/);
+    await expect(cli('test', 'ga')).rejects.toThrow(/make a test call/);
+    expect(receiver.received).toEqual([]);
   });
 
   it.each([

@@ -63,6 +63,7 @@ describe('an attempt of several requests', () => {
     const endless: Sink = {
       url: new URL(url),
       spacingMs: 0,
+      callsOnly: true,
       async deliver(_event, ask) {
         for (let i = 0; i < 100; i += 1) {
           const outcome = judge(await ask(asJson('/', {})));

@@ -118,6 +118,7 @@ export const webhookOperations: Operation[] = [
     ...of('/test'),
     summary: 'Sends an event `webhook.test` at once and tells what the receiver answered',
     answers: ok('The answer, whatever it was', tested),
+    errors: ['GW_ERR_NOT_FOUND', 'GW_ERR_CONFLICT'],
   },
   {
     ...write,
