@@ -41,6 +41,7 @@ export class LiveListener {
   /** Opens the answer; with `lastId` first tells what happened since. The listener must be in the feed already. */
   async begin(events: EventReader, lastId: string | null): Promise<void> {
     const first = lastId === null ? null : await this.#read(events, lastId);
+    if (this.#over()) return;
     this.res.writeHead(200, STREAM_HEADERS);
     this.res.write(RETRY);
     const caughtUp = first === null ? null : await this.#catchUp(events, first);
@@ -79,7 +80,7 @@ export class LiveListener {
         return page.next;
       }
       for (const event of page.events) if (this.fits(event)) await this.#writeWhenRoom(frameOf(event));
-      if (page.complete || this.res.destroyed) return page.next;
+      if (page.complete || this.#over()) return page.next;
       page = await this.#read(events, page.next);
     }
   }
@@ -89,15 +90,21 @@ export class LiveListener {
   }
 
   async #writeWhenRoom(bytes: Buffer): Promise<void> {
-    if (this.res.write(bytes) || this.res.destroyed) return;
+    if (this.#over() || this.res.write(bytes) || this.#over()) return;
     await withDeadline(once(this.res, 'drain'), DRAIN_TIMEOUT_MS, 'a listener of the live feed').catch(() =>
       this.#cut(),
     );
   }
 
   #write(bytes: Buffer): void {
+    if (this.#over()) return;
     if (this.res.writableLength > MOST_BYTES) this.#cut();
     else this.res.write(bytes);
+  }
+
+  /** Things still happen between the end and the connection's close; writing them would be an error of the response. */
+  #over(): boolean {
+    return this.res.writableEnded || this.res.destroyed;
   }
 
   #cut(): void {
