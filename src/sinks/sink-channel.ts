@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { toError } from '../lib/deadline.js';
-import { credentials, HttpPoster, SENDER_TIMEOUTS, type SenderTimeouts, type TlsConfig } from '../webhooks/http-poster.js';
+import {
+  credentials,
+  HttpPoster,
+  SENDER_TIMEOUTS,
+  type SenderTimeouts,
+  type TlsConfig,
+} from '../webhooks/http-poster.js';
 import type { Delivery } from '../webhooks/queue.js';
 import type { Attempt, DeliveryChannel } from '../webhooks/sender.js';
 import type { Sink, SinkAnswer, SinkEvent, SinkOutcome, SinkRequest } from './sink.js';

@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.js';
 import type { EventType } from '../call/event-types.js';
 import type { HttpAnswer } from '../webhooks/http-poster.js';
+import { parseRetryAfter } from '../webhooks/retry.js';
 
 /** An event as a sink reads it. */
 export interface SinkEvent {
@@ -51,19 +52,23 @@ export const DELIVERED: SinkOutcome = { outcome: 'delivered' };
 
 const MINUTE_MS = 60_000;
 
+/** What is wrong with a request stays wrong. */
+export const FINAL_OF_REQUEST: readonly number[] = [400, 413, 415, 422];
+/** At a vendor's fixed address these are of the request too. */
+const FINAL: readonly number[] = [...FINAL_OF_REQUEST, 404, 405];
+
 /**
- * What a status means where the vendor says nothing else: a request that is wrong stays wrong; a key that is refused
- * (401, 403) is put right by people, so the event waits for that as long as any.
+ * What a status means where the vendor says nothing else. A key that is refused (401, 403) is put right by people, so the
+ * event waits for that as long as any.
  */
-export function judge(answer: HttpAnswer): SinkOutcome {
+export function judge(answer: HttpAnswer, final = FINAL): SinkOutcome {
   const { status, error, response, headers } = answer;
   if (status === null) return { outcome: 'retry', reason: error ? `${error.code}: ${error.message}` : 'no answer' };
   if (status >= 200 && status < 300) return DELIVERED;
   const reason = `HTTP ${status}: ${response.slice(0, 300)}`;
-  if ([400, 404, 405, 413, 415, 422].includes(status)) return { outcome: 'dead', reason };
+  if (final.includes(status)) return { outcome: 'dead', reason };
   if (status !== 429 && status !== 503) return { outcome: 'retry', reason };
-  const seconds = Number(headers['retry-after'] ?? NaN);
-  return { outcome: 'retry', reason, retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : MINUTE_MS };
+  return { outcome: 'retry', reason, retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()) ?? MINUTE_MS };
 }
 
 export const asJson = (path: string, body: unknown, headers: Record<string, string> = {}): SinkRequest => ({

@@ -33,8 +33,7 @@ export type Settlement =
   | { outcome: 'delivered' }
   /** The last attempt failed. `pauseMs`: the receiver asked for quiet; nothing is sent to it until then. */
   | { outcome: 'retry'; delayMs: number; pauseMs?: number }
-  /** The last attempt failed, and there will be none after it. `verdict`: this event was refused; of its receiver that
-   *  says nothing. */
+  /** The last attempt failed, and there will be none after it. `verdict`: the event was refused, whoever its receiver is. */
   | { outcome: 'dead'; reason: string; verdict?: true }
   /** Broken off (shutdown): what is left is due at once, the attempt not counted. */
   | { outcome: 'abandoned' }

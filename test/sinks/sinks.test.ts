@@ -44,7 +44,10 @@ describe('a template', () => {
   it.each<[Answer, Partial<Attempt>]>([
     [[422, 'no such phone'], { delivered: false, dead: 'HTTP 422: no such phone' }],
     [[401], { delivered: false, status: 401 }],
+    [[404], { delivered: false, status: 404 }],
+    [[405], { delivered: false, status: 405 }],
     [[429, '', { 'retry-after': '7' }], { delivered: false, retryAfterMs: 7000 }],
+    [[503, '', { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' }], { delivered: false, retryAfterMs: 0 }],
     [[500], { delivered: false, retryAfterMs: null }],
   ])('%j', async (answer, expected) => {
     const { url } = await vendor(() => answer);
@@ -68,6 +71,11 @@ describe('Google Analytics 4', () => {
       client_id: '1166021955.1763719901',
       events: [{ name: 'phone_call', params: { disposition: 'answered', talk_seconds: 62.5, source: 'yandex' } }],
     });
+  });
+
+  it('is not asked again where its interface is not found', async () => {
+    const { url } = await vendor(() => [404]);
+    expect((await send(url, { ga4 }, [fresh('call.missed')]))[0]?.dead).toMatch(/HTTP 404/);
   });
 
   it('gets no call that it would drop', async () => {
