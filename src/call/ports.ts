@@ -75,8 +75,9 @@ export interface ChannelRequest {
 }
 
 export interface ChannelGrant {
+  /** It had room. It is held where everything asked for with it had. */
   granted: boolean;
-  /** After this request, this one included where granted. */
+  /** After this request, this one included where it is held. */
   inUse: number;
   limit: number | null;
 }

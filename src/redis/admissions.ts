@@ -2,7 +2,6 @@ import type {
   AdmissionAnswer,
   AdmissionQuery,
   Admissions,
-  ChannelGrant,
   Holder,
   LookedUp,
   LookedUpCaller,
@@ -10,7 +9,7 @@ import type {
   TrackingNumber,
 } from '../call/ports.js';
 import { inBackground } from '../lib/background.js';
-import { reserveCall, type RedisChannels, type ScarcityWatch } from './channels.js';
+import { grantsOf, reserveCalls, type Granted, type RedisChannels, type ScarcityWatch } from './channels.js';
 import { historyCall, pastCall, rangeCall, type CallerPast, type CallerReply } from './callers.js';
 import type { RedisLink } from './connection.js';
 import { numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
@@ -85,19 +84,22 @@ export class RedisAdmissions implements Admissions {
     const { ttlMs } = this.#channels.held;
     const number = this.#numberCall(query.trackingNumber, query.at);
     const { scarcity } = this.#hooks;
-    const channels = inbound.map((request, i) => reserveCall(this.#keys, request, ttlMs, scarcity, i === 0));
+    const channels = reserveCalls(this.#keys, inbound, ttlMs, scarcity);
     const { recentCalls, rangeWindows } = this.#hooks.screening?.() ?? { recentCalls: 0, rangeWindows: [] };
     const histories = callerNumber === null ? [] : [historyCall(this.#keys, query, callerNumber, recentCalls)];
     const ranges =
       callerNumber === null || rangeWindows.length === 0
         ? []
         : [rangeCall(this.#keys, query, callerNumber, rangeWindows)];
-    const answer = this.#link.runAll<[ScriptCall<NumberReply>, ...ScriptCall<ChannelGrant | CallerReply | number[]>[]]>(
-      [number, ...channels, ...histories, ...ranges],
-    );
+    const answer = this.#link.runAll<[ScriptCall<NumberReply>, ...ScriptCall<Granted[] | CallerReply | number[]>[]]>([
+      number,
+      ...channels,
+      ...histories,
+      ...ranges,
+    ]);
     this.#link.hurry();
     const [reply, ...rest] = await answer;
-    const grants = rest.slice(0, channels.length) as ChannelGrant[];
+    const grants = grantsOf(inbound, rest.slice(0, channels.length) as Granted[][]);
     const caller = rest[channels.length] as CallerReply | undefined;
     const counts = rest[channels.length + 1] as number[] | undefined;
     // The answer does not wait for what has to be given back.

@@ -9,7 +9,7 @@ import { asArray, asNumber, loadScript, type Script, type ScriptCall } from './s
 /** A channel frees itself this long after its last renewal; three renewals (one each 4 s) may be missed. */
 const CHANNEL_TTL_MS = 12_000;
 
-const reserveScript = loadScript('reserve-channel');
+const reserveScript = loadScript('reserve-channels');
 const releaseScript = loadScript('release-channels');
 const renewScript = loadScript('renew-channels');
 const watchScript = loadScript('watch-channel');
@@ -32,33 +32,63 @@ interface ChannelsHooks {
   scarcity?: ScarcityWatch;
 }
 
+/** What was asked for, with its answer. */
+export type Granted = readonly [ChannelRequest, ChannelGrant];
+
 /**
- * Takes one channel; used on its own here and as part of the admission's round trip.
- *
- * @param firm false for the wider ones of several limits: a narrower one may still refuse the call, and a channel that
- *   was held for that millisecond must not count as use, let alone tell that the limit is exhausted
+ * Takes channels, all that have a limit in one script: all of them or none. Used on its own here and as part of the
+ * admission's round trip; `grantsOf` puts the replies together.
  */
-export function reserveCall(
+export function reserveCalls(
   keys: Keys,
-  request: ChannelRequest,
+  requests: readonly ChannelRequest[],
   ttlMs: number,
   watch: ScarcityWatch = NOBODY_WATCHES,
-  firm = true,
-): ScriptCall<ChannelGrant> {
-  const { resource, token, limit } = request;
-  if (numberOf(resource) !== null) {
-    const call = numberCalls(keys, resource, ttlMs, [token]);
-    return { ...call, read: (reply) => ({ granted: true, inUse: asNumber(reply), limit: null }) };
-  }
+): ScriptCall<Granted[]>[] {
+  const limits = requests.filter(({ resource }) => numberOf(resource) === null);
+  const numbers = requests.filter(({ resource }) => numberOf(resource) !== null);
+  return [
+    ...(limits.length === 0 ? [] : [limitsCall(keys, limits, ttlMs, watch)]),
+    ...numbers.map((request): ScriptCall<Granted[]> => {
+      const call = numberCalls(keys, request.resource, ttlMs, [request.token]);
+      return { ...call, read: (reply) => [[request, { granted: true, inUse: asNumber(reply), limit: null }]] };
+    }),
+  ];
+}
+
+function limitsCall(
+  keys: Keys,
+  requests: ChannelRequest[],
+  ttlMs: number,
+  watch: ScarcityWatch,
+): ScriptCall<Granted[]> {
   return {
     script: reserveScript,
-    keys: ledgerKeys(keys, resource),
-    args: [keys.channelDays(resource), token, ttlMs, limit ?? -1, watch.high(), firm ? 1 : 0],
+    keys: requests.flatMap(({ resource }) => ledgerKeys(keys, resource)),
+    args: [
+      ttlMs,
+      watch.high(),
+      ...requests.flatMap(({ resource, token, limit }) => [keys.channelDays(resource), token, limit ?? -1]),
+    ],
     read: (reply) => {
-      const [granted, ...rest] = asArray(reply);
-      return { granted: granted === 1, inUse: readLedger(resource, rest, watch), limit };
+      const replies = asArray(reply);
+      return requests.map((request, i) => {
+        const [granted, ...rest] = asArray(replies[i]);
+        const inUse = readLedger(request.resource, rest, watch);
+        return [request, { granted: granted === 1, inUse, limit: request.limit }];
+      });
     },
   };
+}
+
+/** One for each request, in their order, from the replies to their `reserveCalls`. */
+export function grantsOf(requests: readonly ChannelRequest[], replies: readonly Granted[][]): ChannelGrant[] {
+  const grants = new Map(replies.flat());
+  return requests.map((request) => {
+    const grant = grants.get(request);
+    if (!grant) throw new Error(`no answer for ${request.resource}`);
+    return grant;
+  });
 }
 
 /** That calls are up on a tracking number keeps it from being lent away; it has no limit and no books. */
@@ -107,37 +137,31 @@ export class RedisChannels implements Channels {
 
   /** Each grant tells whether that resource had room; unless all had, none is held after this. */
   async reserve(requests: ChannelRequest[]): Promise<ChannelGrant[]> {
-    const results = await this.#settled(
-      requests.map((request, i) => reserveCall(this.#keys, request, this.held.ttlMs, this.#watch, i === 0)),
-    );
-    const grants = results.filter((result): result is ChannelGrant => !(result instanceof GatewayError));
-    if (grants.length < requests.length) {
+    const results = await this.#settled(reserveCalls(this.#keys, requests, this.held.ttlMs, this.#watch));
+    const replies = results.filter((result): result is Granted[] => !(result instanceof GatewayError));
+    if (replies.length < results.length) {
       this.#setFallback(true);
       return this.held.reserve(requests);
     }
     this.#setFallback(false);
+    const grants = grantsOf(requests, replies);
     await this.keep(requests, grants);
     return grants;
   }
 
-  /** Holds what was asked for where all of it was granted; otherwise gives back the part that was. Never rejects. */
+  /** Holds what was asked for where all of it was granted. Never rejects. */
   async keep(requests: ChannelRequest[], grants: readonly ChannelGrant[]): Promise<void> {
-    const taken = requests.filter((_request, i) => grants[i]?.granted);
-    if (taken.length === requests.length) for (const request of requests) this.held.hold(request);
-    // Refused by one, it was no attempt at the others.
-    else if (taken.length > 0) await this.#giveBack(taken, 'undo');
+    if (grants.every(({ granted }) => granted)) for (const request of requests) this.held.hold(request);
+    // Of what has a limit nothing was taken.
+    else await this.release(requests.filter(({ resource }) => numberOf(resource) !== null));
   }
 
   async release(held: HeldChannel[]): Promise<void> {
-    await this.#giveBack(held, '');
-  }
-
-  async #giveBack(held: HeldChannel[], how: 'undo' | ''): Promise<void> {
     for (const channel of held) this.held.drop(channel);
     const results = await this.#settled(
       [...tokensByResource(held)].map(([resource, tokens]) =>
         numberOf(resource) === null
-          ? this.#ledgerCall(releaseScript, resource, [how, ...tokens])
+          ? this.#ledgerCall(releaseScript, resource, tokens)
           : numberCalls(this.#keys, resource, 0, tokens),
       ),
     );

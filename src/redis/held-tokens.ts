@@ -31,18 +31,13 @@ export class HeldTokens {
 
   /** Takes all or none of `requests`, by this process's own count alone. */
   reserve(requests: ChannelRequest[]): ChannelGrant[] {
-    const held: ChannelRequest[] = [];
-    const grants = requests.map((request): ChannelGrant => {
-      const inUse = this.count(request.resource);
-      const granted = request.limit === null || inUse < request.limit;
-      if (granted) {
-        this.hold(request);
-        held.push(request);
-      }
-      return { granted, inUse: granted ? inUse + 1 : inUse, limit: request.limit };
-    });
-    if (held.length < requests.length) for (const request of held) this.drop(request);
-    return grants;
+    const hasRoom = ({ resource, token, limit }: ChannelRequest): boolean => {
+      const living = this.#living(resource);
+      return limit === null || living.length < limit || living.includes(token);
+    };
+    const asked = requests.map((request) => ({ request, granted: hasRoom(request) }));
+    if (asked.every(({ granted }) => granted)) for (const request of requests) this.hold(request);
+    return asked.map(({ request: { resource, limit }, granted }) => ({ granted, inUse: this.count(resource), limit }));
   }
 
   all(): HeldChannel[] {

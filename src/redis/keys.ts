@@ -16,11 +16,13 @@ export const numberOf = (resource: string): string | null =>
 export class Keys {
   readonly #p: string;
   readonly #calls: string;
+  readonly #limits: string;
 
   /** @param prefix from the configuration (`redis.keyPrefix`), before every key. */
   constructor(prefix: string) {
     this.#p = prefix;
     this.#calls = `${prefix}v1:{calls}:`;
+    this.#limits = `${prefix}v1:{limits}:`;
   }
 
   // Contract keys: `n` is the tracking number in E.164.
@@ -34,13 +36,19 @@ export class Keys {
   numberGateways = (): string => `${this.#p}v1:numbers:gateways`;
   /** Set of the gateways whose configuration names this number. */
   numberFiles = (n: string): string => `${this.#p}v1:number-files:{${n}}`;
-  /** `resource` as in `HeldChannel.resource`. Calls on a tracking number share the hash tag of its lease. */
-  channel = (resource: string): string => `${this.#p}v1:channel:{${numberOf(resource) ?? resource}}`;
+  /**
+   * `resource` as in `HeldChannel.resource`. All limits share a hash tag, since a call takes several of them at once;
+   * calls on a tracking number share that of its lease.
+   */
+  channel = (resource: string): string => {
+    const number = numberOf(resource);
+    return number === null ? `${this.#limits}channel:${resource}` : `${this.#p}v1:channel:{${number}}`;
+  };
   /** How near its limit a resource is, and the changes of it that are still to be told. */
-  channelState = (resource: string): string => `${this.#p}v1:limit:{${resource}}`;
-  channelUntold = (resource: string): string => `${this.#p}v1:untold:{${resource}}`;
+  channelState = (resource: string): string => `${this.#limits}state:${resource}`;
+  channelUntold = (resource: string): string => `${this.#limits}untold:${resource}`;
   /** Before `peaks:<day>` and `hours:<day>`; days are counted from the epoch, in UTC. */
-  channelDays = (resource: string): string => `${this.#p}v1:use:{${resource}}:`;
+  channelDays = (resource: string): string => `${this.#limits}use:${resource}:`;
   /** `step` is the route's id and the step's number. */
   turn = (step: string): string => `${this.#p}v1:turn:{${step}}`;
   lastUsed = (target: string): string => `${this.#p}v1:last-used:{${target}}`;

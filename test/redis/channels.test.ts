@@ -51,6 +51,42 @@ describe('channels', () => {
     expect(channels.held.count('free')).toBe(0);
   });
 
+  it('takes of several not one for a moment where another is full: whoever asks meanwhile has it', async () => {
+    const { link, keys, raw } = await openRedis();
+    const channels = new RedisChannels(link, keys);
+    const [refused, granted] = await Promise.all([
+      channels.reserve([request('destination:a', 'x', 0), request('trunk-out:t', 'x', 1)]),
+      channels.reserve([request('destination:b', 'y', 1), request('trunk-out:t', 'y', 1)]),
+    ]);
+    expect(refused.map((grant) => grant.granted)).toEqual([false, true]);
+    expect(granted.map((grant) => grant.granted)).toEqual([true, true]);
+    expect(await channels.inUse(['trunk-out:t'])).toEqual(new Map([['trunk-out:t', 1]]));
+    expect(await raw.llen(keys.channelUntold('trunk-out:t'))).toBe(0);
+  });
+
+  it('fills a trunk to its last channel in a storm on several of its destinations, over two gateways', async () => {
+    const a = await openRedis();
+    const b = await openRedis({}, a.prefix);
+    const [even, odd] = [new RedisChannels(a.link, a.keys), new RedisChannels(b.link, b.keys)];
+    const grants = await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        (i % 2 ? odd : even).reserve([
+          request(`destination:${i % 5}`, `t${i}`, i % 5),
+          request('trunk-out:t', `t${i}`, 7),
+          request('trunk:t', `t${i}`, null),
+        ]),
+      ),
+    );
+    const held = grants.filter((all) => all.every(({ granted }) => granted));
+    expect(held).toHaveLength(7);
+    expect(await even.inUse(['trunk-out:t', 'trunk:t'])).toEqual(
+      new Map([
+        ['trunk-out:t', 7],
+        ['trunk:t', 7],
+      ]),
+    );
+  });
+
   it('takes all of several in one round trip', async () => {
     const { link, keys } = await openRedis();
     const channels = new RedisChannels(link, keys);
@@ -121,7 +157,7 @@ describe('channels', () => {
     process.stdout.write(`channels: ${taken} random steps in ${run} runs\n`);
     expect(taken).toBeGreaterThanOrEqual(RANDOM_STEPS);
     // Whatever expired by score only is purged with the next reservation, and the keys go with their TTL.
-    for (const key of await raw.keys(`${prefix}v1:channel:*`)) expect(await raw.pttl(key)).toBeGreaterThan(0);
+    for (const key of await raw.keys(`${prefix}v1:{limits}:channel:*`)) expect(await raw.pttl(key)).toBeGreaterThan(0);
   }, 120_000);
 
   it('holds a limit under concurrent requests from several connections', async () => {

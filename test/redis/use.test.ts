@@ -52,7 +52,7 @@ describe('use of a limit over time', () => {
     expect(await total('trunk-out:x')).toMatchObject({ attempts: 1, refused: 1 });
   });
 
-  it('does not take for use what a narrower limit refused, and sees what it did not at the next look', async () => {
+  it('does not take for use what another limit refused', async () => {
     const { channels, peak, raw, keys } = await openUse();
     const reserve = (token: string) =>
       channels.reserve([

@@ -260,12 +260,11 @@ export class Stage {
 
   /** Channels held in Redis now, by resource: tokens whose time is not over by the server's own clock. */
   async channelsInUse(): Promise<Map<string, number>> {
-    const prefix = `${PREFIX}v1:channel:`;
-    const keys = await this.client.keys(`${prefix}*`);
+    const keys = await this.client.keys(`${PREFIX}v1:*channel:*`);
     const [seconds, micros] = await this.client.time();
     const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     const counts = await Promise.all(keys.map((key) => this.client.zcount(key, `(${now}`, '+inf')));
-    return new Map(keys.map((key, i) => [key.slice(prefix.length).replace(/[{}]/g, ''), counts[i] ?? 0]));
+    return new Map(keys.map((key, i) => [key.replace(/^.*channel:/, '').replace(/[{}]/g, ''), counts[i] ?? 0]));
   }
 
   async #lendTo(scene: Scene): Promise<void> {
