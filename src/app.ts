@@ -273,6 +273,7 @@ export class App {
       channels: this.#channels,
       carriers: this.#carriers,
       trunks: this.#carriers,
+      drains: this.#carriers.drains,
       store: this.#store,
       recordings: this.#recordings.settler,
       lastKnown: new RememberedNumbers(config),
@@ -317,7 +318,7 @@ export class App {
   #optionsStatus(address: string): 200 | 403 | 503 {
     const trunk = this.#gate.find(address);
     if (!trunk && !this.#media.owns(address) && !this.#phones.registrar.knows(address)) return 403;
-    const draining = trunk !== null && this.#carriers.draining(trunk.id);
+    const draining = trunk !== null && this.#carriers.drains.has('trunk', trunk.id);
     return this.#hasMedia && !this.#draining && !draining ? 200 : 503;
   }
 
@@ -368,6 +369,7 @@ export class App {
       inUse: (resources) => this.#channels.inUse(resources),
       use,
       trunkStates: this.#carriers,
+      drains: this.#carriers.drains,
       registrations: (lines) => this.#phones.registrations.registrations(lines),
       findNumber: async (number) => (await this.#admissions.lookUp(number, Date.now())).number,
     });

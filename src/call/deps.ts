@@ -11,6 +11,7 @@ import type {
   CallStore,
   Carriers,
   Channels,
+  Drains,
   Holder,
   KnownCaller,
   LineContacts,
@@ -74,6 +75,7 @@ export interface CallDeps {
   channels: Channels;
   carriers: Carriers;
   trunks: TrunkWatch;
+  drains: Drains;
   lineContacts: LineContacts;
   rotations: Rotations;
   store: CallStore;

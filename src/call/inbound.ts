@@ -68,7 +68,7 @@ function passGate(invite: IncomingInvite, load: LoadGate, deps: CallDeps): Trunk
     invite.refuse(malformed);
     return null;
   }
-  const accepting = deps.accepting() && !deps.trunks.draining(trunk.id);
+  const accepting = deps.accepting() && !deps.drains.has('trunk', trunk.id);
   if (!accepting || !load.admit(deps.registry.inProgress, deps.config().engines, performance.now())) {
     deps.metrics.refused(accepting ? 'overload' : 'draining');
     invite.refuse(503, { 'Retry-After': RETRY_AFTER_SECONDS });

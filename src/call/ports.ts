@@ -186,8 +186,13 @@ export interface Carriers {
 export interface TrunkWatch {
   /** An INVITE came from this trunk. */
   heard(trunkId: string): void;
-  /** Taken out of service: its new calls are refused, those in progress go on. */
-  draining(trunkId: string): boolean;
+}
+
+export type Drainable = 'trunk' | 'line' | 'destination';
+
+/** What was taken out of service by request: it gets no new calls, those in progress go on. */
+export interface Drains {
+  has(kind: Drainable, id: string): boolean;
 }
 
 /** Where one registered phone of a line is rung. */

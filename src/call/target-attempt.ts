@@ -82,7 +82,8 @@ export class TargetAttempt {
   }
 
   async #dialAll(): Promise<AttemptResult> {
-    const { trunk, line, id } = this.#target;
+    const { kind, trunk, line, id } = this.#target;
+    if (this.context.deps.drains.has(kind, id)) return this.#unreached('unreachable');
     if (trunk) return this.#dialGateways(trunk.id);
     if (!line?.register) return this.#dial({ uri: this.#target.gateways[0]?.uri ?? '', proxy: null, via: null });
     const contacts = await this.context.deps.lineContacts.contactsOf(id);
@@ -176,7 +177,7 @@ export class TargetAttempt {
     return this.#closed(leg, 'no_channel');
   }
 
-  /** Nothing was dialled: it would come back, no gateway up or a full one, no phone registered, no turn. */
+  /** Nothing was dialled: out of service, it would come back, no gateway up or a full one, no phone registered, no turn. */
   #unreached(result: LegResult): AttemptResult {
     const leg = this.#newLeg(null);
     if (result === 'no_channel') this.context.session.metLimit(leg.n, `trunk-out:${this.#target.trunk?.id ?? ''}`);

@@ -13,6 +13,7 @@ import { configReload } from './commands/config-reload.js';
 import { doctor } from './commands/doctor.js';
 import { historyRebuild } from './commands/history-rebuild.js';
 import { leases } from './commands/leases.js';
+import { destinations } from './commands/destinations.js';
 import { lines } from './commands/lines.js';
 import { numbers } from './commands/numbers.js';
 import { pools } from './commands/pools.js';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   configReload,
   trunks,
   lines,
+  destinations,
   channels,
   callsTail,
   callShow,

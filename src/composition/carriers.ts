@@ -26,7 +26,7 @@ export function buildCarriers({ config, link, keys, sip, onQueued, logger }: Car
       options: (uri, timeoutMs) => sip.options(uri, timeoutMs),
       register: (settings, onChange) => sip.register(settings, onChange),
       share: (heard) => shared.share(heard),
-      setDrained: (trunk, on) => shared.setDrained(trunk, on),
+      setDrained: (name, on) => shared.setDrained(name, on),
       tell: (word) => shared.tell(word, { down: wanting('trunk.down'), up: wanting('trunk.up') }),
     },
     { logger },

@@ -1,6 +1,6 @@
 import type { EditKind } from '../call/amendments.js';
 import type { Call, RecordingInfo } from '../call/call.js';
-import type { Holder } from '../call/ports.js';
+import type { Drainable, Holder } from '../call/ports.js';
 import type { RecordingAction } from '../call/media-ports.js';
 import type { ArchivedErasure } from '../history/eraser.js';
 import type { IndexState } from '../history/rebuilder.js';
@@ -244,6 +244,8 @@ export interface LineView extends LimitUse {
   uri: string | null;
   /** `registered` and `unregistered` for lines that register, `fixed` for the others. */
   state: 'fixed' | 'registered' | 'unregistered';
+  /** Taken out of service, for all gateways. */
+  draining: boolean;
   registrations: LineRegistrations | null;
 }
 
@@ -253,6 +255,8 @@ export interface DestinationView extends LimitUse {
   trunk: string;
   /** Whether its trunk takes calls now. */
   trunkUp: boolean;
+  /** Taken out of service, for all gateways. */
+  draining: boolean;
 }
 
 /** What calls can go through, as it is now over all gateways. All reject with GW_ERR_REDIS_AWAY. */
@@ -261,8 +265,8 @@ export interface ResourceReader {
   trunks(timeZone: string): Promise<TrunkView[]>;
   lines(timeZone: string): Promise<LineView[]>;
   destinations(timeZone: string): Promise<DestinationView[]>;
-  /** False where there is no such trunk. Holds for all gateways. */
-  drain(trunkId: string, on: boolean): Promise<boolean>;
+  /** Takes it out of service, or back. Holds for all gateways; false where there is none with this id. */
+  drain(kind: Drainable, id: string, on: boolean): Promise<boolean>;
   /** What would happen to a call to `number` at `at` (ms since the epoch). */
   explain(number: string, at: number): Promise<Explanation>;
 }

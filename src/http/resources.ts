@@ -1,5 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
+import type { Drainable } from '../call/ports.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { requireScope } from './auth.js';
@@ -11,9 +12,10 @@ import { readTimeZone } from './ranges.js';
 const TIMEOUT_MS = 5000;
 
 type Sites = () => readonly { timezone: string }[];
-type Listed = 'trunks' | 'lines' | 'destinations';
+const KINDS = { trunks: 'trunk', lines: 'line', destinations: 'destination' } as const;
+type Listed = keyof typeof KINDS;
 
-/** `/v1/trunks`, `/v1/lines`, `/v1/destinations`: state, channels in use, limit, and today's peak. */
+/** `/v1/trunks`, `/v1/lines`, `/v1/destinations`: state, channels in use, limit, today's peak, and out of service or back. */
 export function listRouter(what: Listed, resources: ResourceReader, sites: Sites): Router {
   const router = Router({ strict: true, caseSensitive: true });
   const read = async (req: Request): Promise<{ timezone: string; found: { id: string }[] }> => {
@@ -39,17 +41,16 @@ export function listRouter(what: Listed, resources: ResourceReader, sites: Sites
       res.json(one);
     })
     .all(methodNotAllowed('GET', 'HEAD'));
-  if (what === 'trunks') addDrain(router, resources);
+  addDrain(router, resources, KINDS[what]);
   return router;
 }
 
 export const drainBody = z.strictObject({ draining: z.boolean('true or false') });
 
-function addDrain(router: Router, resources: ResourceReader): void {
+function addDrain(router: Router, resources: ResourceReader, kind: Drainable): void {
   const drain = async (id: string, on: boolean, res: Response) => {
-    if (!(await withDeadline(resources.drain(id, on), TIMEOUT_MS, 'draining a trunk'))) {
-      throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no trunk with this id');
-    }
+    if (!(await withDeadline(resources.drain(kind, id, on), TIMEOUT_MS, `draining a ${kind}`)))
+      throw new GatewayError('GW_ERR_NOT_FOUND', `there is no ${kind} with this id`);
     res.json({ id, draining: on });
   };
   router

@@ -52,8 +52,8 @@ export class Keys {
   /** `step` is the route's id and the step's number. */
   turn = (step: string): string => `${this.#p}v1:turn:{${step}}`;
   lastUsed = (target: string): string => `${this.#p}v1:last-used:{${target}}`;
-  /** Set of the trunks taken out of service. */
-  drainedTrunks = (): string => `${this.#p}v1:trunks:drained`;
+  /** Set of the trunks, lines and destinations taken out of service. */
+  drained = (): string => `${this.#p}v1:drained`;
   /** Hash: trunk → when its last INVITE came. */
   heardTrunks = (): string => `${this.#p}v1:trunks:heard`;
   /** Gateways that find a trunk down for this reason. */

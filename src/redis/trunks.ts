@@ -16,7 +16,7 @@ export interface TrunkEndpoints {
   up: string[];
 }
 
-/** What all gateways know of trunks together: which are drained, when each was last heard, what was told of them. */
+/** What all gateways know of trunks together: what is drained, when each was last heard, what was told of them. */
 export class RedisTrunks {
   /**
    * @param gateway the configured id: a restarted gateway takes its own former word back
@@ -34,7 +34,7 @@ export class RedisTrunks {
   /** One exchange. Rejects with GW_ERR_REDIS_AWAY. */
   async share(heard: ReadonlyMap<string, number>): Promise<SharedTrunks> {
     const replies = await this.link.pipeline((pipe) => {
-      pipe.smembers(this.keys.drainedTrunks()).hgetall(this.keys.heardTrunks());
+      pipe.smembers(this.keys.drained()).hgetall(this.keys.heardTrunks());
       if (heard.size > 0) pipe.hset(this.keys.heardTrunks(), heard);
     });
     const failed = replies.find((reply) => reply instanceof GatewayError);
@@ -46,9 +46,9 @@ export class RedisTrunks {
     };
   }
 
-  async setDrained(trunk: string, on: boolean): Promise<void> {
-    const key = this.keys.drainedTrunks();
-    await this.link.send((client) => (on ? client.sadd(key, trunk) : client.srem(key, trunk)));
+  async setDrained(name: string, on: boolean): Promise<void> {
+    const key = this.keys.drained();
+    await this.link.send((client) => (on ? client.sadd(key, name) : client.srem(key, name)));
   }
 
   /** The event is written in the same step as the change it tells, over all gateways once. */

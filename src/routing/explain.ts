@@ -9,11 +9,18 @@ export interface PresentState {
   inUse: ReadonlyMap<string, number> | null;
   /** Trunks that take no calls now, and why. */
   trunksDown: ReadonlyMap<string, string>;
+  /** Lines and destinations that were taken out of service. */
+  targetsDrained: ReadonlySet<string>;
   /** Lines for which no phone is registered now. */
   linesUnregistered: ReadonlySet<string>;
 }
 
-export const NOTHING_KNOWN: PresentState = { inUse: null, trunksDown: new Map(), linesUnregistered: new Set() };
+export const NOTHING_KNOWN: PresentState = {
+  inUse: null,
+  trunksDown: new Map(),
+  targetsDrained: new Set(),
+  linesUnregistered: new Set(),
+};
 
 /** A number as the caller dials it; `null` fields: as its site has it. */
 export interface ExplainedNumber {
@@ -180,6 +187,7 @@ function explainTarget(config: GatewayConfig, id: string, dialled: string, prese
   if (kind === 'destination' && mayComeBack(config, dialled)) {
     return { ...target, would: 'unreachable', why: `${dialled} is a destination too, the call would come back` };
   }
+  if (present.targetsDrained.has(id)) return { ...target, would: 'unreachable', why: 'it is taken out of service' };
   if (down !== undefined) return { ...target, would: 'unreachable', why: `trunk ${trunk} is down (${down})` };
   if (kind === 'line' && present.linesUnregistered.has(id)) {
     return { ...target, would: 'not_registered', why: 'no phone is registered' };

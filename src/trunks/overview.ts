@@ -1,4 +1,4 @@
-import type { TrackingNumber } from '../call/ports.js';
+import type { Drainable, TrackingNumber } from '../call/ports.js';
 import type { GatewayConfig } from '../config/schema.js';
 import type {
   DestinationView,
@@ -14,6 +14,7 @@ import { localDay, startOfDay } from '../reports/time-zone.js';
 import { explainRoute, type ExplainedNumber, type Explanation } from '../routing/explain.js';
 import { limitsOf, toldLimitsOf, type Limit } from '../routing/limits.js';
 import type { TrunkState, TrunkStates } from './carriers/state.js';
+import type { SharedDrains } from './drains.js';
 
 export interface OverviewParts {
   config: () => GatewayConfig;
@@ -21,6 +22,7 @@ export interface OverviewParts {
   inUse: (resources: string[]) => Promise<Map<string, number>>;
   use: Pick<UseReader, 'highest'>;
   trunkStates: TrunkStates;
+  drains: Pick<SharedDrains, 'has' | 'set'>;
   registrations: (lineIds: readonly string[]) => Promise<Map<string, LineRegistrations>>;
   /** A tracking number as any service may have written it. */
   findNumber: (number: string) => Promise<TrackingNumber | null>;
@@ -49,7 +51,8 @@ export class Overview implements ResourceReader {
       const [use] = limits.get(id) ?? [];
       const registered = registrations.get(id) ?? null;
       const state = registered === null ? 'fixed' : registered.contacts > 0 ? 'registered' : 'unregistered';
-      return use ? [{ id, uri: uri ?? null, state, registrations: registered, ...use }] : [];
+      const draining = this.#parts.drains.has('line', id);
+      return use ? [{ id, uri: uri ?? null, state, draining, registrations: registered, ...use }] : [];
     });
   }
 
@@ -58,15 +61,21 @@ export class Overview implements ResourceReader {
     const up = new Map(this.#parts.trunkStates.list().map((state) => [state.id, state.up]));
     return this.#parts.config().destinations.flatMap(({ id, number, trunk }) => {
       const [use] = limits.get(id) ?? [];
-      return use ? [{ id, number, trunk, trunkUp: up.get(trunk) ?? false, ...use }] : [];
+      const draining = this.#parts.drains.has('destination', id);
+      return use ? [{ id, number, trunk, trunkUp: up.get(trunk) ?? false, draining, ...use }] : [];
     });
   }
 
-  drain(trunkId: string, on: boolean): Promise<boolean> {
-    return this.#parts.trunkStates.setDrain(trunkId, on);
+  async drain(kind: Drainable, id: string, on: boolean): Promise<boolean> {
+    const { trunks, lines, destinations } = this.#parts.config();
+    const known: readonly { id: string }[] = { trunk: trunks, line: lines, destination: destinations }[kind];
+    if (!known.some((one) => one.id === id)) return false;
+    await this.#parts.drains.set(kind, id, on);
+    return true;
   }
 
   async explain(number: string, at: number): Promise<Explanation> {
+    const { drains } = this.#parts;
     const config = this.#parts.config();
     const [found, inUse, registrations] = await Promise.all([
       this.#parts.findNumber(number),
@@ -76,6 +85,10 @@ export class Overview implements ResourceReader {
     return explainRoute(config, number, found ?? configuredNumber(config, number), at, {
       inUse,
       trunksDown: trunksDown(this.#parts.trunkStates.list()),
+      targetsDrained: new Set([
+        ...config.lines.filter(({ id }) => drains.has('line', id)).map(({ id }) => id),
+        ...config.destinations.filter(({ id }) => drains.has('destination', id)).map(({ id }) => id),
+      ]),
       linesUnregistered: new Set([...registrations].filter(([, { contacts }]) => contacts === 0).map(([id]) => id)),
     });
   }

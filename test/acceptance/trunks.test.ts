@@ -16,6 +16,7 @@ const scenes = {
   identity: stage.scene({ to: 'destination' }),
   health: stage.scene({ to: 'destination' }),
   drained: stage.scene(),
+  targetsDrained: stage.scene({ to: 'destination', next: 'unreachable' }),
   narrow: stage.scene(),
   announced: stage.scene({ announcement: 'tone_stream://%(3000,0,440)' }),
 };
@@ -41,6 +42,10 @@ const trunks = [
         { uri: uri(scenes.failover.businessAddresses[0]), priority: 2 },
       ],
     },
+  },
+  {
+    id: trunkOf(scenes.targetsDrained),
+    outbound: { to: uri(scenes.targetsDrained.businessAddresses[0]) },
   },
   { id: trunkOf(scenes.overflow), outbound: { to: uri(scenes.overflow.businessAddresses[0]) } },
   {
@@ -200,6 +205,36 @@ describe.skipIf(!enginesHere())('trunks', () => {
     expect(await ask('OPTIONS', other)).toMatch(/^SIP\/2\.0 200 /);
     await until('both are told', () => told('carrier').length === 2);
     expect(told('carrier')).toEqual(['trunk.down drain', 'trunk.up drain']);
+  });
+
+  test('a drained destination or line is not dialled, and the route goes on', async () => {
+    const scene = scenes.targetsDrained;
+    const [office = '', line = ''] = scene.targetIds;
+    const drain = (path: string, draining: boolean) =>
+      api(`${path}/drain`, { method: 'PUT', body: JSON.stringify({ draining }) });
+    await drain(`destinations/${office}`, true);
+    const phone = await scene.business('business-answers', {}, 1);
+    expectPlayed(await (await scene.caller('caller-hangs-up')).done, await phone.done);
+    await drain(`lines/${line}`, true);
+    expectPlayed(await (await scene.caller('caller-is-refused', { values: { STATUS: '480' } })).done);
+    await drain(`destinations/${office}`, false);
+    const trunk = await scene.business('business-answers');
+    expectPlayed(await (await scene.caller('caller-hangs-up')).done, await trunk.done);
+    const ended = (await scene.events(3)).flatMap(({ type, data }) =>
+      type === 'call.completed' || type === 'call.missed' ? [data.call] : [],
+    );
+    expect(ended.map(({ legs }) => legs.map(({ target, result, sip }) => [target, result, sip]))).toEqual([
+      [
+        [office, 'unreachable', null],
+        [line, 'answered', 200],
+      ],
+      [
+        [office, 'unreachable', null],
+        [line, 'unreachable', null],
+      ],
+      [[office, 'answered', 200]],
+    ]);
+    await drain(`lines/${line}`, false);
   });
 
   test('one channel for both directions together: the second call is lost, and it is said for what', async () => {

@@ -9,6 +9,7 @@ import { callbacksAdd } from '../../src/cli/commands/callbacks-add.js';
 import { callShow } from '../../src/cli/commands/call-show.js';
 import { callsTail } from '../../src/cli/commands/calls-tail.js';
 import { channels } from '../../src/cli/commands/channels.js';
+import { destinations } from '../../src/cli/commands/destinations.js';
 import { lines } from '../../src/cli/commands/lines.js';
 import { routeExplain } from '../../src/cli/commands/route-explain.js';
 import { trunks } from '../../src/cli/commands/trunks.js';
@@ -54,6 +55,7 @@ const LINE = {
   id: 'sales-2',
   uri: null,
   state: 'registered',
+  draining: false,
   registrations: { contacts: 2, unreachable: 1, userAgents: ['Phone 1.0'], expiresAt: '2026-11-21T11:00:00.000Z' },
   kind: 'line',
   channels: { inUse: 1, limit: 1, peakToday: 1 },
@@ -64,6 +66,7 @@ const DESTINATION = {
   trunk: 'carrier-a',
   trunkUp: true,
   kind: 'destination',
+  draining: false,
   channels: { inUse: 2, limit: 4, peakToday: 4 },
 };
 const CALL = exampleCall({
@@ -187,12 +190,41 @@ describe('callbacks', () => {
   });
 });
 
+it.each([
+  ['lines', lines, 'sales-1'],
+  ['destinations', destinations, 'office'],
+] as const)('%s are drained and put back', async (list, command, id) => {
+  const answers = { [`/v1/${list}/${id}/drain`]: { id, draining: false } };
+  const { out, asked } = await run(command, answers, {}, ['undrain', id]);
+  expect(out).toBe(`${id} takes calls again`);
+  expect(asked).toEqual([`PUT /v1/${list}/${id}/drain Bearer secret`]);
+  await expect(run(command, {}, {}, ['drain'])).rejects.toMatchObject({ name: 'UsageError' });
+});
+
+describe('destinations', () => {
+  it('tell whether their trunk is up, and end with 1 where it is not and nobody drains them', async () => {
+    const shown = (more: object) =>
+      run(destinations, { '/v1/destinations': { destinations: [{ ...DESTINATION, ...more }] } });
+    expect((await shown({})).out).toBe(
+      'DESTINATION  STATE  IN USE  PEAK TODAY  NUMBER        TRUNK\n' +
+        'office       up     2/4              4  +74951230000  carrier-a',
+    );
+    expect(await shown({ trunkUp: false })).toMatchObject({ status: 1 });
+    expect(await shown({ trunkUp: false, draining: true })).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('draining') as string,
+    });
+  });
+});
+
 describe('lines', () => {
   it('tell who is registered, and end with 1 where nobody is', async () => {
     const { status, out } = await run(lines, { '/v1/lines': { lines: [LINE] } });
     expect(status).toBe(0);
     expect(out).toContain('2 phones, 1 silent (Phone 1.0)');
     expect((await run(lines, { '/v1/lines': { lines: [{ ...LINE, state: 'unregistered' }] } })).status).toBe(1);
+    const drains = { ...LINE, state: 'unregistered', draining: true };
+    expect((await run(lines, { '/v1/lines': { lines: [drains] } })).status).toBe(0);
     const json = await run(lines, { '/v1/lines': { lines: [LINE] } }, { json: true });
     expect(JSON.parse(json.out)).toEqual({ lines: [LINE] });
   });

@@ -12,8 +12,10 @@ import { RedisChannels } from '../../src/redis/channels.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
 import { RedisLeases } from '../../src/redis/leases.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
+import { RedisTrunks } from '../../src/redis/trunks.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
+import { SharedDrains } from '../../src/trunks/drains.js';
 import { Overview } from '../../src/trunks/overview.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { httpOptions, noEvents, unwatchedTrunks } from '../support/no-resources.js';
@@ -58,19 +60,17 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
   const store = new RedisCallStore(link, keys);
   const feed = new RedisEventFeed(link, keys);
   const use = new RedisUse(link, keys);
-  const drained: unknown[] = [];
-  const trunkStates = {
-    ...unwatchedTrunks(() => config),
-    setDrain: (id: string, on: boolean) => {
-      drained.push([id, on]);
-      return Promise.resolve(id === 'carrier-a');
-    },
-  };
+  const shared = new RedisTrunks(link, keys, 'gw-1', () => undefined);
+  const drains = new SharedDrains(
+    (name, on) => shared.setDrained(name, on),
+    () => undefined,
+  );
   const resources = new Overview({
     config: () => config,
     inUse: (names) => channels.inUse(names),
     use,
-    trunkStates,
+    trunkStates: unwatchedTrunks(() => config),
+    drains,
     registrations: (ids) =>
       Promise.resolve(new Map(ids.map((id) => [id, { contacts: 0, unreachable: 0, userAgents: [], expiresAt: null }]))),
     findNumber: () => Promise.resolve(null),
@@ -113,7 +113,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
     const call = exampleCall({ startedAt: new Date().toISOString(), endedAt: new Date().toISOString(), ...fields });
     await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
   };
-  return { ask, end, channels, store, raw, keys, link, drained };
+  return { ask, end, channels, store, raw, keys, link };
 }
 
 type Body = Record<string, unknown>;
@@ -302,6 +302,7 @@ describe('/v1/trunks, /v1/lines, /v1/destinations', () => {
         number: '+74951230000',
         trunk: 'carrier-a',
         trunkUp: true,
+        draining: false,
         kind: 'destination',
         channels: { inUse: 1, limit: 2, peakToday: 2 },
       },
@@ -320,21 +321,36 @@ describe('/v1/trunks, /v1/lines, /v1/destinations', () => {
     expect((await ask('/trunks?timezone=x')).status).toBe(400);
   });
 
-  it('drain a trunk and put it back', async () => {
-    const { ask, drained } = await open();
-    const put = (body: string, id = 'carrier-a') => ask(`/trunks/${id}/drain`, { method: 'PUT', body });
-    expect(await put('{"draining":true}')).toMatchObject({ status: 200, body: { id: 'carrier-a', draining: true } });
-    expect((await put('{"draining":false}')).body).toEqual({ id: 'carrier-a', draining: false });
-    expect((await ask('/trunks/carrier-a/drain', { method: 'DELETE' })).status).toBe(200);
-    expect(drained).toEqual([
-      ['carrier-a', true],
-      ['carrier-a', false],
-      ['carrier-a', false],
-    ]);
+  it.each([
+    ['trunks', 'carrier-a', 'trunk:carrier-a'],
+    ['lines', 'sales-1', 'line:sales-1'],
+    ['destinations', 'office', 'destination:office'],
+  ])('drain one of the %s and put it back', async (what, id, name) => {
+    const { ask, raw, keys } = await open();
+    const drain = (init: RequestInit, one = id) => ask(`/${what}/${one}/drain`, init);
+    const put = (body: string, one = id) => drain({ method: 'PUT', body }, one);
+    expect(await put('{"draining":true}')).toMatchObject({ status: 200, body: { id, draining: true } });
+    expect(await raw.smembers(keys.drained())).toEqual([name]);
+    expect((await put('{"draining":false}')).body).toEqual({ id, draining: false });
+    expect(await raw.exists(keys.drained())).toBe(0);
+    await put('{"draining":true}');
+    expect((await drain({ method: 'DELETE' })).body).toEqual({ id, draining: false });
+    expect(await raw.exists(keys.drained())).toBe(0);
     expect((await put('{}')).status).toBe(400);
     expect((await put('{"draining":true}', 'nobody')).status).toBe(404);
-    expect((await ask('/lines/sales-1/drain', { method: 'PUT', body: '{}' })).status).toBe(404);
-    expect((await ask('/trunks/carrier-a/drain')).status).toBe(405);
+    expect((await ask(`/${what}/${id}/drain`)).status).toBe(405);
+  });
+
+  it('say of lines and destinations that they are out of service, and calls pass them over', async () => {
+    const { ask } = await open();
+    const drain = (path: string) => ask(`${path}/drain`, { method: 'PUT', body: '{"draining":true}' });
+    await drain('/destinations/office');
+    expect((await ask('/destinations/office')).body['draining']).toBe(true);
+    expect((await ask('/lines/sales-1')).body['draining']).toBe(false);
+    await drain('/lines/sales-1');
+    expect((await ask('/lines/sales-1')).body['draining']).toBe(true);
+    const { body } = await ask('/routes/explain?number=%2B74951111111');
+    expect(body['sentence']).toMatch(/^office is passed over, it is taken out of service/);
   });
 });
 

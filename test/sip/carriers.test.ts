@@ -151,12 +151,11 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     const { gateway, carrier, told } = await open(kind);
     const to = listed(await carrier());
     const [one, other] = [gateway('gw-1', { outbound: { to } }), gateway('gw-2', { outbound: { to } })];
-    expect(await one.setDrain('nobody', true)).toBe(false);
-    expect(await one.setDrain('carrier', true)).toBe(true);
+    await one.drains.set('trunk', 'carrier', true);
     expect(one.order('carrier', dialled(to))).toEqual({ gateways: [], full: false });
-    await until('the other knows', () => other.draining('carrier') && other.list()[0]?.draining);
-    await other.setDrain('carrier', false);
-    await until('the first one knows', () => !one.draining('carrier'));
+    await until('the other knows', () => other.drains.has('trunk', 'carrier') && other.list()[0]?.draining);
+    await other.drains.set('trunk', 'carrier', false);
+    await until('the first one knows', () => !one.drains.has('trunk', 'carrier'));
     await until('it is told', async () => (await told()).includes('up drain'));
     expect(await told()).toEqual(['down drain', 'up drain']);
   });

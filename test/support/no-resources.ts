@@ -182,6 +182,5 @@ export function unwatchedTrunks(config: () => GatewayConfig): TrunkStates {
         registration: null,
         lastCallAt: null,
       })),
-    setDrain: () => Promise.resolve(false),
   };
 }

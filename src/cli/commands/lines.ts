@@ -1,26 +1,36 @@
 import type { LineView } from '../../http/ports.js';
 import { FAILED, GATEWAY_HELP, GATEWAY_OPTIONS, OK, type Command } from '../command.js';
+import { drain, DRAIN_USAGE } from '../drain.js';
 import { GatewayClient } from '../gateway-client.js';
 import { table, useOf } from '../table.js';
 
 export const lines: Command = {
   name: 'lines',
-  usage: '',
-  summary: 'internal lines: registered or not, channels in use',
-  help: [...GATEWAY_HELP, '', 'Status 1 where a line has no phone registered.'],
+  usage: DRAIN_USAGE,
+  summary: 'internal lines: registered or not, channels in use; takes one out of service and back',
+  help: [...GATEWAY_HELP, '', 'Status 1 where a line has no phone registered; one that drains on request needs none.'],
   options: GATEWAY_OPTIONS,
-  positionals: 0,
-  async run(values, _positionals, terminal) {
-    const answer = await new GatewayClient(values, terminal).get<{ lines: LineView[] }>('/v1/lines');
+  positionals: 2,
+  async run(values, words, terminal) {
+    const gateway = new GatewayClient(values, terminal);
+    if (words.length > 0) return drain('lines', words, { gateway, values, terminal });
+    const answer = await gateway.get<{ lines: LineView[] }>('/v1/lines');
     if (values['json']) terminal.out(JSON.stringify(answer));
     else terminal.out(table(['line', 'state', 'in use', 'peak today', 'where', 'until'], answer.lines.map(row)));
-    return answer.lines.some(({ state }) => state === 'unregistered') ? FAILED : OK;
+    return answer.lines.some(({ state, draining }) => state === 'unregistered' && !draining) ? FAILED : OK;
   },
 };
 
-function row({ id, state, uri, channels, registrations }: LineView): (string | number | null)[] {
+function row({ id, state, draining, uri, channels, registrations }: LineView): (string | number | null)[] {
   const phones = registrations && registrations.contacts > 0 ? phonesOf(registrations) : null;
-  return [id, state, useOf(channels), channels.peakToday, uri ?? phones, registrations?.expiresAt ?? null];
+  return [
+    id,
+    draining ? 'draining' : state,
+    useOf(channels),
+    channels.peakToday,
+    uri ?? phones,
+    registrations?.expiresAt ?? null,
+  ];
 }
 
 function phonesOf({ contacts, unreachable, userAgents }: NonNullable<LineView['registrations']>): string {

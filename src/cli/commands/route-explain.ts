@@ -88,6 +88,7 @@ async function present(gateway: GatewayClient, terminal: Terminal): Promise<Pres
     return {
       inUse: new Map(used.map(({ id, kind, channels }) => [`${kind}:${id}`, channels.inUse])),
       trunksDown: trunksDown(trunks),
+      targetsDrained: new Set([...destinations, ...lines].filter(({ draining }) => draining).map(({ id }) => id)),
       linesUnregistered: new Set(lines.filter(({ state }) => state === 'unregistered').map(({ id }) => id)),
     };
   } catch (error) {

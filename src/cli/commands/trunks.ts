@@ -1,25 +1,19 @@
 import type { TrunkView } from '../../http/ports.js';
-import { FAILED, GATEWAY_HELP, GATEWAY_OPTIONS, OK, UsageError, type Command } from '../command.js';
+import { FAILED, GATEWAY_HELP, GATEWAY_OPTIONS, OK, type Command } from '../command.js';
+import { drain, DRAIN_USAGE } from '../drain.js';
 import { GatewayClient } from '../gateway-client.js';
 import { table, useOf } from '../table.js';
 
 export const trunks: Command = {
   name: 'trunks',
-  usage: '[drain ID | undrain ID]',
+  usage: DRAIN_USAGE,
   summary: "the carriers' trunks: state, channels in use, gateways; takes one out of service and back",
   help: [...GATEWAY_HELP, '', 'Status 1 where a trunk is down; one that drains on request is not.'],
   options: GATEWAY_OPTIONS,
   positionals: 2,
-  async run(values, [what, id], terminal) {
+  async run(values, words, terminal) {
     const gateway = new GatewayClient(values, terminal);
-    if (what !== undefined) {
-      if ((what !== 'drain' && what !== 'undrain') || id === undefined)
-        throw new UsageError('"drain ID" or "undrain ID"');
-      const answer = await gateway.put(`/v1/trunks/${encodeURIComponent(id)}/drain`, { draining: what === 'drain' });
-      const said = what === 'drain' ? `${id} drains: no new calls, those in progress go on` : `${id} takes calls again`;
-      terminal.out(values['json'] ? JSON.stringify(answer) : said);
-      return OK;
-    }
+    if (words.length > 0) return drain('trunks', words, { gateway, values, terminal });
     const answer = await gateway.get<{ trunks: TrunkView[] }>('/v1/trunks');
     if (values['json']) terminal.out(JSON.stringify(answer));
     else

@@ -33,8 +33,17 @@ function liveView(visit: Visit, state: LiveState) {
       ...state.trunks.flatMap(({ id, limits, up, draining }) =>
         limits.map((use) => channelRow(visit, id, use, draining ? 'live.drained' : up ? null : 'live.down')),
       ),
-      ...state.destinations.map((one) => channelRow(visit, one.id, one, one.trunkUp ? null : 'live.down')),
-      ...state.lines.map((one) => channelRow(visit, one.id, one, one.state === 'unregistered' ? 'live.down' : null)),
+      ...state.destinations.map((one) =>
+        channelRow(visit, one.id, one, one.draining ? 'live.drained' : one.trunkUp ? null : 'live.down'),
+      ),
+      ...state.lines.map((one) =>
+        channelRow(
+          visit,
+          one.id,
+          one,
+          one.draining ? 'live.drained' : one.state === 'unregistered' ? 'live.down' : null,
+        ),
+      ),
     ],
   };
 }

@@ -56,6 +56,7 @@ const line = z
     ...limitUse,
     uri: words.describe('null where phones register for it'),
     state: z.enum(['fixed', 'registered', 'unregistered']),
+    draining: z.boolean(),
     registrations: z
       .object({
         contacts: count,
@@ -68,7 +69,14 @@ const line = z
   .meta({ id: 'Line' }) satisfies z.ZodType<LineView>;
 
 const destination = z
-  .object({ id: z.string(), ...limitUse, number: z.string(), trunk: z.string(), trunkUp: z.boolean() })
+  .object({
+    id: z.string(),
+    ...limitUse,
+    number: z.string(),
+    trunk: z.string(),
+    trunkUp: z.boolean(),
+    draining: z.boolean(),
+  })
   .meta({ id: 'Destination' }) satisfies z.ZodType<DestinationView>;
 
 const explanation = z
@@ -123,6 +131,7 @@ const examples = {
     channels: { inUse: 0, limit: 1, peakToday: 1 },
     uri: 'sip:101@10.0.0.5:5060',
     state: 'fixed',
+    draining: false,
     registrations: null,
   } satisfies LineView,
   destinations: {
@@ -132,6 +141,7 @@ const examples = {
     number: '+74951230000',
     trunk: 'carrier-a',
     trunkUp: true,
+    draining: false,
   } satisfies DestinationView,
 };
 
@@ -164,33 +174,44 @@ function listOperations(what: 'trunks' | 'lines' | 'destinations'): Operation[] 
 }
 
 const drained = z.object({ id: z.string(), draining: z.boolean() });
-const drain = {
-  path: '/v1/trunks/{id}/drain',
-  scope: 'trunks:write',
-  parameters: { id: 'As in the configuration' },
-  errors: ['GW_ERR_NOT_FOUND'],
-} as const;
+
+function drainOperations(what: 'trunks' | 'lines' | 'destinations', id: string): Operation[] {
+  const one = what.slice(0, -1);
+  const common: Pick<Operation, 'path' | 'scope' | 'parameters' | 'errors'> = {
+    path: `/v1/${what}/{id}/drain`,
+    scope: 'trunks:write',
+    parameters: { id: 'As in the configuration' },
+    errors: ['GW_ERR_NOT_FOUND'],
+  };
+  const refused =
+    what === 'trunks' ? 'New calls from it are refused, and nothing is dialled through it' : DRAINED_TARGET;
+  return [
+    {
+      ...common,
+      method: 'put',
+      summary: `Takes a ${one} out of service, or back`,
+      description: `${refused}; calls in progress go on. Holds for all gateways.`,
+      body: { schema: drainBody, example: { draining: true } },
+      answers: ok('As it is now', drained, { id, draining: true }),
+    },
+    {
+      ...common,
+      method: 'delete',
+      summary: `Takes a ${one} back into service`,
+      answers: ok('As it is now', drained, { id, draining: false }),
+    },
+  ];
+}
+
+const DRAINED_TARGET = 'It is not dialled: its leg is `unreachable` at once, and the route goes on';
 
 export const resourceOperations: Operation[] = [
   ...listOperations('trunks'),
   ...listOperations('lines'),
   ...listOperations('destinations'),
-  {
-    ...drain,
-    errors: [...drain.errors],
-    method: 'put',
-    summary: 'Takes a trunk out of service, or back',
-    description: 'Its new calls are refused, those in progress go on. Holds for all gateways.',
-    body: { schema: drainBody, example: { draining: true } },
-    answers: ok('As it is now', drained, { id: 'carrier-a', draining: true }),
-  },
-  {
-    ...drain,
-    errors: [...drain.errors],
-    method: 'delete',
-    summary: 'Takes a trunk back into service',
-    answers: ok('As it is now', drained, { id: 'carrier-a', draining: false }),
-  },
+  ...drainOperations('trunks', 'carrier-a'),
+  ...drainOperations('lines', 'sales-1'),
+  ...drainOperations('destinations', 'main-office'),
   {
     method: 'get',
     path: '/v1/routes/explain',

@@ -4,6 +4,7 @@ import type { Carriers, GatewayChoice, TrunkWatch } from '../../call/ports.js';
 import type { SipFailure } from '../../call/sip-ports.js';
 import type { CarrierGateway, TrunkConfig } from '../../config/schema.js';
 import { inBackground } from '../../lib/background.js';
+import { SharedDrains } from '../drains.js';
 import { CarrierTrunk } from './carrier-trunk.js';
 import { TrunkConditions } from './conditions.js';
 import type { GatewayMonitor } from './gateway-monitor.js';
@@ -24,6 +25,8 @@ export interface CarrierOptions {
 
 /** All trunks of the configuration: what the route walk, the gate and the operators ask of them. */
 export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
+  /** Learnt with what the gateways share of trunks: one exchange a second for both. */
+  readonly drains: SharedDrains;
   readonly #trunks = new Map<string, CarrierTrunk>();
   readonly #conditions: TrunkConditions;
   readonly #startedAt = Date.now();
@@ -31,11 +34,8 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   readonly #heardAt = new Map<string, number>();
   /** Not passed on to the others yet. */
   #fresh = new Map<string, number>();
-  #drained: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #rounds = 0;
-  /** Of `setDrain`: what was read before it must not undo it. */
-  #drainChanges = 0;
   #sharing = false;
 
   constructor(
@@ -43,6 +43,10 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     private readonly options: CarrierOptions,
   ) {
     this.#conditions = new TrunkConditions((word) => outside.tell(word));
+    this.drains = new SharedDrains(
+      (name, on) => outside.setDrained(name, on),
+      () => this.#judge(),
+    );
   }
 
   start(trunks: readonly TrunkConfig[]): void {
@@ -69,7 +73,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   }
 
   order(trunkId: string, gateways: readonly CarrierGateway[]): GatewayChoice {
-    if (this.#drained.has(trunkId)) return { gateways: [], full: false };
+    if (this.drains.has('trunk', trunkId)) return { gateways: [], full: false };
     return this.#trunks.get(trunkId)?.order(gateways) ?? { gateways: [...gateways], full: false };
   }
 
@@ -86,10 +90,6 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     this.#fresh.set(trunkId, Date.now());
   }
 
-  draining(trunkId: string): boolean {
-    return this.#drained.has(trunkId);
-  }
-
   list(): TrunkState[] {
     return [...this.#trunks.values()].map((trunk) => {
       const { id } = trunk.config;
@@ -98,25 +98,13 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
       return {
         id,
         up: down.length === 0,
-        draining: this.#drained.has(id),
+        draining: this.drains.has('trunk', id),
         down,
         gateways: trunk.gatewayStates(),
         registration: trunk.registration,
         lastCallAt: heardAt === undefined ? null : iso(heardAt),
       };
     });
-  }
-
-  async setDrain(id: string, on: boolean): Promise<boolean> {
-    if (!this.#trunks.has(id)) return false;
-    await this.outside.setDrained(id, on);
-    this.#drainChanges += 1;
-    const drained = new Set(this.#drained);
-    if (on) drained.add(id);
-    else drained.delete(id);
-    this.#drained = drained;
-    this.#judge();
-    return true;
   }
 
   #build(trunk: TrunkConfig, former: CarrierTrunk | null): CarrierTrunk {
@@ -147,13 +135,13 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     this.#sharing = true;
     const fresh = this.#fresh;
     this.#fresh = new Map();
-    const changes = this.#drainChanges;
+    const learnDrains = this.drains.reading();
     try {
       const { drained, heardAt } = await this.outside.share(fresh);
-      if (changes === this.#drainChanges) this.#drained = drained;
+      learnDrains(drained);
       for (const [trunk, at] of heardAt) if (at > (this.#heardAt.get(trunk) ?? 0)) this.#heardAt.set(trunk, at);
     } catch {
-      // Redis is away: trunks stay drained as they were, and what was heard is passed on when it is back.
+      // Redis is away: what is drained stays so, and what was heard is passed on when it is back.
       this.#fresh = new Map([...fresh, ...this.#fresh]);
     } finally {
       this.#sharing = false;
@@ -170,7 +158,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
       this.#note(id, 'options', trunk.silentToOptions, now);
       this.#note(id, 'registration', trunk.unregistered, now);
       this.#note(id, 'silence', this.#isSilent(trunk.config, now), now);
-      this.#note(id, 'drain', this.#drained.has(id), now);
+      this.#note(id, 'drain', this.drains.has('trunk', id), now);
     }
     inBackground(this.#conditions.flush());
   }

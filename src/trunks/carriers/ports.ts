@@ -10,8 +10,9 @@ export interface CarrierRegistration {
   stop(): Promise<void>;
 }
 
-/** What all gateways know of the trunks together. */
+/** What all gateways know together. */
 export interface SharedTrunks {
+  /** Names of what is drained, as they were set; trunks, and what calls go to. */
   drained: ReadonlySet<string>;
   /** When each trunk's last INVITE came, at whichever gateway; ms since the epoch. */
   heardAt: ReadonlyMap<string, number>;
@@ -31,7 +32,7 @@ export interface CarrierOutside {
   register(settings: RegisterSettings, onChange: () => void): CarrierRegistration;
   /** Says which trunks were heard since the last time, and learns what the others know. Rejects with GW_ERR_REDIS_AWAY. */
   share(heard: ReadonlyMap<string, number>): Promise<SharedTrunks>;
-  setDrained(trunk: string, on: boolean): Promise<void>;
+  setDrained(name: string, on: boolean): Promise<void>;
   /**
    * The first gateway that finds a trunk down tells `trunk.down`, the last one that found it so `trunk.up`; who says the
    * same again only keeps his word fresh. Rejects with GW_ERR_REDIS_AWAY; then it is to be said again.

@@ -52,9 +52,4 @@ export interface TrunkState {
 export interface TrunkStates {
   /** In the order of the configuration. */
   list(): TrunkState[];
-  /**
-   * Takes a trunk out of service, or back, for all gateways; idempotent. False where there is no such trunk.
-   * Rejects with GW_ERR_REDIS_AWAY.
-   */
-  setDrain(id: string, on: boolean): Promise<boolean>;
 }
