@@ -45,7 +45,9 @@ export function startOfDay(day: string, timeZone: string): number {
   const offsetAt = (at: number) => Date.parse(`${localIso(at, timeZone).slice(0, 19)}Z`) - at;
   // The second look is for days on which the clocks are changed.
   const guess = asUtc - offsetAt(asUtc);
-  return asUtc - offsetAt(guess);
+  const start = asUtc - offsetAt(guess);
+  // Where they go forward at midnight there is no 00:00: the day begins with the change.
+  return localDay(start, timeZone) === day ? start : guess;
 }
 
 /**

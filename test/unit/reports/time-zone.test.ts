@@ -25,6 +25,11 @@ describe('time as a place has it', () => {
     ['2026-10-25', 'Europe/Berlin', '2026-10-24T22:00:00Z'],
     ['2026-10-26', 'Europe/Berlin', '2026-10-25T23:00:00Z'],
     ['2026-11-21', 'Pacific/Chatham', '2026-11-20T10:15:00Z'],
+    // Clocks that go from 24:00 to 1:00, and from 24:00 back to 23:00.
+    ['2026-09-06', 'America/Santiago', '2026-09-06T04:00:00Z'],
+    ['2026-04-05', 'America/Santiago', '2026-04-05T04:00:00Z'],
+    ['2026-03-29', 'Atlantic/Azores', '2026-03-29T01:00:00Z'],
+    ['2026-03-29', 'Asia/Beirut', '2026-03-28T22:00:00Z'],
   ] as const)('%s begins in %s at %s', ([day, zone, iso]) => {
     expect(new Date(startOfDay(day, zone)).toISOString()).toBe(new Date(iso).toISOString());
   });
@@ -33,11 +38,16 @@ describe('time as a place has it', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: at('2026-01-01T00:00:00Z'), max: at('2027-12-31T00:00:00Z') }),
-        fc.constantFrom('Europe/Moscow', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Pacific/Chatham'),
+        fc.constantFrom(
+          ...['Europe/Moscow', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Pacific/Chatham'],
+          ...['America/Santiago', 'America/Havana', 'Atlantic/Azores', 'Asia/Beirut', 'Africa/Cairo'],
+        ),
         (moment, zone) => {
-          const begin = startOfDay(localDay(moment, zone), zone);
+          const day = localDay(moment, zone);
+          const begin = startOfDay(day, zone);
           expect(begin).toBeLessThanOrEqual(moment);
           expect(moment - begin).toBeLessThan(25 * 3_600_000);
+          expect([localDay(begin - 1, zone), localDay(begin, zone)]).toEqual([expect.not.stringMatching(day), day]);
         },
       ),
     );
