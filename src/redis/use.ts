@@ -122,14 +122,14 @@ function readPeaks(midnight: number, bytes: Buffer): MinutePeak[] {
 
 function readHours(midnight: number, fields: Record<string, string>): TrafficHour[] {
   return readFields(midnight, fields, (at, value) => {
-    const limit = value('l', -1);
+    const limit = value('l', NaN);
     return {
       at,
       attempts: value('a'),
       refusedHere: value('r'),
       refusedThere: 0,
       carriedSeconds: value('ms') / 1000,
-      limit: limit < 0 ? null : limit,
+      limit: Number.isNaN(limit) ? undefined : limit < 0 ? null : limit,
     };
   });
 }

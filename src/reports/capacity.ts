@@ -66,7 +66,7 @@ export function withFarEnd(
   return hours.map((hour) => ({ ...hour, refusedThere: hour.refusedThere + (refused.get(hour.at) ?? 0) }));
 }
 
-function measure(sum: Omit<TrafficHour, 'at'>, seconds: number, holdingSeconds: number | null): Measured {
+function measure(sum: Omit<TrafficHour, 'at' | 'limit'>, seconds: number, holdingSeconds: number | null): Measured {
   const { attempts, refusedHere, refusedThere, carriedSeconds } = sum;
   return { attempts, refusedHere, refusedThere, carriedSeconds, ...offeredTraffic(sum, seconds, holdingSeconds) };
 }

@@ -1,4 +1,3 @@
-import { HOUR_MS } from './call-counts.js';
 import type { MinutePeak } from './ports.js';
 import { bucketOf, type Bucket } from './time-zone.js';
 import type { TrafficHour } from './traffic.js';
@@ -8,13 +7,17 @@ export interface UseRow {
   at: string;
   /** The most channels in use at once. */
   peak: number;
-  /** In force then; null: none, or not known. */
+  /** In force then, at the end of the bucket; null: none. */
   limit: number | null;
   /** In which all channels were taken. */
   fullMinutes: number;
 }
 
-/** Use of one limit over time; buckets in which no channel was in use have no row. */
+/**
+ * Use of one limit over time; buckets in which no channel was in use have no row.
+ *
+ * @param peaks in the order of time, as `traffic`
+ */
 export function useOverTime(
   peaks: readonly MinutePeak[],
   traffic: readonly TrafficHour[],
@@ -22,13 +25,14 @@ export function useOverTime(
   bucket: Bucket,
   timeZone: string,
 ): UseRow[] {
-  const limits = new Map(traffic.map(({ at, limit }) => [at, limit]));
+  const told = traffic.flatMap(({ at, limit }) => (limit === undefined ? [] : [{ at, limit }]));
   const rows = new Map<string, UseRow>();
-  let limit = traffic[0]?.limit ?? presentLimit;
+  let limit = told[0] ? told[0].limit : presentLimit;
   for (const { at, peak } of peaks) {
-    const known = limits.get(Math.floor(at / HOUR_MS) * HOUR_MS);
-    // An hour in which nobody asked anew says nothing of the limit: it was the one before.
-    if (known !== undefined && known !== null) limit = known;
+    for (let hour = told[0]; hour && hour.at <= at; hour = told[0]) {
+      limit = hour.limit;
+      told.shift();
+    }
     const name = bucketOf(at, bucket, timeZone);
     const row = rows.get(name) ?? { at: name, peak: 0, limit, fullMinutes: 0 };
     row.peak = Math.max(row.peak, peak);

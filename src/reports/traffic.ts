@@ -10,8 +10,8 @@ export interface TrafficHour {
   refusedThere: number;
   /** Time for which channels were held, all of them together. */
   carriedSeconds: number;
-  /** In force at the end of the hour; null: none, or not known. */
-  limit: number | null;
+  /** In force at the end of the hour; null: none; undefined: nobody asked anew in this hour, it was the one before. */
+  limit: number | null | undefined;
 }
 
 /** Traffic of one hour, or of several together, in the words of traffic theory. */
@@ -57,15 +57,14 @@ export function offeredTraffic(
   return { carriedErlang, blocking, meanHoldingSeconds, offeredErlang, rule: 'carried / (1 - blocking)' };
 }
 
-/** Several hours as one; the limit is the latest known. */
-export function sumTraffic(hours: readonly TrafficHour[]): Omit<TrafficHour, 'at'> {
-  const total = { attempts: 0, refusedHere: 0, refusedThere: 0, carriedSeconds: 0, limit: null as number | null };
+/** Several hours as one. */
+export function sumTraffic(hours: readonly TrafficHour[]): Omit<TrafficHour, 'at' | 'limit'> {
+  const total = { attempts: 0, refusedHere: 0, refusedThere: 0, carriedSeconds: 0 };
   for (const hour of hours) {
     total.attempts += hour.attempts;
     total.refusedHere += hour.refusedHere;
     total.refusedThere += hour.refusedThere;
     total.carriedSeconds += hour.carriedSeconds;
-    total.limit = hour.limit ?? total.limit;
   }
   return total;
 }

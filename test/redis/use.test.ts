@@ -37,6 +37,8 @@ describe('use of a limit over time', () => {
     expect(await peak('line:x')).toBe(3);
     expect(await total('line:x')).toMatchObject({ attempts: 4, refused: 1 });
     expect((await total('line:x')).hours.at(-1)?.limit).toBe(3);
+    await channels.reserve([{ resource: 'line:x', token: 'e', limit: null }]);
+    expect((await total('line:x')).hours.at(-1)?.limit).toBeNull();
   });
 
   it('counts a repeated reservation once, and one that another limit refused not at all', async () => {

@@ -86,4 +86,27 @@ describe('use over time', () => {
     expect(useOverTime(peaks, hours, 5, 'day', 'UTC')).toMatchObject([{ at: '2026-11-21', peak: 4, fullMinutes: 2 }]);
     expect(useOverTime(peaks.slice(0, 1), [], 9, 'minute', 'UTC')).toMatchObject([{ peak: 2, limit: 9 }]);
   });
+
+  it('knows no limit from no word on it: one that was taken away fills no minute', () => {
+    const peaks = ['07:01', '08:01', '10:01', '12:01'].map((time) => ({ at: at(`2026-11-21T${time}:00Z`), peak: 3 }));
+    const hour = (time: string, limit: number | null | undefined) => ({
+      ...{ at: at(`2026-11-21T${time}:00Z`), limit },
+      ...{ attempts: 1, refusedHere: 0, refusedThere: 0, carriedSeconds: 0 },
+    });
+    // Taken away in an hour in which nobody called, and put back in another.
+    const hours = [
+      hour('07:00', 3),
+      hour('08:00', undefined),
+      hour('09:00', null),
+      hour('10:00', undefined),
+      hour('11:00', 2),
+    ];
+    const rows = useOverTime(peaks, hours, 2, 'hour', 'UTC').map(({ limit, fullMinutes }) => [limit, fullMinutes]);
+    expect(rows).toEqual([
+      [3, 1],
+      [3, 1],
+      [null, 0],
+      [2, 1],
+    ]);
+  });
 });
