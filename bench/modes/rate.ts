@@ -31,32 +31,39 @@ export async function rate(context: Context): Promise<void> {
 async function climb(context: Context, systems: readonly System[]): Promise<Partial<Record<System, number>>> {
   const highest: Partial<Record<System, number>> = {};
   const climbing = new Set(systems);
+  const runs: Measured[] = [];
   const seconds = Math.min(STEP_SECONDS, context.options.seconds);
   for (const callsPerSecond of STEPS) {
     for (const system of systems) {
       if (!climbing.has(system)) continue;
       const shape = { callsPerSecond, calls: callsPerSecond * seconds, holdMs: HOLD_MS };
-      if (await passes(context, system, shape)) highest[system] = callsPerSecond;
+      const tries = await tryTwice(context, system, shape);
+      runs.push(...tries);
+      if (tries.some(passes)) highest[system] = callsPerSecond;
       else climbing.delete(system);
     }
     if (climbing.size === 0) break;
   }
+  judgeFacts(context, 'climbing', runs);
   return highest;
 }
 
 /** A second try for either: one stall of a shared machine is not the end of a system. */
-async function passes(
+async function tryTwice(
   context: Context,
   system: System,
   shape: { callsPerSecond: number; calls: number; holdMs: number },
-) {
-  for (let attempt = 0; attempt < 2; attempt += 1) {
+): Promise<Measured[]> {
+  const runs: Measured[] = [];
+  while (runs.length < 2 && !runs.some(passes)) {
     await context.world.use(system);
-    const run = await runOnce(context, system, shape);
-    if (run.failedPercent < MOST_FAILED_PERCENT && run.setup.p95 < SLOWEST_P95_MS) return true;
+    runs.push(await runOnce(context, system, shape));
   }
-  return false;
+  return runs;
 }
+
+const passes = ({ failedPercent, setup }: Measured): boolean =>
+  failedPercent < MOST_FAILED_PERCENT && setup.p95 < SLOWEST_P95_MS;
 
 /** Twice the calls that the gate lets in: the rest is told to come back, and those inside do not notice. */
 async function overload(context: Context, limit: number): Promise<void> {
