@@ -136,7 +136,8 @@ export class World {
   }
 
   async discardRecordings(): Promise<void> {
-    await rm(this.recordings, { recursive: true, force: true });
+    // Again where the recording of a call that failed is just being put there.
+    await rm(this.recordings, { recursive: true, force: true, maxRetries: 5 });
     if (this.engines.baselineSpool !== null) await takeRecordings(this.engines.baselineSpool);
   }
 
