@@ -22,8 +22,11 @@ import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from '.
 const BRIDGE_TIMEOUT_MS = 3000;
 /** FreeSWITCH ends a talk that is too long only where we did not. */
 const MEDIA_LIMIT_MARGIN_SECONDS = 15;
-/** What FreeSWITCH's side may outlast the route's own ring times. */
-const SETUP_MARGIN_MS = 5000;
+/**
+ * What FreeSWITCH's side may outlast the route's own ring time: the walk ends in time by itself, and what it may still
+ * wait for then is Redis.
+ */
+const RING_MARGIN_MS = 5000;
 
 /**
  * FreeSWITCH in the middle: the caller's INVITE goes on to FreeSWITCH, whose dialplan dials back to us for the
@@ -249,12 +252,13 @@ function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteC
       'X-CT-Call-Key': session.mediaKey,
       'X-CT-Call-Id': session.id,
       'X-CT-Record': session.recording.onAnswer ? 'yes' : 'no',
+      'X-CT-Ring-Seconds': String(Math.ceil((route.for + RING_MARGIN_MS) / 1000)),
       'X-CT-Max-Seconds': String(Math.ceil((route.maxDuration + greetingMs) / 1000) + MEDIA_LIMIT_MARGIN_SECONDS),
       ...(invite.sdp ? {} : { 'X-CT-Late-Offer': 'yes' }),
       ...(session.recording.controls === null ? {} : { 'X-CT-Controls': session.recording.controls }),
       ...greeting?.headers,
     },
-    timeoutMs: route.for + greetingMs + SETUP_MARGIN_MS,
+    timeoutMs: route.for + greetingMs + RING_MARGIN_MS,
   };
 }
 

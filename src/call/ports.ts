@@ -176,8 +176,11 @@ export interface GatewayChoice {
 /** Carriers as the route walk sees them. */
 export interface Carriers {
   order(trunkId: string, gateways: readonly CarrierGateway[]): GatewayChoice;
-  /** Waits for a turn by the trunk's calls-per-second limit, its queue time at most; false where there is none in time. */
-  turn(trunkId: string): Promise<boolean>;
+  /**
+   * Waits for a turn by the trunk's calls-per-second limit, for its queue time and `mostMs` at most; false where there is
+   * none in time.
+   */
+  turn(trunkId: string, mostMs: number): Promise<boolean>;
   /** A final failure of an INVITE to this gateway, and what it means: its Retry-After keeps it from being dialled. */
   failed(trunkId: string, uri: string, failure: SipFailure, result: LegResult): void;
 }

@@ -128,7 +128,7 @@ export class RouteWalk {
         deps: this.deps,
         sdp: dialBack.sdp,
         step: index + 1,
-        ringMs: Math.max(1, Math.min(step.for, this.#deadline - Date.now())),
+        until: Math.min(Date.now() + step.for, this.#deadline),
         claim: () => this.#claim(),
         onProgress: (leg, status, sdp) =>
           this.#progress(leg, status, step.strategy === 'all-at-once' ? '' : sdp, dialBack),

@@ -69,6 +69,8 @@ export type InviteOutcome =
   /** Answered with an offer to our INVITE without SDP: `accept` sends the answer in the ACK. */
   | { kind: 'offered'; sdp: string; accept: (sdp: string) => Promise<DialogLeg>; abandon: () => Promise<void> }
   | { kind: 'failed'; failure: SipFailure }
+  /** It was there, and said nothing final within `timeoutMs`. */
+  | { kind: 'unanswered' }
   | { kind: 'cancelled' };
 
 export interface OutgoingInvite {
@@ -93,7 +95,7 @@ export interface InviteRequest {
   auth?: { username: string; password: string };
   /** ms until the attempt is given up as unanswered. */
   timeoutMs: number;
-  /** ms until it is given up as unreachable where there is no response at all, not even 100. */
+  /** ms until it is given up as unreachable where there is no response at all, not even 100; `timeoutMs` if that is less. */
   responseTimeoutMs?: number;
 }
 

@@ -37,7 +37,8 @@ export interface AttemptContext {
   sdp: string;
   /** 1-based. */
   step: number;
-  ringMs: number;
+  /** When the target is given up, whatever of it has been tried by then, ms since the epoch. */
+  until: number;
   onProgress: (leg: Leg, status: number, sdp: string) => void;
   /** True for the first one that answers, of all phones that the call rings. */
   claim: () => boolean;
@@ -103,7 +104,8 @@ export class TargetAttempt {
     const results: LegResult[] = [];
     for (const { uri } of gateways) {
       if (this.#over()) return { kind: 'failed', result: 'cancelled' };
-      if (!(await deps.carriers.turn(trunkId))) return this.#unreached('no_channel');
+      if (this.#msLeft <= 0) break;
+      if (!(await deps.carriers.turn(trunkId, this.#msLeft))) return this.#unreached('no_channel');
       const dialled = await this.#dial({ uri, proxy: null, via: several ? hostOf(uri) : null });
       if (dialled.kind === 'answered') return dialled;
       if (dialled.result !== 'unreachable' && dialled.result !== 'capacity') return dialled;
@@ -128,7 +130,8 @@ export class TargetAttempt {
     const { session, deps } = this.context;
     const leg = this.#newLeg(address.via);
     if (this.#over()) return this.#closed(leg, 'cancelled');
-    const { sdp, ringMs } = this.context;
+    const { sdp } = this.context;
+    const ringMs = Math.max(1, this.#msLeft);
     const invite = session.own(deps.sip.invite(outgoingRequest(session.call, this.#target, address, sdp, ringMs)));
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
@@ -137,7 +140,9 @@ export class TargetAttempt {
     const outcome = await invite.outcome;
     this.#invites.delete(invite);
     if (outcome.kind === 'answered') return this.#answered(leg, outcome);
-    if (outcome.kind !== 'failed' || this.#over()) return this.#closed(leg, 'cancelled');
+    if (this.#over()) return this.#closed(leg, 'cancelled');
+    if (outcome.kind === 'unanswered') return this.#closed(leg, 'no_answer');
+    if (outcome.kind !== 'failed') return this.#closed(leg, 'cancelled');
     const { failure } = outcome;
     leg.sip = failure.status;
     leg.q850 = failure.q850;
@@ -146,6 +151,11 @@ export class TargetAttempt {
     if (result === 'capacity') session.metLimit(leg.n, this.#target.limits[0]?.resource ?? '');
     session.logger.info({ target: this.#target.id, leg: leg.n, failure, result }, 'leg failed');
     return this.#closed(leg, result);
+  }
+
+  /** One time for all of it: what a silent gateway or the wait for a turn has cost, the next one does not ring. */
+  get #msLeft(): number {
+    return this.context.until - Date.now();
   }
 
   /** Somebody else answered, or the call has ended: asked anew after every wait. */

@@ -17,7 +17,6 @@ export interface SandboxOptions {
     mediaTimeoutMs?: number;
     heartbeatMs?: number;
     maxSessions?: number;
-    ringSeconds?: number;
   };
   /** Where recordings go to. */
   spoolDir: string;

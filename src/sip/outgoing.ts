@@ -12,6 +12,12 @@ import { cleanHeaderValue, cleanSdp } from './sanitise.js';
  */
 const CANCEL_TIMEOUT_MS = 34_000;
 
+const silence = (reason: string): InviteOutcome => ({
+  kind: 'failed',
+  failure: { status: null, reason, q850: null, retryAfterSeconds: null },
+});
+const NO_RESPONSE = silence('no response');
+
 /** One INVITE that we send, from the request to its one outcome. */
 export class SrfOutgoingInvite implements OutgoingInvite {
   readonly outcome: Promise<InviteOutcome>;
@@ -45,10 +51,10 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.gone = new Promise((resolve) => {
       this.#markGone = resolve;
     });
-    this.#timer = setTimeout(() => this.#giveUp(408, 'no answer in time'), request.timeoutMs);
-    const { responseTimeoutMs } = request;
-    if (responseTimeoutMs !== undefined)
-      this.#silenceTimer = setTimeout(() => this.#giveUp(null, 'no response'), responseTimeoutMs);
+    const { timeoutMs, responseTimeoutMs = timeoutMs } = request;
+    // This one first: who has said nothing at all by the end of both is not there.
+    this.#silenceTimer = setTimeout(() => this.#giveUp(NO_RESPONSE), Math.min(timeoutMs, responseTimeoutMs));
+    this.#timer = setTimeout(() => this.#giveUp({ kind: 'unanswered' }), timeoutMs);
     this.#send(request, {});
   }
 
@@ -73,10 +79,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   linkLost(): void {
     clearTimeout(this.#cancelTimer);
     this.#markGone();
-    this.#settle({
-      kind: 'failed',
-      failure: { status: null, reason: 'link lost', q850: null, retryAfterSeconds: null },
-    });
+    this.#settle(silence('link lost'));
   }
 
   #send(request: InviteRequest, authorization: Record<string, string>): void {
@@ -163,9 +166,9 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     });
   }
 
-  #giveUp(status: number | null, reason: string): void {
+  #giveUp(outcome: InviteOutcome): void {
     this.cancel();
-    this.#settle({ kind: 'failed', failure: { status, reason, q850: null, retryAfterSeconds: null } });
+    this.#settle(outcome);
   }
 
   #sendCancel(): void {

@@ -58,6 +58,7 @@ const scenes = {
   ringsInstead: cast({ to: 'destination', next: 'busy' }),
   silentGateway: cast({ to: 'destination' }),
   busyGateway: cast({ to: 'destination' }),
+  lateGateway: cast({ to: 'destination', more: () => ({ route: { for: '9s' } }) }),
   wrongPassword: cast({ to: 'destination', next: 'unreachable', auth: OURS }),
   registered: cast({ more: () => ({ line: { register: ACCOUNT } }) }),
   registeredSameMoment: cast({ more: () => ({ line: { register: { ...ACCOUNT, username: 'twins' } } }) }),
@@ -68,7 +69,11 @@ const scenes = {
   comesBack: cast({ to: 'destination', next: 'unreachable' }),
   reroute: cast({ to: 'destination', next: 'overflow' }),
 };
-const second = { silent: stage.addresses.business(), busy: stage.addresses.business() };
+const second = {
+  silent: stage.addresses.business(),
+  busy: stage.addresses.business(),
+  late: stage.addresses.business(),
+};
 
 /** The trunks of two scenes have a second gateway; the destination of another one has the number that its callers dial. */
 function configuration(): Record<string, unknown> {
@@ -78,13 +83,24 @@ function configuration(): Record<string, unknown> {
       to: [scene.businessAddresses[0] ?? '', address].map((host, i) => ({ uri: `sip:${host}:5060`, priority: i + 1 })),
     },
   });
-  const two = [trunk(scenes.silentGateway, second.silent), trunk(scenes.busyGateway, second.busy)];
+  const two = [
+    trunk(scenes.silentGateway, second.silent),
+    trunk(scenes.busyGateway, second.busy),
+    trunk(scenes.lateGateway, second.late),
+  ];
   const [wrongPassword] = scenes.wrongPassword.configuration().trunks;
   const [reroute] = scenes.reroute.configuration().trunks;
   const [ringsInstead] = scenes.ringsInstead.configuration().trunks;
   const rings = { ...ringsInstead, outbound: { ...(ringsInstead?.['outbound'] as object), earlyMedia: 'ring' } };
   const comesBack = scenes.comesBack.configuration();
-  const plain = [scenes.silentGateway, scenes.busyGateway, scenes.wrongPassword, scenes.reroute, scenes.ringsInstead];
+  const plain = [
+    scenes.silentGateway,
+    scenes.busyGateway,
+    scenes.wrongPassword,
+    scenes.reroute,
+    scenes.ringsInstead,
+    scenes.lateGateway,
+  ];
   return {
     trunks: [
       { id: 'carrier', inbound: { from: [stage.addresses.carrierRange] } },
@@ -310,6 +326,20 @@ describe.skipIf(!enginesHere())('routes', () => {
       { result: 'answered', via: `${second.silent}:5060` },
     ]);
   });
+
+  test.concurrent(
+    'what a silent gateway has cost, the next one does not ring: the caller is told in time',
+    async () => {
+      const scene = scenes.lateGateway;
+      const silent = await RawSip.open(scene.businessAddresses[0] ?? '');
+      await stage.phone({ host: second.late, port: 5060, answers: RINGS });
+      expect(await refusal(scene)).toBe(480);
+      silent.close();
+      const types = ['call.received', 'call.ringing', 'call.missed'];
+      const call = await expectLost(scene, { lossReason: 'no_answer', legs: ['unreachable', 'no_answer'], types });
+      expect(call.legs.map(({ sip }) => sip)).toEqual([null, null]);
+    },
+  );
 
   test.concurrent('busy behind one gateway is busy behind the other', async () => {
     const scene = scenes.busyGateway;

@@ -177,9 +177,11 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     const { gateway, carrier } = await open(kind);
     const to = listed(await carrier());
     const trunks = gateway('gw-1', { outbound: { to, callsPerSecond: 2, queue: '10s' } });
-    expect(await Promise.all([1, 2, 3].map(() => trunks.turn('carrier')))).toEqual([true, true, true]);
+    expect(await Promise.all([1, 2, 3].map(() => trunks.turn('carrier', 10_000)))).toEqual([true, true, true]);
     const hasty = gateway('gw-2', { outbound: { to, callsPerSecond: 1, queue: '100ms' } });
-    expect(await Promise.all([1, 2].map(() => hasty.turn('carrier')))).toEqual([true, false]);
+    expect(await Promise.all([1, 2].map(() => hasty.turn('carrier', 10_000)))).toEqual([true, false]);
+    const late = gateway('gw-3', { outbound: { to, callsPerSecond: 1, queue: '10s' } });
+    expect(await Promise.all([1, 2].map(() => late.turn('carrier', 100)))).toEqual([true, false]);
   });
 });
 

@@ -18,6 +18,7 @@ const OURS = {
   'X-CT-Call-Key': /^[0-9a-f]{32}$/,
   'X-CT-Call-Id': /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   'X-CT-Max-Seconds': /^[1-9][0-9]{0,5}$/,
+  'X-CT-Ring-Seconds': /^[1-9][0-9]{0,3}$/,
 };
 const ESL_ADDRESS = /^([0-9A-Za-z.:[\]-]{1,80}):([0-9]{1,5})$/;
 const CONNECT_TIMEOUT_MS = 4000;
@@ -29,7 +30,6 @@ interface DialplanOptions {
   spoolDir: string;
   rtpPortRange: PortRange | undefined;
   mediaTimeoutMs: number;
-  ringSeconds: number;
 }
 
 /** What `freeswitch/dialplan/calltrack.xml` does, in the same order. */
@@ -118,7 +118,8 @@ export class Dialplan {
       if (b.channel.bridge !== undefined) return;
       fs.hangup(b.channel, b.channel.answered ? 'INCOMPATIBLE_DESTINATION' : 'ORIGINATOR_CANCEL');
     });
-    const timer = setTimeout(() => fs.hangup(b.channel, 'NO_ANSWER'), this.options.ringSeconds * 1000);
+    const ringMs = Number(leg.header('X-CT-Ring-Seconds')) * 1000;
+    const timer = setTimeout(() => fs.hangup(b.channel, 'NO_ANSWER'), ringMs);
     const outcome = await b.outcome;
     clearTimeout(timer);
     if (!a.isUp()) return;

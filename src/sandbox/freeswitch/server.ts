@@ -34,10 +34,9 @@ export interface FreeSwitchOptions {
   /** For announcements named by a relative path. */
   soundsDir?: string;
   /** How long the business's leg may ring over all steps of a route. Default 300. */
-  ringSeconds?: number;
 }
 
-const DEFAULTS = { mediaTimeoutMs: 120_000, heartbeatMs: 5000, maxSessions: 200, ringSeconds: 300 };
+const DEFAULTS = { mediaTimeoutMs: 120_000, heartbeatMs: 5000, maxSessions: 200 };
 const MEDIA_HOLD_TIMEOUT_MS = 1_800_000;
 
 /** A stand-in for FreeSWITCH with our configuration: ESL, SIP, RTP, recordings. G.711, tens of calls. */
@@ -84,7 +83,6 @@ export class FreeSwitchServer {
         spoolDir: options.spoolDir,
         rtpPortRange: options.rtpPortRange,
         mediaTimeoutMs: options.mediaTimeoutMs ?? DEFAULTS.mediaTimeoutMs,
-        ringSeconds: options.ringSeconds ?? DEFAULTS.ringSeconds,
       });
       return new FreeSwitchServer(services, esl, stack, dialplan, options);
     } catch (error) {

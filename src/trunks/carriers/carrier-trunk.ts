@@ -55,11 +55,11 @@ export class CarrierTrunk {
     };
   }
 
-  async turn(): Promise<boolean> {
+  async turn(mostMs: number): Promise<boolean> {
     const { callsPerSecond = null, queue = 0 } = this.config.outbound ?? {};
     if (callsPerSecond === null) return true;
     const now = this.outside.now();
-    const turn = nextTurn(this.turns, callsPerSecond, queue, now);
+    const turn = nextTurn(this.turns, callsPerSecond, Math.min(queue, mostMs), now);
     if (!turn) return false;
     this.turns = turn.turns;
     if (turn.at > now) await wait(turn.at - now);

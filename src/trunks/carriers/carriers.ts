@@ -77,8 +77,8 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     return this.#trunks.get(trunkId)?.order(gateways) ?? { gateways: [...gateways], full: false };
   }
 
-  async turn(trunkId: string): Promise<boolean> {
-    return (await this.#trunks.get(trunkId)?.turn()) ?? true;
+  async turn(trunkId: string, mostMs: number): Promise<boolean> {
+    return (await this.#trunks.get(trunkId)?.turn(mostMs)) ?? true;
   }
 
   failed(trunkId: string, uri: string, failure: SipFailure, result: LegResult): void {

@@ -54,6 +54,7 @@ export async function openStage(options: Partial<FreeSwitchOptions> = {}): Promi
           'X-CT-Call-Key': randomBytes(16).toString('hex'),
           'X-CT-Call-Id': id,
           'X-CT-Max-Seconds': '600',
+          'X-CT-Ring-Seconds': '300',
           ...headers,
         },
         ...rest,
