@@ -103,7 +103,7 @@ export class App {
     this.reloads = new Reloads({ ...source, apply: (next) => this.#apply(next), logger });
     this.#gate = new TrunkGate(config.trunks);
     this.metrics = new GatewayMetrics();
-    this.#link = new RedisLink({ url: config.redis.url, name: `calltrack-${config.gateway.id}` });
+    this.#link = new RedisLink({ ...config.redis, name: `calltrack-${config.gateway.id}` });
     const keys = new Keys(config.redis.keyPrefix);
     const untold = new UntoldChanges(this.#link, keys);
     this.#scarcityTeller = new ScarcityTeller(untold, capacityEvent, (...told) => this.#tell(...told), logger);

@@ -17,7 +17,7 @@ export interface OpenFeed extends EventReader {
 
 export function openFeed({ gateway, redis }: GatewayConfig, link: RedisLink, keys: Keys, logger: Logger): OpenFeed {
   const feed = new RedisEventFeed(link, keys);
-  const live = new RedisEventTail(feed, keys, { url: redis.url, name: `calltrack-live-${gateway.id}`, logger });
+  const live = new RedisEventTail(feed, keys, { ...redis, name: `calltrack-live-${gateway.id}`, logger });
   return {
     after: (cursor, limit) => feed.after(cursor, limit),
     cursorAt: (at) => feed.cursorAt(at),

@@ -27,6 +27,21 @@ export {
   type Language,
 } from './parts/access.js';
 
+/** Sentinels that know which of several servers writes now. */
+const sentinel = z.strictObject({
+  /** What they call the group of servers. */
+  name: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, "_", "." and "-", at most 64'),
+  nodes: z
+    .array(z.string().regex(/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/, 'like "10.0.0.1:26379"'))
+    .min(1)
+    .max(20),
+  /** Of the sentinels themselves; those of the servers stand in `redis.url`. */
+  username: z.string().min(1).optional(),
+  password: z.string().min(1).optional(),
+  /** Towards the sentinels; towards the servers by `rediss://`. */
+  tls: z.boolean().default(false),
+});
+
 export const configSchema = z.strictObject({
   gateway: z.strictObject({ id, publicUrl: z.url().default('http://127.0.0.1:8080') }).prefault({ id: 'gw-1' }),
   http: z
@@ -43,6 +58,8 @@ export const configSchema = z.strictObject({
         .string()
         .regex(/^rediss?:\/\/\S+$/i, 'like "redis://127.0.0.1:6379/0" or "rediss://…" for TLS')
         .default('redis://127.0.0.1:6379/0'),
+      /** With it only user, password, database and TLS of `url` count: where the server is, the sentinels say. */
+      sentinel: sentinel.optional(),
       /** Braces would move the hash tag, and with it the slot, of every key. */
       keyPrefix: z
         .string()
@@ -114,6 +131,8 @@ export const configSchema = z.strictObject({
 
 /** The configuration after defaults; durations are milliseconds. */
 export type GatewayConfig = z.output<typeof configSchema>;
+
+export type RedisConfig = GatewayConfig['redis'];
 
 export type TrunkConfig = GatewayConfig['trunks'][number];
 

@@ -1,13 +1,16 @@
 import { EventEmitter } from 'node:events';
-import { Redis, type ChainableCommander } from 'ioredis';
+import { Redis, type ChainableCommander, type RedisOptions } from 'ioredis';
+import type { RedisConfig } from '../config/schema.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { gatherWrites } from '../lib/gather-writes.js';
 import { loadedScripts, type ScriptCall } from './scripts.js';
 
-export interface RedisLinkOptions {
-  url: string;
+/** Where Redis is: one server, or the sentinels that know which of several it is. */
+export type RedisAddress = Pick<RedisConfig, 'url' | 'sentinel'>;
+
+export interface RedisLinkOptions extends RedisAddress {
   /** After this a command fails and the connection is taken for dead. */
   commandTimeoutMs?: number;
   /** Shown by `CLIENT LIST`. */
@@ -41,6 +44,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   #lastError = 'not connected yet';
   readonly #timeoutMs: number;
   #flush: () => void = () => undefined;
+  #readyTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RedisLinkOptions) {
     super();
@@ -57,9 +61,17 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
       disableClientInfo: true,
       connectionName: options.name ?? 'calltrack-gateway',
       noDelay: true,
+      ...bySentinel(options, timeoutMs),
     });
-    this.#client.on('error', (error: Error) => (this.#lastError = error.message));
-    this.#client.on('connect', () => (this.#flush = gatherWrites(this.#client.stream)));
+    this.#client.on('error', (error: Error) => {
+      this.#lastError = error.message;
+      // While no sentinel answers there is no connection that could close.
+      if (this.#client.status !== 'ready') this.#goDown();
+    });
+    this.#client.on('connect', () => {
+      this.#flush = gatherWrites(this.#client.stream);
+      this.#expectReady();
+    });
     this.#client.on('close', () => this.#goDown());
     this.#client.on('ready', () => this.#teachScripts());
   }
@@ -186,6 +198,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   close(): void {
     this.#ready = false;
     this.#told = true; // who closes the link need not be told that it is down
+    clearTimeout(this.#readyTimer);
     this.#client.disconnect();
   }
 
@@ -206,7 +219,18 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     }
   }
 
+  /** A server that takes connections and stands still would never be asked for again, though another writes by now. */
+  #expectReady(): void {
+    clearTimeout(this.#readyTimer);
+    this.#readyTimer = setTimeout(() => {
+      if (this.#client.status !== 'connect') return;
+      this.#lastError = 'connected, but no answer';
+      this.#client.disconnect(true);
+    }, this.#timeoutMs * 2);
+  }
+
   #goDown(): void {
+    clearTimeout(this.#readyTimer);
     this.#ready = false;
     if (this.#told) return;
     this.#told = true;
@@ -237,6 +261,25 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.#upSince = performance.now();
     this.emit('up');
   }
+}
+
+/** The servers' user, password, database and TLS stay those of the URL. */
+function bySentinel({ url, sentinel }: RedisAddress, timeoutMs: number): RedisOptions {
+  if (!sentinel) return {};
+  const { name, nodes, username, password, tls } = sentinel;
+  return {
+    name,
+    sentinels: nodes.map((node) => {
+      const { hostname, port } = new URL(`redis://${node}`);
+      return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
+    }),
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(tls ? { sentinelTLS: {} } : {}),
+    enableTLSForSentinelMode: url.toLowerCase().startsWith('rediss:'),
+    sentinelCommandTimeout: timeoutMs,
+    sentinelRetryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), MAX_BACKOFF_MS),
+  };
 }
 
 /** What each of a list of script calls resolves to. */

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { FeedEvent, LiveSource } from '../http/ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
-import { RedisLink } from './connection.js';
+import { RedisLink, type RedisAddress } from './connection.js';
 import type { RedisEventFeed } from './event-feed.js';
 import { formatCursor, millisOf, type FeedCursor } from './feed-cursor.js';
 import type { Keys } from './keys.js';
@@ -18,8 +18,7 @@ const LINGER_MS = 5_000;
 
 type Listener = (events: readonly FeedEvent[]) => void;
 
-export interface EventTailOptions {
-  url: string;
+export interface EventTailOptions extends RedisAddress {
   name: string;
   logger: Logger;
   lingerMs?: number;
@@ -74,8 +73,7 @@ export class RedisEventTail implements LiveSource {
   }
 
   #start(): { started: Promise<void>; stop: () => void } {
-    const { url, name } = this.options;
-    const link = new RedisLink({ url, name, commandTimeoutMs: TIMEOUT_MS });
+    const link = new RedisLink({ ...this.options, commandTimeoutMs: TIMEOUT_MS });
     const abort = new AbortController();
     const stop = (): void => {
       abort.abort();

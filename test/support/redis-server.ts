@@ -21,23 +21,32 @@ export type AppendFsync = 'always' | 'everysec';
 
 /** A redis-server of our own: nothing saved unless `appendfsync` says so, data in a temporary folder, ended by its own pid. */
 export class OwnRedis {
-  readonly #port: number;
   readonly #directory: string;
   #process: ChildProcess | null = null;
 
   readonly #appendfsync: AppendFsync | null;
 
-  private constructor(port: number, directory: string, appendfsync: AppendFsync | null) {
-    this.#port = port;
+  private constructor(
+    readonly port: number,
+    directory: string,
+    appendfsync: AppendFsync | null,
+    private readonly more: readonly string[],
+  ) {
     this.#directory = directory;
     this.#appendfsync = appendfsync;
   }
 
-  /** @param appendfsync how surely data outlasts `kill` and `up`; null: not at all */
-  static async start({ appendfsync = null }: { appendfsync?: AppendFsync | null } = {}): Promise<OwnRedis> {
+  /**
+   * @param appendfsync how surely data outlasts `kill` and `up`; null: not at all
+   * @param more arguments of redis-server
+   */
+  static async start({
+    appendfsync = null,
+    more = [],
+  }: { appendfsync?: AppendFsync | null; more?: string[] } = {}): Promise<OwnRedis> {
     const directory = await mkdtemp(join(tmpdir(), 'calltrack-redis-'));
     for (let attempt = 1; ; attempt += 1) {
-      const own = new OwnRedis(await freePort(), directory, appendfsync);
+      const own = new OwnRedis(await freePort(), directory, appendfsync, more);
       try {
         await own.up();
         return own;
@@ -49,14 +58,15 @@ export class OwnRedis {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.#port}/0`;
+    return `redis://127.0.0.1:${this.port}/0`;
   }
 
   /** Starts the server (again) on the same port; an earlier instance's data is gone unless it is on the disk. */
   async up(): Promise<void> {
-    const args = ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.#directory];
+    const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory];
     args.push('--save', '', '--appendonly', this.#appendfsync ? 'yes' : 'no', '--daemonize', 'no', '--logfile', '');
     if (this.#appendfsync) args.push('--appendfsync', this.#appendfsync);
+    args.push(...this.more);
     const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;
     const lines: string[] = [];

@@ -42,7 +42,7 @@ export const doctor: Command = {
 async function examine(config: GatewayConfig): Promise<Finding[]> {
   const found = await Promise.all([
     examineEngines(config.engines),
-    checkRedis(config.redis.url),
+    checkRedis(config.redis),
     Promise.all([
       checkFolder('spool', config.recordings.spool),
       checkFolder('recordings', config.recordings.directory),

@@ -105,6 +105,7 @@ function passwordsOf({ engines, trunks, lines, redis, webhooks }: GatewayConfig)
     ]),
     ...webhooks.flatMap(({ id, secret }) => secret.map((one): [string, string] => [`webhooks ${id}`, one])),
     ['redis.url', decodeURIComponent(new URL(redis.url).password) || undefined],
+    ['redis.sentinel', redis.sentinel?.password],
   ];
   return found.filter((entry): entry is [string, string] => entry[1] !== undefined);
 }

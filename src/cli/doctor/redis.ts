@@ -1,5 +1,5 @@
 import { toError } from '../../lib/deadline.js';
-import { RedisLink } from '../../redis/connection.js';
+import { RedisLink, type RedisAddress } from '../../redis/connection.js';
 import { fail, ok, warn, type Finding } from './report.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -18,10 +18,10 @@ export interface RedisFacts {
   skewMs: number;
 }
 
-export async function checkRedis(url: string): Promise<Finding[]> {
-  const { host } = new URL(url);
-  const what = `redis ${host}`;
-  const link = new RedisLink({ url, name: 'calltrack-doctor' });
+export async function checkRedis(address: RedisAddress): Promise<Finding[]> {
+  const { url, sentinel } = address;
+  const what = sentinel ? `redis ${sentinel.name} by sentinel` : `redis ${new URL(url).host}`;
+  const link = new RedisLink({ ...address, name: 'calltrack-doctor' });
   let reason = '';
   link.on('down', (why) => (reason = why));
   try {

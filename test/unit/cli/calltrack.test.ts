@@ -18,6 +18,7 @@ const SECRETS = {
   RECORDINGS_SECRET: Buffer.alloc(32).toString('base64'),
   OIDC_CLIENT_SECRET: 'h',
   BITRIX24_CODE: 'x',
+  SENTINEL_PASSWORD: 'x',
 };
 
 async function calltrack(args: string[], env: Record<string, string> = {}) {

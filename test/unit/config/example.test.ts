@@ -20,6 +20,7 @@ const SECRETS = {
   RECORDINGS_SECRET: 'c2VjcmV0LTgtc2VjcmV0LTgtc2VjcmV0LTgtc2VjcmU=',
   OIDC_CLIENT_SECRET: 'secret-9',
   BITRIX24_CODE: 'secret-10',
+  SENTINEL_PASSWORD: 'secret-11',
   GW_REDIS_URL: 'redis://user:secret-6@redis.example:6379/0',
 };
 
