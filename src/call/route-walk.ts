@@ -207,16 +207,18 @@ export class RouteWalk {
 
   async #reserve(id: string): Promise<Reservation> {
     const target = resolveTarget(this.#config, id);
+    const drained = this.deps.drains.has(target.kind, id);
+    if (drained) return { target, drained, requests: [], grants: [], held: null };
     const requests = target.limits.map((limit) => ({
       ...limit,
       token: `${this.session.id}:${randomUUID().slice(0, 8)}`,
     }));
     const grants = await this.deps.channels.reserve(requests);
-    if (!grants.every(({ granted }) => granted)) return { target, requests, grants, held: null };
+    if (!grants.every(({ granted }) => granted)) return { target, drained, requests, grants, held: null };
     const held = requests.map(({ resource, token }) => ({ resource, token }));
     // From now on, be it before FreeSWITCH has dialled back: what the call does not hold is not renewed.
     this.session.channels.hold(held);
-    return { target, requests, grants, held };
+    return { target, drained, requests, grants, held };
   }
 
   /** Leaving a step for capacity is what the product is for: everybody is told, at once. */

@@ -14,9 +14,11 @@ import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 /** A target with its channels asked for: granted all, or told which was full. */
 export interface Reservation {
   target: Target;
+  /** Taken out of service: not asked for any channel. */
+  drained: boolean;
   requests: ChannelRequest[];
   grants: ChannelGrant[];
-  /** What the call holds of it; null where one of them was full. */
+  /** What the call holds of it; null where one of them was full, or it is drained. */
   held: HeldChannel[] | null;
 }
 
@@ -66,7 +68,8 @@ export class TargetAttempt {
   }
 
   async run(): Promise<AttemptResult> {
-    const { held, grants } = this.reservation;
+    const { drained, held, grants } = this.reservation;
+    if (drained) return this.#unreached('unreachable');
     if (!held) return this.#full(grants.findIndex((grant) => !grant.granted));
     const dialled = this.#dialAll();
     this.context.session.channels.occupy(
@@ -83,8 +86,7 @@ export class TargetAttempt {
   }
 
   async #dialAll(): Promise<AttemptResult> {
-    const { kind, trunk, line, id } = this.#target;
-    if (this.context.deps.drains.has(kind, id)) return this.#unreached('unreachable');
+    const { trunk, line, id } = this.#target;
     if (trunk) return this.#dialGateways(trunk.id);
     if (!line?.register) return this.#dial({ uri: this.#target.gateways[0]?.uri ?? '', proxy: null, via: null });
     const contacts = await this.context.deps.lineContacts.contactsOf(id);

@@ -217,6 +217,8 @@ describe.skipIf(!enginesHere())('trunks', () => {
     expectPlayed(await (await scene.caller('caller-hangs-up')).done, await phone.done);
     await drain(`lines/${line}`, true);
     expectPlayed(await (await scene.caller('caller-is-refused', { values: { STATUS: '480' } })).done);
+    // Nobody asked for a channel of it either: reports would count that.
+    expect(await api(`destinations/${office}`)).toMatchObject({ draining: true, channels: { peakToday: 0 } });
     await drain(`destinations/${office}`, false);
     const trunk = await scene.business('business-answers');
     expectPlayed(await (await scene.caller('caller-hangs-up')).done, await trunk.done);
