@@ -4,6 +4,7 @@ import { hasNumber, numberPatterns } from '../../src/history/numbers.js';
 import type { CallQuery } from '../../src/history/query.js';
 import { fits } from '../../src/history/slots.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
+import { RedisCallbacks } from '../../src/redis/callbacks.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisHistory } from '../../src/redis/history.js';
 import { RedisUse } from '../../src/redis/use.js';
@@ -276,6 +277,38 @@ describe('missed callers', () => {
     ]);
     await amend(other.id, (call) => (call.handled = null));
     expect((await history.missedQueue(waiting)).callers).toMatchObject([{ callId: other.id, attempts: 1 }]);
+  });
+
+  it('wait again as they did where "handled" is taken back, beside what has come since', async () => {
+    const { end, amend, history, link, keys } = await open();
+    const handled = (is: boolean) => (call: Call) =>
+      (call.handled = is ? { by: 'crm', at: at(200_000), callback: null } : null);
+    const calls = [1, 2, 3].map((n) =>
+      missed({ startedAt: at(n * 60_000), lossReason: n === 1 ? 'lines_busy' : 'busy' }),
+    );
+    const [first, last, since] = calls as [Call, Call, Call];
+    await end(first);
+    await end(last);
+    const callbacks = new RedisCallbacks(link, keys);
+    const digits = first.caller.number?.slice(1) ?? '';
+    await callbacks.note({ numbers: [digits], sites: null, at: Date.parse(at(130_000)), talkSeconds: 0 });
+    const [before] = (await history.missedQueue(waiting)).callers;
+    expect(before).toMatchObject({ attempts: 2, forCapacity: true, firstAt: at(60_000), tries: 1 });
+    await amend(first.id, handled(true));
+    const settled = { ...waiting, view: 'settled' } as const;
+    expect((await history.missedQueue(settled)).callers).toMatchObject([
+      { attempts: 2, tries: 1, lastTryAt: at(130_000) },
+    ]);
+    await amend(first.id, handled(false));
+    const [again] = (await history.missedQueue(waiting)).callers;
+    expect(again).toEqual({ ...before, call: again?.call, waitingSeconds: again?.waitingSeconds });
+    expect((await history.missedQueue(settled)).callers).toEqual([]);
+    await amend(first.id, handled(true));
+    await end(since);
+    await amend(first.id, handled(false));
+    expect((await history.missedQueue(waiting)).callers).toMatchObject([
+      { attempts: 3, callId: since.id, firstAt: at(60_000), lastAt: at(180_000), forCapacity: true, tries: 1 },
+    ]);
   });
 
   it('are forgotten with their number', async () => {

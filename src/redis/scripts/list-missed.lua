@@ -35,6 +35,9 @@ for i = offset + 1, math.min(offset + most, #list) do
   if view == 'waiting' then
     tries = redis.call('HGET', history .. 'missed-tries', entry) or ''
     entry = string.match(entry, '^(.-)|') .. '|' .. (redis.call('HGET', history .. 'missed-by', entry) or '')
+  else
+    local head, inVain, waited = string.match(entry, '^([^|]*|[^|]*|[^|]*|[^|]*)|([^|]*)|(.*)$')
+    entry, tries = head .. '|' .. waited, (string.gsub(inVain, ',', '|'))
   end
   local id = string.match(entry, '|([^|]*)|%d$')
   out[#out + 1] = entry

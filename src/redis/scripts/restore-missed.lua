@@ -7,7 +7,13 @@
 local history, who, last = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local _, is = readEntry(redis.call('HGET', KEYS[2], 'ix'))
 if not is['d:missed'] or is['handled'] then return 0 end
-local there = string.match(redis.call('HGET', history .. 'missed-by', who) or '', '^%d+|%d+|(%d+)|')
-if tonumber(there or 0) > last then return 0 end
-putMissed(history, who, tonumber(ARGV[3]), tonumber(ARGV[4]), last, ARGV[6], tonumber(ARGV[7]))
+local there = entryOf(history, who)
+if there and there.last > last then return 0 end
+putMissed(history, who, {
+  attempts = tonumber(ARGV[3]),
+  first = tonumber(ARGV[4]),
+  last = last,
+  id = ARGV[6],
+  capacity = tonumber(ARGV[7]),
+})
 return 1

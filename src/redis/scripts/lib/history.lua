@@ -87,34 +87,67 @@ local function dropMissed(history, who)
   redis.call('HDEL', history .. 'missed-tries', who)
 end
 
--- `state`: called_back | handled
-local function settleMissed(history, who, state, by, now)
-  local entry = redis.call('HGET', history .. 'missed-by', who)
-  if not entry then return end
-  dropMissed(history, who)
-  local site = string.match(who, '^(.*)|')
-  redis.call('ZADD', history .. 'settled', now, table.concat({ site, state, by, now, entry }, '|'))
-  redis.call('ZREMRANGEBYRANK', history .. 'settled', 0, -MOST_MISSED - 1)
+-- `attempts|first|last|call id|capacity`, at the end of a text; nil where there is none.
+local function readMissed(text)
+  local attempts, first, last, id, capacity = string.match(text or '', '(%d+)|(%d+)|(%d+)|([^|]*)|(%d)$')
+  return attempts
+    and { attempts = tonumber(attempts), first = tonumber(first), last = tonumber(last), id = id, capacity = tonumber(capacity) }
 end
 
--- His entry, `attempts|first|last|call id|capacity`, and his turn.
-local function putMissed(history, who, attempts, first, last, id, capacity)
-  redis.call('HSET', history .. 'missed-by', who, string.format('%d|%d|%d|%s|%d', attempts, first, last, id, capacity))
-  if redis.call('ZADD', history .. 'missed', last + capacity * CAPACITY_FIRST, who) == 1 then countMissed(history, 1) end
+local function entryOf(history, who) return readMissed(redis.call('HGET', history .. 'missed-by', who)) end
+
+-- His entry and his turn.
+local function putMissed(history, who, entry)
+  local text = string.format('%d|%d|%d|%s|%d', entry.attempts, entry.first, entry.last, entry.id, entry.capacity)
+  redis.call('HSET', history .. 'missed-by', who, text)
+  local turn = entry.last + entry.capacity * CAPACITY_FIRST
+  if redis.call('ZADD', history .. 'missed', turn, who) == 1 then countMissed(history, 1) end
   if redis.call('ZCARD', history .. 'missed') > MOST_MISSED then
     local least = redis.call('ZRANGE', history .. 'missed', 0, 0)[1]
     if least then dropMissed(history, least) end
   end
 end
 
--- A caller whom nobody answered.
-local function addMissed(history, who, id, startedAt, forCapacity)
-  local attempts, first, last, lastId, capacity =
-    string.match(redis.call('HGET', history .. 'missed-by', who) or '', '^(%d+)|(%d+)|(%d+)|(.-)|(%d)$')
-  attempts, first, last = tonumber(attempts or 0) + 1, tonumber(first or startedAt), tonumber(last or 0)
-  if startedAt >= last then last, lastId = startedAt, id end
-  capacity = (forCapacity or capacity == '1') and 1 or 0
-  putMissed(history, who, attempts, math.min(first, startedAt), last, lastId, capacity)
+-- He has been lost, so often and for so long, beside what he waits for already.
+local function addMissed(history, who, lost)
+  local there = entryOf(history, who)
+  if not there then return putMissed(history, who, lost) end
+  local later = lost.last >= there.last and lost or there
+  putMissed(history, who, {
+    attempts = there.attempts + lost.attempts,
+    first = math.min(there.first, lost.first),
+    last = later.last,
+    id = later.id,
+    capacity = math.max(there.capacity, lost.capacity),
+  })
+end
+
+-- `state`: called_back | handled; `by`: the call that tells it, "" where we have called him.
+local function settleMissed(history, who, state, by, now)
+  local entry = redis.call('HGET', history .. 'missed-by', who)
+  if not entry then return end
+  local tries = string.gsub(redis.call('HGET', history .. 'missed-tries', who) or '', '|', ',')
+  dropMissed(history, who)
+  local site = string.match(who, '^(.*)|')
+  redis.call('ZADD', history .. 'settled', now, table.concat({ site, state, by, now, tries, entry }, '|'))
+  redis.call('ZREMRANGEBYRANK', history .. 'settled', 0, -MOST_MISSED - 1)
+end
+
+-- What was settled by the word on this call waits again, as it did, beside what has come since. False where nothing was, or
+-- it is forgotten.
+local function unsettleMissed(history, who, id)
+  for _, member in ipairs(redis.call('ZREVRANGE', history .. 'settled', 0, -1)) do
+    local by, tries = string.match(member, '^[^|]*|[^|]*|([^|]*)|[^|]*|([^|]*)|')
+    local entry = readMissed(member)
+    if entry and (by == id or by == '' and entry.id == id) then
+      redis.call('ZREM', history .. 'settled', member)
+      -- Who has been called in vain since then too has tries of his own: those count.
+      if tries ~= '' then redis.call('HSETNX', history .. 'missed-tries', who, (string.gsub(tries, ',', '|'))) end
+      addMissed(history, who, entry)
+      return true
+    end
+  end
+  return false
 end
 
 -- Who was lost, and who is no longer waiting: follows from what has changed about the call.
@@ -124,11 +157,12 @@ local function trackMissed(history, id, startedAt, now, was, is, caller, site)
   local function became(slot) return is[slot] and not was[slot] end
   if became('calledback') then
     -- Who has been lost again meanwhile waits on.
-    local last = string.match(redis.call('HGET', history .. 'missed-by', who) or '', '|([^|]*)|%d$')
-    if last == id then settleMissed(history, who, 'called_back', '', now) end
+    local waiting = entryOf(history, who)
+    if waiting and waiting.id == id then settleMissed(history, who, 'called_back', '', now) end
   elseif became('handled') then settleMissed(history, who, 'handled', id, now)
   elseif is['d:missed'] and not is['handled'] and (became('d:missed') or was['handled']) then
-    addMissed(history, who, id, startedAt, is['capacity'])
+    if was['handled'] and unsettleMissed(history, who, id) then return end
+    addMissed(history, who, { attempts = 1, first = startedAt, last = startedAt, id = id, capacity = is['capacity'] and 1 or 0 })
   elseif became('d:answered') and not is['k0'] then settleMissed(history, who, 'called_back', id, now) end
 end
 
