@@ -258,6 +258,12 @@ describe('the end of a call', () => {
     expect((await call.ended()).reason).toBe('SIP;cause=602;text="ALLOTTED_TIMEOUT"');
   });
 
+  it('comes to who has rung for as long as the gateway named', async () => {
+    stage.business.answers = { answerAfterMs: 'never' };
+    const call = await stage.call({ headers: { 'X-CT-Ring-Seconds': '1' } });
+    expect(await call.ended()).toMatchObject({ status: 480, reason: 'Q.850;cause=19;text="NO_ANSWER"' });
+  });
+
   it('comes to all calls when the server closes, recordings complete', async () => {
     const call = await stage.call({ headers: { 'X-CT-Record': 'yes' }, toneHz: CALLER_HZ });
     await call.answered();
