@@ -27,8 +27,8 @@ export class Phones {
   readonly #keepAlive: ContactKeepAlive;
 
   constructor({ config, link, keys, metrics, logger, sip }: PhonesParts) {
-    this.registrations = new RedisRegistrations(link, keys);
     const edge = () => sip().edge;
+    this.registrations = new RedisRegistrations(link, keys, edge);
     this.registrar = new Registrar({
       config,
       store: this.registrations,

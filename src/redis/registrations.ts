@@ -63,7 +63,12 @@ export class RedisRegistrations implements RegistrationStore, KeepAliveStore, Li
   readonly #lastSeen = new Map<string, { atMs: number; bindings: Binding[] }>();
   #secret: Buffer | null = null;
 
-  constructor(link: RedisLink, keys: Keys) {
+  /** @param edge where our drachtio-server takes SIP; empty while that is not known */
+  constructor(
+    link: RedisLink,
+    keys: Keys,
+    private readonly edge: () => string = () => '',
+  ) {
     this.#link = link;
     this.#keys = keys;
     link.on('up', () => inBackground(this.#agreeOnSecret()));
@@ -107,14 +112,20 @@ export class RedisRegistrations implements RegistrationStore, KeepAliveStore, Li
     return { pair, source, user };
   }
 
-  /** Never rejects. One round trip. Phones that have stopped answering are rung only where there is no other. */
+  /**
+   * Never rejects. One round trip. Phones that have stopped answering are rung only where there is no other, and so are
+   * those that another drachtio-server alone gets through to: waiting for them costs seconds, mostly in vain.
+   */
   async contactsOf(lineId: string): Promise<LineContact[]> {
     const bindings = await this.#list([lineId]).then(
       ([listed]) => listed ?? [],
       () => this.#seenLast(lineId),
     );
     const answering = bindings.filter(({ silences }) => silences < SILENCES_MAX);
-    return (answering.length > 0 ? answering : bindings).map(({ uri, proxy }) => ({ uri, proxy }));
+    const here = this.edge();
+    const reachable = answering.filter(({ nat, edge }) => !nat || here === '' || edge === here);
+    const best = [reachable, answering, bindings].find(({ length }) => length > 0) ?? [];
+    return best.map(({ uri, proxy }) => ({ uri, proxy }));
   }
 
   /** One round trip for all of `lineIds`. Rejects with GW_ERR_REDIS_AWAY. */

@@ -51,6 +51,24 @@ describe('registrations', () => {
     expect(await other.contactsOf('nobody')).toEqual([]);
   });
 
+  it('are rung from elsewhere only where no phone of the line can be reached from here', async () => {
+    const { store, link, keys } = await open();
+    const of = (edge: string) => {
+      const registrations = new RedisRegistrations(link, keys, () => edge);
+      return async () => (await registrations.contactsOf('sales')).map(({ uri }) => uri);
+    };
+    const there = of('udp/10.0.0.1:5060');
+    const elsewhere = of('udp/10.0.0.2:5060');
+    await store.bind(change({ behindNat: undefined }));
+    expect(await there()).toEqual(['sip:agent@behindNat;ob']);
+    expect(await elsewhere()).toEqual(['sip:agent@behindNat;ob']);
+    const contact = { uri: 'sip:agent@open', proxy: null, nat: false };
+    const plain = { key: 'sip:agent@open', registered: 'sip:agent@open', contact, expiresMs: 3_600_000 };
+    await store.bind(change({}, { bindings: [plain] }));
+    expect((await there()).toSorted()).toEqual(['sip:agent@behindNat;ob', 'sip:agent@open']);
+    expect(await elsewhere()).toEqual(['sip:agent@open']);
+  });
+
   it('are told per line in one round trip', async () => {
     const { store, link } = await open();
     await store.bind(change({ a: 60_000, b: 120_000 }));
