@@ -42,7 +42,11 @@ export class CallMedia {
     return this.#bridged;
   }
 
+  /** This server is asked to take the call; one that was asked before it and did not has no part in it any more. */
   use(server: MediaServer): void {
+    this.#unwatch();
+    this.#live.clear();
+    this.#callerChannel = null;
     this.#server = server;
     this.deps.resources.mediaServer = server.id;
     this.#unwatch = server.watch(this.deps.callId, (event) => this.#heard(event));
@@ -59,11 +63,12 @@ export class CallMedia {
    */
   hungUp(cause: string | null): void {
     const known = endOf(cause);
+    const server = this.#server;
     if (known) this.deps.end(known);
     else
-      this.deps.after(CAUSE_TIMEOUT_MS, () =>
-        this.deps.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure' }),
-      );
+      this.deps.after(CAUSE_TIMEOUT_MS, () => {
+        if (server === this.#server) this.deps.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure' });
+      });
   }
 
   /** FreeSWITCH's own word that its channels are gone; what it does not say in time is done by force. */

@@ -13,6 +13,7 @@ import {
   type Greeting,
 } from './greeting.js';
 import { attributeByCode } from './promo.js';
+import { MediaServers } from './media-servers.js';
 import { policyOf } from './recording-policy.js';
 import { RouteWalk, type WalkResult } from './route-walk.js';
 import type { CallSession } from './session.js';
@@ -55,7 +56,6 @@ export async function connect(
     });
     return;
   }
-  session.media.use(server);
   session.signalState('connect');
   const site = deps.config().sites.find(({ id }) => id === session.call.site);
   const recording = policyOf(route, site);
@@ -63,14 +63,14 @@ export async function connect(
   const greeting = greetingFor(occasion, site);
   session.recording.plan(recording, greeting !== null);
   const request = mediaInvite(session, invite, route, greeting);
-  const toMedia = session.own(deps.sip.invite({ ...request, uri: `sip:${session.id}@${server.sipAddress}` }));
+  const servers = new MediaServers(session, invite, request, deps);
+  const toMedia = servers.ask(server);
   session.call.durations.addedSetupMs = Date.now() - invite.receivedAt;
   deps.metrics.setup(session.call.durations.addedSetupMs);
   // While he is spoken to, nobody's channel is kept from others.
   const prepared = greeting ? null : new RouteWalk(session, route, deps);
   prepared?.prepare();
-  toMedia.onProgress((status, sdp) => invite.progress(status, sdp));
-  const callerSide = followCallerSide(session, toMedia);
+  const callerSide = followCallerSide(session, toMedia, servers);
   const engaged = greeting?.answers ? engage(session, invite, callerSide, false) : null;
 
   const timeoutMs = deps.config().engines.setupTimeout + (greeting ? GREETING_LIMIT_MS : 0);
@@ -118,8 +118,13 @@ type CallerSide =
   | { kind: 'failed'; outcome: InviteOutcome };
 
 /** Follows our INVITE to FreeSWITCH to its outcome, whether or not anybody still wants it by then. */
-async function followCallerSide(session: CallSession, toMedia: OutgoingInvite): Promise<CallerSide> {
-  const outcome = await toMedia.outcome;
+async function followCallerSide(
+  session: CallSession,
+  toMedia: OutgoingInvite,
+  servers: MediaServers,
+): Promise<CallerSide> {
+  let outcome = await toMedia.outcome;
+  for (let next = servers.askNext(outcome); next; next = servers.askNext(outcome)) outcome = await next.outcome;
   if (outcome.kind === 'answered') session.adopt('media-caller', outcome.leg);
   if (outcome.kind === 'offered' && session.ended) await outcome.abandon();
   return outcome.kind === 'answered' || outcome.kind === 'offered' ? outcome : { kind: 'failed', outcome };

@@ -50,8 +50,8 @@ export interface MediaServer {
 }
 
 export interface MediaPool {
-  /** The healthiest server that can take a call now; null when there is none. */
-  pick(): MediaServer | null;
+  /** The least loaded of the healthy servers, those left out that have been tried; null when there is none. */
+  pick(tried?: readonly MediaServer[]): MediaServer | null;
   find(id: string): MediaServer | null;
   /** Whether this address is one that FreeSWITCH's dial-back may come from. */
   owns(address: string): boolean;

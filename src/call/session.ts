@@ -204,6 +204,10 @@ export class CallSession {
     });
   }
 
+  get dialledBack(): boolean {
+    return this.#dialBack !== null;
+  }
+
   /** False where the call does not expect one (any more). */
   acceptDialBack(invite: IncomingInvite): boolean {
     if (this.ended || this.#dialBack) return false;

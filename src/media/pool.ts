@@ -16,8 +16,8 @@ export class FreeSwitchPool implements MediaPool {
     return Object.fromEntries(this.#servers.map((server) => [server.id, server.healthy]));
   }
 
-  pick(): MediaServer | null {
-    const healthy = this.#servers.filter((server) => server.healthy);
+  pick(tried: readonly MediaServer[] = []): MediaServer | null {
+    const healthy = this.#servers.filter((server) => server.healthy && !tried.includes(server));
     return healthy.reduce<FreeSwitch | null>((best, one) => (best && best.load <= one.load ? best : one), null);
   }
 

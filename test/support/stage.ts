@@ -29,6 +29,8 @@ export interface StageOptions {
   /** FreeSWITCH behind NAT; real engines only. */
   rtp?: EngineOptions['rtp'];
   config?: Raw;
+  /** FreeSWITCH servers that are asked before the stage's own. */
+  mediaBefore?: Raw[];
   /** The load that the gateway takes. */
   limits?: { maxCalls?: number; maxCallsPerSecond?: number; setupTimeout?: string };
   /** Where the gateway runs: in this process, or in one of its own that a test may kill. */
@@ -46,6 +48,7 @@ export class Stage {
   readonly #folder: string;
   #overrides: Raw = {};
   #limits: Raw = {};
+  #mediaBefore: Raw[] = [];
   #engineOptions: Omit<EngineOptions, 'address'> = {};
   #engines: Engines | undefined;
   #redis: OwnRedis | undefined;
@@ -82,6 +85,7 @@ export class Stage {
       ...(rtp === undefined ? {} : { rtp }),
     };
     this.#limits = options.limits ?? {};
+    this.#mediaBefore = options.mediaBefore ?? [];
     [this.#engines, this.#redis, this.#receiver] = await Promise.all([
       startEngines({ address: this.addresses.engines, ...this.#engineOptions }),
       OwnRedis.start(),
@@ -206,7 +210,10 @@ export class Stage {
         mode: 'real',
         ...this.#limits,
         drachtio: { ...drachtio, ...wired(this.wires.drachtio) },
-        freeswitch: [{ ...freeswitch, ...wired(this.wires.freeswitch), sipAddress: this.addresses.engines }],
+        freeswitch: [
+          ...this.#mediaBefore,
+          { ...freeswitch, ...wired(this.wires.freeswitch), sipAddress: this.addresses.engines },
+        ],
       },
       trunks: [
         { id: 'carrier', inbound: { from: [this.addresses.carrierRange], trustAssertedIdentity: true } },
