@@ -47,12 +47,12 @@ export class CallRecording {
     return this.#start === 'on-answer';
   }
 
-  /** @param greeted the caller is spoken to first: the dialplan would begin at his answer, or whatever he heard and said */
-  plan(policy: RecordingPolicy, greeted: boolean): void {
+  /** @param engaged the caller is answered before anybody talks, which is when the dialplan would begin */
+  plan(policy: RecordingPolicy, engaged: boolean): void {
     this.#policy = policy;
     const { mode } = policy;
     const refusal = this.deps.recordings.refusal(mode);
-    this.#start = refusal ? 'never' : mode === 'always' ? (greeted ? 'on-bridge' : 'on-answer') : mode;
+    this.#start = refusal ? 'never' : mode === 'always' ? (engaged ? 'on-bridge' : 'on-answer') : mode;
     this.call.recording = { ...NO_RECORDING, reason: refusal ?? (mode === 'on-demand' ? 'not_started' : null) };
   }
 

@@ -61,7 +61,7 @@ export async function connect(
   const recording = policyOf(route, site);
   const occasion = { call: session.call, lateOffer: !invite.sdp, askPromo: route.askPromo, recording };
   const greeting = greetingFor(occasion, site);
-  session.recording.plan(recording, greeting !== null);
+  session.recording.plan(recording, greeting?.answers ?? false);
   const request = mediaInvite(session, invite, route, greeting);
   const servers = new MediaServers(session, invite, request, deps);
   const toMedia = servers.ask(server);

@@ -20,6 +20,8 @@ const OURS = {
   'X-CT-Max-Seconds': /^[1-9][0-9]{0,5}$/,
   'X-CT-Ring-Seconds': /^[1-9][0-9]{0,3}$/,
 };
+/** X-CT-Said where each sound was played, and where there was none. */
+const HEARD_ALL = /^(?:FILE PLAYED!)*$/;
 const ESL_ADDRESS = /^([0-9A-Za-z.:[\]-]{1,80}):([0-9]{1,5})$/;
 const CONNECT_TIMEOUT_MS = 4000;
 
@@ -101,16 +103,17 @@ export class Dialplan {
     a.set('rtp_disable_hold', 'true');
     a.media.ignoresHold = true;
     a.set('hangup_after_bridge', 'true');
-    if (leg.header('X-CT-Record') === 'yes') {
-      a.set('RECORD_STEREO', 'true');
-      a.set('RECORD_BRIDGE_REQ', 'true');
-    }
     if (fs.full) {
       fs.hangup(a, 'SWITCH_CONGESTION');
       return;
     }
     const greeting = await greet(a, leg, this.services.applications);
     if (!a.isUp()) return;
+    const recorded = leg.header('X-CT-Record') === 'yes' && HEARD_ALL.test(greeting['X-CT-Said'] ?? '');
+    if (recorded) {
+      a.set('RECORD_STEREO', 'true');
+      a.set('RECORD_BRIDGE_REQ', 'true');
+    }
     bindControls(a, leg.header('X-CT-Controls'));
     const b = this.#dial(a, leg, callId, greeting);
     if (a.answered) playRingback(a);
@@ -128,7 +131,7 @@ export class Dialplan {
       const lastWords = a.get('calltrack_last_words');
       if (a.answered && lastWords !== undefined) await this.services.applications.execute(a, 'playback', lastWords);
       this.#refuse(a, outcome);
-    } else await this.#connect(a, b.channel, leg);
+    } else await this.#connect(a, b.channel, leg, recorded);
   }
 
   #dial(a: Channel, leg: InboundLeg, callId: string, exported: Record<string, string>): OutboundLeg {
@@ -171,7 +174,7 @@ export class Dialplan {
     this.services.fs.bridge(a, b);
   }
 
-  async #connect(a: Channel, b: Channel, leg: InboundLeg): Promise<void> {
+  async #connect(a: Channel, b: Channel, leg: InboundLeg, recorded: boolean): Promise<void> {
     const { fs } = this.services;
     // api_on_answer of the business's leg: the caller may have been silent until now.
     a.set('media_timeout', String(this.options.mediaTimeoutMs));
@@ -181,7 +184,7 @@ export class Dialplan {
       fs.hangup(a, 'INCOMPATIBLE_DESTINATION');
       return;
     }
-    if (leg.header('X-CT-Record') === 'yes') {
+    if (recorded) {
       const path = `${this.options.spoolDir}/${leg.header('X-CT-Call-Id')}.wav`;
       await fs.startRecording(a, path, 0, new Map());
     }
