@@ -224,7 +224,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     clearTimeout(this.#readyTimer);
     this.#readyTimer = setTimeout(() => {
       if (this.#client.status !== 'connect') return;
-      this.#lastError = 'connected, but no answer';
+      this.#lastError = 'connected, but not ready to answer';
       this.#client.disconnect(true);
     }, this.#timeoutMs * 2);
   }

@@ -18,7 +18,8 @@ export class SentinelHouse {
     private readonly folder: string,
   ) {}
 
-  static async start(): Promise<SentinelHouse> {
+  /** @param downAfterMs how long a server may be silent before the other one takes over */
+  static async start(downAfterMs: number): Promise<SentinelHouse> {
     const locked = ['--requirepass', PASSWORD, '--masterauth', PASSWORD];
     const master = await OwnRedis.start({ more: locked });
     const copy = await OwnRedis.start({ more: [...locked, '--replicaof', '127.0.0.1', String(master.port)] });
@@ -32,7 +33,7 @@ export class SentinelHouse {
       `requirepass ${SENTINEL_PASSWORD}`,
       `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 1`,
       `sentinel auth-pass ${NAME} ${PASSWORD}`,
-      `sentinel down-after-milliseconds ${NAME} 1000`,
+      `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${NAME} 3000`,
     ];
     await writeFile(file, settings.join('\n'));
