@@ -147,7 +147,8 @@ export class SrfDialogLeg implements DialogLeg {
   #ended(end: DialogEnd): void {
     if (this.#end) return;
     this.#end = end;
-    this.#markGone();
+    // Where both say BYE at once ours is still to be answered, and repeated until then.
+    if (!this.#byeSent) this.#markGone();
     for (const listener of this.#endListeners) listener(end);
   }
 

@@ -180,15 +180,16 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const scene = scenes.swallowedBye;
     const business = await scene.business('business-swallows-bye');
     const caller = await scene.caller('caller-hangs-up', { values: { TALK } });
-    const [heardBack, there] = await Promise.all([caller.done, business.done]);
-    expectPlayed(heardBack, there);
-    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
+    const heardBack = await caller.done;
     // Whose leg is off the wire is free; the other one is not until its BYE has been given up.
     const inUse = await until('the caller is gone', async () => {
       const channels = await stage.channelsInUse();
       return (channels.get(`number:${scene.trackingNumber}`) ?? 0) === 0 ? channels : undefined;
     });
     expect(inUse.get(`line:${scene.targetIds[0] ?? ''}`)).toBe(1);
+    const there = await business.done;
+    expectPlayed(heardBack, there);
+    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
   });
 
   test.concurrent('the sound of the caller stops', async () => {
