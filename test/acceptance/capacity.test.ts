@@ -33,11 +33,15 @@ async function staffed(scene: Scene): Promise<void> {
 
 const answered = (calls: OutgoingCall[]): OutgoingCall[] => calls.filter((call) => call.isAnswered && !call.isEnded);
 
-/** The last that the webhook heard of each call of the scene. */
-function finals(stage: Stage, scene: Scene): Call[] {
-  const ends = stage.receiver.events.filter(({ type }) => /^call\.(completed|missed|rejected)$/.test(type));
-  return ends.map(({ data }) => data.call).filter((call) => scene.owns(call));
+/** The calls of the scene as the webhook heard of them by events of these types. */
+function heardOf(stage: Stage, scene: Scene, ...types: string[]): Call[] {
+  const events = stage.receiver.events.filter(({ type }) => types.includes(type));
+  return events.map(({ data }) => data.call).filter((call) => scene.owns(call));
 }
+
+/** The last that the webhook heard of each call of the scene. */
+const finals = (stage: Stage, scene: Scene): Call[] =>
+  heardOf(stage, scene, 'call.completed', 'call.missed', 'call.rejected');
 
 /** `capacity.…` events of one limit, in the order of their coming. */
 const told = (stage: Stage, id: string): string[] =>
@@ -224,6 +228,8 @@ describe.skipIf(!enginesHere())('the channels of two gateways with one Redis', (
       const resource = `destination:${dying.targetIds[0] ?? ''}`;
       const inUse = async (): Promise<number> => (await pair.channelsInUse()).get(resource) ?? 0;
       expect(await inUse()).toBe(4);
+      // Written in one step with the dialogs by which a peer hangs up: who dies before leaves it nothing to do so by.
+      await until('all four are told of', () => heardOf(pair, dying, 'call.answered').length === 4);
       pair.program.kill('SIGKILL');
       await pair.program.exited;
       const successor = pair.startPeer();
