@@ -20,12 +20,15 @@ local most = tonumber(ARGV[6])
 if most > 0 then
   -- Which site the call is for is known to another hash tag: what one site asks must not push out another's calls.
   local earlier = redis.call('ZREVRANGEBYSCORE', calls, at, '-inf', 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[4]))
-  for i = 1, #earlier, 2 do
-    local fact = redis.call('HGET', facts, earlier[i]) or '|||'
+  local ids = {}
+  for i = 1, #earlier, 2 do ids[#ids + 1] = earlier[i] end
+  local found = #ids > 0 and redis.call('HMGET', facts, unpack(ids)) or ids
+  for i, one in ipairs(ids) do
+    local fact = found[i] or '|||'
     local site = string.match(fact, '^[^|]*')
-    if earlier[i] ~= id and (told[site] or 0) < most then
+    if one ~= id and (told[site] or 0) < most then
       told[site] = (told[site] or 0) + 1
-      recent[#recent + 1] = earlier[i + 1]
+      recent[#recent + 1] = earlier[2 * i]
       recent[#recent + 1] = fact
     end
   end
