@@ -139,12 +139,14 @@ describe('calls of a dead gateway', () => {
   });
 
   it('come before those of other edges, however many and old these are', async () => {
-    const { store, peer } = await open({ leaseMs: 1, leftToEdgeMs: 0 });
+    const { store, peer, raw, keys } = await open({ leaseMs: 1, leftToEdgeMs: 0 });
     const far = { ...resources, edge: 'udp/10.0.0.2:5060' };
-    for (let i = 0; i < 5; i += 1)
-      await store.commit({ ...exampleChange(exampleCall(), ['call.received']), resources: far });
+    const others = Array.from({ length: 5 }, () => exampleCall());
+    for (const call of others) await store.commit({ ...exampleChange(call, ['call.received']), resources: far });
     const own = exampleCall();
     await store.commit({ ...exampleChange(own, ['call.received']), resources });
+    // All leases have passed, that of the own call last.
+    await raw.zadd(keys.liveCalls(), 2, own.id, ...others.flatMap(({ id }) => [1, id]));
     const claimed = await eventually(async () => {
       const orphans = await peer.claimOrphans(EDGE, 2);
       expect(orphans).toHaveLength(2);
