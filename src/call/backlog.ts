@@ -31,8 +31,7 @@ export class Backlog {
   /** Runs `write` when its turn has come. */
   async run(one: LastWrite, write: () => Promise<void>): Promise<void> {
     this.#waiting.add(one);
-    const [oldest] = this.#waiting;
-    if (this.#waiting.size > this.most) oldest?.abandon();
+    if (this.#waiting.size > this.most) this.#giveUpOldest();
     if (this.#writing >= this.atOnce) await new Promise<void>((resolve) => this.#turns.push(resolve));
     else this.#writing += 1;
     try {
@@ -43,5 +42,13 @@ export class Backlog {
       if (next) next();
       else this.#writing -= 1;
     }
+  }
+
+  /** It may take a moment to leave: the next one over the bound must not find it here again. */
+  #giveUpOldest(): void {
+    const [oldest] = this.#waiting;
+    if (!oldest) return;
+    this.#waiting.delete(oldest);
+    oldest.abandon();
   }
 }
