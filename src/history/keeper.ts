@@ -29,8 +29,9 @@ const SWEEP_MS = 600_000;
 const REST_MS = 60_000;
 
 /**
- * Keeps the history of calls: rebuilds its index and the queue of missed callers where they are lost, forgets callers in the archive, lets old calls
- * leave. One after the other and on one gateway, so that none of them works on what another one moves.
+ * Keeps the history of calls: rebuilds its index and the queue of missed callers where they are lost, forgets callers in
+ * the archive, lets old calls leave. One after the other and on one gateway, so that none of them works on what another
+ * one moves.
  */
 export class HistoryKeeper {
   #timer: NodeJS.Timeout | undefined;

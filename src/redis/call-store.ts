@@ -170,8 +170,8 @@ export class RedisCallStore implements CallStore {
 
   /**
    * Takes over up to `most` calls whose gateway has stopped renewing them: those of this edge first, those of others where
-   * nobody of their own edge has come for them. None while the link is younger than a
-   * lease: after an outage of Redis all leases have passed, and living peers must have had the time to renew theirs.
+   * nobody of their own edge has come for them. None while the link is younger than a lease: after an outage of Redis all
+   * leases have passed, and living peers must have had the time to renew theirs.
    */
   async claimOrphans(edge: string, most: number): Promise<Orphan[]> {
     if (this.#link.upForMs < this.#leaseMs) return [];
