@@ -35,10 +35,20 @@ describe('config/gateway.yaml', () => {
     for (const path of allKeyPaths()) expect(shown, path).toContain(path);
   });
 
-  it('is explained key by key, and every variable with it', () => {
-    const text = readFileSync('docs/configuration.md', 'utf8');
-    for (const path of allKeyPaths()) expect(text, path).toContain(`\`${path}\``);
-    for (const name of Object.keys(OVERRIDES)) expect(text, name).toContain(`\`${name}\``);
+  it('is explained key by key, each in a row of its own, and every variable with its key', () => {
+    const [variables = '', keys = ''] = readFileSync('docs/configuration.md', 'utf8').split('\n## Keys\n');
+    const overrides = rowsOf(variables).filter(([name]) => name.startsWith('GW_'));
+    const expected = Object.entries(OVERRIDES).map(([name, path]) => [name, `\`${path.join('.')}\``]);
+    expect(overrides).toEqual(expected);
+    const rows = rowsOf(keys);
+    expect(rows.filter((row) => row.length !== 3)).toEqual([]);
+    const explained = rows.map(([path]) => path);
+    expect(explained.filter((path, i) => explained.indexOf(path) !== i)).toEqual([]);
+    expect(explained).toEqual(expect.arrayContaining(allKeyPaths()));
+    // Beside them only groups that have a word of their own.
+    const inside = (path: string) =>
+      allKeyPaths().some((one) => one === path || one.startsWith(`${path}.`) || one.startsWith(`${path}[]`));
+    expect(explained.filter((path) => !inside(path))).toEqual([]);
   });
 
   it('goes to the log without secrets and numbers, and otherwise whole', async () => {
@@ -111,6 +121,14 @@ describe('docker/config/gateway.yaml', () => {
     }
   });
 });
+
+/** Rows of a table whose first cell is a name in code: the name, and what the other cells hold. */
+function rowsOf(text: string): [string, ...string[]][] {
+  return [...text.matchAll(/^\| `([^`]+)` *\|(.*)\|$/gm)].map(([, name = '', rest = '']) => [
+    name,
+    ...rest.split('|').map((cell) => cell.trim()),
+  ]);
+}
 
 function keyPathsOf(value: unknown, prefix = ''): string[] {
   if (Array.isArray(value)) return [prefix, ...value.flatMap((item) => keyPathsOf(item, `${prefix}[]`))];
