@@ -43,7 +43,7 @@ const sentinel = z.strictObject({
 });
 
 export const configSchema = z.strictObject({
-  gateway: z.strictObject({ id, publicUrl: z.url().default('http://127.0.0.1:8080') }).prefault({ id: 'gw-1' }),
+  gateway: z.strictObject({ id: id.default('gw-1'), publicUrl: z.url().default('http://127.0.0.1:8080') }).prefault({}),
   http: z
     .strictObject({
       host: z.string().default('127.0.0.1'),

@@ -55,6 +55,11 @@ describe('loadConfig', () => {
     expect(config.trunks[0]?.inbound).not.toHaveProperty('silence');
   });
 
+  it('fills in what a group leaves out as it does where the whole group is left out', async () => {
+    const { gateway } = await load(`${SMALL}gateway: { publicUrl: "https://calls.example.org" }`);
+    expect(gateway).toEqual({ id: 'gw-1', publicUrl: 'https://calls.example.org' });
+  });
+
   it('fills in defaults and turns durations into milliseconds', async () => {
     const config = await load(SMALL);
     expect(config.routes[0]?.steps[0]).toEqual({
