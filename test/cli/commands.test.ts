@@ -160,6 +160,11 @@ describe('trunks', () => {
   it('end with 1 where one is down, but not where it drains on request', async () => {
     const down = { ...TRUNK, up: false, down: [{ reason: 'options', since: '2026-11-21T10:00:00Z' }] };
     expect((await run(trunks, { '/v1/trunks': { trunks: [TRUNK, down] } })).status).toBe(1);
+    const refused = { ...TRUNK, up: false, registration: { state: 'failed', lastStatus: 403 } };
+    const silent = { ...TRUNK, up: false, registration: { state: 'failed', lastStatus: null } };
+    const shown = (await run(trunks, { '/v1/trunks': { trunks: [refused, silent] } })).out.split('\n');
+    expect(shown[1]).toMatch(/ failed \(403\)$/);
+    expect(shown[2]).toMatch(/ failed \(no answer\)$/);
     const drains = { ...TRUNK, up: false, draining: true, down: [{ reason: 'drain', since: '2026-11-21T10:00:00Z' }] };
     const { status, out } = await run(trunks, { '/v1/trunks': { trunks: [drains] } });
     expect(status).toBe(0);

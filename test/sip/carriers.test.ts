@@ -13,7 +13,11 @@ import { sipServerKinds, startSipServer } from '../support/sip-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
-const logger = pino({ level: 'silent' });
+const logged: Record<string, unknown>[] = [];
+const logger = pino(
+  { level: 'warn' },
+  { write: (line) => void logged.push(JSON.parse(line) as Record<string, unknown>) },
+);
 const HEALTH = { options: '100ms', down: 2, up: 2, ramp: '1s' };
 const ACCOUNT = { username: 'calltrack', password: 'a password' };
 
@@ -225,6 +229,8 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     const trunks = gateway('gw-1', register(one));
     await until('it has failed', () => registration(trunks)?.state === 'failed');
     expect(registration(trunks)).toMatchObject({ lastStatus: 401, failures: 1 });
+    const refusal = logged.find(({ msg }) => msg === 'the carrier does not take our registration');
+    expect(refusal).toMatchObject({ trunk: 'carrier', status: 401, failures: 1 });
     expect(Date.parse(registration(trunks)?.nextAttemptAt ?? '') - Date.now()).toBeGreaterThan(3000);
     expect(one.registers).toHaveLength(2); // one challenge, one answer, no storm
     await until('it is told', async () => (await told()).includes('down registration'));

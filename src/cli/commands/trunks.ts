@@ -41,6 +41,11 @@ function row(trunk: TrunkView): (string | null)[] {
     use('trunk-out'),
     use('trunk'),
     gateways.length > 0 ? gateways.join(', ') : null,
-    trunk.registration?.state ?? null,
+    trunk.registration && registrationOf(trunk.registration),
   ];
+}
+
+/** With what the carrier answered where it did not take it. */
+function registrationOf({ state, lastStatus }: NonNullable<TrunkView['registration']>): string {
+  return state === 'failed' ? `failed (${lastStatus ?? 'no answer'})` : state;
 }

@@ -117,7 +117,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
         now,
         random,
         onChange: (monitor) => this.#gatewayChanged(trunk.id, monitor),
-        onRegistration: () => this.#judge(),
+        onRegistration: () => this.#registrationChanged(trunk.id),
       },
       former,
     );
@@ -127,6 +127,19 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     const fields = { trunk, gateway: uri, status: lastStatus };
     if (health.state === 'down') this.options.logger.warn(fields, 'gateway of the carrier is down');
     else this.options.logger.info(fields, 'gateway of the carrier answers');
+    this.#judge();
+  }
+
+  /** Each refusal is said with what the carrier answered: it alone tells a wrong password from a firewall. */
+  #registrationChanged(trunk: string): void {
+    const registration = this.#trunks.get(trunk)?.registration;
+    if (registration?.state === 'failed') {
+      const { lastStatus: status, failures, nextAttemptAt } = registration;
+      this.options.logger.warn(
+        { trunk, status, failures, nextAttemptAt },
+        'the carrier does not take our registration',
+      );
+    }
     this.#judge();
   }
 
