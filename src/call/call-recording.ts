@@ -33,7 +33,8 @@ export class CallRecording {
   #bridged = false;
   /** FreeSWITCH was told to write a file. */
   #begun = false;
-  #stopped = false;
+  /** The server that has said its last word of the file. */
+  #stoppedAt: MediaServer | null = null;
   /** One action after the other: FreeSWITCH's answer decides what the next one finds. */
   #tail: Promise<void> = Promise.resolve();
 
@@ -86,11 +87,11 @@ export class CallRecording {
         break;
       case 'recording-stopped':
       case 'lost':
-        this.#stopped = true;
+        this.#stoppedAt = this.deps.media();
         break;
       case 'hangup':
         // RECORD_STOP comes before the channel's end: after that there is none to wait for.
-        if (event.leg === 'caller') this.#stopped = true;
+        if (event.leg === 'caller') this.#stoppedAt = this.deps.media();
         break;
     }
   }
@@ -111,7 +112,8 @@ export class CallRecording {
     if (call.answeredAt === null) return;
     await this.#tail;
     const wanted = this.#begun || this.#start === 'on-answer';
-    if (wanted) await deps.untilStopped(() => this.#stopped);
+    // By the server that has the call: one that hung up before another took it has nothing to say of the file.
+    if (wanted) await deps.untilStopped(() => this.#stoppedAt === deps.media());
     else if (this.#start === 'on-bridge') call.recording = { ...call.recording, reason: 'too_short' };
     closeRanges(call);
     const times = timesOf(call.recording);
