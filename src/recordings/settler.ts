@@ -52,7 +52,11 @@ export class RecordingSettler implements Recordings {
   }
 
   async settle(call: Call, wanted: boolean): Promise<RecordingInfo> {
-    if (!wanted) return { ...NO_RECORDING, status: 'absent', reason: call.recording.reason ?? 'not_wanted' };
+    if (!wanted) {
+      const reason = call.recording.reason ?? 'not_wanted';
+      // The configuration wants it, and he had nothing against it: somebody has to look why.
+      return { ...NO_RECORDING, status: reason === 'not_announced' ? 'failed' : 'absent', reason };
+    }
     try {
       return await this.#settle(call);
     } catch (error) {

@@ -108,6 +108,13 @@ describe('a recording is settled', () => {
     expect(await house.settler.settle(call, false)).toMatchObject({ status: 'absent', reason: 'disk_low' });
   });
 
+  it('fails, whichever gateway settles it, where the caller could not be told of it', async () => {
+    const house = await openHouse();
+    const call = endedCall(1);
+    call.recording = { ...call.recording, reason: 'not_announced' };
+    expect(await house.settler.settle(call, false)).toMatchObject({ status: 'failed', reason: 'not_announced' });
+  });
+
   it('once: a gateway that died in between finds what it kept', async () => {
     const house = await openHouse();
     const call = endedCall(1);
