@@ -5,7 +5,7 @@ import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Desk } from './desk.js';
 import { pageHeaders } from './headers.js';
-import type { MessageKey } from './i18n/index.js';
+import type { MessageKey } from './i18n/en.js';
 import type { Route } from './route.js';
 
 const TEXTS: Readonly<Record<number, MessageKey>> = {

@@ -4,10 +4,11 @@ import { systemClock, type Clock } from '../lib/clock.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import type { SinkConfigs } from '../sinks/index.js';
 import { EndpointWorker, type DeliveryHooks } from './endpoint-worker.js';
 import type { SenderTimeouts } from './http-poster.js';
 import type { Backlog, DeliveryQueue, DisableReason, Drop } from './queue.js';
-import { Sender, type Attempt, type DeliveryChannel, type AnyEndpointConfig } from './sender.js';
+import { Sender, type Attempt, type DeliveryChannel, type EndpointConfig } from './sender.js';
 
 /** Requests at a time to one endpoint, of one gateway. */
 const IN_FLIGHT = 8;
@@ -16,6 +17,9 @@ const POLL_MS = 1_000;
 const BACKLOG_MS = 5_000;
 const TRIM_MS = 60_000;
 const DISABLE_AFTER_MS = 5 * 86_400_000;
+
+/** An endpoint, with what makes something else of it than a receiver of signed events. */
+export interface AnyEndpointConfig extends EndpointConfig, SinkConfigs {}
 
 export interface DispatcherHooks extends Pick<DeliveryHooks, 'onDelivered' | 'onAttempt' | 'onDead'> {
   /** Every five seconds, per endpoint. */

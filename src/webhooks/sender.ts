@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
-import type { SinkConfigs } from '../sinks/index.js';
 import { credentials, HttpPoster, SENDER_TIMEOUTS, type HttpAnswer, type TlsConfig } from './http-poster.js';
 import type { Delivery } from './queue.js';
 import { parseRetryAfter } from './retry.js';
@@ -20,9 +19,6 @@ export interface EndpointConfig {
   /** After so long without one success it is disabled, ms. */
   disableAfter?: number | undefined;
 }
-
-/** An endpoint, with what makes something else of it than a receiver of signed events. */
-export interface AnyEndpointConfig extends EndpointConfig, SinkConfigs {}
 
 /** How one attempt went. */
 export interface Attempt {

@@ -484,3 +484,7 @@ export const en = {
   'time.minutes': '{n} min',
   'time.seconds': '{n} s',
 } as const;
+
+export type MessageKey = keyof typeof en;
+/** A language: every key, nothing else. */
+export type Dictionary = Readonly<Record<MessageKey, string>>;

@@ -1,11 +1,8 @@
 import { LANGUAGES, type Language } from '../../config/schema.js';
-import { en } from './en.js';
+import { en, type Dictionary, type MessageKey } from './en.js';
 import { ru } from './ru.js';
 import { uz } from './uz.js';
 
-export type MessageKey = keyof typeof en;
-/** A language: every key, nothing else. */
-export type Dictionary = Readonly<Record<MessageKey, string>>;
 export type Translate = (key: MessageKey, values?: Readonly<Record<string, string | number>>) => string;
 
 export const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { en, ru, uz };

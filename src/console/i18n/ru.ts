@@ -1,4 +1,4 @@
-import type { Dictionary } from './index.js';
+import type { Dictionary } from './en.js';
 
 export const ru: Dictionary = {
   'app.name': 'Звонки',

@@ -4,7 +4,7 @@ import { SipRequest, SipResponse } from './message.js';
 import { transactionTimeoutMs } from './timers.js';
 import type { TransactionContext, TransactionState } from './transactions.js';
 import { newTag } from './transactions.js';
-import type { Arrival, Hop } from './transport.js';
+import type { Arrival, Hop } from './hop.js';
 
 /** RFC 3261 17.1. One sent request and what comes back. */
 export class ClientTransaction extends EventEmitter<{

@@ -7,7 +7,7 @@ import { PendingAnswers } from './pending-answers.js';
 import type { ServerTransaction } from './server-transaction.js';
 import type { SipTimers } from './timers.js';
 import type { ResponseOptions } from './transactions.js';
-import type { Arrival, Hop } from './transport.js';
+import type { Arrival, Hop } from './hop.js';
 import { parseNameAddr, parseUri } from './uri.js';
 
 export interface InDialogOptions {

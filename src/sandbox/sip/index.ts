@@ -10,6 +10,7 @@ export { ServerTransaction } from './server-transaction.js';
 export type { ResponseOptions, TransactionState } from './transactions.js';
 export { parseMessage, LIMITS } from './parse.js';
 export type { Malformed } from './parse.js';
+export * from './hop.js';
 export * from './transport.js';
 export * from './uri.js';
 export * from './via.js';

@@ -9,7 +9,7 @@ import type { HeaderInit } from './headers.js';
 import type { SipRequest, SipResponse } from './message.js';
 import type { ServerTransaction } from './server-transaction.js';
 import type { ResponseOptions } from './transactions.js';
-import type { Arrival, Hop } from './transport.js';
+import type { Arrival, Hop } from './hop.js';
 
 /** An INVITE that came in, until it is answered or refused. */
 export class IncomingInvite extends EventEmitter<{

@@ -3,7 +3,7 @@ import type { SipRequest, SipResponse } from './message.js';
 import { transactionTimeoutMs } from './timers.js';
 import type { ResponseOptions, TransactionContext, TransactionState } from './transactions.js';
 import { buildResponse, newTag, responseHop } from './transactions.js';
-import type { Arrival } from './transport.js';
+import type { Arrival } from './hop.js';
 
 /** RFC 3261 17.2. One received request and its responses; retransmissions are absorbed. */
 export class ServerTransaction extends EventEmitter<{

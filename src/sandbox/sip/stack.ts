@@ -11,7 +11,8 @@ import type { SipTimers } from './timers.js';
 import { RFC_TIMERS } from './timers.js';
 import { newTag } from './transactions.js';
 import { TransactionLayer } from './transaction-layer.js';
-import type { Arrival, Hop, Protocol, TransportOptions } from './transport.js';
+import type { Arrival, Hop, Protocol } from './hop.js';
+import type { TransportOptions } from './transport.js';
 import { SipTransport } from './transport.js';
 import { formatHostPort, formatNameAddr, parseNameAddr, parseUri } from './uri.js';
 

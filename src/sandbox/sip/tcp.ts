@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { StreamFramer } from './framing.js';
-import type { Hop } from './transport.js';
+import type { Hop } from './hop.js';
 
 interface Connection {
   readonly id: number;

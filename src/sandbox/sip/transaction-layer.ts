@@ -5,8 +5,7 @@ import type { Malformed } from './parse.js';
 import { ServerTransaction } from './server-transaction.js';
 import type { TransactionContext } from './transactions.js';
 import { buildResponse, MAGIC_COOKIE, newBranch, newTag, responseHop } from './transactions.js';
-import type { Arrival, Hop } from './transport.js';
-import { hopKey } from './transport.js';
+import { hopKey, type Arrival, type Hop } from './hop.js';
 import { formatVia } from './via.js';
 
 /** Open transactions beyond this many are refused 503: the stack of a sandbox must not eat the machine. */

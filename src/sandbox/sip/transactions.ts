@@ -3,7 +3,8 @@ import type { HeaderInit } from './headers.js';
 import type { SipRequest } from './message.js';
 import { SipResponse } from './message.js';
 import type { SipTimers } from './timers.js';
-import type { Arrival, Hop, SipTransport } from './transport.js';
+import type { Arrival, Hop } from './hop.js';
+import type { SipTransport } from './transport.js';
 import { formatNameAddr } from './uri.js';
 
 export type TransactionState =

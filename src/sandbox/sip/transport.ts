@@ -1,26 +1,10 @@
 import { EventEmitter } from 'node:events';
+import type { Arrival, Hop } from './hop.js';
 import type { Malformed } from './parse.js';
 import type { SipMessage } from './message.js';
 import { parseMessage } from './parse.js';
 import { TcpConnections } from './tcp.js';
 import { UdpSockets } from './udp.js';
-
-export type Protocol = 'udp' | 'tcp';
-
-/** Where a message goes to. */
-export interface Hop {
-  protocol: Protocol;
-  address: string;
-  port: number;
-}
-
-/** Where a message came from and by which socket; a response to it goes back the same way. */
-export interface Arrival extends Hop {
-  localAddress: string;
-  localPort: number;
-  /** Of the TCP connection, so that responses find it again. */
-  connectionId: number | undefined;
-}
 
 export interface TransportOptions {
   host: string;
@@ -36,8 +20,6 @@ export interface TransportCounters {
   /** Messages whose handling threw: defects of ours. */
   faults: number;
 }
-
-export const hopKey = (hop: Hop): string => `${hop.protocol}/${hop.address}:${hop.port}`;
 
 /** A port given by the system for TCP may be taken on UDP; then another pair is tried. */
 const PORT_ATTEMPTS = 20;

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
-import type { Hop } from './transport.js';
+import type { Hop } from './hop.js';
 
 interface Peer {
   socket: Socket;

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DISPOSITIONS, LEG_RESULTS, LOSS_REASONS, VERDICTS } from '../../../src/call/call.js';
 import { CONSOLE_ROLES, LANGUAGES } from '../../../src/config/schema.js';
-import { DICTIONARIES, languageOf, translator, type MessageKey } from '../../../src/console/i18n/index.js';
-import { en } from '../../../src/console/i18n/en.js';
+import { DICTIONARIES, languageOf, translator } from '../../../src/console/i18n/index.js';
+import { en, type MessageKey } from '../../../src/console/i18n/en.js';
 import { Format } from '../../../src/console/view/format.js';
 
 const keys = Object.keys(en) as MessageKey[];
