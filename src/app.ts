@@ -147,7 +147,7 @@ export class App {
     this.#sip = this.#buildSip();
     this.#carriers = buildCarriers({ ...shared, sip: this.#sip, onQueued });
     this.#media = this.#buildMedia();
-    this.#upkeep = new Upkeep(this.#deps(keys), this.#store, logger);
+    this.#upkeep = new Upkeep({ ...this.#deps(keys), registry: this.registry }, this.#store, logger);
     this.#events = openFeed(config, this.#link, keys, logger);
     this.#http = this.#buildHttp(keys);
     this.metrics.beforeScrape(() => this.#fillGauges());
@@ -263,7 +263,7 @@ export class App {
   #deps(keys: Keys): CallDeps {
     const { logger } = this;
     const config = () => this.#config;
-    const load = new LoadGate();
+    const inHand = { registry: this.registry, load: new LoadGate() };
     const deps: CallDeps = {
       config,
       gate: (address) => this.#gate.find(address),
@@ -282,14 +282,13 @@ export class App {
       promoCodes: this.#pools.promo,
       lineContacts: this.#phones.registrations,
       rotations: new RedisRotations(this.#link, keys),
-      registry: this.registry,
       backlog: this.#backlog,
       metrics: this.metrics,
       logger,
       endpointsFor: this.#endpointsFor,
       accepting: () => !this.#draining,
     };
-    this.#onInvite = (invite) => handleInvite(invite, load, deps);
+    this.#onInvite = (invite) => handleInvite(invite, inHand, deps);
     return deps;
   }
 

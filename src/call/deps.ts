@@ -19,7 +19,6 @@ import type {
   TrackingNumber,
   TrunkWatch,
 } from './ports.js';
-import type { CallRegistry } from './registry.js';
 import type { SipSide } from './sip-ports.js';
 
 /** What was counted about calls; `observability/` keeps it. */
@@ -84,7 +83,6 @@ export interface CallDeps {
   callRates: CallRateSource;
   callers: Callers;
   promoCodes: PromoCodes;
-  registry: CallRegistry;
   backlog: Backlog;
   metrics: CallMetrics;
   logger: Logger;

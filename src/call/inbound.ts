@@ -12,6 +12,7 @@ import type { CallDeps } from './deps.js';
 import type { NewCall } from './document.js';
 import type { LoadGate } from './load.js';
 import type { AdmissionAnswer, AdmissionQuery, ChannelGrant, TrackingNumber } from './ports.js';
+import type { CallRegistry } from './registry.js';
 import { CallSession } from './session.js';
 import type { IncomingInvite } from './sip-ports.js';
 
@@ -23,26 +24,32 @@ const RETRY_AFTER_SECONDS = '5';
 /** 40 codecs with all their parameters take 4 kB; more is not a phone. */
 const MAX_SDP_CHARACTERS = 16_384;
 
+/** What this gateway has in hand, and how much more it takes. */
+export interface CallsInHand {
+  registry: CallRegistry;
+  load: LoadGate;
+}
+
 /**
  * The way of an inbound call, in reading order: gate, read, admit, attribute, connect. Talk and finish are the
  * session's. Every INVITE outside a dialog comes in here, FreeSWITCH's dial-backs too.
  */
-export function handleInvite(invite: IncomingInvite, load: LoadGate, deps: CallDeps): void {
+export function handleInvite(invite: IncomingInvite, inHand: CallsInHand, deps: CallDeps): void {
   const key = invite.header(CALL_KEY_HEADER);
   if (key !== undefined && deps.media.owns(invite.source.address)) {
     // 481: the call it belongs to has ended meanwhile; FreeSWITCH drops its side.
-    if (!deps.registry.dialBack(key, invite)) invite.refuse(481);
+    if (!inHand.registry.dialBack(key, invite)) invite.refuse(481);
     return;
   }
-  const trunk = passGate(invite, load, deps);
+  const trunk = passGate(invite, inHand, deps);
   if (!trunk?.inbound) return;
 
   const call = { id: newCallId(), ...readInvite(invite, trunk, trunk.inbound, deps) };
   const request = admissionRequest(call, trunk);
   // Asked first: what the call needs besides is made while Redis works.
   const answer = withDeadline(deps.admissions.admit(request), ADMISSION_TIMEOUT_MS, 'admission');
-  const session = new CallSession(invite, call, deps);
-  deps.registry.add(session);
+  const session = new CallSession(invite, call, deps, inHand.registry);
+  inHand.registry.add(session);
   const story = admitAndConnect(session, invite, { request, answer }, deps).catch((error: unknown) => {
     session.logger.error({ err: toError(error) }, 'call failed by a fault of ours');
     session.introduce();
@@ -52,7 +59,7 @@ export function handleInvite(invite: IncomingInvite, load: LoadGate, deps: CallD
 }
 
 /** 1. Who sends this, and can we take it: nothing here costs more than a look into memory. */
-function passGate(invite: IncomingInvite, load: LoadGate, deps: CallDeps): TrunkConfig | null {
+function passGate(invite: IncomingInvite, { registry, load }: CallsInHand, deps: CallDeps): TrunkConfig | null {
   const trunk = deps.gate(invite.source.address);
   if (!trunk?.inbound) {
     deps.metrics.refused('unknown_source');
@@ -69,7 +76,7 @@ function passGate(invite: IncomingInvite, load: LoadGate, deps: CallDeps): Trunk
     return null;
   }
   const accepting = deps.accepting() && !deps.drains.has('trunk', trunk.id);
-  if (!accepting || !load.admit(deps.registry.inProgress, deps.config().engines, performance.now())) {
+  if (!accepting || !load.admit(registry.inProgress, deps.config().engines, performance.now())) {
     deps.metrics.refused(accepting ? 'overload' : 'draining');
     invite.refuse(503, { 'Retry-After': RETRY_AFTER_SECONDS });
     return null;

@@ -27,6 +27,12 @@ const RECORD_FLUSH_MS = 2000;
 /** No announcement is longer. */
 const LAST_WORDS_TIMEOUT_MS = 60_000;
 
+/** Who keeps the calls of this gateway, and hears from each how its end goes. */
+interface CallKeeper {
+  over(call: CallSession): void;
+  remove(call: CallSession): void;
+}
+
 /**
  * The sole owner of one call: its document, its legs, its channels and its end.
  *
@@ -64,6 +70,7 @@ export class CallSession {
     private readonly invite: IncomingInvite,
     from: NewCall,
     private readonly deps: CallDeps,
+    private readonly keeper: CallKeeper,
   ) {
     this.id = from.id;
     this.call = newCall(from);
@@ -293,11 +300,11 @@ export class CallSession {
     this.#recordEnd();
     const hungUp = this.#releaseSignalling(end).finally(() => this.#markCallerGone());
     const signalled = Promise.all([hungUp, this.channels.end()]);
-    const gone = Promise.all([signalled, this.media.gone()]).then(() => this.deps.registry.over(this));
+    const gone = Promise.all([signalled, this.media.gone()]).then(() => this.keeper.over(this));
     await Promise.all([gone, this.recording.settle()]);
     this.media.leave();
     await this.#journal.close();
-    this.deps.registry.remove(this);
+    this.keeper.remove(this);
     this.logger.info(closingLine(call), 'call ended');
   }
 
