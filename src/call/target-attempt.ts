@@ -167,8 +167,8 @@ export class TargetAttempt {
 
   #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
     this.#gone.push(outcome.leg.gone);
-    // Two phones picked up in the same moment: the second one is hung up.
-    if (this.#cancelled || !this.context.claim()) {
+    // Two phones picked up in the same moment, or one when the call ended: the second one, or that one, is hung up.
+    if (this.#over() || !this.context.claim()) {
       inBackground(outcome.leg.bye());
       return this.#closed(leg, 'cancelled');
     }
@@ -198,8 +198,9 @@ export class TargetAttempt {
   }
 
   #closed(leg: Leg, result: LegResult): AttemptResult {
-    leg.result = result;
-    leg.endedAt = iso(Date.now());
+    // The end of the call has closed it, and was told so.
+    leg.result ??= result;
+    leg.endedAt ??= iso(Date.now());
     return { kind: 'failed', result };
   }
 
@@ -221,7 +222,8 @@ export class TargetAttempt {
       channelsInUse: grant?.inUse ?? null,
       channelLimit: grant?.limit ?? null,
     };
-    this.context.session.call.legs.push(leg);
+    // Behind its end a call gets no more: what is kept of it is what was told.
+    if (!this.context.session.ended) this.context.session.call.legs.push(leg);
     return leg;
   }
 }

@@ -1,0 +1,92 @@
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import type { CallDeps } from '../../../src/call/deps.js';
+import type { LineContact } from '../../../src/call/ports.js';
+import type { CallSession } from '../../../src/call/session.js';
+import type { InviteOutcome, OutgoingInvite } from '../../../src/call/sip-ports.js';
+import { closeDocument } from '../../../src/call/document.js';
+import { TargetAttempt } from '../../../src/call/target-attempt.js';
+import { configSchema } from '../../../src/config/schema.js';
+import { resolveTarget } from '../../../src/routing/targets.js';
+import { exampleCall } from '../../redis/examples.js';
+
+const CONTACT: LineContact = { uri: 'sip:sales@192.0.2.7', proxy: null };
+const config = configSchema.parse({
+  trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+  lines: [{ id: 'sales', register: { username: 'sales', password: 'a password' } }],
+  routes: [{ id: 'main', steps: [{ dial: ['sales'] }] }],
+  sites: [{ id: 'divan', defaultRoute: 'main' }],
+});
+
+function later<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve: (value: T) => resolve(value) };
+}
+
+/** A line whose phones are looked up and rung as slowly as a test wants. */
+function ringing() {
+  const call = exampleCall();
+  const session = {
+    call,
+    ended: false,
+    own: (invite: OutgoingInvite) => invite,
+    channels: { occupy: () => undefined },
+    metLimit: () => undefined,
+    logger: pino({ level: 'silent' }),
+  };
+  const contacts = later<LineContact[]>();
+  const outcome = later<InviteOutcome>();
+  const rung = later<undefined>();
+  const invite = () => {
+    rung.resolve(undefined);
+    return { outcome: outcome.promise, gone: outcome.promise.then(() => undefined), onProgress: () => undefined };
+  };
+  const deps = {
+    config: () => config,
+    lineContacts: { contactsOf: () => contacts.promise },
+    sip: { invite },
+  } as unknown as CallDeps;
+  const target = resolveTarget(config, 'sales');
+  const attempt = new TargetAttempt(
+    { target, drained: false, requests: [], grants: [], held: [] },
+    {
+      session: session as unknown as CallSession,
+      deps,
+      sdp: '',
+      step: 1,
+      until: Date.now() + 60_000,
+      onProgress: () => undefined,
+      claim: () => true,
+    },
+  );
+  /** As it is told of. */
+  const end = (): string => {
+    session.ended = true;
+    closeDocument(call, Date.parse(call.startedAt) + 1000, { by: 'caller', reason: 'normal', sip: null });
+    return JSON.stringify(call.legs);
+  };
+  return { call, result: attempt.run(), contacts, outcome, rung: rung.promise, end };
+}
+
+it.each([
+  ['nobody is registered', []],
+  ['somebody is', [CONTACT]],
+])('gets no leg behind the end of its call, where %s', async (_, found) => {
+  const { call, result, contacts, end } = ringing();
+  const told = end();
+  contacts.resolve(found);
+  await result;
+  expect(JSON.stringify(call.legs)).toBe(told);
+});
+
+it('changes no leg behind the end of its call', async () => {
+  const { call, result, contacts, outcome, rung, end } = ringing();
+  contacts.resolve([CONTACT]);
+  await rung;
+  const told = end();
+  outcome.resolve({ kind: 'cancelled' });
+  await result;
+  expect(JSON.stringify(call.legs)).toBe(told);
+  expect(call.legs).toMatchObject([{ result: 'cancelled', endedAt: call.endedAt }]);
+});
