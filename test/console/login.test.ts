@@ -36,6 +36,14 @@ describe('log-in', () => {
     expect(texts[1]).toEqual(texts[0]);
   });
 
+  it('asks for a name in an empty field, and keeps it where the password was wrong', async () => {
+    const { url } = await openConsole();
+    const visitor = new Visitor(url);
+    const shown = ({ html }: { html: string }) => /<input name="name" value="([^"]*)"/.exec(html)?.[1];
+    expect(shown(await visitor.get('/login'))).toBe('');
+    expect(shown(await visitor.logIn('olga', 'not the password'))).toBe('olga');
+  });
+
   it('makes who guesses wait ever longer, and does not look at his guesses meanwhile', async () => {
     const { url, link, keys } = await openConsole();
     const visitor = new Visitor(url);

@@ -26,7 +26,7 @@ export class Renderer {
       ...data,
       t: visit.t,
       f: visit.format,
-      name: (prefix: string, value: string) => visit.name(prefix, value),
+      word: (prefix: string, value: string) => visit.name(prefix, value),
       may: (permission: Permission) => visit.may(permission),
       asset: (name: AssetName) => this.assets.address(name),
       user: session?.user ?? null,
