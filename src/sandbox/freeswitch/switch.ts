@@ -90,6 +90,8 @@ export class Switch {
   /** Ends a leg, and the other with it. Only the first call counts. */
   hangup(channel: Channel, cause: HangupCause, details: ReleaseDetails = {}): void {
     if (!channel.isUp()) return;
+    sharedTicker.catchUp();
+    if (!channel.isUp()) return;
     channel.markHungUp(cause);
     channel.sip?.release(cause, details);
     const peer = this.unbridge(channel);
@@ -144,6 +146,7 @@ export class Switch {
   async stopRecording(channel: Channel, path: string): Promise<boolean> {
     const recording = channel.media.recordings.get(path);
     if (recording === undefined) return false;
+    sharedTicker.catchUp();
     channel.media.recordings.delete(path);
     const result = await recording.stop(channel.isUp() ? 'success-maxtime' : 'success-silence');
     channel.set('record_file_size', String(result.bytes));

@@ -14,6 +14,7 @@ export class Ticker {
   #immediate: NodeJS.Immediate | undefined;
   #startedAt = 0;
   #ticks = 0;
+  #ticking = false;
 
   add(member: () => void): void {
     this.#members.add(member);
@@ -24,6 +25,20 @@ export class Ticker {
   delete(member: () => void): void {
     this.#members.delete(member);
     if (this.#members.size === 0) this.stop();
+  }
+
+  /**
+   * Runs the ticks that are due now: after a stall the sockets are read first, and whoever is hung up by what they bring has lasted
+   * until then nevertheless.
+   */
+  catchUp(): void {
+    if (this.#ticking || this.#members.size === 0) return;
+    this.#ticking = true;
+    try {
+      this.#advance();
+    } finally {
+      this.#ticking = false;
+    }
   }
 
   stop(): void {
@@ -53,6 +68,11 @@ export class Ticker {
 
   #run(): void {
     this.#immediate = undefined;
+    this.catchUp();
+    if (this.#members.size > 0) this.#schedule();
+  }
+
+  #advance(): void {
     const due = Math.floor((performance.now() - this.#startedAt) / TICK_MS);
     if (due - this.#ticks > MAX_CATCH_UP_TICKS) {
       this.#startedAt += (due - this.#ticks - MAX_CATCH_UP_TICKS) * TICK_MS;
@@ -62,7 +82,6 @@ export class Ticker {
       this.#ticks += 1;
       for (const member of this.#members) member();
     }
-    if (this.#members.size > 0) this.#schedule();
   }
 }
 
