@@ -57,7 +57,7 @@ export class Dispatcher {
   readonly #served = new Map<string, Served>();
   #timers: NodeJS.Timeout[] = [];
   /** Workers of endpoints that left the configuration, still finishing. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Set<EndpointWorker>();
   #identity: string | null = null;
   #backlogs = new Map<string, Backlog>();
   /** Endpoints whose configuration the outbox has not been told of yet. */
@@ -127,9 +127,9 @@ export class Dispatcher {
   /** Resolves when nothing is being sent any more; what takes longer than `deadlineMs` is broken off and given back. */
   async stop(deadlineMs: number): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    const workers = [...this.#served.values()];
+    const workers = [...[...this.#served.values()].map(({ worker }) => worker), ...this.#leaving];
     this.#served.clear();
-    await Promise.all([...workers.map(({ worker }) => worker.stop(deadlineMs)), ...this.#leaving]);
+    await Promise.all(workers.map((worker) => worker.stop(deadlineMs)));
   }
 
   #serve(config: AnyEndpointConfig): void {
@@ -148,8 +148,8 @@ export class Dispatcher {
   }
 
   #leave(worker: EndpointWorker, { attemptMs }: DeliveryChannel): void {
-    const left = worker.stop(attemptMs).finally(() => this.#leaving.delete(left));
-    this.#leaving.add(left);
+    this.#leaving.add(worker);
+    const left = worker.stop(attemptMs).finally(() => this.#leaving.delete(worker));
     this.#try(() => left, 'stopping an endpoint failed');
   }
 

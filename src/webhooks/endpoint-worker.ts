@@ -92,6 +92,7 @@ export class EndpointWorker {
   #disabling = 0;
   #latencyMs = Infinity;
   #idle: (() => void) | null = null;
+  #finished: Promise<void> | null = null;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -110,17 +111,24 @@ export class EndpointWorker {
     this.#turn();
   }
 
-  /** Takes nothing more, lets what is being sent finish until `deadlineMs`, then breaks it off and gives it back. */
-  async stop(deadlineMs: number): Promise<void> {
-    this.#running = false;
-    this.#giveBack();
+  /**
+   * Takes nothing more, lets what is being sent finish until `deadlineMs`, then breaks it off and gives it back. May be
+   * asked for again with less time.
+   */
+  stop(deadlineMs: number): Promise<void> {
     const timer = setTimeout(() => {
       this.#aborted = true;
       this.#parts.channel.abort();
     }, deadlineMs);
+    this.#finished ??= this.#finish();
+    return this.#finished.finally(() => clearTimeout(timer));
+  }
+
+  async #finish(): Promise<void> {
+    this.#running = false;
+    this.#giveBack();
     await this.#exchange;
     if (this.#sending > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-    clearTimeout(timer);
     await this.#exchange;
     this.#giveBack();
     if (this.#ended.length > 0) await this.#run();

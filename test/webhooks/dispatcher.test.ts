@@ -373,7 +373,10 @@ describe('stopping', () => {
     expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(0);
   });
 
-  it('gives back what takes too long, for another gateway to take at once', async () => {
+  it.each([
+    ['', undefined],
+    [', of an endpoint that has just left its configuration too', []],
+  ])('gives back what takes too long, for another gateway to take at once%s', async (_of, endpoints) => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = () => ({ kind: 'hang' });
     const redis = await openRedis();
@@ -381,6 +384,7 @@ describe('stopping', () => {
     first.dispatcher.start([endpoint(receiver)]);
     await first.write(exampleCall(), ['call.received']);
     await receiver.wait(1);
+    if (endpoints) first.dispatcher.update(endpoints);
     await first.dispatcher.stop(50);
     receiver.behave = () => OK;
     open(redis).dispatcher.start([endpoint(receiver)]);
