@@ -35,6 +35,7 @@ const SILENCE_PEAK = 64;
 const LENGTH_TOLERANCE_SECONDS = 0.5;
 const LENGTH_TOLERANCE_SHARE = 0.02;
 
+const NO_FILE = 'no_file';
 const TOO_SHORT: RecordingInfo = { ...NO_RECORDING, status: 'absent', reason: 'too_short' };
 
 /** Turns what FreeSWITCH left in its spool into a recording whose length, hash and channels are known. */
@@ -62,9 +63,23 @@ export class RecordingSettler implements Recordings {
     } catch (error) {
       const reason = reasonOf(error);
       // The talk was over before FreeSWITCH had opened the file.
-      if (reason === 'no_file' && isTooShort(call)) return TOO_SHORT;
+      if (reason === NO_FILE && isTooShort(call)) return TOO_SHORT;
       this.deps.logger.error({ err: toError(error), callId: call.id }, 'recording not settled');
       return { ...NO_RECORDING, status: 'failed', reason };
+    }
+  }
+
+  async #settle(call: Call): Promise<RecordingInfo> {
+    const { vault } = this.deps;
+    const base = baseName(call);
+    try {
+      return await this.#take(call, base);
+    } catch (error) {
+      // Settled before, and then the gateway died before it could say so; or by somebody else at this moment: by who ended
+      // the call of a gateway that died, where that one looks into its spool again.
+      const settled = reasonOf(error) === NO_FILE ? await vault.manifest(base) : null;
+      if (settled) return infoOf(settled);
+      throw error;
     }
   }
 
@@ -72,18 +87,11 @@ export class RecordingSettler implements Recordings {
    * The file leaves the spool last of all: whatever breaks off before is begun anew by the next look there. What is there
    * no longer has been settled to its end.
    */
-  async #settle(call: Call): Promise<RecordingInfo> {
+  async #take(call: Call, base: string): Promise<RecordingInfo> {
     const { vault, onKept } = this.deps;
-    const base = baseName(call);
     const spooled = path.join(this.deps.spool, `${call.id}.wav`);
-    const measured = await measureWav(spooled).catch(async (error: unknown) => {
-      // Settled before, and then the gateway died before it could say so.
-      const settled = await vault.manifest(base);
-      if (settled) return settled;
-      throw error;
-    });
+    const measured = await measureWav(spooled);
     if (!measured) return { ...NO_RECORDING, status: 'failed', reason: 'not_a_wav' };
-    if ('files' in measured) return infoOf(measured);
     if (measured.layout.dataBytes === 0) return await this.#empty(spooled, call);
     // A format may be under way already, made of what was kept before.
     const manifest = (await vault.localManifest(base)) ?? (await this.#keep(call, base, spooled, measured));
@@ -164,5 +172,5 @@ function isShort(recorded: number, talked: number): boolean {
 
 function reasonOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' ? 'no_file' : `io_${(code ?? 'error').toLowerCase()}`;
+  return code === 'ENOENT' ? NO_FILE : `io_${(code ?? 'error').toLowerCase()}`;
 }

@@ -53,6 +53,9 @@ async function sweepOf(
   return found;
 }
 
+const drafts = ({ vault }: Awaited<ReturnType<typeof openHouse>>): Promise<string[]> =>
+  readdir(vault.local.pathOf('.drafts'));
+
 describe('a recording is settled', () => {
   it('with its length, hash, channels, and who was silent', async () => {
     const house = await openHouse();
@@ -120,6 +123,23 @@ describe('a recording is settled', () => {
     const call = endedCall(1);
     const first = await house.record(call);
     expect(await house.settler.settle(call, true)).toEqual(first);
+  });
+
+  it.each([
+    ['', undefined],
+    [', encrypted', ENCRYPTION],
+  ])('the same by two who do so at once%s', async (_how, encryption) => {
+    const house = await openHouse(encryption && { encryption });
+    const call = endedCall(1);
+    await house.spool(call, wavBytes(1));
+    const [one, other] = await Promise.all([house.settler.settle(call, true), house.settler.settle(call, true)]);
+    expect(one.status).toBe('ready');
+    expect(other).toEqual(one);
+    house.calls.set(call.id, call);
+    const found = await house.archive.find(call.id, null);
+    const sound = found?.state === 'here' ? await house.archive.sound(found, 'wav', 0, wavBytes(1).length - 1) : null;
+    expect(sound && (await buffer(sound)).equals(wavBytes(1))).toBe(true);
+    expect([await readdir(house.config.recordings.spool), await drafts(house)]).toEqual([[], []]);
   });
 
   // Whatever stands in a file's way, a full disk or a crash: what is not whole is begun anew.

@@ -80,18 +80,27 @@ export class DiskStore implements RecordingStore {
   /** Gives a finished file a second name in here; false where it cannot have one: on another disk, mostly. */
   async link(file: string, name: string): Promise<boolean> {
     const target = this.pathOf(name);
-    const named = () => inFolderOf(target, () => link(file, target));
     try {
-      await named().catch(async (error: unknown) => {
+      await inFolderOf(target, () => link(file, target)).catch(async (error: unknown) => {
         if (codeOf(error) !== 'EEXIST') throw error;
-        // Of an attempt that broke off.
-        await unlink(target);
-        await named();
+        // Of an attempt that broke off, or of one that is under way: at no moment it is without the name.
+        await this.#linkOver(file, target);
       });
       return true;
     } catch (error) {
       if (LINKLESS.has(codeOf(error))) return false;
       throw error;
+    }
+  }
+
+  async #linkOver(file: string, target: string): Promise<void> {
+    const draft = this.pathOf(DRAFTS + randomUUID());
+    await inFolderOf(draft, () => link(file, draft));
+    try {
+      await rename(draft, target);
+    } finally {
+      // It stays where both are names of one file already (rename(2)).
+      await rm(draft, { force: true });
     }
   }
 
