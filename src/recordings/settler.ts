@@ -113,7 +113,7 @@ export class RecordingSettler implements Recordings {
   async #keepSound(spooled: string, name: string): Promise<void> {
     const { vault } = this.deps;
     if (!vault.keys && (await vault.local.link(spooled, name))) return;
-    await vault.keep(name, createReadStream(spooled, { highWaterMark: 256 * 1024 }));
+    await vault.keep(name, bytesOf(spooled));
     const { size } = await stat(vault.local.pathOf(name));
     if (size < (await stat(spooled)).size) throw new Error('the copy is shorter than the original');
   }
@@ -123,6 +123,11 @@ export class RecordingSettler implements Recordings {
     await unlink(spooled);
     return isTooShort(call) ? TOO_SHORT : { ...NO_RECORDING, status: 'failed', reason: 'empty_file' };
   }
+}
+
+/** Opened when the first piece is asked for: what is never asked for would stay open. */
+async function* bytesOf(file: string): AsyncGenerator<Buffer> {
+  yield* createReadStream(file, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>;
 }
 
 const isTooShort = (call: Call): boolean => call.durations.talkSeconds < LENGTH_TOLERANCE_SECONDS;

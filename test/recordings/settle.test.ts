@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, readlink, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -167,6 +167,20 @@ describe('a recording is settled', () => {
     expect(sound && (await buffer(sound)).equals(wavBytes(1))).toBe(true);
     expect((await house.archive.peaks(found))?.peaks[0]).toHaveLength(10);
     expect(await readdir(house.config.recordings.spool)).toEqual([]);
+  });
+
+  it('later, where not even a draft can be begun: the file is not left open', async () => {
+    const house = await openHouse({ encryption: ENCRYPTION });
+    const call = endedCall(1);
+    const inTheWay = house.vault.local.pathOf('.drafts');
+    await writeFile(inTheWay, '');
+    expect(await house.record(call)).toMatchObject({ status: 'failed' });
+    const open = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    expect(open.filter((file) => file.includes(call.id))).toEqual([]);
+    await rm(inTheWay);
+    expect(await sweepOf(house)).toEqual([`${call.id} ready`]);
   });
 
   it.skipIf(!anotherDisk)('by copying it, where the spool is on another disk', async () => {
