@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { sound } from './words.js';
-import { cidr, durationOf, id, port } from './words.js';
+import { cidr, durationOf, id, isUrl, port, URL_FORM } from './words.js';
 import { audit, recordings } from './parts/recordings.js';
 import { engines } from './parts/engines.js';
 import type { carrierGateway } from './parts/trunks.js';
@@ -56,7 +56,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       url: z
         .string()
-        .regex(/^rediss?:\/\/\S+$/i, 'like "redis://127.0.0.1:6379/0" or "rediss://…" for TLS')
+        .regex(/^rediss?:\/\/\S+$/i, { error: 'like "redis://127.0.0.1:6379/0" or "rediss://…" for TLS', abort: true })
+        .refine(isUrl, URL_FORM)
         .default('redis://127.0.0.1:6379/0'),
       /** With it only user, password, database and TLS of `url` count: where the server is, the sentinels say. */
       sentinel: sentinel.optional(),

@@ -37,6 +37,18 @@ export const sound = z.union([soundFile, z.record(languageTag, soundFile)], {
 
 export const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74951230000"');
 
+/** Who connects decodes user and password, and breaks off where that cannot be done: `p%ss` (RFC 3986 section 2.1). */
+export function isUrl(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+export const URL_FORM = 'a URL; in its user and password "%" is written "%25"';
+
 export const port = z.int().min(0).max(65535);
 
 export const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { TEMPLATE_FIELDS } from '../../sinks/fields.js';
 import { readPem } from '../pem.js';
-import { durationOf, id } from '../words.js';
+import { durationOf, id, isUrl, URL_FORM } from '../words.js';
 
 /** `webhooks`: who is told, and in which words. */
 
@@ -38,7 +38,7 @@ const recordingsLink = z
 
 export const webhook = z.strictObject({
   id,
-  url: z.url({ protocol: /^https?$/ }),
+  url: z.url({ protocol: /^https?$/, abort: true }).refine(isUrl, URL_FORM),
   /** `whsec_` + base64 of 24 to 64 bytes (Standard Webhooks), or any text of 24 characters and more; two while rotating. */
   secret: z.union([webhookSecret.transform((one) => [one]), z.array(webhookSecret).min(1).max(3)]).default([]),
   events: z.array(z.string()).min(1).default(['*']),

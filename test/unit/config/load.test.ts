@@ -160,6 +160,16 @@ webhooks:
     );
   });
 
+  it('refuses a password that would break off whoever connects with it', async () => {
+    const webhooks = (password: string) =>
+      `${SMALL}webhooks: [{ id: crm, url: "https://u:${password}@crm.example.org", secret: "${'x'.repeat(24)}" }]`;
+    expect(await errorsIn(webhooks('50%'), { GW_REDIS_URL: 'redis://:50%@redis.example' })).toEqual([
+      '11:23 webhooks[0].url: must be a URL; in its user and password "%" is written "%25"',
+      'environment GW_REDIS_URL redis.url: must be a URL; in its user and password "%" is written "%25"',
+    ]);
+    expect((await load(webhooks('50%25'))).webhooks[0]?.url).toContain('50%25');
+  });
+
   it.each(['22:00-06:00', '18:00-09:00', '09:00-09:00', '24:00-24:00', '9:00-18:00', '09:00-24:30'])(
     'refuses hours that never open: %s',
     async (hours) => {
