@@ -7,9 +7,11 @@ import { inBackground } from './lib/background.js';
 import { logLibraryChatter } from './observability/library-chatter.js';
 import { createLogger } from './observability/logger.js';
 
-/** Entry: configuration, the app, signals. SIGTERM drains, SIGINT (or a second signal) stops at once. */
+/** Entry: configuration, the app, signals. SIGTERM drains, SIGINT (or a second SIGTERM) stops at once. */
 const EXIT_NOT_STARTED = 1;
 const EXIT_BAD_CONFIG = 2;
+/** Within it a signal is the same one: a supervisor tells the whole group, and npm passes on what it was told itself. */
+const ONE_SIGNAL_MS = 1000;
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: 'config/gateway.yaml' } } });
 
@@ -46,6 +48,7 @@ process.on('SIGHUP', () => {
 });
 
 let draining = false;
+let lastTermAt = -Infinity;
 function end(work: Promise<void>): void {
   inBackground(
     work.finally(() => {
@@ -55,6 +58,9 @@ function end(work: Promise<void>): void {
   );
 }
 process.on('SIGTERM', () => {
+  const sinceLastMs = performance.now() - lastTermAt;
+  lastTermAt = performance.now();
+  if (sinceLastMs < ONE_SIGNAL_MS) return;
   logger.info({}, draining ? 'SIGTERM again: stopping' : 'SIGTERM: draining');
   end(draining ? app.stop() : app.drain());
   draining = true;
