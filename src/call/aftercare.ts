@@ -12,9 +12,12 @@ import type { Admissions, KnownCaller } from './ports.js';
 export interface HistoryKeeper {
   /** Repeating it changes nothing. */
   note(call: Call): Promise<void>;
-  /** Ended calls that no history knows though they ended so long ago. */
+  /**
+   * Marks that are so old: a call's id for its end, `<id>|<sequence>` for a change behind it. Each change has a mark of
+   * its own, so that nobody takes it away with what was noted before it.
+   */
   due(olderThanMs: number, most: number): Promise<string[]>;
-  noted(callIds: readonly string[]): Promise<void>;
+  noted(marks: readonly string[]): Promise<void>;
 }
 
 interface AftercareDeps {
@@ -59,7 +62,7 @@ export class Aftercare {
   readonly #rechecks = new Set<NodeJS.Timeout>();
   /** Whose the callers of living calls were when they called; a call's document is the same object until it has ended. */
   readonly #known = new WeakMap<Call, KnownCaller | null>();
-  /** Written histories whose mark is still to be taken away; the next sweep does, long before it counts as overdue. */
+  /** Marks of written histories, still to be taken away; the next sweep does, long before they count as overdue. */
   #noted: string[] = [];
 
   constructor(private readonly deps: AftercareDeps) {}
@@ -93,10 +96,11 @@ export class Aftercare {
   /** Writes what others have left undone. Rejects with GW_ERR_REDIS_AWAY. */
   async sweep(): Promise<void> {
     await this.#unmark();
-    for (const callId of await this.deps.history.due(this.deps.overdueMs ?? OVERDUE_MS, AT_ONCE)) {
+    for (const mark of await this.deps.history.due(this.deps.overdueMs ?? OVERDUE_MS, AT_ONCE)) {
+      const [callId = mark] = mark.split('|');
       const stored = await this.deps.calls.read(callId);
       if (stored) await this.deps.history.note(stored.call);
-      this.#noted.push(callId);
+      this.#noted.push(mark);
     }
     await this.#unmark();
   }

@@ -180,14 +180,14 @@ export class RedisCallers {
     });
   }
 
-  /** Ended calls that have waited for longer than `olderThanMs` for their caller's history to know them. */
+  /** Of ended calls that have waited for longer than `olderThanMs` for their caller's history to know them. */
   async due(olderThanMs: number, most: number): Promise<string[]> {
     const until = Date.now() - olderThanMs;
     return this.link.send((client) => client.zrangebyscore(this.keys.historyDue(), '-inf', until, 'LIMIT', 0, most));
   }
 
-  async noted(callIds: readonly string[]): Promise<void> {
-    await this.link.send((client) => client.zrem(this.keys.historyDue(), ...callIds));
+  async noted(marks: readonly string[]): Promise<void> {
+    await this.link.send((client) => client.zrem(this.keys.historyDue(), ...marks));
   }
 
   /** Forgets a caller's history; how many calls it knew. */

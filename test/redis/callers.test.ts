@@ -216,7 +216,7 @@ describe('after a call', () => {
       recheckMs: 1,
       overdueMs: 0,
     });
-    return { ...redis, store, aftercare };
+    return { ...redis, store, aftercare, amender };
   }
 
   it('whoever finds an end that no history knows writes it', async () => {
@@ -228,6 +228,32 @@ describe('after a call', () => {
     expect((await admit(T0 + 100_000)).history).toMatchObject({ previousCalls: 1, lastDisposition: 'answered' });
     expect(await callers.due(0, 10)).toEqual([]);
   });
+
+  it.each(['its owner, before it is closed', 'anybody, once it is closed'])(
+    'what is put right right behind the end counts when the caller calls again, put right by %s',
+    async (who) => {
+      const { store, aftercare, amender, admit, callers } = await openAftercare();
+      const owners = who.startsWith('its owner');
+      const call = callAt(0, answered);
+      await store.commit(exampleChange(call, ['call.received', 'call.completed'], { closed: !owners }));
+      aftercare.ended(call);
+      await expect.poll(async () => (await admit(T0 + 1)).history?.lastDisposition).toBe('answered');
+      const attribution = { ...call.attribution, leaseId: 'lease-of-the-code', rule: 'operator' };
+      if (owners) {
+        const change = exampleChange({ ...call, attribution }, ['call.attribution.corrected'], {
+          first: 3,
+          closed: true,
+        });
+        await store.commit(change);
+      } else {
+        const made = { id: 'a', by: 'ops', at: new Date().toISOString() };
+        await amender.amend(call.id, { kind: 'attribution', attribution, reason: 'put right', ...made });
+      }
+      await aftercare.sweep();
+      expect((await admit(T0 + 100_000)).history?.known?.leaseId).toBe('lease-of-the-code');
+      expect(await callers.due(0, 10)).toEqual([]);
+    },
+  );
 
   /** Who had the number from `from` to `to` minutes before T0. */
   const holder = (who: string, from: number, to: number): Holder =>

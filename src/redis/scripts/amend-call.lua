@@ -18,5 +18,6 @@ redis.call('HSET', call, 'seq', stored[1] + 1, 'doc', ARGV[3], 'entries', (store
 reindex(ARGV[10], call, ARGV[1], ARGV[11], tonumber(ARGV[12]), now)
 for i = 13, #ARGV do enqueue(ARGV[4], registry, ARGV[i], ARGV[1], id, now) end
 dropAmendment(KEYS[4], KEYS[5], ARGV[1], ARGV[5])
-redis.call('ZADD', KEYS[6], now, ARGV[1])
+-- A mark of its own: whoever writes the end takes the end's mark away, maybe after this.
+redis.call('ZADD', KEYS[6], now, ARGV[1] .. '|' .. stored[1] + 1)
 return 'written'

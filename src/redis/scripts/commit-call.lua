@@ -57,16 +57,24 @@ if ARGV[14] ~= '' and not stored[1] then
   redis.call('PEXPIRE', ARGV[14], ARGV[8])
 end
 -- Once a call, whoever writes its end and however often.
-if ARGV[12] ~= '' and redis.call('HSETNX', call, 'counted', 1) == 1 then
-  if ARGV[14] ~= '' then redis.call('ZADD', historyDue, now, id) end
-  for _, entry in ipairs(cjson.decode(ARGV[12])) do
-    local hour = ARGV[11] .. entry[1]
-    redis.call('HINCRBY', hour, entry[2], entry[3])
-    redis.call('PEXPIRE', hour, ARGV[13])
+local counted = false
+if ARGV[12] ~= '' then
+  counted = redis.call('HSETNX', call, 'counted', 1) == 0
+  if not counted then
+    if ARGV[14] ~= '' then redis.call('ZADD', historyDue, now, id) end
+    for _, entry in ipairs(cjson.decode(ARGV[12])) do
+      local hour = ARGV[11] .. entry[1]
+      redis.call('HINCRBY', hour, entry[2], entry[3])
+      redis.call('PEXPIRE', hour, ARGV[13])
+    end
   end
 end
 local entries = stored[5]
 for _, event in ipairs(fresh) do
+  -- Corrected behind its end: a mark of its own, since whoever writes the end takes the end's mark away.
+  if counted and ARGV[14] ~= '' and event.type == 'call.attribution.corrected' then
+    redis.call('ZADD', historyDue, now, id .. '|' .. event.seq)
+  end
   local at = redis.call('XADD', events, '*', 'id', event.id, 'type', event.type, 'at', event.timestamp, 'call', id, 'body', event.body)
   for _, endpoint in ipairs(event.endpoints) do enqueue(ARGV[9], registry, endpoint, id, at, now) end
   entries = (entries and entries .. ' ' or '') .. at
