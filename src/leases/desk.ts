@@ -92,7 +92,10 @@ export class LeaseDesk {
     return extended;
   }
 
-  /** Idempotent: a lease that has ended is released. Its number rests before somebody else gets it. */
+  /**
+   * Idempotent: a lease that has ended is released. Its number rests before somebody else gets it.
+   * @throws GatewayError GW_ERR_NOT_FOUND for an id that was never given out here: another service's lease goes on
+   */
   async release(leaseId: string): Promise<void> {
     const lease = await this.#standing(leaseId);
     if (!lease || !(await this.store.release(lease, this.#policy(lease.site)))) return;
@@ -127,7 +130,8 @@ export class LeaseDesk {
 
   async #standing(leaseId: string): Promise<Lease | null> {
     const number = numberOfLease(leaseId);
-    const lease = number === null ? null : await this.store.find(number);
+    if (number === null) throw notOurs();
+    const lease = await this.store.find(number);
     return lease?.leaseId === leaseId ? lease : null;
   }
 
@@ -153,5 +157,10 @@ function lengthOf(asked: number | undefined, policy: PoolPolicy): number {
   );
 }
 
+const notOurs = (): GatewayError =>
+  new GatewayError(
+    'GW_ERR_NOT_FOUND',
+    'no lease of this interface has this id: another service’s is found by its number, and taken back by that service',
+  );
 const ended = (): GatewayError =>
   new GatewayError('GW_ERR_NOT_FOUND', 'there is no such lease, or it has ended: ask for a new one');

@@ -100,6 +100,9 @@ describe('/v1/leases', () => {
     const { ask, raw, prefix } = await open();
     await lend(raw, prefix, '+74951111111', 'divan', visitor('theirs'));
     expect(await ask('GET', '?number=%2B74951111111')).toMatchObject({ status: 200, body: { id: 'lease-theirs' } });
+    // It is not ours to end: "done" would be a lie.
+    for (const method of ['DELETE', 'PATCH', 'GET'])
+      expect(await ask(method, '/lease-theirs')).toMatchObject({ status: 404, body: { code: 'GW_ERR_NOT_FOUND' } });
     expect((await ask('POST', '', { site: 'divan', session: { id: 'a' } })).body.number).toBe('+74951111112');
   });
 
