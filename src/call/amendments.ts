@@ -106,7 +106,9 @@ function correct(
   { attribution, reason, by, at }: Extract<Amendment, { kind: 'attribution' }>,
 ): Amended | null {
   const old = call.attribution;
-  const same = old.verdict === attribution.verdict && old.leaseId === attribution.leaseId;
+  // Said by a person it is certain, also where the gateway had found the same.
+  const confirmed = attribution.rule === 'operator' && old.rule !== 'operator';
+  const same = old.verdict === attribution.verdict && old.leaseId === attribution.leaseId && !confirmed;
   // What a person has decided, or the caller's own code said, is not undone by what the gateway finds later.
   const decided = old.rule === 'operator' || (old.verdict === 'promo' && attribution.verdict !== 'promo');
   if (same || (by === 'gateway' && decided)) return null;

@@ -92,6 +92,15 @@ describe('amending a call', () => {
     const other = judgedByOperator(exampleHolder({ leaseId: 'lease-2' }), 1_500_000);
     expect(amend(call, amendment({ ...his, attribution: other }))?.type).toBe('call.attribution.corrected');
   });
+
+  it('also where he says what the gateway has found: from then on it is certain', () => {
+    const { attribution } = exampleCall();
+    const call = exampleCall({ attribution: { ...attribution, verdict: 'none', leaseId: null, session: null } });
+    const nobody = { kind: 'attribution', attribution: judgedByOperator(null, 0), reason: 'he said so' } as const;
+    expect(amend(call, amendment(nobody))?.type).toBe('call.attribution.corrected');
+    const late = { kind: 'attribution', attribution, reason: 'found' } as const;
+    expect(amend(call, amendment(late, 'a-2', 'gateway'))).toBeNull();
+  });
 });
 
 describe('what may be written', () => {
