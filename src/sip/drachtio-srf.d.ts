@@ -37,6 +37,8 @@ declare module 'drachtio-srf' {
       readonly reason: string;
       readonly body: string;
       readonly finalResponseSent: boolean;
+      /** Of what came from the network; '' where drachtio made it up. */
+      readonly source_address: string;
       get(header: string): string | undefined;
       has(header: string): boolean;
       send(status: number, options?: SendOptions, callback?: (error: unknown) => void): void;

@@ -12,9 +12,15 @@ export class SipFailureError extends Error {
   }
 }
 
-/** What srf rejected with, in our words; anything that is not a SIP answer has no status. */
+/**
+ * drachtio's own word where nobody got the request: 503 for a closed port or a name that does not resolve, 408 for
+ * silence. It came from nowhere. A carrier that is away would look like one that is full otherwise.
+ */
+const madeUp = (response: Srf.SrfResponse | undefined): boolean => response?.source_address === '';
+
+/** What srf rejected with, in our words; anything that is not the far end's answer has no status. */
 export function toSipFailure(error: unknown): SipFailure {
-  if (error instanceof Srf.SipError) {
+  if (error instanceof Srf.SipError && !madeUp(error.res)) {
     const retryAfter = Number.parseInt(error.res?.get('Retry-After') ?? '', 10);
     return {
       status: error.status,

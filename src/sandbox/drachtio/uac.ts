@@ -272,9 +272,9 @@ function parseRequestLine(line: string): { method: string; uri: string } {
   return { method: match[1] ?? '', uri: match[2] ?? '' };
 }
 
-/** A response that we made up ourselves is said to come from where the request went. */
+/** A response that we made up ourselves comes from nowhere: real drachtio gives it no address. */
 function cameFrom(hop: Hop, arrival: Arrival | undefined): Hop & { source: 'network' } {
-  const { protocol, address, port } = arrival ?? hop;
+  const { protocol, address, port } = arrival ?? { ...hop, address: '', port: 0 };
   return { protocol, address, port, source: 'network' };
 }
 
