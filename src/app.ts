@@ -243,14 +243,15 @@ export class App {
 
   readiness(): Readiness {
     const servers = Object.entries(this.#media.health());
+    const check = (ok: boolean, otherwise: string) => (ok ? { ok } : { ok, detail: otherwise });
     const checks = {
-      redis: { ok: this.#link.ready },
-      drachtio: { ok: this.#sip.up },
+      redis: check(this.#link.ready, 'no connection'),
+      drachtio: check(this.#sip.up, 'no connection'),
       media: {
         ok: this.#hasMedia,
         detail: servers.map(([id, healthy]) => `${id} ${healthy ? 'up' : 'down'}`).join(', '),
       },
-      accepting: { ok: !this.#draining },
+      accepting: check(!this.#draining, `no new calls, ${this.registry.inProgress} still in progress`),
       recordings: this.#recordings.health,
     };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };

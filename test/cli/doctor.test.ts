@@ -94,7 +94,7 @@ describe('doctor', () => {
         drachtio: { ...drachtio, secret: 'wrong' },
         freeswitch: [{ ...freeswitch, secret: 'ClueCon' }],
       },
-      recordings: { directory: join(folder, 'missing'), spool: folder },
+      recordings: { directory: join(folder, 'missing'), spool: folder, minFree: '999999GB' },
     });
     expect(status).toBe(1);
     expect(of('drachtio')).toMatchObject({
@@ -106,7 +106,11 @@ describe('doctor', () => {
       detail: expect.stringContaining('password refused') as string,
     });
     expect(of('redis')).toMatchObject({ result: 'fail', detail: expect.stringContaining('not reachable') as string });
-    expect(of('recordings')).toMatchObject({ result: 'fail', detail: 'does not exist' });
+    expect(of('recordings')).toMatchObject({
+      result: 'warn',
+      detail: expect.stringContaining('does not exist') as string,
+    });
+    expect(of('spool')).toMatchObject({ result: 'fail', detail: expect.stringContaining('minFree') as string });
     expect(of('password engines.freeswitch')).toMatchObject({ result: 'fail', detail: 'is a well-known default' });
   });
 
@@ -137,11 +141,12 @@ describe('what doctor thinks', () => {
   });
 
   it.for([
-    [1e8, 'fail'],
-    [5e9, 'warn'],
-    [5e10, 'ok'],
-  ] as const)('of %s bytes free', ([bytes, result]) => {
-    expect(judgeSpace('spool', bytes).result).toBe(result);
+    [1e8, 1e6, 'fail'],
+    [5e9, 1e9, 'warn'],
+    [5e10, 1e9, 'ok'],
+    [5e10, 1e11, 'fail'],
+  ] as const)('of %s bytes free where %s are needed', ([bytes, needed, result]) => {
+    expect(judgeSpace('spool', bytes, needed).result).toBe(result);
   });
 
   it('of passwords, without telling them', () => {

@@ -44,8 +44,8 @@ async function examine(config: GatewayConfig): Promise<Finding[]> {
     examineEngines(config.engines),
     checkRedis(config.redis),
     Promise.all([
-      checkFolder('spool', config.recordings.spool),
-      checkFolder('recordings', config.recordings.directory),
+      checkFolder('spool', config.recordings.spool, config.recordings.minFree),
+      checkFolder('recordings', config.recordings.directory, config.recordings.minFree),
       checkHttp(config.http),
     ]),
   ]);

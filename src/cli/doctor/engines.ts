@@ -52,7 +52,10 @@ export async function checkFreeSwitch(server: Engines['freeswitch'][number]): Pr
   }
 }
 
-/** Whether something answers SIP at `host:port` over UDP; any answer will do. */
+/** What strangers are answered: SIP works, and this machine is no trunk's, engine's or phone's. */
+const TO_STRANGERS = '403';
+
+/** Whether something answers SIP at `host:port` over UDP as a gateway that takes calls does. */
 export function checkSip(host: string, port: number): Promise<Finding> {
   const what = `SIP ${host}:${port} udp`;
   return new Promise((resolve) => {
@@ -66,8 +69,9 @@ export function checkSip(host: string, port: number): Promise<Finding> {
     socket.on('error', (error) => end(warn(what, error.message)));
     socket.on('message', (message) => {
       const status = /^SIP\/2\.0 (\d{3})/.exec(message.toString('latin1'))?.[1];
-      if (status !== undefined)
-        end(status === '200' ? ok(what, 'answers OPTIONS') : warn(what, `answers OPTIONS with ${status}`));
+      if (status === '200') end(ok(what, 'answers OPTIONS'));
+      else if (status === TO_STRANGERS) end(ok(what, 'answers OPTIONS with 403, as it does to strangers'));
+      else if (status !== undefined) end(warn(what, `answers OPTIONS with ${status}`));
     });
     // Bound by connecting, so that an ICMP refusal comes back as an error and Via has our own address.
     socket.connect(port, host, () => {

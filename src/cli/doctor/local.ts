@@ -31,20 +31,24 @@ const WELL_KNOWN = new Set(
   ].map((word) => word.toLowerCase()),
 );
 
-export async function checkFolder(what: string, folder: string): Promise<Finding> {
+/** @param minFreeBytes with less the gateway does not record */
+export async function checkFolder(what: string, folder: string, minFreeBytes: number): Promise<Finding> {
   const full = path.resolve(folder);
   try {
     await access(full, constants.R_OK | constants.W_OK | constants.X_OK);
     const { bavail, bsize } = await statfs(full);
-    return judgeSpace(`${what} ${full}`, bavail * bsize);
+    return judgeSpace(`${what} ${full}`, bavail * bsize, minFreeBytes);
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    return fail(`${what} ${full}`, missing ? 'does not exist' : `not writable: ${toError(error).message}`);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      return warn(`${what} ${full}`, 'does not exist; the gateway makes it when it starts');
+    return fail(`${what} ${full}`, `not writable: ${toError(error).message}`);
   }
 }
 
-export function judgeSpace(what: string, freeBytes: number): Finding {
+export function judgeSpace(what: string, freeBytes: number, minFreeBytes: number): Finding {
   const detail = `writable, ${(freeBytes / GB).toFixed(1)} GB free`;
+  if (freeBytes < minFreeBytes)
+    return fail(what, `${detail}: less than recordings.minFree, new calls are not recorded`);
   return (freeBytes < FREE_FAIL_BYTES ? fail : freeBytes < FREE_WARN_BYTES ? warn : ok)(what, detail);
 }
 
@@ -64,7 +68,15 @@ export async function checkHttp({ host, port }: GatewayConfig['http']): Promise<
     const response = await fetch(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/readyz`, {
       signal,
     });
-    const body = (await response.json()) as { ready?: boolean; detail?: string };
+    const body = (await response.json()) as {
+      ready?: boolean;
+      detail?: string;
+      checks?: { recordings?: { detail?: string } };
+    };
+    // Calls come first: it is ready although recordings are in trouble.
+    const trouble = body.checks?.recordings?.detail;
+    if (body.ready === true && trouble)
+      return warn(what, `the gateway is ready, but of recordings it says: ${trouble}`);
     if (body.ready === true) return ok(what, 'the gateway answers and is ready');
     if (body.ready === false) return fail(what, `the gateway answers and is not ready: ${body.detail ?? ''}`);
     return fail(what, 'something else than the gateway answers there');
