@@ -35,7 +35,7 @@ export class RedisEventFeed implements Pick<EventReader, 'after' | 'cursorAt'> {
       const cursor = formatCursor({ id, position: position(place), feed: facts.feed });
       return { cursor, type, at: millisOf(id), body };
     });
-    const next = events.at(-1)?.cursor ?? formatCursor(asked ?? from);
+    const next = events.at(-1)?.cursor ?? formatCursor({ ...from, feed: facts.feed });
     return { events, next, gap: null, complete };
   }
 

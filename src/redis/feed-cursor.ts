@@ -3,8 +3,9 @@ import { GatewayError } from '../lib/errors.js';
 
 /**
  * A place in the feed: the last event that the reader has. `position` counts all events ever written up to this one, so
- * that what was lost in between can be told to the event; it is null for a place that was named by time. `feed` names
- * the stream: a Redis that lost its data begins another one.
+ * that what was lost in between can be told to the event; it is null for a place that was named by time, and for those
+ * read from there on until the end is reached. `feed` names the stream: a Redis that lost its data begins another one;
+ * null for a time only.
  */
 export interface FeedCursor {
   id: string;
@@ -12,19 +13,19 @@ export interface FeedCursor {
   feed: string | null;
 }
 
-const FORM = /^(\d{1,15}-\d{1,10})(?:\.(\d{1,15})\.([0-9a-f]{8}))?$/;
+const FORM = /^(\d{1,15}-\d{1,10})(?:\.(\d{0,15})\.([0-9a-f]{8}))?$/;
 
 /** What the clocks of readers and of Redis may differ by. */
 const CLOCK_SKEW_MS = 300_000;
 
 export const formatCursor = ({ id, position, feed }: FeedCursor): string =>
-  position === null || feed === null ? id : `${id}.${position}.${feed}`;
+  feed === null ? id : `${id}.${position ?? ''}.${feed}`;
 
 /** Throws GW_ERR_BAD_REQUEST for what no feed of ours gave out. */
 export function parseCursor(text: string): FeedCursor {
   const [, id, position, feed] = FORM.exec(text) ?? [];
   if (id === undefined) throw new GatewayError('GW_ERR_BAD_REQUEST', 'the cursor is not one that this feed gave out');
-  return { id, position: position === undefined ? null : Number(position), feed: feed ?? null };
+  return { id, position: position ? Number(position) : null, feed: feed ?? null };
 }
 
 export const millisOf = (streamId: string): number => Number(streamId.slice(0, streamId.indexOf('-')));

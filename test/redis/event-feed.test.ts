@@ -179,10 +179,16 @@ describe('the feed', () => {
     const { feed, write } = open(opened);
     await write(3);
     const { next } = await feed.after(null, 3);
+    // Read from a time on, and not yet to the end: how far it is cannot be counted, of which feed it is can be told.
+    const byTime = await feed.after(feed.cursorAt(Date.now() - 60_000), 2);
+    expect(byTime.complete).toBe(false);
+    const later = await feed.after(feed.cursorAt(Date.now() + 60_000), 2);
     await opened.raw.del(opened.keys.events(), opened.keys.identity());
     await write(8);
     const page = await feed.after(next, 10);
     expect(page.gap).toMatchObject({ gap: 'unknown', lost: null });
+    expect((await feed.after(byTime.next, 10)).gap).toMatchObject({ gap: 'unknown', lost: null });
+    expect((await feed.after(later.next, 10)).gap).toMatchObject({ gap: 'unknown', lost: null });
     expect(numbers((await feed.after(page.gap?.next ?? '', 10)).events)).toHaveLength(8);
   });
 
