@@ -376,7 +376,9 @@ export class App {
   }
 
   #tell(event: OperationalEvent, subject: string): Promise<void> {
-    return this.#store.appendOperational(event, subject, endpointsForOperational(event.type, this.#config.webhooks));
+    const { webhooks, sites } = this.#config;
+    const site = 'site' in event.data ? event.data.site : null;
+    return this.#store.appendOperational(event, subject, endpointsForOperational(event.type, webhooks, site, sites));
   }
 
   #fillGauges(): Promise<void> {

@@ -45,7 +45,7 @@ export function buildDelivery({ link, keys, config, metrics, logger }: DeliveryP
       const { webhooks, sites } = config();
       const wanting = callTypes.has(type)
         ? endpointsForCall(type, site, webhooks, sites)
-        : endpointsForOperational(type, webhooks);
+        : endpointsForOperational(type, webhooks, site, sites);
       return wanting.includes(endpoint);
     },
     dispatcher,

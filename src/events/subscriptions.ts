@@ -30,6 +30,11 @@ interface SubscribedEndpoint {
   events: readonly string[];
 }
 
+interface NamingSite {
+  id: string;
+  webhooks: readonly string[];
+}
+
 /**
  * Ids of the endpoints that want an event of a call: those that its site names. A call whose site is unknown (an
  * unknown number) goes to endpoints that no site names, for a site's callers are not told to another's systems; with
@@ -39,7 +44,7 @@ export function endpointsForCall(
   type: EventType,
   site: string | null,
   endpoints: readonly SubscribedEndpoint[],
-  sites: readonly { id: string; webhooks: readonly string[] }[],
+  sites: readonly NamingSite[],
 ): string[] {
   const owners = site === null ? (sites.length > 1 ? sites : []) : sites.filter(({ id }) => id === site);
   const named = new Set(owners.flatMap(({ webhooks }) => webhooks));
@@ -47,6 +52,18 @@ export function endpointsForCall(
   return endpoints.filter(({ id, events }) => entitled(id) && matches(events, type)).map(({ id }) => id);
 }
 
-/** Ids of the endpoints that want an event of the gateway itself: whoever subscribed to it. */
-export const endpointsForOperational = (type: EventType, endpoints: readonly SubscribedEndpoint[]): string[] =>
-  endpoints.filter(({ events }) => matches(events, type)).map(({ id }) => id);
+/**
+ * Ids of the endpoints that want an event of the gateway itself: whoever subscribed to it; but of a site's pool not those
+ * that other sites alone name.
+ */
+export function endpointsForOperational(
+  type: EventType,
+  endpoints: readonly SubscribedEndpoint[],
+  site: string | null = null,
+  sites: readonly NamingSite[] = [],
+): string[] {
+  const own = sites.find(({ id }) => id === site)?.webhooks ?? [];
+  const others = new Set(site === null ? [] : sites.flatMap(({ webhooks }) => webhooks));
+  const entitled = (id: string): boolean => own.includes(id) || !others.has(id);
+  return endpoints.filter(({ id, events }) => entitled(id) && matches(events, type)).map(({ id }) => id);
+}

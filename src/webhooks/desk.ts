@@ -1,5 +1,5 @@
 import { newEventId } from '../lib/ids.js';
-import type { CallEventType, EventType } from '../call/event-types.js';
+import type { EventType } from '../call/event-types.js';
 import {
   isWanted,
   type DeliveryArchive,
@@ -131,12 +131,14 @@ export class WebhookDesk {
   }
 
   #mayHave(id: string, event: FeedEvent): boolean {
-    return this.parts.entitled(id, event.type as EventType, event.callId === '' ? null : siteOf(event));
+    return this.parts.entitled(id, event.type as EventType, siteOf(event));
   }
 }
 
-const siteOf = ({ body }: FeedEvent): string | null =>
-  (JSON.parse(body) as { type: CallEventType; data: { call: { site: string | null } } }).data.call.site;
+function siteOf({ body }: FeedEvent): string | null {
+  const { data } = JSON.parse(body) as { data: { call?: { site: string | null }; site?: string } };
+  return data.call?.site ?? data.site ?? null;
+}
 
 function viewOf({ id, url, events }: DeskEndpoint, state: EndpointState): EndpointView {
   const since = state.disabledSince?.at ?? (state.failing ? state.failingSince : null);

@@ -75,6 +75,8 @@ describe('subscriptions', () => {
     expect(endpointsForCall('call.answered', 'kitchen', endpoints, sites)).toEqual([]);
     expect(endpointsForCall('call.rejected', null, endpoints, sites)).toEqual(['ops']);
     expect(endpointsForCall('call.rejected', null, endpoints, sites.slice(0, 1))).toEqual(['crm', 'ops']);
-    expect(endpointsForOperational('trunk.down', endpoints)).toEqual(['crm', 'ops']);
+    expect(endpointsForOperational('trunk.down', endpoints, null, sites)).toEqual(['crm', 'ops']);
+    expect(endpointsForOperational('pool.low', endpoints, 'divan', sites)).toEqual(['crm', 'ops']);
+    expect(endpointsForOperational('pool.low', endpoints, 'kitchen', sites)).toEqual(['ops']);
   });
 });
