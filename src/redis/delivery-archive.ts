@@ -11,6 +11,7 @@ import {
 import type { DisableReason } from '../webhooks/queue.js';
 import type { RedisLink } from './connection.js';
 import { eventCursorOf, readLogEntry } from './delivery-log.js';
+import { eventAt } from './feed-cursor.js';
 import type { Keys } from './keys.js';
 import { FAILING_AFTER, type RedisOutbox } from './outbox.js';
 import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
@@ -90,7 +91,8 @@ export class RedisDeliveryArchive implements DeliveryArchive {
   }
 
   async find(endpoint: string, eventId: string): Promise<FeedEvent | null> {
-    if (/^\d{1,15}-\d{1,10}$/.test(eventId)) return this.#at(eventId);
+    const place = eventAt(eventId);
+    if (place !== null) return this.#at(place);
     if (!/^evt_[0-9a-f]{32}$/.test(eventId)) return null;
     // Event ids of calls begin with their time (UUID version 7).
     const writtenAt = Number.parseInt(eventId.slice('evt_'.length, 'evt_'.length + 12), 16);

@@ -28,6 +28,9 @@ export function parseCursor(text: string): FeedCursor {
   return { id, position: position ? Number(position) : null, feed: feed ?? null };
 }
 
+/** The event that a cursor names; null where it is none. */
+export const eventAt = (text: string): string | null => FORM.exec(text)?.[1] ?? null;
+
 export const millisOf = (streamId: string): number => Number(streamId.slice(0, streamId.indexOf('-')));
 
 /** As Redis orders stream ids. */

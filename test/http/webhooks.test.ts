@@ -7,6 +7,7 @@ import { buildDelivery } from '../../src/composition/delivery.js';
 import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisEventFeed } from '../../src/redis/event-feed.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { httpOptions } from '../support/no-resources.js';
 import { answer, OK, openReceiver, type Received } from '../support/receiver.js';
@@ -144,7 +145,7 @@ describe('/v1/webhooks', () => {
   });
 
   it('sends one event again with its own id, once however often it is asked', async () => {
-    const { ask, receiver, write, desk } = await open();
+    const { ask, receiver, write, desk, link, keys } = await open();
     await write();
     const [first] = await receiver.wait(1);
     await desk.switch('crm', false);
@@ -152,6 +153,9 @@ describe('/v1/webhooks', () => {
     const path = `/crm/deliveries/${idOf(first)}/replay`;
     expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
     expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 0, skipped: 1, next: null } });
+    const { events } = await new RedisEventFeed(link, keys).after(null, 10);
+    const byCursor = `/crm/deliveries/${events[0]?.cursor ?? ''}/replay`;
+    expect(await ask(byCursor, {})).toEqual({ status: 202, body: { queued: 0, skipped: 1, next: null } });
     await desk.switch('crm', true);
     const again = (await receiver.wait(2))[1];
     expect(idOf(again)).toBe(idOf(first));
