@@ -6,6 +6,8 @@ export interface Ga4Config {
   eventName: string;
 }
 
+/** Longer values of parameters are not taken. */
+const MOST_LETTERS = 100;
 /** Google takes no event that is older. */
 const MOST_AGE_MS = 72 * 3_600_000;
 
@@ -33,9 +35,9 @@ export function ga4Sink(url: string, { measurementId, apiSecret, eventName }: Ga
         loss_reason: call.lossReason ?? undefined,
         talk_seconds: call.durations.talkSeconds,
         verdict: call.attribution.verdict,
-        source: session.utm.source ?? undefined,
-        medium: session.utm.medium ?? undefined,
-        campaign: session.utm.campaign ?? undefined,
+        source: cut(session.utm.source),
+        medium: cut(session.utm.medium),
+        campaign: cut(session.utm.campaign),
         engagement_time_msec: 1,
       };
       const body = {
@@ -47,3 +49,6 @@ export function ga4Sink(url: string, { measurementId, apiSecret, eventName }: Ga
     },
   };
 }
+
+const cut = (text: string | null): string | undefined =>
+  text === null ? undefined : [...text].slice(0, MOST_LETTERS).join('');

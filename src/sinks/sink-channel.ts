@@ -90,6 +90,9 @@ export class SinkChannel implements DeliveryChannel {
   }
 }
 
+/** Stands in the log where nothing was asked: the event says nothing to this system, or nothing new. */
+const PASSED_OVER = 'passed over';
+
 /** For a request that was not made. */
 const unasked = (code: string, message: string): SinkAnswer => ({
   ...{ status: null, headers: {}, response: '', json: null, latencyMs: 0 },
@@ -116,7 +119,7 @@ function attemptOf(outcome: SinkOutcome, last: SinkAnswer | null, latencyMs: num
     error: reason === null ? null : { code: last?.error?.code ?? 'SINK', message: reason },
     latencyMs,
     retryAfterMs: outcome.outcome === 'retry' ? (outcome.retryAfterMs ?? null) : null,
-    response: last?.response ?? '',
+    response: last?.response ?? (delivered ? PASSED_OVER : ''),
     ...(outcome.outcome === 'dead' ? { dead: outcome.reason } : {}),
   };
 }

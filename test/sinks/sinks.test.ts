@@ -66,12 +66,26 @@ describe('Google Analytics 4', () => {
     const bodies = (['call.received', 'call.completed', 'recording.ready', 'trunk.down'] as const).map((type) =>
       fresh(type),
     );
-    expect((await send(url, { ga4 }, bodies)).every(({ delivered }) => delivered)).toBe(true);
+    const attempts = await send(url, { ga4 }, bodies);
+    expect(attempts.every(({ delivered }) => delivered)).toBe(true);
+    expect(attempts.map(({ status, response }) => [status, response])).toEqual([
+      [null, 'passed over'],
+      [204, ''],
+      [null, 'passed over'],
+      [null, 'passed over'],
+    ]);
     expect(asked.map(({ path }) => path)).toEqual(['/mp/collect?measurement_id=G-1&api_secret=s']);
     expect(asked[0]?.json()).toMatchObject({
       client_id: '1166021955.1763719901',
       events: [{ name: 'phone_call', params: { disposition: 'answered', talk_seconds: 62.5, source: 'yandex' } }],
     });
+  });
+
+  it('gets no value that is too long for it', async () => {
+    const { asked, url } = await vendor(() => [204]);
+    const body = fresh('call.missed').replace('"campaign":"sofas"', `"campaign":"${'ж'.repeat(300)}"`);
+    await send(url, { ga4 }, [body]);
+    expect(asked[0]?.json()).toMatchObject({ events: [{ params: { campaign: 'ж'.repeat(100) } }] });
   });
 
   it('is not asked again where its interface is not found', async () => {
