@@ -612,7 +612,7 @@ export interface WebhookEnabledEvent {
   };
 }
 
-/** Deliveries to an endpoint were given up after 76 hours; they can be replayed. Told to the others. */
+/** Deliveries to an endpoint were given up: after 76 hours, or at once where its answer to a template or sink was final. They can be replayed. Told to the others. */
 export interface WebhookDead_letterEvent {
   id: string;
   timestamp: string;

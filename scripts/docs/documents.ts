@@ -65,5 +65,11 @@ They belong to no call and have no \`sequence\`; those of one trunk, limit or si
 | type | when | |
 | --- | --- | --- |
 ${rows(OPERATIONAL_EVENT_TYPES)}
+
+## To try a receiver
+
+\`webhook.test\` is what \`POST /v1/webhooks/:id/test\` and \`calltrack webhooks test\` send: \`id\`, \`type\`, \`timestamp\` and
+\`data: { "endpoint": "crm" }\`, signed as any other. It stands in no feed, needs no subscription and has no schema: answer 2xx
+and forget it.
 `;
 }

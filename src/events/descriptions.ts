@@ -30,7 +30,7 @@ export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
   'webhook.enabled':
     'An endpoint that was disabled gets its events again, those that waited first. Told to the others.',
   'webhook.dead_letter':
-    'Deliveries to an endpoint were given up after 76 hours; they can be replayed. Told to the others.',
+    'Deliveries to an endpoint were given up: after 76 hours, or at once where its answer to a template or sink was final. They can be replayed. Told to the others.',
   'events.dropped':
     'Undelivered events of an endpoint are gone: beyond what is kept, or lost by Redis. Told to the others.',
   'storage.low': "A gateway's disk has too little room: its new calls are not recorded.",

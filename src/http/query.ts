@@ -31,17 +31,14 @@ const cursor = z
   .string()
   .regex(/^[\w.:~+/=-]{1,256}$/, 'a cursor as given in "next"')
   .optional();
+const LIMIT_FORM = `a whole number from 1 to ${MAX_LIMIT}`;
 const limit = z
   .string()
-  .regex(/^\d{1,4}$/, `a whole number from 1 to ${MAX_LIMIT}`)
+  .regex(/^\d{1,4}$/, LIMIT_FORM)
   .transform(Number)
-  .pipe(
-    z
-      .number()
-      .min(1)
-      .max(MAX_LIMIT, { error: `a whole number from 1 to ${MAX_LIMIT}` }),
-  )
-  .prefault(String(DEFAULT_LIMIT));
+  .pipe(z.number().min(1, { error: LIMIT_FORM }).max(MAX_LIMIT, { error: LIMIT_FORM }))
+  .prefault(String(DEFAULT_LIMIT))
+  .describe(`From 1 to ${MAX_LIMIT}`);
 
 /** ms since the epoch. */
 export const moment = z.iso

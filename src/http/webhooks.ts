@@ -30,7 +30,7 @@ export const deliverySearch = z
     from: moment.optional(),
     to: moment.optional().describe('Exclusive'),
     before: cursor.optional(),
-    limit: digits(MAX_LIMIT).optional().describe(`${DEFAULT_LIMIT} when left out`),
+    limit: digits(MAX_LIMIT).optional().describe(`From 1 to ${MAX_LIMIT}; ${DEFAULT_LIMIT} when left out`),
   })
   .refine(({ call, before, limit }) => call === undefined || (before === undefined && limit === undefined), {
     error: 'the deliveries of a call come all at once: give "call", or "before" and "limit"',

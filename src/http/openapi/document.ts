@@ -94,6 +94,19 @@ const problem = z
     code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
     detail: z.string().optional(),
     requestId: z.string().describe('Stands in the log as well'),
+    next: z.string().optional().describe('Of a cursor that is gone or unknown (410, 409): where to go on, as `after`'),
+    lost: z
+      .object({
+        events: z.int().nullable().describe('null where that cannot be known'),
+        from: z.iso.datetime().nullable(),
+        to: z.iso.datetime().nullable(),
+      })
+      .optional()
+      .describe('Likewise: what is gone'),
+    errors: z
+      .array(z.looseObject({ message: z.string() }))
+      .optional()
+      .describe('Of a configuration (with `file`, `line`, `column`, `key`) or an import (with `row`, `field`)'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457; docs/errors.md says what to do about each code.' });
 

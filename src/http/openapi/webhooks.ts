@@ -97,7 +97,10 @@ export const webhookOperations: Operation[] = [
   {
     ...write,
     path: '/v1/webhooks/{id}/deliveries/{eventId}/replay',
-    parameters: { id: 'As in the configuration', eventId: 'Of the event, or its cursor' },
+    parameters: {
+      id: 'As in the configuration',
+      eventId: 'Of the event, or its cursor (`next` of the feed, `id` of the live feed)',
+    },
     summary: 'Sends one event again, with the same `webhook-id`',
     answers: accepted('Queued, or queued already'),
   },
@@ -117,6 +120,8 @@ export const webhookOperations: Operation[] = [
     ...write,
     ...of('/test'),
     summary: 'Sends an event `webhook.test` at once and tells what the receiver answered',
+    description:
+      'Signed as any other; its `data` is `{"endpoint": …}`. Nothing of it is kept: it stands neither in the feed nor among the deliveries. A disabled receiver can be tested too.',
     answers: ok('The answer, whatever it was', tested),
     errors: ['GW_ERR_NOT_FOUND', 'GW_ERR_CONFLICT'],
   },
