@@ -58,7 +58,7 @@ export class RedisEventFeed implements Pick<EventReader, 'after' | 'cursorAt'> {
         const [feed, added, kept, firstId, lastId, known, now, places, flat] = asArray(reply);
         const facts: FeedFacts = {
           feed: String(feed).slice(-8),
-          added: added === '' ? null : asNumber(added),
+          added: asNumber(added),
           kept: asNumber(kept),
           firstId: firstId === '' ? null : String(firstId),
           lastId: String(lastId),
@@ -97,6 +97,6 @@ function positionsOf(
   { added }: FeedFacts,
   toEnd: number | null,
 ): (place: number) => number | null {
-  if (toEnd !== null && added !== null) return (place) => added - (toEnd - place);
+  if (toEnd !== null) return (place) => added - (toEnd - place);
   return (place) => (position === null ? null : position + place);
 }

@@ -43,8 +43,8 @@ function compareIds(a: string, b: string): number {
 /** What Redis knows of the feed at the moment of reading. */
 export interface FeedFacts {
   feed: string;
-  /** Ever; null where the server does not count (before Redis 7). */
-  added: number | null;
+  /** Ever. */
+  added: number;
   /** Places that are kept; what was erased of a caller keeps its own. */
   kept: number;
   /** null where nothing is kept. */
@@ -57,7 +57,7 @@ export interface FeedFacts {
 }
 
 /** Events that are gone from the tail. */
-const trimmedOf = ({ added, kept }: FeedFacts): number | null => (added === null ? null : added - kept);
+const trimmedOf = ({ added, kept }: FeedFacts): number => added - kept;
 
 export function beginning(facts: FeedFacts): FeedCursor {
   return { id: '0-0', position: trimmedOf(facts), feed: facts.feed };
@@ -73,8 +73,8 @@ export function gapAt(cursor: FeedCursor, facts: FeedFacts): FeedGap | null {
   if (feed !== null && feed !== facts.feed) return unknown;
   if (millisOf(id) > now + CLOCK_SKEW_MS) return unknown;
   const trimmed = trimmedOf(facts);
-  if (position !== null && trimmed !== null) {
-    const forgotten = position > (added ?? 0) || (position > trimmed && id !== '0-0' && !facts.known);
+  if (position !== null) {
+    const forgotten = position > added || (position > trimmed && id !== '0-0' && !facts.known);
     if (forgotten) return unknown;
     return position < trimmed ? { gap: 'gone', lost: trimmed - position, from: isoOf(id), to, next } : null;
   }

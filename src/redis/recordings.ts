@@ -6,7 +6,6 @@ import type { Keys } from './keys.js';
 import { asStrings, loadScript } from './scripts.js';
 
 const secretScript = loadScript('link-secret');
-const useLinkScript = loadScript('use-link');
 
 const DAY_MS = 86_400_000;
 /** A secret signs for so long; the links made with it may live as long again. */
@@ -64,11 +63,8 @@ export class RedisRecordings implements RecordingFacts {
   }
 
   async useLink(id: string, user: string, forMs: number): Promise<string> {
-    return await this.link.run({
-      script: useLinkScript,
-      keys: [this.keys.linkUse(id)],
-      args: [user, forMs],
-      read: String,
-    });
+    const key = this.keys.linkUse(id);
+    const former = await this.link.send((client) => client.set(key, user, 'PX', forMs, 'NX', 'GET'));
+    return former ?? user;
   }
 }

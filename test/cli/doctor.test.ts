@@ -125,8 +125,9 @@ describe('what doctor thinks', () => {
   const facts = { version: '7.0.15', appendOnly: 'yes', maxMemoryPolicy: 'noeviction', skewMs: 3 };
   it.for([
     [{}, 'ok ok ok ok'],
-    [{ version: '6.0.16' }, 'fail ok ok ok'],
-    [{ version: '6.2.0' }, 'ok ok ok ok'],
+    [{ version: '6.2.14' }, 'fail ok ok ok'],
+    [{ version: '7.0.0' }, 'ok ok ok ok'],
+    [{ version: '10.1.0' }, 'ok ok ok ok'],
     [{ version: '8.2.1' }, 'ok ok ok ok'],
     [{ appendOnly: 'no', maxMemoryPolicy: 'allkeys-lru' }, 'ok warn warn ok'],
     [{ appendOnly: null, maxMemoryPolicy: null }, 'ok warn warn ok'],

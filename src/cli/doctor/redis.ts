@@ -3,8 +3,8 @@ import { RedisLink, type RedisAddress } from '../../redis/connection.js';
 import { fail, ok, warn, type Finding } from './report.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
-/** ZADD GT, which holds the channels, came with 6.2. */
-const LEAST_VERSION = [6, 2] as const;
+/** Of 7.0 are BITPOS and BITCOUNT by bits, which search the history, and the count of all events ever added to a stream. */
+const LEAST_MAJOR = 7;
 const SKEW_WARN_MS = 500;
 const SKEW_FAIL_MS = 5000;
 
@@ -53,13 +53,12 @@ async function readFacts(link: RedisLink): Promise<RedisFacts> {
 }
 
 export function judgeRedis(what: string, facts: RedisFacts): Finding[] {
-  const [major = 0, minor = 0] = facts.version.split('.').map(Number);
-  const old = major < LEAST_VERSION[0] || (major === LEAST_VERSION[0] && minor < LEAST_VERSION[1]);
+  const old = Number.parseInt(facts.version, 10) < LEAST_MAJOR;
   const skew = Math.abs(facts.skewMs);
   const judgeSkew = skew > SKEW_FAIL_MS ? fail : skew > SKEW_WARN_MS ? warn : ok;
   return [
     old
-      ? fail(what, `version ${facts.version}; 6.2 or later is needed`)
+      ? fail(what, `version ${facts.version}; ${LEAST_MAJOR}.0 or later is needed`)
       : ok(what, `reachable, version ${facts.version}`),
     facts.appendOnly === 'yes'
       ? ok('redis appendonly', 'yes')

@@ -2,7 +2,7 @@
 -- stream is trimmed past it: what is erased with a caller is lost to no reader.
 -- KEYS: 1 events stream, 2 identity of the data, 3 erased events (all of hash tag {calls})
 -- ARGV: 1 stream id after which to read, 2 most events (0: none), 3 identity to take where there is none yet
--- Returns: { identity, events ever added ("" before Redis 7), places kept, id at the oldest ("" for none), id of the last
+-- Returns: { identity, events ever added, places kept, id at the oldest ("" for none), id of the last
 --   ever added, whether there is one at ARGV 1 (1|0), now (ms), places after ARGV 1 where all were read, flat list of
 --   id, place after ARGV 1, type, body … }
 --- @include now
@@ -59,5 +59,5 @@ if most > 0 then
   places = #entries + #between
 end
 return {
-  name, facts['entries-added'] or '', facts['length'] + gone, first, facts['last-generated-id'], known, clock(), places, out,
+  name, facts['entries-added'], facts['length'] + gone, first, facts['last-generated-id'], known, clock(), places, out,
 }
