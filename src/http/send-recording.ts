@@ -11,6 +11,8 @@ import { matches, rangeHolds, readByteRange, type ByteRange } from './byte-range
 const TYPES: Record<RecordingFormat, string> = { wav: 'audio/wav', mp3: 'audio/mpeg', opus: 'audio/ogg' };
 /** What a client gets that does not say: the first of these that is there. */
 const PREFERENCE: readonly RecordingFormat[] = ['wav', 'mp3', 'opus'];
+/** A browser that is led to a recording makes a page of it, whose player asks for the same address again. */
+const PAGE_OF_IT = "default-src 'none';media-src 'self';frame-ancestors 'none'";
 const OPEN_TIMEOUT_MS = 30_000;
 /** A client that takes nothing for so long is gone, or wants to hold our files open. */
 const STALL_TIMEOUT_MS = 60_000;
@@ -51,6 +53,7 @@ export function planSound(req: Request, found: Here, file: StoredFile, downloadN
     headers: {
       ...headers,
       'Accept-Ranges': 'bytes',
+      'Content-Security-Policy': PAGE_OF_IT,
       'Content-Disposition': disposition(found, file, downloadName),
       'Content-Type': TYPES[file.format],
       'Content-Length': piece.end - piece.start + 1,

@@ -238,6 +238,17 @@ describe('the live page', () => {
     await page.waitForSelector('tr.urgent:has-text("main-office"):has-text("4 of 4")');
     await page.waitForSelector(`a[href="/calls/${live.id}"]`);
     await end({ ...live, endedAt: new Date().toISOString(), disposition: 'answered' });
+    // Used once only it is heard as well: the browser's own player asks more than once.
+    await page.check('input[name=once]');
+    await page.click('form[action$="/recording/link"] button');
+    await expect.poll(() => page.inputValue('#shared-link')).not.toBe(link);
+    for (const one of [link, await page.inputValue('#shared-link')]) {
+      const strange = await (await browser.newContext()).newPage();
+      await strange.goto(one.replace('http://127.0.0.1:8080', url));
+      const duration = () => strange.evaluate<number | null>('document.querySelector("video").duration');
+      await expect.poll(duration).toBe(SECONDS);
+      await strange.context().close();
+    }
     await page.waitForSelector('text=No call is in progress.');
     await context.close();
   }, 40_000);
