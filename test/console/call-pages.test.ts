@@ -119,7 +119,9 @@ describe('a legal hold', () => {
     expect((await supervisor.post(`${page}/recording/delete`)).status).toBe(409);
     await supervisor.post(`${page}/recording/release`);
     await supervisor.post(`${page}/recording/delete`);
-    expect((await supervisor.get(page)).html).toContain('It has been deleted (somebody deleted it)');
+    expect((await supervisor.get(page)).html).toMatch(
+      /It has been deleted \(\d\d\/\d\d\/\d{4}, \d\d:\d\d: somebody deleted it\)/,
+    );
     const { lines } = await house.audit.read({ cursor: null, limit: 10, call: call.id, sites: null });
     expect(lines.map(({ action, who, detail }) => [action, who.name, detail['reason']])).toEqual([
       ['recording.delete', 'supervisor', 'request'],
@@ -142,6 +144,21 @@ describe('what a recording lacks', () => {
     const { html } = await (await login('agent')).get(`/calls/${call.id}`);
     expect(html).toContain('At 1:01 14 s are left out: recording was paused.');
     expect(html).toContain('From 0:01 to 0:02 there is silence: it was masked.');
+  });
+
+  it('is told where a part is missing, and, where all is, why: also to those who may not listen', async () => {
+    const { login, end, house } = await openConsole();
+    const cut = await end(endedCall(3), wavBytes(3));
+    cut.recording = { ...cut.recording, reason: 'shorter_than_talk' };
+    await end(cut);
+    const ops = await login('ops');
+    expect((await (await login('agent')).get(`/calls/${cut.id}`)).html).toContain('It is shorter than the talk');
+    expect((await ops.get(`/calls/${cut.id}`)).html).toContain('Your role may not listen to recordings.');
+    const failed = endedCall(3);
+    failed.recording = { ...failed.recording, status: 'failed', reason: 'io_enospc' };
+    house.calls.set(failed.id, failed);
+    await end(failed);
+    expect((await ops.get(`/calls/${failed.id}`)).html).toContain('Recording failed. Reason: the disk failed (ENOSPC)');
   });
 });
 

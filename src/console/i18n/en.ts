@@ -82,6 +82,7 @@ export const en = {
   'calls.found': 'Calls found: {count}',
   'calls.foundMany': 'Newest calls first',
   'calls.empty': 'No call fits.',
+  'calls.short': 'Three digits at least.',
   'calls.older': 'Show older calls',
   'calls.wrong': 'This cannot be searched for: {what}',
 
@@ -237,7 +238,8 @@ export const en = {
   'call.recording.recording': 'The call is being recorded.',
   'call.recording.absent': 'There is none, as intended.',
   'call.recording.failed': 'Recording failed.',
-  'call.recording.deleted': 'It has been deleted ({reason}).',
+  'call.recording.deleted': 'It has been deleted ({time}: {reason}).',
+  'call.recording.short': 'It is shorter than the talk: a part is missing.',
   'call.recording.away': 'It is on its way from gateway {gateway} to the store.',
   'call.recording.reason': 'Reason: {reason}',
   'call.recording.forbidden': 'Your role may not listen to recordings.',
@@ -315,6 +317,7 @@ export const en = {
   'player.waveform': 'Waveform: the upper half is {first}, the lower half {second}',
   'player.link': 'Copy link to this second',
   'player.copied': 'Copied.',
+  'player.notCopied': 'The browser does not let us copy: the address bar or the field has it.',
   'player.download': 'Download',
   'player.failed': 'The recording cannot be played.',
   'player.needed': 'Listening needs JavaScript; the recording can be downloaded instead.',
@@ -463,6 +466,7 @@ export const en = {
   'reason.no_file': 'nothing was written',
   'reason.empty_file': 'the file is empty',
   'reason.not_a_wav': 'the file cannot be read',
+  'reason.io': 'the disk failed ({code})',
 
   'keys.title': 'Keyboard',
   'keys.help': 'this list',

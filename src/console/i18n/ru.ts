@@ -83,6 +83,7 @@ export const ru: Dictionary = {
   'calls.found': 'Найдено звонков: {count}',
   'calls.foundMany': 'Сначала новые',
   'calls.empty': 'Подходящих звонков нет.',
+  'calls.short': 'Нужны хотя бы три цифры.',
   'calls.older': 'Показать более ранние',
   'calls.wrong': 'Такое искать нельзя: {what}',
 
@@ -239,7 +240,8 @@ export const ru: Dictionary = {
   'call.recording.recording': 'Звонок записывается.',
   'call.recording.absent': 'Записи нет, так и задумано.',
   'call.recording.failed': 'Записать не удалось.',
-  'call.recording.deleted': 'Запись удалена ({reason}).',
+  'call.recording.deleted': 'Запись удалена ({time}: {reason}).',
+  'call.recording.short': 'Запись короче разговора: части не хватает.',
   'call.recording.away': 'Запись на пути от шлюза {gateway} в хранилище.',
   'call.recording.reason': 'Причина: {reason}',
   'call.recording.forbidden': 'Ваша роль не позволяет слушать записи.',
@@ -317,6 +319,7 @@ export const ru: Dictionary = {
   'player.waveform': 'Звук: верхняя половина — {first}, нижняя — {second}',
   'player.link': 'Ссылка на эту секунду',
   'player.copied': 'Скопировано.',
+  'player.notCopied': 'Браузер не даёт копировать: адрес стоит в адресной строке или в поле.',
   'player.download': 'Скачать',
   'player.failed': 'Запись не воспроизводится.',
   'player.needed': 'Для прослушивания нужен JavaScript; запись можно скачать.',
@@ -466,6 +469,7 @@ export const ru: Dictionary = {
   'reason.no_file': 'ничего не записалось',
   'reason.empty_file': 'файл пуст',
   'reason.not_a_wav': 'файл не читается',
+  'reason.io': 'отказ диска ({code})',
 
   'keys.title': 'Клавиши',
   'keys.help': 'этот список',

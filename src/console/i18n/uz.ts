@@ -83,6 +83,7 @@ export const uz: Dictionary = {
   'calls.found': 'Topilgan qo‘ng‘iroqlar: {count}',
   'calls.foundMany': 'Avval yangilari',
   'calls.empty': 'Mos qo‘ng‘iroq yo‘q.',
+  'calls.short': 'Kamida uchta raqam kerak.',
   'calls.older': 'Oldingilarini ko‘rsatish',
   'calls.wrong': 'Buni qidirib bo‘lmaydi: {what}',
 
@@ -239,7 +240,8 @@ export const uz: Dictionary = {
   'call.recording.recording': 'Qo‘ng‘iroq yozilmoqda.',
   'call.recording.absent': 'Yozuv yo‘q, shunday ko‘zda tutilgan.',
   'call.recording.failed': 'Yozib bo‘lmadi.',
-  'call.recording.deleted': 'Yozuv o‘chirilgan ({reason}).',
+  'call.recording.deleted': 'Yozuv o‘chirilgan ({time}: {reason}).',
+  'call.recording.short': 'Yozuv suhbatdan qisqa: bir qismi yo‘q.',
   'call.recording.away': 'Yozuv {gateway} shlyuzidan omborga yo‘lda.',
   'call.recording.reason': 'Sabab: {reason}',
   'call.recording.forbidden': 'Sizning rolingiz yozuvlarni tinglashga ruxsat bermaydi.',
@@ -318,6 +320,7 @@ export const uz: Dictionary = {
   'player.waveform': 'Tovush: yuqori yarmi — {first}, pastkisi — {second}',
   'player.link': 'Shu soniyaga havola',
   'player.copied': 'Nusxa olindi.',
+  'player.notCopied': 'Brauzer nusxa olishga ruxsat bermadi: manzil manzil satrida yoki maydonda turibdi.',
   'player.download': 'Yuklab olish',
   'player.failed': 'Yozuvni ijro etib bo‘lmadi.',
   'player.needed': 'Tinglash uchun JavaScript kerak; yozuvni yuklab olish mumkin.',
@@ -467,6 +470,7 @@ export const uz: Dictionary = {
   'reason.no_file': 'hech narsa yozilmadi',
   'reason.empty_file': 'fayl bo‘sh',
   'reason.not_a_wav': 'faylni o‘qib bo‘lmaydi',
+  'reason.io': 'disk ishlamadi ({code})',
 
   'keys.title': 'Tugmalar',
   'keys.help': 'shu ro‘yxat',

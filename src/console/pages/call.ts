@@ -27,7 +27,7 @@ export function callRoutes(options: Options): Route[] {
 async function showCall(visit: Visit, options: Options): Promise<void> {
   const call = await callOf(visit, options);
   const [found, deliveries] = await Promise.all([
-    visit.may('recordings:play') ? foundOf(visit, options.recordings) : null,
+    foundOf(visit, options.recordings),
     deliveriesOf(visit, options, call),
   ]);
   const recording = recordingView(visit, found, await holdOf(options.recordings, found), call);
