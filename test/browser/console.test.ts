@@ -40,7 +40,8 @@ async function openWorld() {
   const base = exampleCall();
   const lost = (number: string, lossReason: Call['lossReason'], minutes: number) => {
     const startedAt = new Date(Date.now() - minutes * 60_000).toISOString();
-    const fields = { caller: { ...base.caller, number }, disposition: 'missed', lossReason, answeredAt: null } as const;
+    const caller = { ...base.caller, number, name: 'A caller who says in many words who he is and for whom he calls' };
+    const fields = { caller, disposition: 'missed', lossReason, answeredAt: null } as const;
     return world.end(endedCall(0, { ...fields, startedAt }));
   };
   await lost('+79160000011', 'destination_capacity', 30);
@@ -164,6 +165,8 @@ describe('every page in a real browser', () => {
       await page.goto(url + path);
       const widths = await page.evaluate<number[]>('[document.documentElement.scrollWidth, innerWidth]');
       expect(widths[0], path).toBeLessThanOrEqual(widths[1] ?? 0);
+      const cut = `[...document.querySelectorAll('.scroll:has(table.rows)')].filter((one) => one.scrollWidth > one.clientWidth).length`;
+      expect(await page.evaluate(cut), path).toBe(0);
       await expectAccessible(page, `phone ${path}`);
       await page.screenshot({
         path: `${ARTIFACTS}/phone-${path.slice(1).replace(heard.id, 'one').replace(live.id, 'live').replace(/\W+/g, '-')}.png`,

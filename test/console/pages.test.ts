@@ -235,6 +235,34 @@ describe('one call', () => {
   });
 });
 
+describe('the list', () => {
+  it('is told at the clocks of one place, which it names: of the site asked for, else of all sites or none', async () => {
+    const sites = [
+      { id: 'divan', timezone: 'Europe/Moscow', defaultRoute: 'divan' },
+      { id: 'shop', timezone: 'Asia/Tashkent', defaultRoute: 'divan' },
+    ];
+    const { login, end } = await openConsole({ config: { sites } });
+    const startedAt = '2026-11-22T10:00:00.000Z';
+    for (const site of ['divan', 'shop']) await end(endedCall({ site, startedAt }));
+    const visitor = await login('agent');
+    const times = async (path: string) => {
+      const { html } = await visitor.get(path);
+      return [/Times of ([\w/]+)/.exec(html)?.[1], ...[...html.matchAll(/data-row>([^<]+)</g)].map(([, time]) => time)];
+    };
+    expect(await times('/calls')).toEqual(['UTC', '22/11/2026, 10:00:00', '22/11/2026, 10:00:00']);
+    expect(await times('/calls?site=shop&from=2026-11-22T14:59')).toEqual(['Asia/Tashkent', '22/11/2026, 15:00:00']);
+    expect(await times('/calls?site=divan')).toEqual(['Europe/Moscow', '22/11/2026, 13:00:00']);
+  });
+
+  it('says what a number needs to be looked for by', async () => {
+    const { login, end } = await openConsole();
+    await end(endedCall());
+    const visitor = await login('agent');
+    expect((await visitor.get('/calls?number=%2B7')).html).toContain('Three digits at least.');
+    expect((await visitor.get('/calls?number=999')).html).toContain('No call fits.');
+  });
+});
+
 describe('callers to call back', () => {
   it('wait with those first who found no channel, and leave when they have talked to us or somebody is done', async () => {
     const { login, end } = await openConsole();
@@ -262,6 +290,9 @@ describe('callers to call back', () => {
     expect(await order('/missed')).toEqual(['+79160000011']);
     expect((await order('/missed?view=settled')).toSorted()).toEqual(['+79160000012', '+79160000013']);
     expect((await visitor.get('/missed?view=settled')).html).toContain('has talked to us since');
+    // Who has several sites sees for whom to call back.
+    expect((await visitor.get('/missed')).html).toContain('<td data-label="Site">divan</td>');
+    expect((await (await login('olga')).get('/missed')).html).not.toContain('data-label="Сайт"');
   });
 });
 

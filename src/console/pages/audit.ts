@@ -28,7 +28,7 @@ export function auditRoutes({ recordings }: Pick<ConsoleOptions, 'recordings'>):
 
 function auditRow(visit: Visit, { at, who, action, from, call, site, detail }: AuditPage['lines'][number]) {
   return {
-    at: visit.format.time(at, visit.zoneOf(site)),
+    at: visit.format.time(at),
     who: `${visit.t(`audit.kind.${who.kind}`)} ${who.name}`,
     action: visit.name('audit.action', action),
     from: from ?? '',

@@ -60,11 +60,14 @@ async function showCalls(visit: Visit, history: CallHistory, config: Config): Pr
   const filled = filledIn(visit);
   const found = await search(visit, history, filled);
   const columns = columnsOf(visit.parts.cookies.get('columns'));
+  const zone = visit.zoneOf(filled.site ?? null);
   const data = {
     ...found,
     columns,
     filled,
-    rows: found.calls.map((call) => callRow(visit, call)),
+    zone,
+    short: isShort(filled.number),
+    rows: found.calls.map((call) => callRow(visit, call, zone)),
     older: found.next === null ? null : addressOf({ ...filled, cursor: found.next }),
     csv: visit.may('calls:export') ? `/calls.csv?${new URLSearchParams(filled).toString()}` : null,
     choices: {
@@ -135,6 +138,10 @@ function whoOf(typed: string | undefined): Pick<CallQuery, 'number' | 'callerNam
   if (typed === undefined) return {};
   return /\p{L}/u.test(typed) ? { callerName: typed } : { number: typed };
 }
+
+/** Too few digits to find anybody by. */
+const isShort = (typed = ''): boolean =>
+  /\d/.test(typed) && !/\p{L}/u.test(typed) && typed.replace(/\D/g, '').length < 3;
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 function defined<T extends object>(fields: T): Defined<T> {

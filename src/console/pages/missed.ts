@@ -18,6 +18,8 @@ export function missedRoutes({ history, clock = Date.now }: Pick<ConsoleOptions,
     const data = {
       ...page,
       view,
+      // Who calls back must know for whom.
+      manySites: visit.sites.length > 1,
       rows: page.callers.map((caller) => missedRow(visit, caller, clock())),
       older: page.next === null ? null : `/missed?${new URLSearchParams({ view, cursor: page.next }).toString()}`,
     };

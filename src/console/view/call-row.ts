@@ -13,7 +13,8 @@ export interface CallRow {
   tags: string[];
 }
 
-export function callRow(visit: Visit, call: Call): CallRow {
+/** @param zone whose clocks tell when it was: one for a whole list, or its order could not be read */
+export function callRow(visit: Visit, call: Call, zone = visit.zoneOf(call.site)): CallRow {
   const { t, format } = visit;
   const { attribution, durations, caller } = call;
   const { session, source } = attribution;
@@ -24,7 +25,7 @@ export function callRow(visit: Visit, call: Call): CallRow {
     disposition,
     tags: [...call.tags.slice(0, TAGS_SHOWN).map(({ name }) => visit.name('tag', name)), ...moreTags(call)],
     cells: {
-      startedAt: format.time(call.startedAt, visit.zoneOf(call.site)),
+      startedAt: format.time(call.startedAt, zone),
       caller: callerWords(visit, caller),
       tracking: format.phone(call.trackingNumber),
       site: call.site ?? '',

@@ -1,5 +1,5 @@
 import { may, type Permission } from '../access.js';
-import { COLUMN_NAMES } from './columns.js';
+import { COLUMN_KINDS, COLUMN_NAMES } from './columns.js';
 import { LANGUAGE_NAMES } from '../i18n/index.js';
 import { THEMES, type Visit } from '../visit.js';
 import type { AssetName, Assets } from './assets.js';
@@ -37,6 +37,7 @@ export class Renderer {
       languages: LANGUAGE_NAMES,
       themes: THEMES,
       columnNames: COLUMN_NAMES,
+      columnKinds: COLUMN_KINDS,
       language,
       theme,
       nonce,
