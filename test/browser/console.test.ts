@@ -212,6 +212,23 @@ describe('the player', () => {
     await context.close();
   }, 40_000);
 
+  it('is opened at the second of a link also by who has to log in first', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    // Without TLS browsers have no clipboard for a page.
+    await context.addInitScript('Object.defineProperty(navigator, "clipboard", { value: undefined })');
+    const page = await context.newPage();
+    await page.goto(`${url}/calls/${heard.id}#t=3`);
+    await page.fill('input[name=name]', 'agent');
+    await page.fill('input[name=password]', PASSWORD);
+    await page.press('input[name=password]', 'Enter');
+    await page.waitForURL(`${url}/calls/${heard.id}#t=3`);
+    await expect.poll(() => page.evaluate('document.getElementById("sound").currentTime')).toBe(3);
+    await page.click('#link');
+    await page.waitForSelector('#said:has-text("Copied.")');
+    await context.close();
+  }, 40_000);
+
   it('makes a link that somebody without a log-in can listen by', async () => {
     const { url, heard } = await openWorld();
     const context = await browser.newContext();
@@ -221,6 +238,17 @@ describe('the player', () => {
     const link = await page.inputValue('#shared-link');
     const heardByLink = await fetch(link.replace('http://127.0.0.1:8080', url));
     expect([heardByLink.status, heardByLink.headers.get('content-type')]).toEqual([200, 'audio/wav']);
+    // Used once only it is heard as well: the browser's own player asks more than once.
+    await page.check('input[name=once]');
+    await page.click('form[action$="/recording/link"] button');
+    await expect.poll(() => page.inputValue('#shared-link')).not.toBe(link);
+    for (const one of [link, await page.inputValue('#shared-link')]) {
+      const strange = await (await browser.newContext()).newPage();
+      await strange.goto(one.replace('http://127.0.0.1:8080', url));
+      const duration = () => strange.evaluate<number | null>('document.querySelector("video").duration');
+      await expect.poll(duration).toBe(SECONDS);
+      await strange.context().close();
+    }
     // Deleting asks twice, and then the page says so.
     await page.click('summary:has-text("Delete the recording")');
     await page.click('button.danger');
@@ -241,17 +269,6 @@ describe('the live page', () => {
     await page.waitForSelector('tr.urgent:has-text("main-office"):has-text("4 of 4")');
     await page.waitForSelector(`a[href="/calls/${live.id}"]`);
     await end({ ...live, endedAt: new Date().toISOString(), disposition: 'answered' });
-    // Used once only it is heard as well: the browser's own player asks more than once.
-    await page.check('input[name=once]');
-    await page.click('form[action$="/recording/link"] button');
-    await expect.poll(() => page.inputValue('#shared-link')).not.toBe(link);
-    for (const one of [link, await page.inputValue('#shared-link')]) {
-      const strange = await (await browser.newContext()).newPage();
-      await strange.goto(one.replace('http://127.0.0.1:8080', url));
-      const duration = () => strange.evaluate<number | null>('document.querySelector("video").duration');
-      await expect.poll(duration).toBe(SECONDS);
-      await strange.context().close();
-    }
     await page.waitForSelector('text=No call is in progress.');
     await context.close();
   }, 40_000);
@@ -366,9 +383,10 @@ describe('without a mouse', () => {
     const context = await browser.newContext();
     const { page } = await sit(context, url, 'agent');
     await page.keyboard.press('/');
+    // The list answers while one types.
     await page.keyboard.type('000 0001');
-    await page.keyboard.press('Enter');
     await page.waitForURL(/number=000/);
+    await page.keyboard.press('Enter');
     await page.click('h1');
     await page.keyboard.press('j');
     await page.keyboard.press('Tab');
@@ -382,6 +400,15 @@ describe('without a mouse', () => {
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/calls\/[\w-]{36}/);
     expect(heard.id).toMatch(/^[\w-]{36}$/);
+    // The same keys with Cyrillic letters on them.
+    for (const [key, code] of [
+      ['п', 'KeyG'],
+      ['с', 'KeyC'],
+    ]) {
+      const pressed = `new KeyboardEvent('keydown', { key: '${key}', code: '${code}', bubbles: true })`;
+      await page.evaluate(`document.body.dispatchEvent(${pressed})`);
+    }
+    await page.waitForURL(/\/calls$/);
     await context.close();
   }, 40_000);
 });

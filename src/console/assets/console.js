@@ -21,6 +21,33 @@
     flash.textContent = flash.dataset.offline;
   });
 
+  /** What the key says on a Latin keyboard: with Cyrillic letters the same keys do the same. */
+  const SIGNS = { Comma: ',', Period: '.', Slash: '/' };
+  function keyOf({ key, code }) {
+    if (key.length !== 1 || key <= '~') return key;
+    return /^Key[A-Z]$/.test(code) ? code.slice(3).toLowerCase() : (SIGNS[code] ?? key);
+  }
+
+  /** Whether it is on the clipboard now; browsers give pages that came without TLS none, but let them copy what is selected. */
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const before = document.activeElement;
+      const field = document.createElement('textarea');
+      field.value = text;
+      field.className = 'unseen';
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand('copy');
+      field.remove();
+      before?.focus();
+      return done;
+    }
+  }
+  window.calltrack = { keyOf, copy };
+
   const keys = document.getElementById('keys');
   const showKeys = () => keys.showModal();
   document.querySelector('[data-keys-open]')?.addEventListener('click', showKeys);
@@ -44,7 +71,7 @@
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
     if (keys.open) return;
-    const { key } = event;
+    const key = keyOf(event);
     if (Date.now() - going < 1500 && key in GO) {
       going = 0;
       event.preventDefault();
@@ -61,10 +88,12 @@
     else if (key === 'k') moveRow(-1);
   });
 
-  document.body.addEventListener('click', (event) => {
+  document.body.addEventListener('click', async (event) => {
     const button = event.target.closest?.('[data-copy]');
     if (!button) return;
-    navigator.clipboard?.writeText(document.getElementById(button.dataset.copy).value);
-    flash.textContent = button.dataset.done;
+    const field = document.getElementById(button.dataset.copy);
+    const done = await copy(field.value);
+    flash.textContent = done ? button.dataset.done : button.dataset.failed;
+    if (!done) field.select();
   });
 })();

@@ -3,6 +3,7 @@
   'use strict';
   const root = document.getElementById('player');
   if (!root) return;
+  const { keyOf, copy } = window.calltrack;
   const audio = document.getElementById('sound');
   const by = (id) => document.getElementById(id);
   const [play, position, clock, speed, skip, said] = ['play', 'position', 'clock', 'speed', 'skip', 'said'].map(by);
@@ -112,11 +113,10 @@
     });
   }
 
-  function copyLink() {
+  async function copyLink() {
     const address = `${location.origin}${location.pathname}#t=${Math.floor(audio.currentTime)}`;
     history.replaceState(null, '', address);
-    navigator.clipboard?.writeText(address).catch(() => undefined);
-    said.textContent = root.dataset.copied;
+    said.textContent = (await copy(address)) ? root.dataset.copied : root.dataset.notCopied;
   }
   by('link').addEventListener('click', copyLink);
 
@@ -148,12 +148,13 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     // "g l" goes to another page.
     const second = Date.now() - going < 1500;
-    going = event.key === 'g' ? Date.now() : 0;
+    const key = keyOf(event);
+    going = key === 'g' ? Date.now() : 0;
     if (second || document.querySelector('dialog[open]')) return;
     const { tagName = '' } = event.target;
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(tagName) || (event.key === ' ' && /^(BUTTON|A|SUMMARY)$/.test(tagName)))
       return;
-    const act = KEYS[event.key];
+    const act = KEYS[key];
     if (!act) return;
     event.preventDefault();
     act();
