@@ -33,7 +33,6 @@ export interface FreeSwitchOptions {
   maxSessions?: number;
   /** For announcements named by a relative path. */
   soundsDir?: string;
-  /** How long the business's leg may ring over all steps of a route. Default 300. */
 }
 
 const DEFAULTS = { mediaTimeoutMs: 120_000, heartbeatMs: 5000, maxSessions: 200 };
