@@ -10,8 +10,8 @@ import { actionFor, controlsPattern, NEVER, type RecordingPolicy } from './recor
 import { RECORDING_PHASES, type RecordingPhase } from './recording-phase.js';
 import { closeRanges, positionAt, timesOf } from './recording-times.js';
 
-/** Who begins: FreeSWITCH's dialplan when the business answers, we when the two are joined, somebody who asks for it, nobody. */
-type RecordingStart = 'on-answer' | 'on-bridge' | 'on-demand' | 'never';
+/** Who begins: FreeSWITCH's dialplan when the business answers, we when the two talk, somebody who asks for it, nobody. */
+type RecordingStart = 'on-answer' | 'in-talk' | 'on-demand' | 'never';
 
 interface RecordingDeps extends Pick<CallDeps, 'recordings' | 'metrics' | 'logger'> {
   media: () => MediaServer | null;
@@ -53,7 +53,7 @@ export class CallRecording {
     this.#policy = policy;
     const { mode } = policy;
     const refusal = this.deps.recordings.refusal(mode);
-    this.#start = refusal ? 'never' : mode === 'always' ? (engaged ? 'on-bridge' : 'on-answer') : mode;
+    this.#start = refusal ? 'never' : mode === 'always' ? (engaged ? 'in-talk' : 'on-answer') : mode;
     this.call.recording = { ...NO_RECORDING, reason: refusal ?? (mode === 'on-demand' ? 'not_started' : null) };
   }
 
@@ -62,6 +62,16 @@ export class CallRecording {
     if (this.#start === 'never') return;
     this.#start = 'never';
     this.call.recording = { ...NO_RECORDING, reason };
+  }
+
+  /** The business has answered; early media may have joined the two before. */
+  answered(): void {
+    this.#startInTalk();
+  }
+
+  /** The call ended and nobody had answered: of such a call there is no recording, whatever FreeSWITCH began meanwhile. */
+  lost(): void {
+    this.call.recording = { ...NO_RECORDING, reason: this.call.recording.reason };
   }
 
   /** What FreeSWITCH has to listen for; null: for nothing. */
@@ -114,12 +124,16 @@ export class CallRecording {
     const wanted = this.#begun || this.#start === 'on-answer';
     // By the server that has the call: one that hung up before another took it has nothing to say of the file.
     if (wanted) await deps.untilStopped(() => this.#stoppedAt === deps.media());
-    else if (this.#start === 'on-bridge') call.recording = { ...call.recording, reason: 'too_short' };
+    else if (this.#start === 'in-talk') call.recording = { ...call.recording, reason: 'too_short' };
     closeRanges(call);
     const times = timesOf(call.recording);
     call.recording = { ...(await deps.recordings.settle(call, wanted)), ...times };
     deps.metrics.recording(call.recording.status);
     deps.record(recordingEvent(call.recording.status));
+  }
+
+  get #talking(): boolean {
+    return this.#bridged && this.call.answeredAt !== null;
   }
 
   async #act(action: RecordingAction): Promise<void> {
@@ -129,8 +143,8 @@ export class CallRecording {
     // Its session is still about to close.
     if (this.call.endedAt !== null) throw new GatewayError('GW_ERR_CONFLICT', 'the call has ended');
     if (this.#start === 'never') throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${whyNever(this.call)}`);
-    if (!from.includes(this.#phase) || !this.#bridged || this.#channel === null || media === null)
-      throw new GatewayError('GW_ERR_CONFLICT', whyNot(action, this.#phase, this.#bridged));
+    if (!from.includes(this.#phase) || !this.#talking || this.#channel === null || media === null)
+      throw new GatewayError('GW_ERR_CONFLICT', whyNot(action, this.#phase, this.#talking));
     const refusal = action === 'start' ? this.deps.recordings.refusal('on-demand') : null;
     if (refusal !== null) throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${refusal}`);
     const at = Date.now();
@@ -179,6 +193,8 @@ export class CallRecording {
 
   /** Not one frame is written before both has happened. */
   #began(): void {
+    // Told as lost: the caller gave up in the moment in which the business answered.
+    if (this.call.endedAt !== null && this.call.answeredAt === null) return;
     if (this.#phase !== 'off' && this.call.recording.startedAt !== null) return;
     this.#phase = 'recording';
     const startedAt = this.#bridged ? iso(Date.now()) : null;
@@ -192,7 +208,11 @@ export class CallRecording {
     if (this.call.recording.status === 'recording')
       this.call.recording = { ...this.call.recording, startedAt: iso(Date.now()) };
     this.#beep();
-    if (this.#start !== 'on-bridge') return;
+    this.#startInTalk();
+  }
+
+  #startInTalk(): void {
+    if (this.#start !== 'in-talk' || !this.#talking) return;
     inBackground(
       this.act('start').catch((error: unknown) => this.deps.logger.error({ err: error }, 'recording did not start')),
     );
@@ -205,8 +225,8 @@ function whyNever({ recording }: Call): string {
   return recording.reason === 'not_wanted' ? 'its route says that it is never recorded' : String(recording.reason);
 }
 
-function whyNot(action: RecordingAction, phase: RecordingPhase, bridged: boolean): string {
-  if (!bridged) return `"${action}": nobody talks yet`;
+function whyNot(action: RecordingAction, phase: RecordingPhase, talking: boolean): string {
+  if (!talking) return `"${action}": nobody talks yet`;
   const states = { off: 'not recorded', recording: 'recorded', paused: 'paused', masked: 'masked', stopped: 'stopped' };
   return `"${action}": the recording of this call is ${states[phase]}`;
 }

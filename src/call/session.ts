@@ -159,6 +159,7 @@ export class CallSession {
     if (!this.signalState('answer')) return false;
     this.call.answeredAt = at;
     this.record('call.answered');
+    this.recording.answered();
     return true;
   }
 
@@ -318,6 +319,7 @@ export class CallSession {
       return;
     }
     closeDocument(call, now, { by: end.by, reason: end.reason, sip: null });
+    this.recording.lost();
     const loss =
       end.loss ??
       lossReason({ legs: call.legs, fullResources: this.#fullResources, callerHungUp: end.by === 'caller' });

@@ -86,9 +86,9 @@ export class SpoolSweep {
     if (!known && quietFor < Math.max(quietMs, UNKNOWN_QUIET_MS)) return;
     // Somebody's call, or an orphan that a gateway will claim within seconds.
     if (known?.endedAt === null) return;
-    if (known && isForgotten(known)) {
+    if (known && (isForgotten(known) || isLost(known))) {
       await unlink(file);
-      logger.info({ callId }, 'removed from the spool what was deleted before it was settled');
+      logger.info({ callId }, 'removed from the spool what is of a lost call, or was deleted before it was settled');
       return;
     }
     const call = known ?? strayCall(callId, now());
@@ -115,6 +115,11 @@ export class SpoolSweep {
 
 function isForgotten({ recording }: Call): boolean {
   return recording.status === 'deleted' || recording.reason === 'erased';
+}
+
+/** FreeSWITCH began when the business answered, and the caller had just given up. Of a dead gateway's call nobody knows that. */
+function isLost({ answeredAt, lossReason }: Call): boolean {
+  return answeredAt === null && lossReason !== null && lossReason !== 'gateway_lost';
 }
 
 /** What fails again and again is told once. */

@@ -231,9 +231,11 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     expect(call.engagedAt).toBe(call.answeredAt);
   });
 
-  test.concurrent('who does not decline is recorded', async () => {
+  test.concurrent('who does not decline is recorded, from the answer on', async () => {
     const scene = scenes.agrees;
-    const there = await scene.businessPhone();
+    // What it plays before joins the two in FreeSWITCH.
+    const ring = { status: 183, earlyToneHz: NOTICE_HZ } as const;
+    const there = await scene.businessPhone({ ring, answerAfterMs: 300, toneHz: BUSINESS_HZ });
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     await caller.answered();
     await until('the notice', () => hears(caller, NOTICE_HZ));
@@ -242,7 +244,9 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
     await talkOn(caller, 500);
     await business.hangUp();
-    expect(lastCall(await scene.events()).recording).toMatchObject({ status: 'ready', reason: null });
+    const { recording, answeredAt } = lastCall(await scene.events());
+    expect(recording).toMatchObject({ status: 'ready', reason: null });
+    expect([recording.startedAt, answeredAt].toSorted()).toEqual([answeredAt, recording.startedAt]);
   });
 
   test.concurrent('who declines is not, whoever asks for it later', async () => {

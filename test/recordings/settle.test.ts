@@ -338,6 +338,20 @@ describe('the sweep of the spool', () => {
     expect((await house.kept()).filter((name) => name.includes(call.id))).toEqual([]);
   });
 
+  it('forgets what was begun of a call that nobody answered, unless its gateway died and could not know', async () => {
+    const house = await openHouse();
+    const unanswered = { answeredAt: null, disposition: 'missed' } as const;
+    const lost = endedCall(1, { ...unanswered, lossReason: 'caller_hung_up' });
+    const orphan = endedCall(1, { ...unanswered, lossReason: 'gateway_lost' });
+    for (const call of [lost, orphan]) {
+      house.calls.set(call.id, call);
+      await house.spool(call, wavBytes(1));
+    }
+    expect(await sweepOf(house)).toEqual([`${orphan.id} ready`]);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+    expect((await house.kept()).filter((name) => name.includes(lost.id))).toEqual([]);
+  });
+
   it('clears away what a gateway was writing when it died, and nothing that is being written', async () => {
     const house = await openHouse();
     const { local } = house.vault;
