@@ -100,7 +100,8 @@ export class App {
     source: ConfigSource,
   ) {
     this.#config = config;
-    this.reloads = new Reloads({ ...source, apply: (next) => this.#apply(next), logger });
+    const apply = (next: GatewayConfig): void => this.#apply(next);
+    this.reloads = new Reloads({ ...source, apply, channels: () => this.#channels, logger });
     this.#gate = new TrunkGate(config.trunks);
     this.metrics = new GatewayMetrics();
     this.#link = new RedisLink({ ...config.redis, name: `calltrack-${config.gateway.id}` });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
+import { limitsOf, type Limit } from '../routing/limits.js';
 
 /** `next`, with the addresses, folders and keys of the start: they are joined to what runs. */
 export function withPlacesOf(present: GatewayConfig, next: GatewayConfig): GatewayConfig {
@@ -20,6 +21,8 @@ export function withPlacesOf(present: GatewayConfig, next: GatewayConfig): Gatew
 export interface Reloaded {
   /** Keys that differ from those of the start and count only after the next one, like `redis.url`. */
   restart: string[];
+  /** Limits below what is in use: those calls go on, and none is let in beside them until enough have ended. */
+  exceeded: { key: string; limit: number; inUse: number }[];
 }
 
 /** Where the configuration comes from. */
@@ -32,6 +35,7 @@ export interface ConfigSource {
 
 interface ReloadParts extends ConfigSource {
   apply: (next: GatewayConfig) => void;
+  channels: () => { inUse: (resources: string[]) => Promise<Map<string, number>> };
   logger: Logger;
 }
 
@@ -59,8 +63,30 @@ export class Reloads {
     const restart = differingKeys(withPlacesOf(written, next), next);
     if (restart.length === 0) logger.info({}, 'configuration reloaded');
     else logger.warn({ restart }, 'configuration reloaded, but for what needs a restart');
-    return { restart };
+    const exceeded = await this.#exceeded(next);
+    if (exceeded.length > 0) logger.warn({ exceeded }, 'limits below what is in use: calls in progress go on');
+    return { restart, exceeded };
   }
+
+  async #exceeded(config: GatewayConfig): Promise<Reloaded['exceeded']> {
+    const limits = limitsOf(config);
+    const inUse = await this.parts
+      .channels()
+      .inUse(limits.map(({ resource }) => resource))
+      .catch(() => new Map<string, number>()); // Redis is away: the configuration counts all the same
+    return limits.flatMap(({ kind, id, resource, limit }) => {
+      const used = inUse.get(resource) ?? 0;
+      return limit !== null && used > limit ? [{ key: keyOf(config, kind, id), limit, inUse: used }] : [];
+    });
+  }
+}
+
+function keyOf({ trunks, destinations, lines }: GatewayConfig, kind: Limit['kind'], id: string): string {
+  const at = (list: readonly { id: string }[]): number => list.findIndex((one) => one.id === id);
+  if (kind === 'destination') return `destinations[${at(destinations)}].channels`;
+  if (kind === 'line') return `lines[${at(lines)}].channels`;
+  const side = { 'trunk-in': '.inbound', 'trunk-out': '.outbound', trunk: '' }[kind];
+  return `trunks[${at(trunks)}]${side}.channels`;
 }
 
 /** Where two configurations differ; lists are one value. */

@@ -302,6 +302,6 @@ export interface MetricsPage {
 
 /** The configuration of the running gateway. */
 export interface ConfigReloader {
-  /** Keys that only a restart brings in. Rejects with ConfigError where it is wrong: nothing has changed then. */
-  reload(): Promise<{ restart: string[] }>;
+  /** Rejects with ConfigError where it is wrong: nothing has changed then. */
+  reload(): Promise<{ restart: string[]; exceeded: { key: string; limit: number; inUse: number }[] }>;
 }

@@ -30,10 +30,12 @@ async function open(scope: 'config:write' | 'calls:read' = 'config:write') {
   const logger = pino({ level: 'silent' }, { write: () => undefined });
   const lasting = lastingChild(logger, {});
   let present = written;
+  let inUse = () => Promise.resolve(new Map([['trunk-in:carrier', 3]]));
   const reloader = new Reloads({
     written,
     read: () => loadConfig(file, {}),
     apply: (next) => (present = withPlacesOf(present, next)),
+    channels: () => ({ inUse: () => inUse() }),
     logger,
   });
   const server = createHttpServer({
@@ -58,14 +60,15 @@ async function open(scope: 'config:write' | 'calls:read' = 'config:write') {
     const status = await configReload.run({}, [], screen);
     return { status, said: [...screen.lines, ...screen.errors].join('\n') };
   };
-  return { ask, cli, write, file, logger, lasting, channels: () => present.trunks[0]?.inbound?.channels };
+  const redisAway = () => (inUse = () => Promise.reject(new Error('away')));
+  return { ask, cli, write, file, logger, lasting, redisAway, channels: () => present.trunks[0]?.inbound?.channels };
 }
 
 describe('POST /v1/config/reload', () => {
   it('brings in what the file says now', async () => {
     const { ask, write, channels, logger, lasting } = await open();
     await write(`${CONFIG.replace('channels: 3', 'channels: 5')}log: { level: debug }`);
-    expect(await ask()).toEqual({ status: 200, body: { restart: [] } });
+    expect(await ask()).toEqual({ status: 200, body: { restart: [], exceeded: [] } });
     expect(channels()).toBe(5);
     expect([logger.level, lasting.level]).toEqual(['debug', 'debug']);
   });
@@ -90,9 +93,20 @@ describe('POST /v1/config/reload', () => {
 http: { port: 9000 }
 redis: { url: "redis://127.0.0.1:1/0" }
 recordings: { retention: 30d, encryption: { keys: [{ id: new, secret: ${'A'.repeat(43)}= }] } }`);
-    const body = { restart: ['http.port', 'redis.url', 'recordings.encryption'] };
+    const body = { restart: ['http.port', 'redis.url', 'recordings.encryption'], exceeded: [] };
     expect(await ask()).toEqual({ status: 200, body });
     expect(await ask()).toEqual({ status: 200, body });
+  });
+
+  it('takes a limit below what is in use, and names it', async () => {
+    const { ask, cli, write, channels, redisAway } = await open();
+    await write(CONFIG.replace('channels: 3', 'channels: 2'));
+    const exceeded = [{ key: 'trunks[0].inbound.channels', limit: 2, inUse: 3 }];
+    expect(await ask()).toEqual({ status: 200, body: { restart: [], exceeded } });
+    expect(channels()).toBe(2);
+    expect((await cli()).said).toContain('trunks[0].inbound.channels: 2, and 3 are in use');
+    redisAway();
+    expect(await ask()).toEqual({ status: 200, body: { restart: [], exceeded: [] } });
   });
 
   it('is for keys that may', async () => {

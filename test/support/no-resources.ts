@@ -149,7 +149,7 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   trustedProxies: [],
   webhooks: noWebhooks,
   recordings: noRecordings,
-  reloader: { reload: () => Promise.resolve({ restart: [] }) },
+  reloader: { reload: () => Promise.resolve({ restart: [], exceeded: [] }) },
   console: { router: Router(), stop: () => undefined },
   readiness: () => ({ ready: true, checks: {} }),
 });

@@ -22,5 +22,11 @@ export const configReload: Command = {
   },
 };
 
-const said = ({ restart }: Reloaded): string =>
-  restart.length === 0 ? 'reloaded' : `reloaded, but for what needs a restart: ${restart.join(', ')}`;
+function said({ restart, exceeded }: Reloaded): string {
+  return [
+    restart.length === 0 ? 'reloaded' : `reloaded, but for what needs a restart: ${restart.join(', ')}`,
+    ...exceeded.map(
+      ({ key, limit, inUse }) => `${key}: ${limit}, and ${inUse} are in use; calls go on, no new one until they end`,
+    ),
+  ].join('\n');
+}

@@ -6,6 +6,11 @@ const reloaded = z
     restart: z
       .array(z.string())
       .describe('Keys that differ from those of the start and count only after the next one, like `redis.url`'),
+    exceeded: z
+      .array(z.object({ key: z.string(), limit: z.int().min(0), inUse: z.int().min(0) }))
+      .describe(
+        'Limits below what is in use: these calls go on, and none is let in beside them until enough have ended',
+      ),
   })
   .meta({ id: 'ConfigReloaded' });
 
@@ -19,7 +24,10 @@ export const configOperations: Operation[] = [
       'A wrong one changes nothing: the problem document has `errors`, each with `file`, `line`, `column`, `key` and `message`. ' +
       'Without a body. Of this gateway only: tell each of several.',
     scope: 'config:write',
-    answers: ok('It counts from now on', reloaded, { restart: ['http.port'] }),
+    answers: ok('It counts from now on', reloaded, {
+      restart: ['http.port'],
+      exceeded: [{ key: 'destinations[0].channels', limit: 2, inUse: 4 }],
+    }),
     errors: ['GW_ERR_CONFIG'],
   },
 ];
