@@ -143,6 +143,11 @@ function checkTrunks({ trunks }: Draft): Finding[] {
     if (!trunk.inbound && !trunk.outbound) {
       found.push({ path: ['trunks', at], message: 'does nothing; needs "inbound", "outbound" or both' });
     }
+    if (trunk.inbound && !trunk.outbound && trunk.health !== undefined) {
+      const message =
+        'watches the gateways of "outbound", and there is none; for calls that stop coming: inbound.silence';
+      found.push({ path: ['trunks', at, 'health'], message });
+    }
     for (const side of ['inbound', 'outbound'] as const) {
       const path = ['trunks', at, side, 'numbers', 'country'];
       found.push(...checkCountry(trunk[side]?.numbers?.country, path));

@@ -45,11 +45,13 @@ function wantedBy(issue: Issue): string {
     case 'invalid_union':
       return [...new Set(issue.errors.flatMap((branch) => branch.slice(0, 1).map(wantedBy)))].join(', or ');
     case 'too_small':
-      return `${sizeOf(issue.origin, 'at least')} ${issue.minimum}${unitOf(issue.origin)}`;
+      return `${sizeOf(issue.origin, issue.inclusive === false ? 'more than' : 'at least')} ${issue.minimum}${unitOf(issue.origin)}`;
     case 'too_big':
       return `${sizeOf(issue.origin, 'at most')} ${issue.maximum}${unitOf(issue.origin)}`;
     case 'invalid_format':
       return issue.format === 'url' ? 'a URL with http:// or https://' : `of the form ${issue.format}`;
+    case 'invalid_key':
+      return issue.issues.map(wantedBy).join(', and ');
     default:
       return `otherwise (${issue.message})`;
   }

@@ -27,6 +27,7 @@ const draftSchema = z.object({
       id: text,
       inbound: group({ from: texts, numbers: group({ country: text }) }).optional(),
       outbound: group({ to: list(group({ uri: text })), numbers: group({ country: text }) }).optional(),
+      health: z.unknown(),
     }),
   ),
   lines: list(group({ id: text, uri: text, register: group({ username: text }).optional() })),

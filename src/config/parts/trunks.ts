@@ -89,6 +89,14 @@ export const trunk = z.strictObject({
     .optional(),
   /** What this carrier answers when it is full: `status`, `status/Q.850 cause` or `status/text`. */
   capacityCodes: z
-    .array(z.string().regex(/^[3-6]\d\d(\/.+)?$/, '"503", "486/34" or "403/User channel limit exceeded"'))
+    .array(
+      z
+        .string()
+        // A number after the stroke is a Q.850 cause, and those end at 127.
+        .regex(
+          /^[3-6]\d\d(\/(?!0*(12[89]|1[3-9]\d|[2-9]\d\d|\d{4,})$).+)?$/,
+          '"503", "486/34" or "403/User channel limit exceeded"',
+        ),
+    )
     .default(['503']),
 });

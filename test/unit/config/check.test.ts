@@ -200,6 +200,12 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     'trunks[1].inbound.from[0]',
     /must be an address/,
   ],
+  [
+    'health of a trunk that dials nobody',
+    (c) => (c.trunks[1] = { id: 'b', inbound: {}, health: { options: '30s' } } as never),
+    'trunks[1].health',
+    /gateways of "outbound".*inbound\.silence/,
+  ],
   ['a trunk for nothing', (c) => (c.trunks[1] = { id: 'b', inbound: undefined }), 'trunks[1]', /does nothing/],
   [
     'no such country',

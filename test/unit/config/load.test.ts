@@ -248,6 +248,23 @@ __proto__: 1
     expect(errors[0]).toContain(expected);
   });
 
+  it('says what is allowed where a name is wrong, and what a bound leaves out', async () => {
+    const text = SMALL.replace(
+      '{ from: [203.0.113.0/29] }',
+      '{ from: [203.0.113.0/29] }, outbound: { to: "sip:a", callsPerSecond: 0 }, capacityCodes: ["486/34", "486/340", "403/340 full"]',
+    );
+    const more =
+      'lines: [{ id: x, uri: "sip:a", headers: { From: site } }]\n' +
+      'schedules: [{ id: h, weekly: { mon: ["09:00-18:00"] }, exceptions: { "2026-02-30": [] } }]\n';
+    const errors = await errorsIn(`${text.replace(/^lines:\n(?: .*\n)*/m, '')}${more}`);
+    const of = (key: string) => errors.filter((line) => line.includes(` ${key}: `)).map((line) => line.split(': ')[1]);
+    expect(of('trunks[0].outbound.callsPerSecond')).toEqual(['must be more than 0']);
+    expect(of('trunks[0].capacityCodes[1]')).toEqual([expect.stringContaining('must be "503", "486/34" or')]);
+    expect(of('trunks[0].capacityCodes[2]')).toEqual([]);
+    expect(of('lines[0].headers.From')).toEqual(['must be a header name that begins with "X-"']);
+    expect(of('schedules[0].exceptions.2026-02-30')).toEqual(['must be a day like "2027-01-01"']);
+  });
+
   it('reports what does not fit together in the same run as what the schema refuses', async () => {
     const errors = await errorsIn(
       `${SMALL}http: { port: no }\nnumbers:\n  - { number: "+74951111111", site: sofa, kind: odd }`,
