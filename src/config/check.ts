@@ -3,7 +3,7 @@ import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.
 import type { Finding } from './describe.js';
 import { type Draft, readDraft } from './draft.js';
 import type { KeyPath } from './errors.js';
-import { isPrivateHost, rangeKey, readAddressRange } from './ranges.js';
+import { isClosedHost, isPrivateHost, rangeKey, readAddressRange } from './ranges.js';
 import { SITE_SCOPES } from './schema.js';
 
 /**
@@ -312,7 +312,10 @@ function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[]
     findings.push({ path: ['webhooks', at, 'events', n], message });
   });
   const host = webhook.url === undefined ? null : hostOf(webhook.url);
-  if (host && isPrivateHost(host) && webhook.allowPrivate !== true) {
+  if (host && isClosedHost(host)) {
+    const message = 'leads to a link-local or reserved address, where nothing is sent to';
+    findings.push({ path: ['webhooks', at, 'url'], message });
+  } else if (host && isPrivateHost(host) && webhook.allowPrivate !== true) {
     const message = 'leads to a private or loopback address; where that is meant, add "allowPrivate: true"';
     findings.push({ path: ['webhooks', at, 'url'], message });
   }
@@ -332,6 +335,10 @@ function checkWebhook(webhook: Draft['webhooks'][number], at: number): Finding[]
     const message = `is missing; only an endpoint with ${SINKS.join(', ')} goes without`;
     findings.push({ path: ['webhooks', at, 'secret'], message });
   }
+  if (webhook.template !== undefined && webhook.secret !== undefined) {
+    const message = 'is of no use: a template is not signed; put a key into "headers"';
+    findings.push({ path: ['webhooks', at, 'secret'], message });
+  }
   findings.push(...checkVendor(webhook, at));
   const { cert, key } = (webhook.tls ?? {}) as { cert?: unknown; key?: unknown };
   if (Boolean(cert) !== Boolean(key)) {
@@ -347,6 +354,8 @@ function checkVendor(webhook: Draft['webhooks'][number], at: number): Finding[] 
   const findings: Finding[] = [];
   if (/^https?:\/\/[^/?#]*@/i.test(webhook.url ?? ''))
     findings.push({ path: ['webhooks', at, 'url'], message: `"${vendor}" takes no user and password` });
+  if (webhook.secret !== undefined)
+    findings.push({ path: ['webhooks', at, 'secret'], message: `is of no use: "${vendor}" takes no signature` });
   if (Object.keys(webhook.headers ?? {}).length > 0)
     findings.push({ path: ['webhooks', at, 'headers'], message: `are not sent to "${vendor}"` });
   return findings;

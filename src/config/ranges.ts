@@ -46,6 +46,17 @@ export function rangeKey(range: AddressRange): string {
   return `${range.kind}/${range.prefix}/${range.network.join('.')}`;
 }
 
+/** Addresses that `allowPrivate` admits; the egress guard holds every address that is connected to against them. */
+export const PRIVATE_RANGES: ReadonlySet<string> = new Set(['private', 'loopback', 'uniqueLocal', 'carrierGradeNat']);
+
+/** Whether a host is an address that no webhook may have, private ones allowed or not: link-local (cloud metadata), multicast, reserved. */
+export function isClosedHost(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  if (!ipaddr.isValid(bare)) return false;
+  const range = ipaddr.process(bare).range();
+  return range !== 'unicast' && range !== 'rfc6052' && !PRIVATE_RANGES.has(range);
+}
+
 /** Whether a host (address or name) is plainly not on the public internet; names are not resolved. */
 export function isPrivateHost(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();

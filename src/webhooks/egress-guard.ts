@@ -1,6 +1,7 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { PRIVATE_RANGES } from '../config/ranges.js';
 
 /**
  * Keeps webhooks out of the gateway's own network (SSRF): whoever may name an endpoint, or answer the DNS for its
@@ -8,10 +9,10 @@ import ipaddr from 'ipaddr.js';
  * to, not on a look-up made earlier, so a name that changes its mind in between gains nothing.
  */
 
-/** What `allowPrivate` admits; link-local (cloud metadata), multicast and reserved ranges stay closed even so. */
-const PRIVATE_RANGES = new Set(['private', 'loopback', 'uniqueLocal', 'carrierGradeNat']);
-
-/** The name of the range that makes an address unfit to send to, or null when it is fit. */
+/**
+ * The name of the range that makes an address unfit to send to, or null when it is fit; link-local (cloud metadata),
+ * multicast and reserved ranges stay closed with `allowPrivate` too.
+ */
 export function forbiddenRange(address: string, allowPrivate: boolean): string | null {
   if (!ipaddr.isValid(address)) return 'not an address';
   const range = rangeOf(ipaddr.parse(address));

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { TEMPLATE_FIELDS } from '../../sinks/fields.js';
 import { readPem } from '../pem.js';
@@ -26,6 +28,24 @@ const pem = z
     return read;
   });
 
+interface Pems {
+  ca: string | null;
+  cert: string | null;
+  key: string | null;
+}
+
+/** A pair that does not belong together would fail each delivery. One without the other is told by itself. */
+function isUsable({ ca, cert, key }: Pems): boolean {
+  try {
+    // TLS itself would pass over an authority that it cannot read.
+    const readable = ca === null || new X509Certificate(ca).fingerprint256 !== '';
+    if (cert !== null && key !== null) createSecureContext({ cert, key });
+    return readable;
+  } catch {
+    return false;
+  }
+}
+
 /** Names that a receiver gives to what we know. */
 const templateField = z.enum(TEMPLATE_FIELDS, { error: `one of ${TEMPLATE_FIELDS.join(', ')}` });
 
@@ -51,7 +71,10 @@ export const webhook = z.strictObject({
   /** After so long without one success nothing more is sent until somebody enables it. */
   disableAfter: durationOf('5d', 30 * 86_400_000, '30d'),
   /** Certificates as PEM, or the file that holds it. */
-  tls: z.strictObject({ ca: pem, cert: pem, key: pem }).prefault({}),
+  tls: z
+    .strictObject({ ca: pem, cert: pem, key: pem })
+    .refine(isUsable, 'PEM that TLS can read, the key without a passphrase and of this very certificate')
+    .prefault({}),
   /** In the place of our events, what is named here by the names it is given here; unsigned. */
   template: z
     .strictObject({
@@ -62,7 +85,7 @@ export const webhook = z.strictObject({
   /** Google Analytics 4, Yandex.Metrica, amoCRM, Bitrix24 (docs/sinks.md); one of them at most. */
   ga4: z
     .strictObject({
-      measurementId: z.string().min(1),
+      measurementId: z.string().regex(/^G-[A-Z0-9]+$/, 'the id of a web data stream, like "G-XXXXXXXXXX"'),
       apiSecret: z.string().min(1),
       eventName: z
         .string()

@@ -257,6 +257,18 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     'webhooks[0].headers',
     /are not sent to "ga4"/,
   ],
+  [
+    'a secret beside a template',
+    (c) => Object.assign(c.webhooks[0] ?? {}, { template: { fields: { id: 'event.id' } } }),
+    'webhooks[0].secret',
+    /a template is not signed/,
+  ],
+  [
+    'a receiver where cloud metadata are, whatever is allowed',
+    (c) => Object.assign(c.webhooks[0] ?? {}, { url: 'http://169.254.169.254/latest', allowPrivate: true }),
+    'webhooks[0].url',
+    /link-local/,
+  ],
   ['real without drachtio', (c) => (c.engines.drachtio = undefined), 'engines.drachtio', /is needed/],
   ['real without FreeSWITCH', (c) => (c.engines.freeswitch = []), 'engines.freeswitch', /at least one/],
   [

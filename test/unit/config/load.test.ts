@@ -116,6 +116,15 @@ webhooks:
     expect((await load(text, { S: '123456789012345678901234' })).webhooks[0]?.secret[0]).toHaveLength(24);
   });
 
+  it('says which headers are not to be set, and that no TLS can be made of what is given', async () => {
+    const pem = '-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----';
+    const hook = `{ id: a, url: "https://a.example", secret: "${'x'.repeat(24)}", headers: { webhook-id: x }, tls: { ca: "${pem}" } }`;
+    expect(await errorsIn(`${SMALL}webhooks: [${hook}]`, {})).toEqual([
+      expect.stringMatching(/webhooks\[0\].headers.webhook-id: must be the name of a header .* leave free$/),
+      expect.stringMatching(/webhooks\[0\].tls: must be PEM that TLS can read/),
+    ]);
+  });
+
   it('says where a variable is missing, and nothing that only follows from it', async () => {
     const text = `${SMALL}\nwebhooks:\n  - id: crm\n    url: https://crm.example.org/\n    secret: \${HOOK}\nhttp: { port: \${my port} }`;
     expect(await errorsIn(text, {})).toEqual([
