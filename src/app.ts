@@ -100,7 +100,7 @@ export class App {
     source: ConfigSource,
   ) {
     this.#config = config;
-    const apply = (next: GatewayConfig): void => this.#apply(next);
+    const apply = (next: GatewayConfig): Promise<void> => this.#apply(next);
     this.reloads = new Reloads({ ...source, apply, channels: () => this.#channels, logger });
     this.#gate = new TrunkGate(config.trunks);
     this.metrics = new GatewayMetrics();
@@ -195,13 +195,13 @@ export class App {
     this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
   }
 
-  #apply(config: GatewayConfig): void {
+  #apply(config: GatewayConfig): Promise<void> {
     this.#config = withPlacesOf(this.#config, config);
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
     this.#carriers.update(config.trunks);
     this.metrics.forgetGauges();
-    inBackground(this.#pools.publishNumbers());
+    return this.#pools.publishNumbers();
   }
 
   /** Takes no new calls, waits for the last one to end, then stops. */

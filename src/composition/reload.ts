@@ -34,7 +34,8 @@ export interface ConfigSource {
 }
 
 interface ReloadParts extends ConfigSource {
-  apply: (next: GatewayConfig) => void;
+  /** Settles when the next call, and whoever asks next, finds all of it. */
+  apply: (next: GatewayConfig) => Promise<void>;
   channels: () => { inUse: (resources: string[]) => Promise<Map<string, number>> };
   logger: Logger;
 }
@@ -58,7 +59,7 @@ export class Reloads {
   async #reload(): Promise<Reloaded> {
     const { written, read, apply, logger } = this.parts;
     const next = await read();
-    apply(next);
+    await apply(next);
     logger.level = next.log.level;
     const restart = differingKeys(withPlacesOf(written, next), next);
     if (restart.length === 0) logger.info({}, 'configuration reloaded');

@@ -128,12 +128,15 @@ describe.skipIf(!enginesHere())('the channels of one gateway', () => {
     storm(alone, crowd, [alone.sip]),
   );
 
-  const reload = async (channels: number): Promise<void> => {
-    const { destinations, ...rest } = alone.configuration();
+  const reload = async (
+    channels: number,
+    more: { number: string; site: string; kind: string }[] = [],
+  ): Promise<void> => {
+    const { destinations, numbers, ...rest } = alone.configuration();
     const changed = (destinations as { id: string }[]).map((one) =>
       one.id === changing.targetIds[0] ? { ...one, channels } : one,
     );
-    await alone.gateway.reload({ ...rest, destinations: changed });
+    await alone.gateway.reload({ ...rest, destinations: changed, numbers: [...(numbers as typeof more), ...more] });
   };
 
   test('a new limit holds from the next call on, and ends none in progress', { timeout: 60_000 }, async () => {
@@ -149,7 +152,10 @@ describe.skipIf(!enginesHere())('the channels of one gateway', () => {
 
     const first = await isTaken();
     await isRefused();
-    await reload(2);
+    const [number, [{ id: site }]] = ['+74959876543', alone.configuration()['sites'] as [{ id: string }]];
+    await reload(2, [{ number, site, kind: 'static' }]);
+    // A call to it that comes right behind the reload would be lost otherwise.
+    expect(await alone.client.exists(`ct:number:{${number}}`)).toBe(1);
     const second = await isTaken();
     await isRefused();
     await reload(1); // below what is in use

@@ -34,7 +34,10 @@ async function open(scope: 'config:write' | 'calls:read' = 'config:write') {
   const reloader = new Reloads({
     written,
     read: () => loadConfig(file, {}),
-    apply: (next) => (present = withPlacesOf(present, next)),
+    apply: (next) => {
+      present = withPlacesOf(present, next);
+      return Promise.resolve();
+    },
     channels: () => ({ inUse: () => inUse() }),
     logger,
   });
