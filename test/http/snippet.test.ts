@@ -7,7 +7,7 @@ import { httpOptions } from '../support/no-resources.js';
 const KEY = 'site-divan-0123456789';
 const ORIGINS = ['https://divan.example', 'https://*.shop.example:8443'];
 
-async function open(perAddress = 60) {
+async function listen(perAddress = 60): Promise<string> {
   const sites = [{ id: 'divan', snippet: { key: KEY, origins: ORIGINS, perAddress } }, { id: 'without' }];
   const server = createHttpServer({
     ...httpOptions(),
@@ -18,13 +18,37 @@ async function open(perAddress = 60) {
   });
   const { port } = await server.start();
   onTestFinished(() => server.stop());
+  return `http://127.0.0.1:${port}`;
+}
+
+async function open(perAddress?: number) {
+  const url = await listen(perAddress);
   return (headers: Record<string, string>, { key = KEY, method = 'POST', body = '{"session":{"id":"s"}}' } = {}) =>
-    fetch(`http://127.0.0.1:${port}/dni/${key}/leases`, {
+    fetch(`${url}/dni/${key}/leases`, {
       method,
       headers: { 'content-type': 'text/plain', ...headers },
       ...(method === 'POST' ? { body } : {}),
     });
 }
+
+describe('/dni.js', () => {
+  it('is sent compressed to who takes that, and not again to who has it', async () => {
+    const url = `${await listen()}/dni.js`;
+    const get = (headers: Record<string, string>) => fetch(url, { headers });
+    const [zipped, plain] = [
+      await get({ 'accept-encoding': 'gzip, br' }),
+      await get({ 'accept-encoding': 'identity' }),
+    ];
+    expect([zipped, plain].map(({ headers }) => headers.get('content-encoding'))).toEqual(['gzip', null]);
+    expect([zipped, plain].map(({ headers }) => headers.get('vary'))).toEqual(['Accept-Encoding', 'Accept-Encoding']);
+    expect(await zipped.text()).toBe(await plain.text());
+    const etag = zipped.headers.get('etag') ?? '';
+    expect(plain.headers.get('etag')).not.toBe(etag);
+    expect((await get({ 'accept-encoding': 'gzip', 'if-none-match': etag, 'cache-control': 'max-age=0' })).status).toBe(
+      304,
+    );
+  });
+});
 
 describe("the snippet's way in", () => {
   it.each([
