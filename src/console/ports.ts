@@ -26,7 +26,7 @@ export interface ConsoleOptions {
   resources: ResourceReader;
   reports: ReportSource;
   recordings: RecordingsSource;
-  webhooks: Pick<WebhookDesk, 'list' | 'ofCall' | 'replay' | 'replayDead'>;
+  webhooks: Pick<WebhookDesk, 'list' | 'ofCall' | 'replay' | 'replayDead' | 'replayRange'>;
   logger: Logger;
   clock?: Clock;
 }

@@ -344,3 +344,40 @@ describe('assets', () => {
     expect((await fetch(`${url}/assets/0000/console.js`)).status).toBe(404);
   });
 });
+
+describe('deliveries', () => {
+  it('are repeated by time, piece by piece, at the clocks that the page shows', async () => {
+    const asked: unknown[] = [];
+    const crm = { id: 'crm', url: 'https://crm.example', events: ['*'], state: 'up' as const, reason: null };
+    const waiting = { since: null, nextProbeAt: null, undelivered: 0, oldestAt: null, deadLetters: 0 };
+    const { login } = await openConsole({
+      webhooks: {
+        list: () => Promise.resolve([{ ...crm, ...waiting }]),
+        ofCall: () => Promise.resolve(null),
+        replay: () => Promise.resolve(null),
+        replayDead: () => Promise.resolve(null),
+        replayRange: (id, from, to, after) => {
+          asked.push([id, new Date(from).toISOString(), new Date(to).toISOString(), after]);
+          if (id !== 'crm') return Promise.resolve(null);
+          return Promise.resolve({ queued: 2, skipped: 998, next: after === null ? '7-0' : null });
+        },
+      },
+    });
+    const ops = await login('ops');
+    const day = { from: '2026-11-21T00:00', to: '2026-11-22T00:00' };
+    const posted = await ops.post('/deliveries/range', { endpoint: 'crm', ...day });
+    expect([posted.status, posted.headers.get('location')]).toEqual([303, '/deliveries?queued=4']);
+    const [from, to] = ['2026-11-20T21:00:00.000Z', '2026-11-21T21:00:00.000Z'];
+    expect(asked).toEqual([
+      ['crm', from, to, null],
+      ['crm', from, to, '7-0'],
+    ]);
+    expect((await ops.post('/deliveries/range', { endpoint: 'crm', from: day.to, to: day.from })).status).toBe(400);
+    expect((await ops.post('/deliveries/range', { endpoint: 'crm', from: '', to: '' })).status).toBe(400);
+    expect((await ops.post('/deliveries/range', { endpoint: 'none', ...day })).status).toBe(404);
+    const page = (await ops.get('/deliveries?queued=4')).html;
+    expect(page).toContain('Queued again: 4');
+    expect(page).toContain('action="/deliveries/range"');
+    expect((await (await login('supervisor')).get('/deliveries')).html).not.toContain('/deliveries/range');
+  });
+});

@@ -422,6 +422,9 @@ export const en = {
 
   'deliveries.again': 'Send again',
   'deliveries.queued': 'Queued again: {count}',
+  'deliveries.left': 'There is more: choose a shorter time, or ask again.',
+  'deliveries.range': 'Send everything of a time again',
+  'deliveries.range.hint': 'At the clocks of {zone}; what a receiver gets by its subscription, with the ids it had.',
   'deliveries.since': 'since {time}',
   'deliveries.state.up': 'receives',
   'deliveries.state.failing': 'does not answer',

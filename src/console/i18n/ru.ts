@@ -425,6 +425,9 @@ export const ru: Dictionary = {
 
   'deliveries.again': 'Передать снова',
   'deliveries.queued': 'Снова в очереди: {count}',
+  'deliveries.left': 'Это не всё: выберите время короче или повторите.',
+  'deliveries.range': 'Передать снова всё за время',
+  'deliveries.range.hint': 'По часам {zone}; то, на что получатель подписан, с прежними id.',
   'deliveries.since': 'с {time}',
   'deliveries.state.up': 'принимает',
   'deliveries.state.failing': 'не отвечает',

@@ -3,12 +3,15 @@ import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { LoggedAttempt } from '../../webhooks/archive.js';
 import type { EndpointView, Replayed } from '../../webhooks/desk.js';
+import { demandOrder } from '../../http/query.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
+import { momentOf } from '../view/moment.js';
 import type { Visit } from '../visit.js';
 import { callOf } from './one-call.js';
 
 const TIMEOUT_MS = 10_000;
+const REPLAYING_MS = 8_000;
 const ATTEMPTS_SHOWN = 50;
 
 type Options = Pick<ConsoleOptions, 'webhooks' | 'calls'>;
@@ -16,19 +19,29 @@ type Options = Pick<ConsoleOptions, 'webhooks' | 'calls'>;
 /** What was told to the systems of the business, and telling it again. */
 export function deliveryRoutes(options: Options): Route[] {
   const { webhooks } = options;
-  const again = (path: string, replay: (visit: Visit, id: string) => Promise<Replayed | null>): Route => ({
+  const again = (
+    path: string,
+    replay: (visit: Visit) => (after: string | null) => Promise<Replayed | null>,
+  ): Route => ({
     method: 'post',
     path,
     needs: 'deliveries:replay',
     handle: async (visit) => {
-      const replayed = await withDeadline(replay(visit, String(visit.req.params['id'])), TIMEOUT_MS, 'a replay');
-      if (!replayed) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no such receiver or event');
-      visit.go(`/deliveries?queued=${replayed.queued}`);
+      const { queued, next } = await replayAll(replay(visit));
+      visit.go(`/deliveries?queued=${queued}${next === null ? '' : '&left=1'}`);
     },
   });
   return [
     { method: 'get', path: '/deliveries', needs: 'deliveries', handle: (visit) => showEndpoints(visit, options) },
-    again('/deliveries/:id/dead', (_visit, id) => webhooks.replayDead(id)),
+    again('/deliveries/:id/dead', ({ req }) => {
+      return () => webhooks.replayDead(String(req.params['id']));
+    }),
+    again('/deliveries/range', (visit) => {
+      const moment = (name: string) => momentOf(visit.field(name), visit.timeZone) ?? 0;
+      const [endpoint, from, to] = [visit.field('endpoint'), moment('from'), moment('to')];
+      demandOrder(from, to);
+      return (after) => webhooks.replayRange(endpoint, from, to, after);
+    }),
     {
       method: 'post',
       path: '/calls/:id/deliveries',
@@ -46,12 +59,27 @@ export function deliveryRoutes(options: Options): Route[] {
   ];
 }
 
+/** Piece by piece, for as long as somebody waits before the page. */
+async function replayAll(replay: (after: string | null) => Promise<Replayed | null>) {
+  const until = Date.now() + REPLAYING_MS;
+  let queued = 0;
+  let next: string | null = null;
+  do {
+    const piece: Replayed | null = await withDeadline(replay(next), TIMEOUT_MS, 'a replay');
+    if (!piece) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no such receiver');
+    queued += piece.queued;
+    next = piece.next;
+  } while (next !== null && Date.now() < until);
+  return { queued, next };
+}
+
 async function showEndpoints(visit: Visit, { webhooks }: Options): Promise<void> {
   const endpoints = await withDeadline(webhooks.list(), TIMEOUT_MS, 'reading receivers');
   const queued = visit.query('queued');
   visit.page('deliveries', {
     rows: endpoints.map((endpoint) => endpointRow(visit, endpoint)),
     queued: queued !== undefined && /^\d{1,6}$/.test(queued) ? Number(queued) : null,
+    left: visit.query('left') !== undefined,
   });
 }
 
