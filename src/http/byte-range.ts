@@ -9,7 +9,7 @@ export interface ByteRange {
  * once, or it is malformed: then it is to be passed over (RFC 9110 14.2). `unsatisfiable`: it lies behind the end.
  */
 export function readByteRange(header: string | undefined, bytes: number): ByteRange | 'whole' | 'unsatisfiable' {
-  const [, from = '', to = ''] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header ?? '') ?? [];
+  const [, from = '', to = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header ?? '') ?? [];
   if (from === '' && to === '') return 'whole';
   if (from === '') {
     const last = Number(to);

@@ -122,7 +122,7 @@ describe('GET /v1/recordings/:id', () => {
     },
   );
 
-  it.each(['bytes=64044-', 'bytes=99999999999-', 'bytes=-0'])('refuses the Range "%s"', async (range) => {
+  it.each(['bytes=64044-', 'bytes=99999999999999999999-', 'bytes=-0'])('refuses the Range "%s"', async (range) => {
     const { ask, path } = await open();
     const answer = await ask(path, { headers: { Range: range } });
     expect([answer.status, answer.headers.get('content-range')]).toEqual([416, 'bytes */64044']);
