@@ -52,6 +52,7 @@ async function serve([wav = '', kind = '', redisUrl = '']: string[]): Promise<Se
     calls: { get: (id) => Promise.resolve(id === call.id ? call : null) },
     sites: () => [],
     teller: { deleted: never },
+    audit: { write: never },
   });
   const links = { secret: never, secretOf: never, use: never, maxExpiry: () => 0, publicUrl: () => '' };
   const app = express();

@@ -13,7 +13,7 @@ import { toError } from '../lib/deadline.js';
 import { newAmendmentId } from '../lib/ids.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
-import type { CallersRecordings } from '../recordings/archive.js';
+import type { CallersRecordings, Forgetting } from '../recordings/archive.js';
 import type { AuditLog } from '../recordings/audit.js';
 import { RedisAmendments } from '../redis/amendments.js';
 import { RedisCallbacks } from '../redis/callbacks.js';
@@ -37,7 +37,7 @@ interface CallerSideParts {
   link: RedisLink;
   admissions: Admissions;
   /** Repeating it is harmless. */
-  eraseRecordings: (number: string, callIds: readonly string[], at: string) => Promise<CallersRecordings>;
+  eraseRecordings: (number: string, callIds: readonly string[], asked: Forgetting) => Promise<CallersRecordings>;
   history: () => History;
   keys: Keys;
   registry: CallRegistry;

@@ -4,7 +4,7 @@ import type { ArchivedErasure } from '../history/eraser.js';
 import type { CallHistory } from '../history/query.js';
 import type { HistoryIndex } from '../history/rebuilder.js';
 import type { CallerEraser, ErasureProof } from '../http/ports.js';
-import type { CallersRecordings } from '../recordings/archive.js';
+import type { CallersRecordings, Forgetting } from '../recordings/archive.js';
 import { GatewayError } from '../lib/errors.js';
 import { newAmendmentId } from '../lib/ids.js';
 import type { RedisCallers } from '../redis/callers.js';
@@ -18,7 +18,7 @@ interface EraserDeps {
   callers: Pick<RedisCallers, 'forget'>;
   calls: Pick<AmendmentStore, 'read'>;
   /** Repeating it is harmless. */
-  eraseRecordings: (number: string, callIds: readonly string[], at: string) => Promise<CallersRecordings>;
+  eraseRecordings: (number: string, callIds: readonly string[], asked: Forgetting) => Promise<CallersRecordings>;
   history: Pick<CallHistory, 'search'>;
   index: Pick<HistoryIndex, 'state'>;
   archive: {
@@ -54,13 +54,13 @@ export function callerEraser(deps: EraserDeps): CallerEraser {
     }
     throw new GatewayError('GW_ERR_CONFLICT', 'a call of this number is being changed by others');
   };
-  const erase = async (number: string, by: string): Promise<ErasureProof> => {
+  const erase = async (number: string, by: string, from: string | null): Promise<ErasureProof> => {
     const at = new Date().toISOString();
     const proof = emptyProof(at, by);
     const callIds = [...new Set([...(await erasure.callsOf(number)), ...(await foundCalls(deps, number))])];
     const before = new Map<string, StoredCall | null>();
     for (const callId of callIds) before.set(callId, await readEnded(callId));
-    const { deleted, held, away } = await eraseRecordings(number, callIds, at);
+    const { deleted, held, away } = await eraseRecordings(number, callIds, { at, by, from });
     Object.assign(proof, { held, away });
     proof.recordings = deleted.map((callId) => {
       const recording = before.get(callId)?.call.recording;

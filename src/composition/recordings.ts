@@ -11,7 +11,7 @@ import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import { RecordingMetrics } from '../observability/recording-metrics.js';
-import { RecordingArchive } from '../recordings/archive.js';
+import { RecordingArchive, type Forgetting } from '../recordings/archive.js';
 import { KeyRing } from '../recordings/crypto/envelope.js';
 import { DiskWatch } from '../recordings/disk-watch.js';
 import { missingFormats } from '../recordings/encoder.js';
@@ -83,6 +83,7 @@ export class RecordingHouse {
       calls,
       sites: () => config().sites.map(({ id }) => id),
       teller,
+      audit: this.audit,
     });
     this.settler = this.#buildSettler();
     this.#sweeper = new RetentionSweeper({
@@ -128,10 +129,10 @@ export class RecordingHouse {
   }
 
   /** Forgets the recording of a call that has left the history. */
-  readonly eraseArchived = async (call: Call, at: string): Promise<ErasedRecording> => {
+  readonly eraseArchived = async (call: Call, asked: Forgetting): Promise<ErasedRecording> => {
     const { sha256, bytes, status } = call.recording;
     const told = { gateway: call.gateway, sha256, bytes };
-    const outcome = await this.archive.removeOfArchived(call, at);
+    const outcome = await this.archive.removeOfArchived(call, asked);
     if (outcome !== 'absent') return { ...told, recording: outcome };
     const config = this.parts.config();
     const day = call.startedAt.slice(0, 10).replaceAll('-', '/');

@@ -10,6 +10,8 @@ export interface ArchiveErasure {
   number: string;
   /** ISO 8601. */
   at: string;
+  /** The key that asked. */
+  by: string;
   /** The last day (`2026-11-21`) that is done; null: none. */
   after: string | null;
 }
@@ -57,7 +59,7 @@ interface EraserOptions {
   store: () => Promise<string>;
   erasures: ArchiveErasures;
   /** Repeating it is harmless. */
-  eraseRecording: (call: Call, at: string) => Promise<ErasedRecording>;
+  eraseRecording: (call: Call, asked: { at: string; by: string; from: null }) => Promise<ErasedRecording>;
   logger: Logger;
 }
 
@@ -90,7 +92,8 @@ export class ArchiveEraser {
   async #erase(erasure: ArchiveErasure, store: string, goOn: () => Promise<boolean>): Promise<boolean> {
     const { archive, erasures } = this.options;
     const forget = async (call: Call): Promise<Call> => {
-      const recording = await this.options.eraseRecording(call, erasure.at);
+      const { at, by } = erasure;
+      const recording = await this.options.eraseRecording(call, { at, by, from: null });
       // Before the file is written: what breaks off in between is done again, and told once.
       await erasures.noteCall(erasure.id, call.id, recording);
       return withoutCaller(call, recording.recording === 'held' || recording.recording === 'away');

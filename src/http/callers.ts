@@ -17,7 +17,7 @@ export function callersRouter(eraser: CallerEraser): Router {
     .delete(requireScope('callers:write'), async (req, res) => {
       const number = callerNumber.safeParse(req.params['number']);
       if (!number.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'a number in E.164, like "+79160000001"');
-      const erasing = eraser.erase(number.data, keyOf(res)?.name ?? '');
+      const erasing = eraser.erase(number.data, keyOf(res)?.name ?? '', req.ip ?? null);
       const proof = await withDeadline(erasing, ERASURE_TIMEOUT_MS, 'erasing a caller');
       res.status(proof.archive === 'done' ? 200 : 202).json(proof);
     })

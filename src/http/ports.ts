@@ -166,8 +166,12 @@ export interface ErasureProof {
 export const ERASURE_TIMEOUT_MS = 60_000;
 
 export interface CallerEraser {
-  /** @throws GatewayError GW_ERR_CONFLICT while a call of his is in progress, GW_ERR_REDIS_AWAY */
-  erase: (number: string, by: string) => Promise<ErasureProof>;
+  /**
+   * @param by name of the key that asks
+   * @param from address of the client
+   * @throws GatewayError GW_ERR_CONFLICT while a call of his is in progress, GW_ERR_REDIS_AWAY
+   */
+  erase: (number: string, by: string, from: string | null) => Promise<ErasureProof>;
   /** What has become of an erasure in the archives; null for one that is not known. */
   archived: (id: string) => Promise<ArchivedErasure | null>;
 }

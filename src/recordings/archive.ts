@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Call } from '../call/call.js';
 import type { RecordingFormat } from '../config/parts/recordings.js';
 import { GatewayError } from '../lib/errors.js';
+import type { AuditLog } from './audit.js';
 import type { Manifest } from './manifest.js';
 import { baseName, CALL_ID, possibleBases } from './names.js';
 import type { Peaks } from './peaks.js';
@@ -31,6 +32,15 @@ export interface CallersRecordings {
   away: { callId: string; gateway: string }[];
 }
 
+/** A caller is to be forgotten: since when, asked by which key, from which address. */
+export interface Forgetting {
+  /** ISO 8601. */
+  at: string;
+  by: string;
+  /** null where the gateway goes on by itself. */
+  from: string | null;
+}
+
 export interface ArchiveDeps {
   vault: Vault;
   worker: Pick<RecordingWorker, 'drop'>;
@@ -39,6 +49,7 @@ export interface ArchiveDeps {
   /** Of the configuration. */
   sites: () => readonly string[];
   teller: Pick<RecordingTeller, 'deleted'>;
+  audit: Pick<AuditLog, 'write'>;
 }
 
 /** The recordings by call: finding, reading, holding, deleting. Rejects with GW_ERR_REDIS_AWAY and the store's errors. */
@@ -112,11 +123,11 @@ export class RecordingArchive {
    * The recording of a call that has left Redis. May be repeated.
    * @returns `absent`: it is neither on this disk nor in the store
    */
-  async removeOfArchived(call: Call, at: string): Promise<'deleted' | 'held' | 'absent'> {
+  async removeOfArchived(call: Call, asked: Forgetting): Promise<'deleted' | 'held' | 'absent'> {
     const base = baseName(call);
     if (!(await this.deps.vault.manifest(base))) return 'absent';
     if (await this.deps.vault.hold(base)) return 'held';
-    await this.remove({ base }, call.id, { at, reason: 'caller_erased' });
+    await this.#forget({ base, site: call.site ?? NO_SITE }, call.id, asked);
     return 'deleted';
   }
 
@@ -124,7 +135,7 @@ export class RecordingArchive {
    * All recordings of a caller; those under a legal hold stay, and those that only another gateway's disk has.
    * @param known calls of his, beside those that his lists have
    */
-  async removeOfCaller(number: string, known: readonly string[], at: string): Promise<CallersRecordings> {
+  async removeOfCaller(number: string, known: readonly string[], asked: Forgetting): Promise<CallersRecordings> {
     const outcome: CallersRecordings = { deleted: [], held: [], away: [] };
     const listed = await this.deps.facts.callsOfCaller(number);
     for (const callId of new Set([...listed, ...known])) {
@@ -135,10 +146,25 @@ export class RecordingArchive {
         outcome.held.push(callId);
         continue;
       }
-      if (found.state === 'deleted') continue;
-      await this.remove(found, callId, { at, reason: 'caller_erased' });
+      // Deleted before, unless that broke off: the manifest goes last.
+      if (found.state === 'deleted' && !(await this.deps.vault.manifest(found.base))) continue;
+      await this.#forget(found, callId, asked);
       outcome.deleted.push(callId);
     }
     return outcome;
+  }
+
+  async #forget(found: { base: string; site: string }, callId: string, { at, by, from }: Forgetting): Promise<void> {
+    const reason = 'caller_erased';
+    await this.remove(found, callId, { at, reason });
+    await this.deps.audit.write({
+      at: new Date().toISOString(),
+      action: 'recording.delete',
+      who: { kind: 'key', name: by },
+      from,
+      call: callId,
+      site: found.site,
+      detail: { reason },
+    });
   }
 }

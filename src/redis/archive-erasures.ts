@@ -21,11 +21,7 @@ export class RedisArchiveErasures implements ArchiveErasures {
     await this.link.send((client) => client.hset(this.keys.historyStores(), store, gateway));
   }
 
-  async add(
-    { id, number, at, by }: Omit<ArchiveErasure, 'after'> & { by: string },
-    store: string,
-    gateway: string,
-  ): Promise<void> {
+  async add({ id, number, at, by }: Omit<ArchiveErasure, 'after'>, store: string, gateway: string): Promise<void> {
     const known = await this.link.send((client) => client.hgetall(this.keys.historyStores()));
     const fields = Object.entries({ ...known, [store]: gateway }).map(([name, its]): [string, string] => {
       const waiting: Waiting = { gateway: its, after: null };
@@ -45,10 +41,11 @@ export class RedisArchiveErasures implements ArchiveErasures {
   async next(store: string): Promise<ArchiveErasure | null> {
     for (const id of await this.link.send((client) => client.zrange(this.keys.archiveErasures(), 0, -1))) {
       const key = this.keys.archiveErasure(id);
-      const [number, at, waiting] = await this.link.send((client) => client.hmget(key, 'number', 'at', STORE + store));
+      const fields = ['number', 'at', 'by', STORE + store];
+      const [number, at, by, waiting] = await this.link.send((client) => client.hmget(key, ...fields));
       // Its time is over.
       if (!number || !at) await this.link.send((client) => client.zrem(this.keys.archiveErasures(), id));
-      else if (waiting) return { id, number, at, after: (JSON.parse(waiting) as Waiting).after };
+      else if (waiting) return { id, number, at, by: by ?? '', after: (JSON.parse(waiting) as Waiting).after };
     }
     return null;
   }

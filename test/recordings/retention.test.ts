@@ -108,11 +108,38 @@ describe('a caller’s recordings', () => {
       if (act === 'hold') await house.archive.setHold(found, { by: 'lawyer', at, reason: 'case 1' });
       else await house.archive.remove(found, call.id, { at, reason: 'request' });
     }
-    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', [], at);
+    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', [], {
+      at,
+      by: 'dpo',
+      from: '192.0.2.9',
+    });
     expect(outcome).toEqual({ deleted: [his.id], held: [held.id], away: [] });
     expect(await stateOf(house, his.id)).toBe('deleted');
     expect(await stateOf(house, anothers.id)).toBe('here');
     expect(house.told).toContain(`deleted ${his.id} caller_erased`);
+    const { lines } = await house.audit.read({ cursor: null, limit: 10, call: his.id, sites: ['divan'] });
+    expect(lines).toMatchObject([
+      {
+        action: 'recording.delete',
+        who: { kind: 'key', name: 'dpo' },
+        from: '192.0.2.9',
+        detail: { reason: 'caller_erased' },
+      },
+    ]);
+  });
+
+  it('are finished where a deletion broke off, as by a store that was away', async () => {
+    const house = await openHouse();
+    const his = endedCall(1);
+    await house.record(his);
+    await new RedisCallers(house.link, house.keys).note(his);
+    const at = new Date().toISOString();
+    // Noted as deleted before its files go.
+    await house.facts.noteDeletion(his.id, { at, reason: 'caller_erased' });
+    const again = () => house.archive.removeOfCaller(his.caller.number ?? '', [], { at, by: 'dpo', from: null });
+    expect((await again()).deleted).toEqual([his.id]);
+    expect((await house.kept()).filter((name) => name.includes(his.id))).toEqual([]);
+    expect((await again()).deleted).toEqual([]);
   });
 
   it('on a disk that only another gateway has are named, and the rest is done', async () => {
@@ -122,7 +149,8 @@ describe('a caller’s recordings', () => {
     await house.record(his);
     house.calls.set(away.id, { ...away, gateway: 'gw-2', recording: { ...his.recording } });
     for (const call of [away, his]) await callers.note(call);
-    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', [], new Date().toISOString());
+    const asked = { at: new Date().toISOString(), by: 'dpo', from: null };
+    const outcome = await house.archive.removeOfCaller(his.caller.number ?? '', [], asked);
     expect(outcome).toEqual({ deleted: [his.id], held: [], away: [{ callId: away.id, gateway: 'gw-2' }] });
     expect(await stateOf(house, his.id)).toBe('deleted');
   });

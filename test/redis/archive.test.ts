@@ -215,8 +215,8 @@ async function openWhole(options: HouseOptions) {
     logger,
     recordings: {
       files,
-      eraseArchived: async (call, at) => {
-        const outcome = await archive.removeOfArchived(call, at);
+      eraseArchived: async (call, asked) => {
+        const outcome = await archive.removeOfArchived(call, asked);
         const { sha256, bytes } = call.recording;
         return { recording: outcome === 'absent' ? 'none' : outcome, gateway: call.gateway, sha256, bytes };
       },
@@ -262,12 +262,14 @@ it('a gateway finds a lost index at its start, and rebuilds it, and the queue of
 });
 
 it('a caller is forgotten with the recordings of calls that only the index finds', async () => {
-  const { eraser, oldCall, keys, link, archive } = await openWhole({});
+  const { eraser, oldCall, keys, link, archive, audit } = await openWhole({});
   const call = await oldCall(3);
   await link.send((client) => client.del(keys.callsOf(CALLER), keys.caller(CALLER)));
-  const proof = await eraser.erase(CALLER, 'dpo');
+  const proof = await eraser.erase(CALLER, 'dpo', null);
   expect(proof).toMatchObject({ calls: [call.id], recordings: [{ callId: call.id }] });
   expect((await archive.find(call.id, null))?.state).toBe('deleted');
+  const { lines } = await audit.read({ cursor: null, limit: 10, call: call.id, sites: null });
+  expect(lines).toMatchObject([{ action: 'recording.delete', who: { kind: 'key', name: 'dpo' }, site: 'divan' }]);
 });
 
 describe.each([
@@ -293,7 +295,7 @@ describe.each([
     history.start();
     await until('both have left', async () => (await store.get(held.id)) === null);
     for (const { id } of [gone, held]) whole.calls.delete(id);
-    const proof = await eraser.erase(CALLER, 'dpo');
+    const proof = await eraser.erase(CALLER, 'dpo', null);
     expect(proof).toMatchObject({ calls: [young.id], archive: 'done', held: [held.id], away: [] });
     expect(proof.archived.toSorted()).toEqual([gone.id, held.id].toSorted());
     expect(proof.recordings.map(({ callId }) => callId).toSorted()).toEqual([gone.id, young.id].toSorted());
@@ -305,6 +307,6 @@ describe.each([
     expect(left.find(({ id }) => id === held.id)?.recording).toEqual(held.recording);
     expect(await eraser.archived(proof.id)).toMatchObject({ archive: 'done' });
     // Asked for again: nothing is left.
-    expect(await eraser.erase(CALLER, 'dpo')).toMatchObject({ calls: [], archived: [], archive: 'done' });
+    expect(await eraser.erase(CALLER, 'dpo', null)).toMatchObject({ calls: [], archived: [], archive: 'done' });
   });
 });

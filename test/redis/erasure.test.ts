@@ -81,7 +81,7 @@ describe('forgetting a caller', () => {
       await callers.note(call);
     }
     recordings({ deleted: [his.id] });
-    const proof = await erase(CALLER, 'dpo');
+    const proof = await erase(CALLER, 'dpo', null);
     expect(proof).toMatchObject({
       by: 'dpo',
       calls: [his.id],
@@ -105,7 +105,7 @@ describe('forgetting a caller', () => {
     const [line] = await raw.xrange(keys.erasures(), '-', '+');
     expect(line?.[1][1]).toContain(proof.id);
     // Asked for again: nothing is left to remove.
-    expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [], events: 0, historyCalls: 0 });
+    expect(await erase(CALLER, 'dpo', null)).toMatchObject({ calls: [], events: 0, historyCalls: 0 });
   });
 
   it('names the recordings that a legal hold keeps, and those on the disk of another gateway', async () => {
@@ -117,7 +117,7 @@ describe('forgetting a caller', () => {
     await store.commit(exampleChange(other, ['call.completed'], { closed: true }));
     const away = [{ callId: other.id, gateway: 'gw-2' }];
     recordings({ held: [call.id], away });
-    expect(await erase(CALLER, 'dpo')).toMatchObject({ held: [call.id], away, recordings: [] });
+    expect(await erase(CALLER, 'dpo', null)).toMatchObject({ held: [call.id], away, recordings: [] });
     for (const { id } of [call, other])
       expect(await store.get(id)).toMatchObject({ caller: { number: null }, recording });
   });
@@ -150,7 +150,7 @@ describe('forgetting a caller', () => {
     await outbox.trim(['crm', 'away']);
     expect(await everything()).toContain(CALLER);
 
-    const proof = await erase(CALLER, 'dpo');
+    const proof = await erase(CALLER, 'dpo', null);
     expect(proof).toMatchObject({ calls: [his.id], queued: 4, deadLetters: 1, attempts: 1 });
     const left = await everything();
     expect(left).not.toContain(CALLER);
@@ -178,7 +178,7 @@ describe('forgetting a caller', () => {
       for (const one of [call, anothers]) await store.commit(exampleChange(one, ['call.missed'], { closed: true }));
       await raw.del(keys.callsOf(CALLER));
       if (state === 'rebuilding') await new RedisHistoryIndex(link, keys).begin();
-      expect(await erase(CALLER, 'dpo')).toMatchObject({ calls: [call.id], archive: 'done', archived: [] });
+      expect(await erase(CALLER, 'dpo', null)).toMatchObject({ calls: [call.id], archive: 'done', archived: [] });
       expect((await everything()).replaceAll(anothers.trackingNumber, '')).not.toContain(CALLER);
       expect(await store.get(anothers.id)).toEqual(anothers);
     },
@@ -188,7 +188,7 @@ describe('forgetting a caller', () => {
     const { store, erase, asked } = await open();
     const call = exampleCall();
     await store.commit(exampleChange(call, ['call.received']));
-    await expect(erase(CALLER, 'dpo')).rejects.toMatchObject({ code: 'GW_ERR_CONFLICT' });
+    await expect(erase(CALLER, 'dpo', null)).rejects.toMatchObject({ code: 'GW_ERR_CONFLICT' });
     expect(await store.get(call.id)).toEqual(call);
     expect(asked).toEqual([]);
   });

@@ -99,6 +99,7 @@ export async function openHouse(options: HouseOptions = {}) {
     calls: lookup,
     sites: () => ['divan', 'shop'],
     teller: { deleted: (callId, { reason }) => Promise.resolve(void told.push(`deleted ${callId} ${reason}`)) },
+    audit,
   });
 
   /** What FreeSWITCH does, and then the end of the call. */
