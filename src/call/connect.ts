@@ -13,7 +13,7 @@ import {
   type Greeting,
 } from './greeting.js';
 import { attributeByCode } from './promo.js';
-import { MediaServers } from './media-servers.js';
+import { hasNoCodecOfOurs, MediaServers } from './media-servers.js';
 import { policyOf } from './recording-policy.js';
 import { RouteWalk, type WalkResult } from './route-walk.js';
 import type { CallSession } from './session.js';
@@ -152,12 +152,12 @@ async function untilDialBack(
   }
 }
 
-/** 488: no codec of the caller's is ours. Anything else is FreeSWITCH's own trouble, worth another try elsewhere. */
+/** By 503 the caller's carrier tries elsewhere; without a codec of ours he would fare there as here. */
 function mediaRefused(session: CallSession, outcome: InviteOutcome): null {
   if (session.ended) return null; // by us: FreeSWITCH only passes on our own refusal
   const status = outcome.kind === 'failed' ? outcome.failure.status : null;
   session.logger.warn({ status }, 'FreeSWITCH refused the caller');
-  const sip = status === 488 || status === 415 ? 488 : 503;
+  const sip = hasNoCodecOfOurs(status) ? 488 : 503;
   session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip });
   return null;
 }

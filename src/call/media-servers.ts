@@ -6,6 +6,9 @@ import type { IncomingInvite, InviteOutcome, InviteRequest, OutgoingInvite } fro
 /** A FreeSWITCH that is there says 100 within milliseconds. Waited for no longer where another one may take the call. */
 const SILENCE_MS = 2000;
 
+/** That is the caller's, whichever server he comes to; any other refusal is the server's own trouble. */
+export const hasNoCodecOfOurs = (status: number | null): boolean => status === 488 || status === 415;
+
 /** The FreeSWITCH servers that one call may go to: asked one after the other until one of them takes it. */
 export class MediaServers {
   readonly #tried: MediaServer[] = [];
@@ -34,12 +37,12 @@ export class MediaServers {
     return toMedia;
   }
 
-  /** For a call that the last one did not take, by silence or trouble of its own; null where nobody else may have it. */
+  /** For a call that the last one did not take, by silence or a trouble of its own; null where nobody else may have it. */
   askNext(outcome: InviteOutcome): OutgoingInvite | null {
     const { session, deps } = this;
     if (outcome.kind !== 'failed' || this.#heard || session.ended || session.dialledBack || !deps.sip.up) return null;
     const { status } = outcome.failure;
-    if (status !== null && status < 500) return null;
+    if (hasNoCodecOfOurs(status)) return null;
     const next = deps.media.pick(this.#tried);
     session.logger.warn(
       { status, server: session.media.server?.id, next: next?.id },

@@ -44,7 +44,7 @@ const failed = (status: number | null): InviteOutcome => ({
 });
 
 describe('a call that a FreeSWITCH did not take', () => {
-  it.each([[null], [500], [503]])('goes to the next one after %s', (status) => {
+  it.each([[null], [403], [500], [503]])('goes to the next one after %s', (status) => {
     const { media, sent, used } = asked();
     expect(media.askNext(failed(status))).not.toBeNull();
     expect(sent.map(({ uri }) => uri)).toEqual(['sip:call@a:5080', 'sip:call@b:5080']);
