@@ -225,11 +225,20 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   const { call } = session;
   const number = ours(answer.number, session, deps);
   call.attribution = judge({ ...answer, number }, answer.history?.known ?? null, at, deps);
-  if (!number) return null;
+  if (!number) {
+    call.site = siteOfDisabled(answer.number, deps);
+    return null;
+  }
   call.site = number.site;
   call.numberKind = number.kind;
   describeCaller(call, answer, at, deps);
   return number;
+}
+
+/** Whoever switched a number off is told who still calls it. */
+function siteOfDisabled(number: TrackingNumber | null, deps: CallDeps): string | null {
+  const isOurs = number !== null && !number.enabled && findRoute(deps.config(), number) !== null;
+  return isOurs ? number.site : null;
 }
 
 function ours(number: TrackingNumber | null, session: CallSession, deps: CallDeps): TrackingNumber | null {

@@ -12,6 +12,7 @@ const scenes = {
   stranger: stage.scene(),
   unknownNumber: stage.scene({ number: 'unknown' }),
   foreignSite: stage.scene(),
+  switchedOff: stage.scene(),
   routeGone: stage.scene(),
   withheld: stage.scene(),
   asserted: stage.scene(),
@@ -87,9 +88,11 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
     });
   });
 
-  test.concurrent('a number of Redis whose site is not configured is answered 404 and told of as unknown', async () => {
-    const scene = scenes.foreignSite;
-    await writeNumber(stage.client, 'ct:', scene.trackingNumber, { site: 'gone' });
+  test.concurrent.each([
+    ['whose site is not configured', 'told of as unknown', scenes.foreignSite, { site: 'gone' }, null],
+    ['that is switched off', 'told to its site', scenes.switchedOff, { enabled: 'no' }, 'shop'],
+  ] as const)('a number of Redis %s is answered 404 and %s', async (_what, _told, scene, fields, site) => {
+    await writeNumber(stage.client, 'ct:', scene.trackingNumber, fields);
     const caller = await scene.caller('caller-is-refused', { values: { STATUS: 404 } });
     expectPlayed(await caller.done);
     const call = await expectLost(scene, {
@@ -98,7 +101,7 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
       legs: [],
       types: ['call.received', 'call.rejected'],
     });
-    expect(call).toMatchObject({ site: null, attribution: { verdict: 'none', session: null } });
+    expect(call).toMatchObject({ site, attribution: { verdict: 'none', session: null } });
   });
 
   test.concurrent("a number of Redis whose route is gone goes its site's way", async () => {
