@@ -25,18 +25,27 @@ export function timelineOf(call: Call): Moment[] {
   return moments.sort((a, b) => a.offsetMs - b.offsetMs);
 }
 
+/** Why nothing was dialled; null where something was, or may have been. */
+function whyNotDialled({ result, sip }: Leg): string | null {
+  if (result === 'no_channel') return 'no free channel';
+  if (result === 'not_registered') return 'no phone is registered';
+  return result === 'capacity' && sip === null ? 'the carrier said before that it is full' : null;
+}
+
 function addLeg(leg: Leg, add: (at: string | null, what: string) => void): void {
   const name = `leg ${leg.n} (step ${leg.step}, ${leg.target})`;
   const use = leg.channelsInUse === null ? '' : `, ${leg.channelsInUse}/${leg.channelLimit ?? '-'} channels`;
-  if (leg.result === 'no_channel') {
-    add(leg.startedAt, `${name} not dialled: no free channel${use}`);
+  const notDialled = whyNotDialled(leg);
+  if (notDialled !== null) {
+    add(leg.startedAt, `${name} not dialled: ${notDialled}${use}`);
     return;
   }
-  add(leg.startedAt, `${name} dialled${use}`);
+  const unheard = leg.result === 'unreachable' && leg.sip === null;
+  add(leg.startedAt, `${name} ${unheard ? 'tried' : 'dialled'}${use}`);
   add(leg.ringingAt, `${name} rings`);
   add(leg.answeredAt, `${name} answers`);
   const status = [leg.sip === null ? '' : `SIP ${leg.sip}`, leg.q850 === null ? '' : `Q.850 ${leg.q850}`];
-  const why = status.filter((part) => part !== '').join(', ');
+  const why = unheard ? 'nothing to dial is up, or nobody answered' : status.filter((part) => part !== '').join(', ');
   add(leg.endedAt, `${name} over: ${leg.result ?? 'open'}${why ? ` (${why})` : ''}`);
 }
 

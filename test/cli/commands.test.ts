@@ -320,6 +320,24 @@ describe('call show', () => {
       '65000 leg 2 (step 2, sales-2) over: answered (SIP 200)',
       '65000 answered, by the caller: normal',
     ]);
+    const [, leg] = CALL.legs;
+    const ofLeg = (change: object) =>
+      timelineOf({ ...CALL, legs: leg ? [{ ...leg, ringingAt: null, answeredAt: null, sip: null, ...change }] : [] })
+        .filter(({ what }) => what.startsWith('leg'))
+        .map(({ what }) => what.replace('leg 2 (step 2, sales-2) ', ''));
+    expect(ofLeg({ result: 'not_registered' })).toEqual(['not dialled: no phone is registered, 1/1 channels']);
+    expect(ofLeg({ result: 'capacity' })).toEqual([expect.stringContaining('not dialled: the carrier said')]);
+    expect(ofLeg({ result: 'unreachable' })).toEqual([
+      'tried, 1/1 channels',
+      expect.stringContaining('nothing to dial'),
+    ]);
+    expect(ofLeg({ result: 'unreachable', sip: 503 })).toEqual([
+      'dialled, 1/1 channels',
+      'over: unreachable (SIP 503)',
+    ]);
+    const recording = { ...CALL.recording, status: 'ready' as const, silentChannels: ['caller'] };
+    const oneWay = await run(callShow, { '/v1/calls/call-1': { ...CALL, recording } }, {}, ['call-1']);
+    expect(oneWay.out).toContain('recording   ready; nothing was heard of: caller');
     await expect(run(callShow, {}, {}, ['nobody'])).rejects.toThrow('answers 404 GW_ERR_NOT_FOUND: there is none');
     await expect(run(callShow, {})).rejects.toMatchObject({ name: 'UsageError' });
   });

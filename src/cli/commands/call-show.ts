@@ -46,7 +46,13 @@ function headOf(call: Call): string {
       'durations',
       `ringing ${durations.ringSeconds} s, talk ${durations.talkSeconds} s, in all ${durations.totalSeconds} s; ${durations.addedSetupMs ?? '-'} ms of set-up are ours`,
     ],
-    ['recording', call.recording.status],
+    ['recording', recordingOf(call.recording)],
   ];
   return facts.flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(12)}${value}`)).join('\n');
+}
+
+/** With why there is none, and whom it does not hold: a side that FreeSWITCH has not heard. */
+function recordingOf({ status, reason, silentChannels }: Call['recording']): string {
+  const silent = silentChannels?.length ? `; nothing was heard of: ${silentChannels.join(', ')}` : '';
+  return `${status}${reason === null ? '' : `, ${reason}`}${silent}`;
 }
