@@ -111,7 +111,7 @@ export class App {
     const shared = this.#shared(keys);
     this.#pools = new Pools(shared);
     this.#channels = new RedisChannels(this.#link, keys, {
-      onFallback: (alone) => logger.warn({ alone }, 'channel limits hold for this gateway alone while Redis is away'),
+      onFallback: (alone) => logger.warn({ holdFor: alone ? 'this gateway alone' : 'all gateways' }, 'channel limits'),
       scarcity: this.#scarcity,
     });
     this.#limitWatch = new LimitWatch(

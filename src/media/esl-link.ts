@@ -3,6 +3,7 @@ import modesl, { type Connection } from 'modesl';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { Repetition } from '../observability/repetition.js';
 import { FreeSwitchEvent } from './event-text.js';
 
 export interface EslLinkOptions {
@@ -45,6 +46,7 @@ export class EslLink {
   #retryTimer: NodeJS.Timeout | undefined;
   #connectTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
+  readonly #failures = new Repetition();
 
   constructor(
     private readonly options: EslLinkOptions,
@@ -130,7 +132,8 @@ export class EslLink {
     this.#up = false;
     this.#connection = null;
     connection.socket?.destroy();
-    this.options.logger.warn({ why }, wasUp ? 'lost FreeSWITCH' : 'FreeSWITCH is not there yet');
+    if (wasUp) this.options.logger.warn({ why }, 'lost FreeSWITCH');
+    else if (this.#failures.isNews(why)) this.options.logger.warn({ why }, 'FreeSWITCH is not there');
     this.#retryTimer = setTimeout(() => this.start(), retryMs);
     if (wasUp) this.handlers.onDown();
   }

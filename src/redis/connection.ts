@@ -259,6 +259,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.#ready = true;
     this.#told = false;
     this.#upSince = performance.now();
+    this.#lastError = 'connection closed'; // unless the next loss says more
     this.emit('up');
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import Srf from 'drachtio-srf';
 import { GatewayError } from '../lib/errors.js';
+import { Repetition } from '../observability/repetition.js';
 
 /**
  * The connection to drachtio-server: one srf object while the link is up, a fresh one after each loss.
@@ -50,6 +51,7 @@ export class DrachtioLink {
   #pingTimer: NodeJS.Timeout | undefined;
   #missedPings = 0;
   #sipAddresses: string[] = [];
+  readonly #failures = new Repetition();
 
   constructor(
     private readonly options: LinkOptions,
@@ -119,7 +121,8 @@ export class DrachtioLink {
     this.#up = false;
     this.#srf = null;
     retire(srf);
-    this.options.logger.warn({ why }, wasUp ? 'lost drachtio-server' : 'drachtio-server is not there yet');
+    if (wasUp) this.options.logger.warn({ why }, 'lost drachtio-server');
+    else if (this.#failures.isNews(why)) this.options.logger.warn({ why }, 'drachtio-server is not there');
     this.#retryMs = retryMs ?? Math.min(this.#retryMs * 2, RETRY_MAX_MS);
     this.#retryTimer = setTimeout(() => this.start(), this.#retryMs);
     if (wasUp) this.handlers.onDown();
