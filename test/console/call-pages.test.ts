@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Attribution, Call } from '../../src/call/call.js';
+import { FakeS3 } from '../fakes/s3.js';
 import { exampleCall, exampleHolder } from '../redis/examples.js';
 import { openConsole } from '../support/console.js';
 import { endedCall } from '../support/recording-house.js';
@@ -159,6 +160,17 @@ describe('what a recording lacks', () => {
     house.calls.set(failed.id, failed);
     await end(failed);
     expect((await ops.get(`/calls/${failed.id}`)).html).toContain('Recording failed. Reason: the disk failed (ENOSPC)');
+  });
+
+  it('is not known where the store is away: the page shows the rest', async () => {
+    const s3 = await FakeS3.start();
+    const { login, end } = await openConsole({ s3: s3.config() });
+    const call = await end(endedCall(3));
+    s3.fault = () => 'unavailable';
+    const { status, html } = await (await login('ops')).get(`/calls/${call.id}`);
+    expect(status).toBe(200);
+    expect(html).toContain('The store of recordings does not answer now.');
+    expect(html).toContain(call.id);
   });
 });
 

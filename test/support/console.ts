@@ -9,7 +9,7 @@ import { reportSource } from '../../src/composition/http-sources.js';
 import { callEditor } from '../../src/composition/call-editor.js';
 import { callbackDesk } from '../../src/composition/callback-desk.js';
 import { recordingControl } from '../../src/composition/recording-control.js';
-import { configSchema, CONSOLE_ROLES, type ConsoleUserConfig } from '../../src/config/schema.js';
+import { configSchema, CONSOLE_ROLES, type ConsoleUserConfig, type S3Config } from '../../src/config/schema.js';
 import { hashPassword } from '../../src/console/auth/passwords.js';
 import type { ConsoleOptions } from '../../src/console/ports.js';
 import { createHttpServer } from '../../src/http/server.js';
@@ -38,6 +38,8 @@ export interface ConsoleWorld {
   /** Beside the usual ones. */
   config?: Record<string, unknown>;
   publicUrl?: string;
+  /** Where recordings are kept; a folder when left out. */
+  s3?: S3Config;
   webhooks?: ConsoleOptions['webhooks'];
   clock?: () => number;
   /** Of every number, the latest first; the first one has the promo code 48210. */
@@ -55,7 +57,7 @@ interface Talk {
 
 /** The console on a real server, with a real Redis and a folder of recordings behind it; calls are written by the test. */
 export async function openConsole(world: ConsoleWorld = {}) {
-  const house = await openHouse();
+  const house = await openHouse(world.s3 && { s3: world.s3 });
   const { link, keys, logger } = house;
   const config = configSchema.parse({
     gateway: { id: 'gw-1', publicUrl: world.publicUrl ?? 'http://127.0.0.1:8080' },

@@ -241,6 +241,7 @@ export const en = {
   'call.recording.deleted': 'It has been deleted ({time}: {reason}).',
   'call.recording.short': 'It is shorter than the talk: a part is missing.',
   'call.recording.away': 'It is on its way from gateway {gateway} to the store.',
+  'call.recording.storeAway': 'The store of recordings does not answer now. Try again later.',
   'call.recording.reason': 'Reason: {reason}',
   'call.recording.forbidden': 'Your role may not listen to recordings.',
   'call.gap.paused': 'At {at} {time} are left out: recording was paused.',

@@ -243,6 +243,7 @@ export const ru: Dictionary = {
   'call.recording.deleted': 'Запись удалена ({time}: {reason}).',
   'call.recording.short': 'Запись короче разговора: части не хватает.',
   'call.recording.away': 'Запись на пути от шлюза {gateway} в хранилище.',
+  'call.recording.storeAway': 'Хранилище записей сейчас не отвечает. Попробуйте позже.',
   'call.recording.reason': 'Причина: {reason}',
   'call.recording.forbidden': 'Ваша роль не позволяет слушать записи.',
   'call.gap.paused': 'На {at} пропущено {time}: запись стояла на паузе.',

@@ -243,6 +243,7 @@ export const uz: Dictionary = {
   'call.recording.deleted': 'Yozuv o‘chirilgan ({time}: {reason}).',
   'call.recording.short': 'Yozuv suhbatdan qisqa: bir qismi yo‘q.',
   'call.recording.away': 'Yozuv {gateway} shlyuzidan omborga yo‘lda.',
+  'call.recording.storeAway': 'Yozuvlar ombori hozir javob bermayapti. Keyinroq urinib ko‘ring.',
   'call.recording.reason': 'Sabab: {reason}',
   'call.recording.forbidden': 'Sizning rolingiz yozuvlarni tinglashga ruxsat bermaydi.',
   'call.gap.paused': '{at} da {time} tushirib qoldirilgan: yozuv to‘xtatib turilgan.',

@@ -1,5 +1,6 @@
 import { correctionsOf } from '../../call/amendments.js';
 import type { Believed, Call } from '../../call/call.js';
+import { toError, withDeadline } from '../../lib/deadline.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import { callbackWords, callerWords, callRow } from '../view/call-row.js';
@@ -12,13 +13,15 @@ import { deliveriesOf } from './deliveries.js';
 import { callOf } from './one-call.js';
 import { foundOf, holdOf } from './recording.js';
 
+/** A store that takes longer is away, as far as the page is concerned: people look at calls then too. */
+const STORE_TIMEOUT_MS = 3_000;
 /** A page does not grow with what others have written into a call. */
 const MOST_TAGS = 200;
 const MOST_NOTES = 100;
 /** Offered on every call. */
 const USUAL_TAGS = ['callback', 'not-a-lead', 'repeat'] as const;
 
-type Options = Pick<ConsoleOptions, 'calls' | 'recordings' | 'webhooks'>;
+type Options = Pick<ConsoleOptions, 'calls' | 'recordings' | 'webhooks' | 'logger'>;
 
 export function callRoutes(options: Options): Route[] {
   return [{ method: 'get', path: '/calls/:id', needs: 'calls:read', handle: (visit) => showCall(visit, options) }];
@@ -26,12 +29,22 @@ export function callRoutes(options: Options): Route[] {
 
 async function showCall(visit: Visit, options: Options): Promise<void> {
   const call = await callOf(visit, options);
-  const [found, deliveries] = await Promise.all([
-    foundOf(visit, options.recordings),
+  const [recording, deliveries] = await Promise.all([
+    recordingOf(visit, options, call),
     deliveriesOf(visit, options, call),
   ]);
-  const recording = recordingView(visit, found, await holdOf(options.recordings, found), call);
   visit.page('call', { ...callView(visit, call), recording, control: recordingControl(visit, call), deliveries });
+}
+
+/** The page does without the store of recordings, and says so. */
+async function recordingOf(visit: Visit, { recordings, logger }: Options, call: Call) {
+  const looking = foundOf(visit, recordings).then(async (found) =>
+    recordingView(visit, found, await holdOf(recordings, found), call),
+  );
+  return withDeadline(looking, STORE_TIMEOUT_MS, 'looking for a recording').catch((error: unknown) => {
+    logger.warn({ err: toError(error), callId: call.id }, 'the page of a call is shown without its recording');
+    return { player: null, why: visit.t('call.recording.storeAway') };
+  });
 }
 
 /** What the page of one call shows. */
