@@ -5,6 +5,9 @@ import type { SipMessage } from '../sip/index.js';
 /** drachtio-server reads a length of at most five digits, and drops a client that sends another. */
 const LENGTH_DIGITS = 5;
 
+/** The ring that the real server reads into; of a longer message it loses the beginning, and then hears nothing more. */
+const RING_BYTES = 12_228;
+
 /** A client broke the framing; its connection cannot be read on. */
 export class WireError extends Error {
   override readonly name = 'WireError';
@@ -31,6 +34,7 @@ export class WireFramer {
     }
     const start = match[0].length;
     const end = start + Number(match[1]);
+    if (end > RING_BYTES) throw new WireError('message longer than the server can read');
     if (this.#buffer.length < end) return undefined;
     const message = this.#buffer.toString('utf8', start, end);
     this.#buffer = this.#buffer.subarray(end);

@@ -21,6 +21,8 @@ export interface RemoteAudio {
   direction: Direction;
   /** The peer holds: sendonly, inactive, or the old 0.0.0.0. */
   holding: boolean;
+  /** `m=` lines before and behind it, as they are declined. */
+  declined: { before: string[]; behind: string[] };
 }
 
 /** The peer's audio with the codec that we like best (A-law first); undefined when there is none in common, or no sense. */
@@ -35,8 +37,11 @@ export function readSdp(sdp: string): RemoteAudio | undefined {
 
 function readAudio(sdp: string): RemoteAudio | undefined {
   const session = parse(sdp);
-  const media = session.media.find((candidate) => candidate.type === 'audio' && candidate.protocol === 'RTP/AVP');
-  if (media === undefined || media.port === 0) return undefined;
+  const index = session.media.findIndex(
+    ({ type, protocol, port }) => type === 'audio' && protocol === 'RTP/AVP' && port,
+  );
+  const media = session.media[index];
+  if (media === undefined) return undefined;
   const names = codecNames(media.payloads, media.rtp);
   const chosen = pickCodec(names);
   if (chosen === undefined) return undefined;
@@ -49,8 +54,13 @@ function readAudio(sdp: string): RemoteAudio | undefined {
     telephoneEvent: [...names].find(([, name]) => name === 'TELEPHONE-EVENT/8000')?.[0],
     direction,
     holding: direction === 'sendonly' || direction === 'inactive' || address === '0.0.0.0',
+    declined: { before: declined(session.media.slice(0, index)), behind: declined(session.media.slice(index + 1)) },
   };
 }
+
+/** RFC 3264 6: the answer has as many `m=` lines as the offer; port 0 declines one. */
+const declined = (media: { type: string; protocol: string; payloads?: string | undefined }[]): string[] =>
+  media.map(({ type, protocol, payloads = '' }) => `m=${type} 0 ${protocol} ${payloads}`);
 
 /** Payload type → `PCMA/8000`, in the peer's order. */
 function codecNames(
@@ -102,16 +112,17 @@ export class SdpWriter {
   }
 
   answer(port: number, remote: RemoteAudio): string {
-    return this.#write(
-      port,
-      [remote.payloadType],
-      remote.telephoneEvent,
-      answerDirection(remote.direction),
-      remote.law,
-    );
+    return this.#write(port, [remote.payloadType], remote.telephoneEvent, answerDirection(remote.direction), remote);
   }
 
-  #write(port: number, payloads: number[], event: number | undefined, direction: Direction, law?: G711Law): string {
+  #write(
+    port: number,
+    payloads: number[],
+    event: number | undefined,
+    direction: Direction,
+    remote?: RemoteAudio,
+  ): string {
+    const law = remote?.law;
     this.#version += 1;
     const all = event === undefined ? payloads : [...payloads, event];
     const lines = [
@@ -120,11 +131,13 @@ export class SdpWriter {
       's=FreeSWITCH',
       `c=IN IP4 ${this.address}`,
       't=0 0',
+      ...(remote?.declined.before ?? []),
       `m=audio ${port} RTP/AVP ${all.join(' ')}`,
       ...payloads.map((payload) => `a=rtpmap:${payload} ${law ? `${CODEC_NAME[law]}/8000` : (STATIC[payload] ?? '')}`),
       ...(event === undefined ? [] : [`a=rtpmap:${event} telephone-event/8000`, `a=fmtp:${event} 0-15`]),
       ...(direction === 'sendrecv' ? [] : [`a=${direction}`]),
       'a=ptime:20',
+      ...(remote?.declined.behind ?? []),
     ];
     return `${lines.join('\r\n')}\r\n`;
   }
