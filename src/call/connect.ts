@@ -211,9 +211,12 @@ async function answerOrEnd(
     if (businessAnswered) session.answered(now);
     return session.adopt('caller', leg);
   } catch (error) {
-    // The caller's CANCEL was faster; the session has ended by it already, or ends here.
-    session.logger.info({ err: error }, 'caller left while being answered');
-    session.end({ by: 'caller', reason: 'normal' });
+    // Mostly his CANCEL was faster, and has ended the session already.
+    if (session.ended) session.logger.info({ err: error }, 'caller left while being answered');
+    else {
+      session.logger.error({ err: error }, 'the caller could not be answered');
+      session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 500 });
+    }
     return null;
   }
 }
