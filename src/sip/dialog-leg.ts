@@ -7,6 +7,8 @@ import { cleanSdp, reasonText } from './sanitise.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
 const REQUEST_TIMEOUT_MS = 32_500;
+/** What a dialog of ours understands. */
+export const ALLOWED_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO';
 /** The caller's ACK to a late offer; the stack itself gives up at 64*T1. */
 const ACK_TIMEOUT_MS = 33_000;
 
@@ -32,6 +34,9 @@ export class SrfDialogLeg implements DialogLeg {
       const byStack = reason !== undefined && reason !== 'normal release' && !/cancel/i.test(reason);
       this.#ended({ by: byStack ? 'stack' : 'peer', cause: reasonText(request.get('Reason')) });
     });
+    // srf would answer 200 by itself: somebody who transfers the call would hang up, and the caller be alone.
+    for (const event of ['refer', 'message', 'publish'] as const)
+      dialog.on(event, (_request, response) => response.send(405, { headers: { Allow: ALLOWED_METHODS } }));
     this.#ackSdp = new Promise((resolve) => {
       dialog.on('ack', (request) => resolve(cleanSdp(request.body)));
     });

@@ -57,7 +57,7 @@ declare module 'drachtio-srf' {
       ): void;
       on(event: 'destroy', listener: (request: SipMessage, reason?: string) => void): this;
       on(
-        event: 'modify' | 'info' | 'update' | 'refer',
+        event: 'modify' | 'info' | 'update' | 'refer' | 'message' | 'publish',
         listener: (request: SrfRequest, response: SrfResponse) => void,
       ): this;
       on(event: 'ack', listener: (request: SrfRequest) => void): this;

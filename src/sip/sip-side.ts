@@ -3,6 +3,7 @@ import type Srf from 'drachtio-srf';
 import type { IncomingInvite, InviteRequest, OutgoingInvite, SipSide } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
+import { ALLOWED_METHODS } from './dialog-leg.js';
 import { SrfIncomingInvite } from './incoming.js';
 import type { RegisterAnswer } from '../lines/registrar.js';
 import type { RegisterRequest } from '../lines/registration.js';
@@ -20,7 +21,7 @@ const PING_TIMEOUT_MS = 5000;
 /** Where nobody answers, and where nothing can be sent. */
 const MADE_UP_BY_DRACHTIO = new Set([408, 503]);
 const OPTIONS_HEADERS: Readonly<Record<number, Record<string, string>>> = {
-  200: { Accept: 'application/sdp' },
+  200: { Accept: 'application/sdp', Allow: ALLOWED_METHODS },
   503: { 'Retry-After': '10' },
 };
 

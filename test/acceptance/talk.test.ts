@@ -137,15 +137,18 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there], tones });
   });
 
-  test.concurrent('session refresh by re-INVITE and by UPDATE', async () => {
-    const scene = scenes.refreshed;
-    const business = await scene.business('business-answers-changes');
-    const caller = await scene.caller('caller-refreshes', { values: { TALK: 4000 } });
-    const [heardBack, there] = await Promise.all([caller.done, business.done]);
-    expectPlayed(heardBack, there);
-    expect(heardBack.trace.received('UPDATE')).toEqual([200]);
-    await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
-  });
+  test.concurrent(
+    'session refresh by re-INVITE and by UPDATE; a transfer is refused, and the talk goes on',
+    async () => {
+      const scene = scenes.refreshed;
+      const business = await scene.business('business-answers-changes');
+      const caller = await scene.caller('caller-refreshes', { values: { TALK: 4000 } });
+      const [heardBack, there] = await Promise.all([caller.done, business.done]);
+      expectPlayed(heardBack, there);
+      expect(heardBack.trace.received('UPDATE')).toEqual([200]);
+      await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
+    },
+  );
 
   test.concurrent('late offer: the caller gives his SDP in the ACK', async () => {
     const scene = scenes.lateOffer;
