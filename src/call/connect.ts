@@ -270,8 +270,12 @@ function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteC
   };
 }
 
-/** G.711, by its static payload types (RFC 3551 6) or by name: what our FreeSWITCH profile speaks. */
+/**
+ * G.711 by its static payload types (RFC 3551 6) in plain RTP: all that our FreeSWITCH profile takes. Under a dynamic
+ * type FreeSWITCH refuses it.
+ */
 function offersOurCodecs(sdp: string): boolean {
-  const payloads = /^m=audio \d+ \S+ (.*)$/m.exec(sdp)?.[1]?.trim().split(/\s+/) ?? [];
-  return payloads.includes('0') || payloads.includes('8') || /^a=rtpmap:\d+ PCM[AU]\/8000/im.test(sdp);
+  return [...sdp.matchAll(/^m=audio [1-9]\d* RTP\/AVP (.*)$/gm)].some(([, payloads = '']) =>
+    payloads.split(/\s+/).some((payload) => payload === '0' || payload === '8'),
+  );
 }

@@ -21,8 +21,12 @@ const CALL_KEY_HEADER = 'X-CT-Call-Key';
 /** Redis answers in about a millisecond; longer than this the caller waits for it, and the call goes on without. */
 const ADMISSION_TIMEOUT_MS = 400;
 const RETRY_AFTER_SECONDS = '5';
-/** 40 codecs with all their parameters take 4 kB; more is not a phone. */
-const MAX_SDP_CHARACTERS = 16_384;
+/** As it came; more is not a phone. */
+const MAX_BODY_CHARACTERS = 16_384;
+/** What is left of it for FreeSWITCH: a message to drachtio-server may have 4,000 bytes. */
+const MAX_SDP_CHARACTERS = 2500;
+/** Extensions that a caller may insist on: refreshes of RFC 4028 are answered. */
+const SUPPORTED = new Set(['timer']);
 
 /** What this gateway has in hand, and how much more it takes. */
 export interface CallsInHand {
@@ -68,11 +72,12 @@ function passGate(invite: IncomingInvite, { registry, load }: CallsInHand, deps:
     return null;
   }
   deps.trunks.heard(trunk.id);
-  const malformed = malformedStatus(invite);
-  if (malformed !== null) {
+  const malformed = findMalformed(invite);
+  if (malformed) {
+    const { status, headers } = malformed;
     deps.metrics.refused('malformed');
-    deps.logger.warn({ sipCallId: invite.sipCallId, trunk: trunk.id, status: malformed }, 'INVITE that makes no call');
-    invite.refuse(malformed);
+    deps.logger.warn({ sipCallId: invite.sipCallId, trunk: trunk.id, status }, 'INVITE that makes no call');
+    invite.refuse(status, headers);
     return null;
   }
   const accepting = deps.accepting() && !deps.drains.has('trunk', trunk.id);
@@ -84,11 +89,15 @@ function passGate(invite: IncomingInvite, { registry, load }: CallsInHand, deps:
   return trunk;
 }
 
-/** SIP that cannot become a call, and the status that says so (RFC 3261 8.1.1.8, 21.4.11, 21.4.26). */
-function malformedStatus(invite: IncomingInvite): number | null {
-  if (!invite.header('Contact')) return 400;
-  if (invite.sdp.length > MAX_SDP_CHARACTERS) return 413;
-  if (invite.sdp && !/^m=audio [1-9]\d* /m.test(invite.sdp)) return 488;
+/** SIP that cannot become a call, and the answer that says so (RFC 3261 8.1.1.8, 8.2.2.3, 21.4.11, 21.4.13, 21.4.26). */
+function findMalformed(invite: IncomingInvite): { status: number; headers?: Record<string, string> } | null {
+  if (!invite.namesContact) return { status: 400 };
+  const required = (invite.header('Require') ?? '').split(',').map((tag) => tag.trim());
+  const unsupported = required.filter((tag) => tag && !SUPPORTED.has(tag.toLowerCase()));
+  if (unsupported.length > 0) return { status: 420, headers: { Unsupported: unsupported.join(', ').slice(0, 256) } };
+  if (invite.bodyLength > MAX_BODY_CHARACTERS || invite.sdp.length > MAX_SDP_CHARACTERS) return { status: 413 };
+  if (invite.bodyLength > 0 && !invite.sdp) return { status: 415, headers: { Accept: 'application/sdp' } };
+  if (invite.sdp && !(/^m=audio [1-9]\d* /m.test(invite.sdp) && /^c=IN /m.test(invite.sdp))) return { status: 488 };
   return null;
 }
 

@@ -9,6 +9,10 @@ export interface IncomingInvite {
   readonly requestUri: string;
   /** Empty for a late offer (an INVITE without SDP). */
   readonly sdp: string;
+  /** Of the body as it came, whatever it is. */
+  readonly bodyLength: number;
+  /** Whether its Contact is a SIP URI with a host, as every INVITE's must be. */
+  readonly namesContact: boolean;
   header(name: string): string | undefined;
   /** Calls back once when the caller gives up before a final answer; at once if he already has. */
   onCancel(listener: () => void): void;

@@ -3,7 +3,7 @@ import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js'
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { SipFailureError } from './failure.js';
-import { cleanSdp, reasonText } from './sanitise.js';
+import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
 const REQUEST_TIMEOUT_MS = 32_500;
@@ -38,7 +38,7 @@ export class SrfDialogLeg implements DialogLeg {
     for (const event of ['refer', 'message', 'publish'] as const)
       dialog.on(event, (_request, response) => response.send(405, { headers: { Allow: ALLOWED_METHODS } }));
     this.#ackSdp = new Promise((resolve) => {
-      dialog.on('ack', (request) => resolve(cleanSdp(request.body)));
+      dialog.on('ack', (request) => resolve(sdpOf(request)));
     });
   }
 
@@ -57,7 +57,7 @@ export class SrfDialogLeg implements DialogLeg {
 
   onReinvite(handler: (sdp: string) => Promise<ReinviteAnswer>): void {
     const respond = (request: Srf.SrfRequest, response: Srf.SrfResponse) => {
-      handler(cleanSdp(request.body)).then(
+      handler(sdpOf(request)).then(
         (answer) => {
           if ('status' in answer) response.send(answer.status);
           else {
@@ -107,7 +107,8 @@ export class SrfDialogLeg implements DialogLeg {
 
   onAckSdp(listener: (sdp: string) => void): void {
     this.dialog.on('ack', (request) => {
-      if (request.body) listener(cleanSdp(request.body));
+      const sdp = sdpOf(request);
+      if (sdp) listener(sdp);
     });
   }
 

@@ -125,3 +125,12 @@ declare module 'drachtio-srf' {
 
   export = Srf;
 }
+
+/** The parser that srf calls by this object for every message, so what is put into it counts. */
+declare module 'drachtio-srf/lib/sip-parser/parser.js' {
+  interface SipParser {
+    parseSipMessage: (text: string, lazy?: boolean) => { headers: Record<string, unknown> } | undefined;
+  }
+  const parser: SipParser;
+  export default parser;
+}

@@ -3,7 +3,8 @@ import type { DialogLeg, IncomingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { SrfDialogLeg } from './dialog-leg.js';
-import { cleanSdp } from './sanitise.js';
+import { forgetInvite } from './link.js';
+import { hasHost, sdpOf } from './sanitise.js';
 
 /** drachtio answers our command at once; only a dead link takes longer. */
 const ANSWER_TIMEOUT_MS = 5000;
@@ -15,6 +16,13 @@ export class SrfIncomingInvite implements IncomingInvite {
   readonly source: { address: string; port: number; protocol: string };
   readonly requestUri: string;
   readonly sdp: string;
+  readonly bodyLength: number;
+  readonly namesContact: boolean;
+  /**
+   * drachtio-server dies of any answer of ours to an INVITE over UDP whose Contact names no host, like `*` or a tel URI
+   * (sip-dialog.cpp compares a null pointer). It gets its 100 and then nothing.
+   */
+  readonly #unanswerable: boolean;
   #cancelled = false;
   #finished = false;
   readonly #cancelListeners: (() => void)[] = [];
@@ -28,7 +36,15 @@ export class SrfIncomingInvite implements IncomingInvite {
     this.sipCallId = request.get('Call-ID') ?? '';
     this.source = { address: request.source_address, port: request.source_port, protocol: request.protocol };
     this.requestUri = request.uri;
-    this.sdp = cleanSdp(request.body);
+    this.sdp = sdpOf(request);
+    this.bodyLength = request.body.length;
+    const contact = request.get('Contact');
+    this.namesContact = contact !== undefined && hasHost(contact);
+    this.#unanswerable = contact !== undefined && !this.namesContact && request.protocol === 'udp';
+    if (this.#unanswerable) {
+      this.#finished = true;
+      forgetInvite(srf, request);
+    }
     // Before the first await of anybody: a CANCEL that nobody listens for leaves a ghost call ringing (srf #113).
     request.on('cancel', () => {
       this.#cancelled = true;
@@ -58,6 +74,7 @@ export class SrfIncomingInvite implements IncomingInvite {
   }
 
   answer(sdp: string): Promise<DialogLeg> {
+    if (this.#unanswerable) return Promise.reject(new Error('an INVITE that cannot be answered'));
     this.#finished = true;
     const answered = new Promise<DialogLeg>((resolve, reject) => {
       this.srf.createUAS(this.request, this.response, { localSdp: sdp }, (error, dialog) => {

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import Srf from 'drachtio-srf';
 import { GatewayError } from '../lib/errors.js';
 import { Repetition } from '../observability/repetition.js';
+import { guardSipParser } from './message-guard.js';
 
 /**
  * The connection to drachtio-server: one srf object while the link is up, a fresh one after each loss.
@@ -35,10 +37,19 @@ const RETRY_FIRST_MS = 200;
 const RETRY_MAX_MS = 2000;
 /** A wrong secret does not mend itself; asking more often only fills two logs. */
 const RETRY_REFUSED_MS = 5000;
+/**
+ * drachtio-server collects what we send in a ring of 12,228 bytes and reads up to 8,192 at a time (client.cpp): where a
+ * longer message than this is not yet whole, the next read may overwrite its beginning, and then the link is deaf for
+ * everybody until its pings have failed.
+ */
+const LONGEST_MESSAGE_BYTES = 4000;
 
 /** Parts of srf 5.0.29 that it does not export: the only way to ping over the very link that carries the calls. */
 interface AgentInternals {
-  mapServer: Map<Socket, { pendingRequests: Map<string, () => void> }>;
+  mapServer: Map<
+    Socket,
+    { pendingRequests: Map<string, (answer: string[]) => void>; pendingNetworkInvites: Map<string, unknown> }
+  >;
   wp: { closing: boolean; send(socket: Socket, message: string): string };
 }
 
@@ -74,6 +85,7 @@ export class DrachtioLink {
   }
 
   start(): void {
+    guardSipParser();
     const srf = new Srf();
     this.#srf = srf;
     srf.invite((request, response) => {
@@ -93,6 +105,22 @@ export class DrachtioLink {
     srf.on('error', (error) => this.#lose(srf, error.message));
     srf.on('close', () => this.#lose(srf, 'connection closed'));
     srf.connect({ host: this.options.host, port: this.options.port, secret: this.options.secret });
+    const agent = agentOf(srf);
+    if (agent) this.#limitMessages(agent);
+  }
+
+  /** What is too long for drachtio-server fails for who sends it, and for nobody else. */
+  #limitMessages(agent: AgentInternals): void {
+    const send = agent.wp.send.bind(agent.wp);
+    agent.wp.send = (socket, message) => {
+      const bytes = Buffer.byteLength(message);
+      if (bytes <= LONGEST_MESSAGE_BYTES) return send(socket, message);
+      const id = randomUUID();
+      this.options.logger.warn({ bytes, most: LONGEST_MESSAGE_BYTES }, 'SIP message too long to be sent');
+      // As drachtio-server's own refusal; behind srf's noting down who waits for it.
+      setImmediate(() => agent.mapServer.get(socket)?.pendingRequests.get(id)?.(['NOK', 'message too long']));
+      return id;
+    };
   }
 
   stop(): void {
@@ -140,6 +168,13 @@ export class DrachtioLink {
       this.#missedPings = 0;
     });
   }
+}
+
+/** srf keeps each INVITE until it is answered; this one never will be. */
+export function forgetInvite(srf: Srf, request: Srf.SrfRequest): void {
+  agentOf(srf)
+    ?.mapServer.get(request.socket)
+    ?.pendingNetworkInvites.delete(request.get('Call-ID') ?? '');
 }
 
 function agentOf(srf: Srf): AgentInternals | undefined {

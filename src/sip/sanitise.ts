@@ -13,10 +13,48 @@ export function cleanHeaderValue(value: string, maxLength = 128): string {
     .trim();
 }
 
-/** SDP is text by lines; a `%` in it (session names, mostly) says nothing that media needs. */
+/** Of a session and its audio; G.711 needs no other. */
+const ATTRIBUTES = /^a=(rtpmap|fmtp|ptime|maxptime|rtcp|sendrecv|sendonly|recvonly|inactive)\b/;
+
+/**
+ * SDP as the other side gets it: plain audio. FreeSWITCH refuses an offer of RTP/AVP that has `a=crypto` as well, which
+ * a plain answer would decline by itself; ICE, DTLS and what belongs to video only make the message long. No `m=` line
+ * goes, since the answer must have as many (RFC 3264 6). A `%` says nothing that media needs.
+ */
 export function cleanSdp(sdp: string): string {
-  return sdp.replaceAll('%', '').replace(/[^\t\r\n\x20-\x7e]/g, '');
+  const lines = sdp
+    .replaceAll('%', '')
+    .replace(/[^\t\r\n\x20-\x7e]/g, '')
+    .split(/\r?\n/)
+    .filter(Boolean);
+  let plain = true;
+  const kept = lines.filter((line) => {
+    if (line.startsWith('m=')) plain = line.startsWith('m=audio');
+    return !line.startsWith('a=') || (plain && ATTRIBUTES.test(line));
+  });
+  return kept.map((line) => `${line}\r\n`).join('');
 }
+
+/**
+ * The SDP of a request: its body, or the part of a multipart body that is SDP, as carriers send it that enclose ISUP
+ * (RFC 3372, RFC 5621 3.1). Empty where there is none.
+ */
+export function sdpOf(request: { get(header: string): string | undefined; body: string }): string {
+  const type = request.get('Content-Type') ?? SDP_TYPE;
+  if (isSdp(type)) return cleanSdp(request.body);
+  const boundary = /^multipart\/.*;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(type);
+  if (!boundary) return '';
+  for (const part of `\r\n${request.body}`.split(`\r\n--${boundary[1] ?? boundary[2] ?? ''}`)) {
+    const [head = '', ...content] = part.split('\r\n\r\n');
+    const partType = /^(?:content-type|c)\s*:\s*(.*)$/im.exec(head)?.[1];
+    if (partType && isSdp(partType)) return cleanSdp(content.join('\r\n\r\n'));
+  }
+  return '';
+}
+
+const SDP_TYPE = 'application/sdp';
+
+const isSdp = (type: string): boolean => type.split(';')[0]?.trim().toLowerCase() === SDP_TYPE;
 
 /** Q.850 cause of a Reason header (RFC 3326), null where it has none. */
 export function q850Cause(reason: string | undefined): number | null {
@@ -28,4 +66,10 @@ export function q850Cause(reason: string | undefined): number | null {
 export function reasonText(reason: string | undefined): string | null {
   const text = /;\s*text\s*=\s*"([^"]*)"/i.exec(reason ?? '')?.[1];
   return text === undefined ? null : cleanHeaderValue(text);
+}
+
+/** Whether the first address of a Contact header is a SIP URI that names a host (RFC 3261 8.1.1.8). */
+export function hasHost(contact: string): boolean {
+  const first = /^(?:[^"<,]*|\s*"(?:[^"\\]|\\.)*"\s*)<([^>]*)>/.exec(contact)?.[1] ?? contact.split(/[;,]/)[0] ?? '';
+  return /^\s*sips?:(?:[^@]*@)?(?:[\w.-]+|\[[\da-f:.]+\])(?=[\s:;?]|$)/i.test(first);
 }

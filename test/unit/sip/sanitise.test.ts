@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { cleanSdp, hasHost, sdpOf } from '../../../src/sip/sanitise.js';
+
+const AUDIO = [
+  'v=0',
+  'o=- 1 1 IN IP4 192.0.2.1',
+  's=-',
+  'c=IN IP4 192.0.2.1',
+  't=0 0',
+  'm=audio 6000 RTP/AVP 8 101',
+  'a=rtpmap:8 PCMA/8000',
+  'a=sendrecv',
+];
+const text = (lines: string[]): string => lines.map((line) => `${line}\r\n`).join('');
+const request = (contentType: string | undefined, body: string) => ({ get: () => contentType, body });
+
+describe('cleanSdp', () => {
+  it('leaves plain audio as it is, whatever ends its lines', () => {
+    expect(cleanSdp(text(AUDIO))).toBe(text(AUDIO));
+    expect(cleanSdp(AUDIO.join('\n'))).toBe(text(AUDIO));
+    expect(cleanSdp('')).toBe('');
+  });
+
+  it('takes out what makes FreeSWITCH refuse plain audio, and what only makes it long, but no m= line', () => {
+    const offer = [
+      ...AUDIO.slice(0, 5),
+      'a=group:BUNDLE 0 1',
+      ...AUDIO.slice(5),
+      'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj',
+      'a=candidate:1 1 UDP 2130706431 192.0.2.1 6000 typ host',
+      'a=ptime:20',
+      'm=video 6002 RTP/AVP 96',
+      'a=rtpmap:96 H264/90000',
+    ];
+    expect(cleanSdp(text(offer))).toBe(text([...AUDIO, 'a=ptime:20', 'm=video 6002 RTP/AVP 96']));
+  });
+});
+
+describe('sdpOf', () => {
+  const isup = 'Content-Type: application/isup;version=itu-t92+\r\nContent-Disposition: signal;handling=optional';
+  const parts = (...bodies: string[]): string => `${bodies.map((body) => `--b.1\r\n${body}\r\n`).join('')}--b.1--\r\n`;
+
+  it('is the body, by its type', () => {
+    for (const type of [undefined, 'application/sdp', 'Application/SDP; charset=utf-8'])
+      expect(sdpOf(request(type, text(AUDIO)))).toBe(text(AUDIO));
+    expect(sdpOf(request('application/xml', '<a/>'))).toBe('');
+    expect(sdpOf(request(undefined, ''))).toBe('');
+  });
+
+  it.each(['multipart/mixed;boundary=b.1', 'Multipart/Mixed; boundary="b.1"; x=y'])('is a part of %s', (type) => {
+    const sdp = `Content-Type: application/sdp\r\n\r\n${text(AUDIO)}`;
+    expect(sdpOf(request(type, parts(sdp, `${isup}\r\n\r\n\u0001\u0002`)))).toBe(text(AUDIO));
+    expect(sdpOf(request(type, parts(`${isup}\r\n\r\n\u0001\r\n\r\n\u0002`, sdp)))).toBe(text(AUDIO));
+    expect(sdpOf(request(type, parts(`${isup}\r\n\r\n\u0001`)))).toBe('');
+  });
+});
+
+describe('hasHost', () => {
+  it.each([
+    '<sip:+79160000001@192.0.2.1:5060>',
+    'sip:192.0.2.1',
+    '"Smith, John <x>" <sips:j@carrier.example;ob>;expires=60',
+    'Smith <sip:[2001:db8::1]:5060;transport=tcp>, <sip:other@x>',
+  ])('in %s', (contact) => expect(hasHost(contact)).toBe(true));
+
+  it.each([
+    '*',
+    '<*>',
+    '',
+    'foo',
+    'tel:+79160000001',
+    '<tel:+79160000001>',
+    '<http://192.0.2.1>',
+    'sip:a@',
+    '*, <sip:a@b>',
+  ])('not in "%s"', (contact) => expect(hasHost(contact)).toBe(false));
+});
