@@ -26,6 +26,7 @@ export class GatewayMetrics implements CallMetrics {
   constructor(options: { nodeDefaults?: boolean } = {}) {
     if (options.nodeDefaults ?? true) collectDefaultMetrics({ register: this.registry });
     this.m.recordings.inc({ status: 'failed' }, 0);
+    this.m.refused.inc({ reason: 'overload' }, 0);
   }
 
   ended(call: Call): void {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
 import { LabelBound } from '../../../src/observability/label-bound.js';
 import { GatewayMetrics } from '../../../src/observability/metrics.js';
+import { RecordingMetrics } from '../../../src/observability/recording-metrics.js';
 
 const ended = (trunk: string): Call =>
   ({ trunk, disposition: 'missed', lossReason: 'no_answer', attribution: { verdict: 'exact' } }) as unknown as Call;
@@ -56,11 +57,24 @@ describe('GatewayMetrics', () => {
     metrics.webhook('crm', { events: 0, oldestAt: null, dead: 0, disabled: false });
     const page = (await metrics.render()).split('\n');
     const counters = [...alerts.matchAll(/increase\(calltrack_(\w+_total)/g)].map(([, name]) => name);
-    expect(counters).toEqual(['calls_total', 'events_dropped_total', 'recordings_total']);
+    expect(counters).toEqual(['calls_total', 'invites_refused_total', 'events_dropped_total', 'recordings_total']);
     for (const reason of ['destination_capacity', 'trunk_capacity', 'lines_busy'])
       expect(page).toContain(`calltrack_calls_total{trunk="carrier-a",disposition="missed",loss_reason="${reason}"} 0`);
     expect(page).toContain('calltrack_recordings_total{status="failed"} 0');
+    expect(page).toContain('calltrack_invites_refused_total{reason="overload"} 0');
     expect(page).toContain('calltrack_events_dropped_total{endpoint="crm"} 0');
+  });
+
+  it('are told in docs/metrics.md, with their types and labels', async () => {
+    const { registry } = new GatewayMetrics({ nodeDefaults: false });
+    new RecordingMetrics(registry);
+    const told = [
+      ...(await readFile('docs/metrics.md', 'utf8')).matchAll(/^\| `(calltrack_\w+)` \| (\w+) \| ([^|]*)\|/gm),
+    ];
+    const there = registry.getMetricsAsArray() as unknown as { name: string; type: string; labelNames: string[] }[];
+    expect(told.map(([, name, type, labels = '']) => [name, type, labels.match(/\w+/g) ?? []]).sort()).toEqual(
+      there.map(({ name, type, labelNames }) => [name, type, [...labelNames]]).sort(),
+    );
   });
 
   it('makes no label of a number, of a call id, or without end', async () => {
