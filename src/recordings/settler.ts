@@ -77,7 +77,8 @@ export class RecordingSettler implements Recordings {
     } catch (error) {
       // Settled before, and then the gateway died before it could say so; or by somebody else at this moment: by who ended
       // the call of a gateway that died, where that one looks into its spool again.
-      const settled = reasonOf(error) === NO_FILE ? await vault.manifest(base) : null;
+      // A store that is away is not why there is no file.
+      const settled = reasonOf(error) === NO_FILE ? await vault.manifest(base).catch(() => null) : null;
       if (settled) return infoOf(settled);
       throw error;
     }

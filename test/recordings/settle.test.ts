@@ -118,6 +118,14 @@ describe('a recording is settled', () => {
     expect(await house.settler.settle(call, false)).toMatchObject({ status: 'failed', reason: 'not_announced' });
   });
 
+  it('says that there is no file also where the store cannot say whether there was one', async () => {
+    const s3 = await FakeS3.start();
+    const house = await openHouse({ s3: s3.config() });
+    s3.fault = () => 'unavailable';
+    expect(await house.settler.settle(endedCall(0.2), true)).toMatchObject({ status: 'absent', reason: 'too_short' });
+    expect(await house.settler.settle(endedCall(5), true)).toMatchObject({ status: 'failed', reason: 'no_file' });
+  });
+
   it('once: a gateway that died in between finds what it kept', async () => {
     const house = await openHouse();
     const call = endedCall(1);
