@@ -45,6 +45,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   readonly #timeoutMs: number;
   #flush: () => void = () => undefined;
   #readyTimer: NodeJS.Timeout | undefined;
+  /** The connection that was given up last. */
+  #left: unknown = null;
 
   constructor(options: RedisLinkOptions) {
     super();
@@ -213,10 +215,18 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     } catch (error) {
       if (error instanceof GatewayError && error.code === 'GW_ERR_DEADLINE') {
         this.#lastError = error.message;
-        this.#client.disconnect(true);
+        this.#leave();
       }
       throw error;
     }
+  }
+
+  /** Once for a connection, however many commands it leaves unanswered: ioredis would listen for its end as many times. */
+  #leave(): void {
+    const { stream } = this.#client;
+    if (stream === this.#left) return;
+    this.#left = stream;
+    this.#client.disconnect(true);
   }
 
   /** A server that takes connections and stands still would never be asked for again, though another writes by now. */
@@ -225,7 +235,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.#readyTimer = setTimeout(() => {
       if (this.#client.status !== 'connect') return;
       this.#lastError = 'connected, but not ready to answer';
-      this.#client.disconnect(true);
+      this.#leave();
     }, this.#timeoutMs * 2);
   }
 
@@ -249,7 +259,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
       },
       (error: unknown) => {
         this.#lastError = error instanceof Error ? error.message : 'loading the scripts failed';
-        this.#client.disconnect(true);
+        this.#leave();
       },
     );
     inBackground(taught);

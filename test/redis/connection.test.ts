@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { RedisLink } from '../../src/redis/connection.js';
 import { loadedScripts, loadScript } from '../../src/redis/scripts.js';
 import { freePort } from '../support/redis-server.js';
@@ -62,6 +62,19 @@ describe('the link to Redis', () => {
     await expect(link.run(count)).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
     server.thaw();
     await eventually(async () => expect(await link.run(count)).toBe(0));
+  });
+
+  it('gives such a connection up once, however many commands wait on it', async () => {
+    const { link, server } = await openOwnRedis({ commandTimeoutMs: 200 });
+    const warnings: string[] = [];
+    const warned = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
+    server.freeze();
+    await Promise.allSettled(Array.from({ length: 20 }, () => link.run(count)));
+    server.thaw();
+    await eventually(async () => expect(await link.run(count)).toBe(0));
+    expect(warnings).toEqual([]);
   });
 
   it('takes no healthy server for lost because this process stood still', async () => {
