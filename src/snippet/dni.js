@@ -3,17 +3,22 @@
  *
  *   <script async src="https://calls.example.org/dni.js" data-key="…" data-number="+74952222222"></script>
  *
- * `data-key` is the site's key (`sites[].snippet.key`), `data-number` the number that the page itself shows. It is
- * swapped in `tel:` links to it and in the text of elements marked `data-ct-number`, in the notation found there.
- * Whatever fails, the page goes on showing its own number. docs/snippet.md tells more.
+ * `data-key` is the site's key (`sites[].snippet.key`), `data-number` the number that the page itself shows, with its
+ * country code. It is swapped in `tel:` links to it and in the text of elements marked `data-ct-number`, in the notation
+ * found there. Whatever fails, the page goes on showing its own number. docs/snippet.md tells more.
  */
 (function (page, doc) {
   'use strict';
   var script = doc.currentScript;
   if (!script) return;
   var key = script.getAttribute('data-key');
-  var own = digitsOf(script.getAttribute('data-number') || '');
-  if (!key || own.length < 7) return;
+  var own = script.getAttribute('data-number') || '';
+  // As one writes at home (8 495 …, 020 …) it says nothing of the country, and another would be shown in its place.
+  if (!key || digitsOf(own).length < 7 || /^[^+\d]*[08]/.test(own)) {
+    page.console.warn('dni.js needs data-key, and data-number with its country code: +7 495 …');
+    return;
+  }
+  own = digitsOf(own);
   var api = script.src.replace(/dni\.js.*$/, 'dni/' + encodeURIComponent(key) + '/leases');
 
   var STORE = 'calltrack';

@@ -151,6 +151,19 @@ describe('dni.js in a browser', () => {
     expect(await textOf(page, 'other')).toBe('00-11-22, 998712001');
   });
 
+  it.each([
+    ['an own number as it is written at home', '8 (495) 222-22-22'],
+    ['no own number', ''],
+  ])('leaves the page as it is where the script is given %s, and says why', async (_what, own) => {
+    const { shop, leaseOn } = await open({ page: { ...MOSCOW, own } });
+    const page = await (await visitor()).newPage();
+    const warned = page.waitForEvent('console', (message) => message.type() === 'warning');
+    await page.goto(shop);
+    expect((await warned).text()).toContain('data-number with its country code');
+    expect(await textOf(page, 'eight')).toBe('8 495 222 22 22');
+    expect(await leaseOn('+74951111111')).toEqual({});
+  });
+
   it('writes a number of another country in full: at home it would be another', async () => {
     const { shop } = await open({ page: TASHKENT, numbers: ['+74951111111'] });
     const page = await (await visitor()).newPage();
