@@ -36,7 +36,7 @@ export const deliverySearch = z
     error: 'the deliveries of a call come all at once: give "call", or "before" and "limit"',
   });
 
-export const deadReplay = z.strictObject({ dead: z.literal(true, 'true') });
+export const deadReplay = z.strictObject({ dead: z.literal(true, 'true'), after: cursor.nullable().default(null) });
 export const rangeReplay = z.strictObject({
   from: moment,
   to: moment.describe('Exclusive'),
@@ -104,8 +104,7 @@ function addRepeating(router: Router, desk: WebhookDesk, write: Guard): void {
 function replayAsked(desk: WebhookDesk, id: string, body: unknown) {
   // Not a union of both: what is wrong with one of them says nothing to who meant the other.
   if (typeof body === 'object' && body !== null && 'dead' in body) {
-    readBody({ body }, deadReplay);
-    return desk.replayDead(id);
+    return desk.replayDead(id, readBody({ body }, deadReplay).after);
   }
   const { from, to, after } = readBody({ body }, rangeReplay);
   demandOrder(from, to);

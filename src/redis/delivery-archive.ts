@@ -7,6 +7,7 @@ import {
   type LoggedAttempt,
   type LogQuery,
   type Outcome,
+  type Revived,
 } from '../webhooks/archive.js';
 import type { DisableReason } from '../webhooks/queue.js';
 import type { RedisLink } from './connection.js';
@@ -120,12 +121,16 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     return count(await this.#requeue(endpoint, 'events', items));
   }
 
-  async revive(endpoint: string, most: number): Promise<{ queued: number; left: number }> {
+  async revive(endpoint: string, most: number, given: string | null): Promise<Revived> {
     const dead = this.keys.dead(endpoint);
-    const letters = await this.link.send((client) => client.xrange(dead, '-', '+', 'COUNT', most));
+    const until = given ?? (await this.link.send((client) => client.xrevrange(dead, '+', '-', 'COUNT', 1)))[0]?.[0];
+    if (until === undefined) return { queued: 0, seen: 0, next: null };
+    const found = await this.link.send((client) => client.xrange(dead, '-', until, 'COUNT', most + 1));
+    const letters = found.slice(0, most);
     const items = letters.flatMap(([cursor]) => [cursor, '']);
     const done = items.length === 0 ? [] : await this.#requeue(endpoint, 'dead', items);
-    return { queued: count(done), left: await this.link.send((client) => client.xlen(dead)) };
+    const taken = done.some((one) => one >= 0);
+    return { queued: count(done), seen: letters.length, next: taken && found.length > most ? until : null };
   }
 
   #requeue(endpoint: string, kind: 'events' | 'dead', items: string[]): Promise<number[]> {

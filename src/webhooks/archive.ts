@@ -83,6 +83,16 @@ export interface DeliveryArchive {
   feed(after: string, to: number, limit: number): Promise<FeedEvent[]>;
   /** Queues them once more; how many were not queued already. */
   requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number>;
-  /** Queues up to `most` dead letters once more, the oldest first. */
-  revive(endpoint: string, most: number): Promise<{ queued: number; left: number }>;
+  /**
+   * Queues up to `most` dead letters once more, the oldest first.
+   * @param until the last letter to take; null: the last there is now. Whoever is refused again comes behind it
+   */
+  revive(endpoint: string, most: number, until: string | null): Promise<Revived>;
+}
+
+/** `next`: more letters are left up to this one. */
+export interface Revived {
+  queued: number;
+  seen: number;
+  next: string | null;
 }

@@ -95,12 +95,12 @@ export class WebhookDesk {
     return this.#queue(id, own, page.length, next);
   }
 
-  /** All dead letters, in pieces; `next` tells only that some are left. */
-  async replayDead(id: string): Promise<Replayed | null> {
+  /** All dead letters that there are when the first piece is asked for; `after` is the `next` of the piece before. */
+  async replayDead(id: string, after: string | null): Promise<Replayed | null> {
     if (!this.#knows(id)) return null;
-    const { queued, left } = await this.parts.archive.revive(id, MOST_REPLAYED);
+    const { queued, seen, next } = await this.parts.archive.revive(id, MOST_REPLAYED, after);
     this.parts.dispatcher.poke([id]);
-    return { queued, skipped: 0, next: left > 0 && queued > 0 ? 'dead' : null };
+    return { queued, skipped: seen - queued, next };
   }
 
   /** An event `webhook.test`, past the queue and at once; nothing of it is kept. */

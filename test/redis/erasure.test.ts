@@ -144,7 +144,7 @@ describe('forgetting a caller', () => {
     }
     // The stream has lost them before they are replayed: each replay carries the event itself.
     await raw.xtrim(keys.events(), 'MAXLEN', 0);
-    expect((await archive.revive('crm', 10)).queued).toBe(2);
+    expect((await archive.revive('crm', 10, null)).queued).toBe(2);
     // One endpoint leaves the configuration; its dead letters stay.
     await raw.zadd(keys.endpoints(), 1, 'gone');
     await outbox.trim(['crm', 'away']);

@@ -369,12 +369,16 @@ describe('retention', () => {
     const letter = (key: string, at: number) =>
       raw.xadd(keys.dead('crm'), '*', 'event', `${at}-0`, 'key', key, 'attempts', '9', 'reason', 'HTTP 500', ...event);
     await letter('a', old);
-    await letter('b', old + 1);
+    const last = await letter('b', old + 1);
     const archive = new RedisDeliveryArchive(link, keys, outbox);
     const before = Date.now();
-    expect(await archive.revive('crm', 1)).toEqual({ queued: 1, left: 1 });
+    const first = await archive.revive('crm', 1, null);
+    expect(first).toEqual({ queued: 1, seen: 1, next: last });
     expect(await outbox.trim(['crm'])).toMatchObject({ drops: [] });
-    expect(await archive.revive('crm', 1)).toEqual({ queued: 1, left: 0 });
+    // A receiver that still refuses makes letters of them as fast as they are queued: those are for another time.
+    await letter('c', old + 2);
+    expect(await archive.revive('crm', 1, first.next)).toEqual({ queued: 1, seen: 1, next: null });
+    expect(await raw.xlen(keys.dead('crm'))).toBe(1);
     // One that was queued again before that and whose time is over.
     await raw.hset(keys.replays('crm'), `${old}-0`, JSON.stringify({ at: old, fields: event }));
     await raw.zadd(keys.backlog('crm'), old, `${old}-0`);

@@ -95,7 +95,7 @@ const noWebhooks = new WebhookDesk({
     find: () => Promise.resolve(null),
     feed: () => Promise.resolve([]),
     requeue: () => Promise.resolve(0),
-    revive: () => Promise.resolve({ queued: 0, left: 0 }),
+    revive: () => Promise.resolve({ queued: 0, seen: 0, next: null }),
   },
 });
 

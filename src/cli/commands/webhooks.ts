@@ -117,7 +117,7 @@ async function replay({ gateway, terminal, values, id, event }: Asked): Promise<
   const sum: Replayed = { queued: 0, skipped: 0, next: null };
   do {
     const path = event === undefined ? 'replay' : `deliveries/${encodeURIComponent(event)}/replay`;
-    const body = dead ? { dead } : range ? { from, to, after: sum.next } : {};
+    const body = dead ? { dead, after: sum.next } : range ? { from, to, after: sum.next } : {};
     const part = (await gateway.post(`/v1/webhooks/${id}/${path}`, body)) as Replayed;
     sum.queued += part.queued;
     sum.skipped += part.skipped;

@@ -34,7 +34,7 @@ export function deliveryRoutes(options: Options): Route[] {
   return [
     { method: 'get', path: '/deliveries', needs: 'deliveries', handle: (visit) => showEndpoints(visit, options) },
     again('/deliveries/:id/dead', ({ req }) => {
-      return () => webhooks.replayDead(String(req.params['id']));
+      return (after) => webhooks.replayDead(String(req.params['id']), after);
     }),
     again('/deliveries/range', (visit) => {
       const moment = (name: string) => momentOf(visit.field(name), visit.timeZone) ?? 0;

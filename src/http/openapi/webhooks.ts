@@ -36,7 +36,7 @@ const replayed = z
   .object({
     queued: count,
     skipped: count.describe('Queued already, or nothing that this webhook gets'),
-    next: z.string().nullable().describe('More is left: go on with `after`, or with `dead` again'),
+    next: z.string().nullable().describe('More is left: ask again with this as `after`'),
   })
   .meta({ id: 'Replayed' });
 
