@@ -4,6 +4,7 @@ import { ConfigError, formatIssue } from './config/errors.js';
 import { loadConfig, readConfig } from './config/load.js';
 import { redact } from './config/redact.js';
 import { inBackground } from './lib/background.js';
+import { toError } from './lib/deadline.js';
 import { logLibraryChatter } from './observability/library-chatter.js';
 import { createLogger } from './observability/logger.js';
 
@@ -13,7 +14,10 @@ const EXIT_BAD_CONFIG = 2;
 /** Within it a signal is the same one: a supervisor tells the whole group, and npm passes on what it was told itself. */
 const ONE_SIGNAL_MS = 1000;
 
-const { values } = parseArgs({ options: { config: { type: 'string', default: 'config/gateway.yaml' } } });
+const USAGE =
+  'usage: npm start -- [--config FILE]    one YAML file, or a folder of them; config/gateway.yaml when left out';
+
+const values = readArguments();
 
 const { config, variables } = await readConfig(values.config).catch((error: unknown) => {
   if (!(error instanceof ConfigError)) throw error;
@@ -24,6 +28,15 @@ const logger = createLogger({ ...config.log, gateway: config.gateway.id });
 logLibraryChatter(logger);
 logger.info({ config: redact(config, variables) }, 'configuration');
 const app = await startApp();
+
+function readArguments(): { config: string } {
+  try {
+    return parseArgs({ options: { config: { type: 'string', default: 'config/gateway.yaml' } } }).values;
+  } catch (error) {
+    process.stderr.write(`${toError(error).message}\n${USAGE}\n`);
+    process.exit(EXIT_BAD_CONFIG);
+  }
+}
 
 async function startApp(): Promise<App> {
   try {
