@@ -129,6 +129,8 @@ describe('a legal hold', () => {
       ['recording.release', 'supervisor', undefined],
       ['recording.hold', 'supervisor', 'case <b>12</b>'],
     ]);
+    const told = (await (await login('auditor')).get('/audit')).html;
+    for (const why of ['why: somebody deleted it', 'why: case &lt;b&gt;12&lt;/b&gt;']) expect(told).toContain(why);
     expect((await supervisor.post(`${page}/recording/hold`, { reason: 'too late' })).status).toBe(410);
   });
 });

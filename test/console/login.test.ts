@@ -94,9 +94,13 @@ describe('log-in', () => {
     const { html } = await visitor.get('/login');
     const token = /name="_csrf" value="([^"]+)"/.exec(html)?.[1] ?? '';
     const guess = (n: number) => visitor.send('/login', { _csrf: token, name: 'olga', password: `parallel ${n}` });
+    const began = Date.now();
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => guess(n)));
-    expect(answers.filter(({ status }) => status === 401)).toHaveLength(5);
-    expect(answers.filter(({ status }) => status === 429)).toHaveLength(15);
+    const waits = Math.floor((Date.now() - began) / 2_000); // on a slow machine a wait of two seconds has passed meanwhile
+    const looked = answers.filter(({ status }) => status === 401).length;
+    expect(looked).toBeGreaterThanOrEqual(5);
+    expect(looked).toBeLessThanOrEqual(5 + waits);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(20 - looked);
   });
 
   it('makes an office wait that guesses many names', async () => {

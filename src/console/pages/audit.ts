@@ -34,8 +34,19 @@ function auditRow(visit: Visit, { at, who, action, from, call, site, detail }: A
     from: from ?? '',
     call: call ?? '',
     site: site ?? '',
-    detail: Object.entries(detail)
-      .map(([name, value]) => `${name}: ${String(value)}`)
-      .join(', '),
+    detail: detailWords(visit, detail),
   };
+}
+
+/** What the line is about, in the words of the pages; what they have none for stays as it is. */
+function detailWords(visit: Visit, detail: AuditPage['lines'][number]['detail']): string {
+  const words = Object.entries(detail).map(([name, value]) => {
+    const label = visit.name('audit.detail', name);
+    if (typeof value === 'boolean') return value ? label : '';
+    const text = String(value);
+    if (name === 'expiresAt') return `${label}: ${visit.format.minute(text)}`;
+    const prefix = name === 'action' ? 'control' : name;
+    return `${label}: ${visit.name(prefix, text)}`;
+  });
+  return words.filter((text) => text !== '').join(', ');
 }

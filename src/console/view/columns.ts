@@ -18,9 +18,10 @@ export const COLUMN_NAMES = [
 ] as const;
 export type ColumnName = (typeof COLUMN_NAMES)[number];
 
-/** How a cell is set: figures; a time, in one line; what may be one long word, and is broken anywhere. */
+/** How a cell is set: figures; a time or a number, in one line; what may be one long word, and is broken anywhere. */
 export const COLUMN_KINDS: Readonly<Partial<Record<ColumnName, 'num' | 'when' | 'free'>>> = {
   startedAt: 'when',
+  tracking: 'when',
   caller: 'free',
   source: 'free',
   campaign: 'free',
