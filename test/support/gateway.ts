@@ -58,7 +58,12 @@ export async function startGatewayProcess(
   const died = program.exited.then((code) => {
     throw new Error(`the gateway ended with ${code}:\n${program.output}`);
   });
-  await Promise.race([ready(url), died]);
+  try {
+    await Promise.race([ready(url), died]);
+  } catch (error) {
+    await program.stop();
+    throw error;
+  }
   const reload = async (next: Record<string, unknown>): Promise<void> => {
     await writeFile(configFile, stringify(next));
     program.kill('SIGHUP');
