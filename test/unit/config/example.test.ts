@@ -40,7 +40,7 @@ describe('config/gateway.yaml', () => {
     const overrides = rowsOf(variables).filter(([name]) => name.startsWith('GW_'));
     const expected = Object.entries(OVERRIDES).map(([name, path]) => [name, `\`${path.join('.')}\``]);
     expect(overrides).toEqual(expected);
-    const rows = rowsOf(keys);
+    const rows = rowsOf(keys).filter(([name]) => name.includes('.'));
     expect(rows.filter((row) => row.length !== 3)).toEqual([]);
     const explained = rows.map(([path]) => path);
     expect(explained.filter((path, i) => explained.indexOf(path) !== i)).toEqual([]);
