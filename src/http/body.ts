@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import express, { type RequestHandler } from 'express';
 import { GatewayError } from '../lib/errors.js';
 
@@ -7,14 +8,26 @@ const JSON_TYPE = 'application/json';
 const TABLE_TYPES = ['text/csv', 'text/plain'];
 
 /** Reads what is sent to `/v1`: JSON, or nothing. */
-export const jsonBody = (): RequestHandler[] => [express.json({ limit: MAX_BODY }), refuseUnread([JSON_TYPE])];
+export const jsonBody = (): RequestHandler[] => [
+  express.json({ limit: MAX_BODY, verify: refuseGarbled }),
+  refuseUnread([JSON_TYPE]),
+];
 
 /** Reads an import, which may be larger and a table. */
 export const importBody = (): RequestHandler[] => [
-  express.json({ limit: MAX_IMPORT }),
-  express.text({ limit: MAX_IMPORT, type: TABLE_TYPES }),
+  express.json({ limit: MAX_IMPORT, verify: refuseGarbled }),
+  express.text({ limit: MAX_IMPORT, type: TABLE_TYPES, verify: refuseGarbled }),
   refuseUnread([JSON_TYPE, ...TABLE_TYPES]),
 ];
+
+/** Decoding would put U+FFFD in the place of what is not UTF-8: a label that says nothing any more, and no error. */
+function refuseGarbled(_req: unknown, _res: unknown, body: Buffer, charset: string): void {
+  if (charset !== 'utf-8' || isUtf8(body)) return;
+  throw new GatewayError(
+    'GW_ERR_UNSUPPORTED_MEDIA_TYPE',
+    'the body is not UTF-8; a table may name its own character set, like "text/csv; charset=windows-1251"',
+  );
+}
 
 /** The readers pass over other types. Whoever sent one has asked for something: to go on as if he had not would do another thing. */
 function refuseUnread(types: readonly string[]): RequestHandler {

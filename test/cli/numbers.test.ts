@@ -69,6 +69,8 @@ describe('calltrack numbers', () => {
       'row 2, number: stands in row 1 already',
     );
     await expect(run(numbers, () => ({ body: {} }), ['import', `${file}x`])).rejects.toThrow('cannot be read');
+    await writeFile(file, Buffer.from('cccac0c4', 'hex'));
+    await expect(run(numbers, () => ({ body: {} }), ['import', file])).rejects.toThrow('is not UTF-8');
     await expect(run(numbers, () => ({ body: {} }), ['remove', '+7495'])).rejects.toThrow('import FILE');
   });
 

@@ -59,7 +59,9 @@ async function open(scopes: Scope[] = ['numbers:read', 'numbers:write']) {
     const response = await fetch(`http://127.0.0.1:${port}/v1/numbers${path}`, {
       method,
       headers: { authorization: 'Bearer key', ...(body === undefined ? {} : { 'content-type': type }) },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === 'string' || body instanceof Buffer ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Body };
@@ -185,6 +187,15 @@ describe('/v1/numbers', () => {
     expect(await raw.pttl(keys.number('+74961004999'))).toBe(-1);
     expect(await raw.zcard(keys.numberIndex('divan'))).toBe(5_001);
     expect(await raw.zcard(keys.pool('divan'))).toBe(1);
+  });
+
+  it('reads a table in another character set where that is said, and takes no garbled one', async () => {
+    const { ask } = await open();
+    const mkad = Buffer.concat([Buffer.from('number;source.label\n+74950000001;'), Buffer.from('cccac0c4', 'hex')]);
+    const read = (type: string) => ask('POST', '/import?site=divan', mkad, type);
+    expect(await read('text/csv')).toMatchObject({ status: 415, body: { code: 'GW_ERR_UNSUPPORTED_MEDIA_TYPE' } });
+    expect((await read('text/csv; charset=windows-1251')).body).toEqual({ created: 1, unchanged: 0 });
+    expect((await ask('GET', '/+74950000001')).body).toMatchObject({ source: { label: 'МКАД' } });
   });
 
   it('imports nothing where a row is wrong, and names every one', async () => {

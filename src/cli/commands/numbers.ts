@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { toError } from '../../lib/deadline.js';
 import {
@@ -77,11 +78,12 @@ async function listAll(gateway: GatewayClient, query: string): Promise<Row[]> {
 }
 
 async function importFile(gateway: GatewayClient, file: string, query: string): Promise<unknown> {
-  const content = await readFile(file, 'utf8').catch((error: unknown) => {
+  const content = await readFile(file).catch((error: unknown) => {
     throw new CommandError(`${file} cannot be read: ${toError(error).message}`);
   });
+  if (!isUtf8(content)) throw new CommandError(`${file} is not UTF-8: save it so (spreadsheets call it "CSV UTF-8")`);
   const type = file.endsWith('.json') ? 'application/json' : 'text/csv';
-  return gateway.send('POST', `/v1/numbers/import?${query}`, content, type);
+  return gateway.send('POST', `/v1/numbers/import?${query}`, content.toString('utf8'), type);
 }
 
 function said(what: string, argument: string, answer: unknown): string {
