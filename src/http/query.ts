@@ -71,7 +71,7 @@ export const page = { cursor, limit };
 
 export const feedQuery = z.strictObject({
   after: cursor.describe('`next` of the answer before; the oldest that is kept when left out'),
-  since: moment.optional().describe('In the place of `after`: what happened from then on'),
+  since: moment.optional().describe('In the place of `after`: what was written from then on'),
   limit,
   types,
   site,
@@ -79,7 +79,9 @@ export const feedQuery = z.strictObject({
 });
 export const liveQuery = z.strictObject({ types: types.describe('`call.*,recording.*` when left out'), site });
 export const eventExportQuery = z.strictObject({
-  from: moment.optional().describe('The oldest that is kept when left out'),
+  from: moment
+    .optional()
+    .describe('When it was written, which is a moment after its `timestamp`; the oldest that is kept when left out'),
   to: moment.optional().describe('Exclusive; now when left out'),
   types,
   site,
