@@ -14,6 +14,7 @@ export function checkConfig(config: unknown): Finding[] {
   const draft = readDraft(config);
   return [
     ...checkNames(draft),
+    ...checkRedis(draft),
     ...checkEngines(draft),
     ...checkTrunks(draft),
     ...checkLines(draft),
@@ -117,6 +118,17 @@ function checkReference(name: string | undefined, path: KeyPath, known: Iterable
 
 function namesOf(items: { id?: string | undefined }[]): string[] {
   return [...new Set(items.flatMap((item) => item.id ?? []))];
+}
+
+function checkRedis({ redis }: Draft): Finding[] {
+  if (!redis.cluster?.length) return [];
+  const findings: Finding[] = [];
+  const path = ['redis', 'cluster'];
+  if (redis.sentinel !== undefined && redis.sentinel !== null)
+    findings.push({ path, message: 'a cluster looks after itself: leave out either this or "redis.sentinel"' });
+  if (/^[^?#]*\/\/[^/]*\/0*[1-9]/.test(redis.url ?? ''))
+    findings.push({ path: ['redis', 'url'], message: 'names a database, and a cluster has but number 0' });
+  return findings;
 }
 
 function checkEngines({ engines }: Draft): Finding[] {

@@ -17,6 +17,7 @@ const list = <T extends z.ZodType>(item: T) => z.array(item).catch([]);
 const recording = group({ announce: z.unknown(), announcement: z.unknown() });
 
 const draftSchema = z.object({
+  redis: group({ url: text, sentinel: z.unknown(), cluster: list(z.unknown()) }),
   engines: group({
     mode: text,
     drachtio: z.unknown(),

@@ -27,14 +27,13 @@ export {
   type Language,
 } from './parts/access.js';
 
+const hostAndPort = z.string().regex(/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/, 'like "10.0.0.1:26379"');
+
 /** Sentinels that know which of several servers writes now. */
 const sentinel = z.strictObject({
   /** What they call the group of servers. */
   name: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, "_", "." and "-", at most 64'),
-  nodes: z
-    .array(z.string().regex(/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/, 'like "10.0.0.1:26379"'))
-    .min(1)
-    .max(20),
+  nodes: z.array(hostAndPort).min(1).max(20),
   /** Of the sentinels themselves; those of the servers stand in `redis.url`. */
   username: z.string().min(1).optional(),
   password: z.string().min(1).optional(),
@@ -61,6 +60,8 @@ export const configSchema = z.strictObject({
         .default('redis://127.0.0.1:6379/0'),
       /** With it only user, password, database and TLS of `url` count: where the server is, the sentinels say. */
       sentinel: sentinel.optional(),
+      /** Nodes of a Redis Cluster to begin with, which know the others. With them only user, password and TLS of `url` count. */
+      cluster: z.array(hostAndPort).max(20).default([]),
       /** Braces would move the hash tag, and with it the slot, of every key. */
       keyPrefix: z
         .string()

@@ -1,14 +1,11 @@
 import { EventEmitter } from 'node:events';
-import { Redis, type ChainableCommander, type RedisOptions } from 'ioredis';
-import type { RedisConfig } from '../config/schema.js';
+import { Cluster, type ChainableCommander, type Redis } from 'ioredis';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { gatherWrites } from '../lib/gather-writes.js';
+import { openClient, sendEach, writersOf, type RedisAddress, type RedisClient } from './client.js';
 import { loadedScripts, type ScriptCall } from './scripts.js';
-
-/** Where Redis is: one server, or the sentinels that know which of several it is. */
-export type RedisAddress = Pick<RedisConfig, 'url' | 'sentinel'>;
 
 export interface RedisLinkOptions extends RedisAddress {
   /** After this a command fails and the connection is taken for dead. */
@@ -25,10 +22,10 @@ interface RedisLinkEvents {
 }
 
 const COMMAND_TIMEOUT_MS = 1_000;
-const MAX_BACKOFF_MS = 1_000;
 
 /**
- * The gateway's one connection to Redis. Nothing here waits for a server that is away: a command without connection
+ * The gateway's one connection to Redis, or to each master of a cluster: it is up while all of them are, since a gateway
+ * with half of its keys could do nothing with them that it cannot do with none. Nothing here waits for a server that is away: a command without connection
  * fails at once, one without answer after `commandTimeoutMs`, both with GW_ERR_REDIS_AWAY; what was under way when the
  * connection broke is never sent again by itself, since only the caller knows whether repeating is safe.
  *
@@ -36,14 +33,15 @@ const MAX_BACKOFF_MS = 1_000;
  * event loop leaves in one write nevertheless.
  */
 export class RedisLink extends EventEmitter<RedisLinkEvents> {
-  readonly #client: Redis;
+  readonly #client: RedisClient;
   #ready = false;
   #told = false;
   #exchanges = 0;
   #upSince = 0;
   #lastError = 'not connected yet';
   readonly #timeoutMs: number;
-  #flush: () => void = () => undefined;
+  /** Of each server that is connected: sends what has been gathered for it. */
+  readonly #flushes = new Map<Redis, () => void>();
   #readyTimer: NodeJS.Timeout | undefined;
   /** The connection that was given up last. */
   #left: unknown = null;
@@ -52,30 +50,33 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     super();
     const timeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
     this.#timeoutMs = timeoutMs;
-    this.#client = new Redis(options.url, {
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: timeoutMs * 2,
-      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), MAX_BACKOFF_MS),
-      // After a failover the old master answers as a replica: look for the new one.
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
-      disableClientInfo: true,
-      connectionName: options.name ?? 'calltrack-gateway',
-      noDelay: true,
-      ...bySentinel(options, timeoutMs),
-    });
+    this.#client = openClient(options, options.name ?? 'calltrack-gateway', timeoutMs);
     this.#client.on('error', (error: Error) => {
       this.#lastError = error.message;
       // While no sentinel answers there is no connection that could close.
       if (this.#client.status !== 'ready') this.#goDown();
     });
-    this.#client.on('connect', () => {
-      this.#flush = gatherWrites(this.#client.stream);
-      this.#expectReady();
-    });
+    this.#client.on('connect', () => this.#expectReady());
     this.#client.on('close', () => this.#goDown());
     this.#client.on('ready', () => this.#teachScripts());
+    if (this.#client instanceof Cluster) this.#watchNodes(this.#client);
+    else this.#gatherWritesTo(this.#client);
+  }
+
+  #watchNodes(cluster: Cluster): void {
+    cluster.on('+node', (node: Redis) => this.#gatherWritesTo(node));
+    cluster.on('node error', (error: Error) => (this.#lastError = error.message));
+    cluster.on('-node', ({ options }: Redis) => {
+      if (options.readOnly || cluster.status !== 'ready') return;
+      // Found anew as a whole, which waits until the cluster has a master for every key.
+      this.#lastError = `the connection to ${options.host}:${options.port} is lost`;
+      cluster.disconnect(true);
+    });
+  }
+
+  #gatherWritesTo(server: Redis): void {
+    server.on('connect', () => this.#flushes.set(server, gatherWrites(server.stream)));
+    server.on('close', () => this.#flushes.delete(server));
   }
 
   /** Whether commands can be sent now. */
@@ -151,42 +152,37 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   /** One exchange: what is sent within one turn leaves in one write. An error stands in the place of its reply. */
   async #together(calls: readonly ScriptCall<unknown>[], by: 'sha' | 'lua'): Promise<unknown[]> {
     if (!this.#ready) throw away(this.#lastError);
-    this.#exchanges += 1;
     const send = by === 'sha' ? this.#client.evalsha.bind(this.#client) : this.#client.eval.bind(this.#client);
-    // Not as ioredis' pipeline: what it builds around these few commands costs more than they do.
-    const replies = calls.map(({ script, keys, args }) => send(script[by], keys.length, ...keys, ...args));
+    return await this.#settled(calls.map(({ script, keys, args }) => send(script[by], keys.length, ...keys, ...args)));
+  }
+
+  async #settled(replies: readonly Promise<unknown>[]): Promise<unknown[]> {
+    this.#exchanges += 1;
     try {
       const settled = await this.#bounded(Promise.allSettled(replies));
       return settled.map((reply) =>
         reply.status === 'fulfilled' ? reply.value : away(toError(reply.reason).message, reply.reason),
       );
     } catch (error) {
-      throw away('the scripts failed', error);
+      throw away('no answer', error);
     }
   }
 
   /** Sends what `build` puts in, as one exchange; each reply stands where its command stood, an error in its place. */
   async pipeline(build: (pipe: ChainableCommander) => void): Promise<unknown[]> {
     if (!this.#ready) throw away(this.#lastError);
-    const pipe = this.#client.pipeline();
-    build(pipe);
-    if (pipe.length === 0) return [];
-    this.#exchanges += 1;
-    try {
-      const results = (await this.#bounded(pipe.exec())) ?? [];
-      return results.map(([error, reply]) => (error ? away(error.message, error) : reply));
-    } catch (error) {
-      throw away('the pipeline failed', error);
-    }
+    const replies: Promise<unknown>[] = [];
+    build(sendEach(this.#client, replies));
+    return replies.length === 0 ? [] : await this.#settled(replies);
   }
 
   /** What was asked in this turn leaves now, and not at its end: for the one answer that a caller waits for. */
   hurry(): void {
-    this.#flush();
+    for (const flush of this.#flushes.values()) flush();
   }
 
   /** Sends one plain command: one exchange. */
-  async send<R>(work: (client: Redis) => Promise<R>): Promise<R> {
+  async send<R>(work: (client: RedisClient) => Promise<R>): Promise<R> {
     if (!this.#ready) throw away(this.#lastError);
     this.#exchanges += 1;
     try {
@@ -194,6 +190,11 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     } catch (error) {
       throw away(error instanceof Error ? error.message : 'the command failed', error);
     }
+  }
+
+  /** Every server that has keys: for what is asked of each. */
+  get servers(): Redis[] {
+    return writersOf(this.#client);
   }
 
   /** Ends the connection for good; commands under way are rejected. */
@@ -248,14 +249,20 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   }
 
   #teachScripts(): void {
-    const pipe = this.#client.pipeline();
-    for (const script of loadedScripts()) pipe.script('LOAD', script.lua);
-    const taught = this.#bounded(pipe.exec()).then(
+    const servers = writersOf(this.#client);
+    const lessons = servers.map((server) => {
+      const pipe = server.pipeline();
+      for (const script of loadedScripts()) pipe.script('LOAD', script.lua);
+      return pipe.exec();
+    });
+    const taught = this.#bounded(Promise.all(lessons)).then(
       (results) => {
-        const failed = results?.find(([error]) => error)?.[0];
+        const failed = results.flatMap((result) => result ?? []).find(([error]) => error)?.[0];
         // A script that does not compile is refused by the server: its own calls will say so.
         if (failed) this.#lastError = failed.message;
-        if (this.#client.status === 'ready') this.#goUp();
+        if (this.#client.status !== 'ready') return;
+        if (servers.every(({ status }) => status === 'ready')) this.#goUp();
+        else this.#client.disconnect(true);
       },
       (error: unknown) => {
         this.#lastError = error instanceof Error ? error.message : 'loading the scripts failed';
@@ -272,25 +279,6 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.#lastError = 'connection closed'; // unless the next loss says more
     this.emit('up');
   }
-}
-
-/** The servers' user, password, database and TLS stay those of the URL. */
-function bySentinel({ url, sentinel }: RedisAddress, timeoutMs: number): RedisOptions {
-  if (!sentinel) return {};
-  const { name, nodes, username, password, tls } = sentinel;
-  return {
-    name,
-    sentinels: nodes.map((node) => {
-      const { hostname, port } = new URL(`redis://${node}`);
-      return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
-    }),
-    ...(username === undefined ? {} : { sentinelUsername: username }),
-    ...(password === undefined ? {} : { sentinelPassword: password }),
-    ...(tls ? { sentinelTLS: {} } : {}),
-    enableTLSForSentinelMode: url.toLowerCase().startsWith('rediss:'),
-    sentinelCommandTimeout: timeoutMs,
-    sentinelRetryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), MAX_BACKOFF_MS),
-  };
 }
 
 /** What each of a list of script calls resolves to. */

@@ -5,14 +5,14 @@ import type { RedisLink } from './connection.js';
  * GW_ERR_REDIS_AWAY.
  */
 export async function* namesFrom(link: RedisLink, prefix: string, count: number): AsyncGenerator<string[]> {
-  let cursor = '0';
-  do {
-    const [next, names] = await link.send((client) =>
-      client.scan(cursor, 'MATCH', `${escaped(prefix)}*`, 'COUNT', count),
-    );
-    yield names;
-    cursor = next;
-  } while (cursor !== '0');
+  for (const server of link.servers) {
+    let cursor = '0';
+    do {
+      const [next, names] = await link.send(() => server.scan(cursor, 'MATCH', `${escaped(prefix)}*`, 'COUNT', count));
+      yield names;
+      cursor = next;
+    } while (cursor !== '0');
+  }
 }
 
 /** A prefix in a pattern of Redis. */

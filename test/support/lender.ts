@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { VisitorSession } from '../../src/call/call.js';
 
 /** Another service's side of the contract: it owns the number pool and writes these keys into our Redis. */
 
 export async function writeNumber(
-  redis: Redis,
+  redis: Redis | Cluster,
   prefix: string,
   number: string,
   fields: Record<string, string>,
@@ -14,7 +14,7 @@ export async function writeNumber(
 
 /** Lends `number`: unless told otherwise from a minute ago until ten minutes from now. What is over is remembered only. */
 export async function lend(
-  redis: Redis,
+  redis: Redis | Cluster,
   prefix: string,
   number: string,
   site: string,

@@ -31,6 +31,8 @@ export class OwnRedis {
     directory: string,
     appendfsync: AppendFsync | null,
     private readonly more: readonly string[],
+    /** Where the nodes of its cluster speak to it; null without one. */
+    readonly nodePort: number | null,
   ) {
     this.#directory = directory;
     this.#appendfsync = appendfsync;
@@ -38,15 +40,19 @@ export class OwnRedis {
 
   /**
    * @param appendfsync how surely data outlasts `kill` and `up`; null: not at all
+   * @param cluster a node of a cluster, without any slot yet
    * @param more arguments of redis-server
    */
   static async start({
     appendfsync = null,
+    cluster = false,
     more = [],
-  }: { appendfsync?: AppendFsync | null; more?: string[] } = {}): Promise<OwnRedis> {
+  }: { appendfsync?: AppendFsync | null; cluster?: boolean; more?: string[] } = {}): Promise<OwnRedis> {
     const directory = await mkdtemp(join(tmpdir(), 'calltrack-redis-'));
     for (let attempt = 1; ; attempt += 1) {
-      const own = new OwnRedis(await freePort(), directory, appendfsync, more);
+      // The nodes' own port would be ours and 10,000, which there may not be.
+      const nodePort = cluster ? await freePort() : null;
+      const own = new OwnRedis(await freePort(), directory, appendfsync, more, nodePort);
       try {
         await own.up();
         return own;
@@ -61,11 +67,17 @@ export class OwnRedis {
     return `redis://127.0.0.1:${this.port}/0`;
   }
 
+  /** As a configuration has it. */
+  address(): { url: string } {
+    return { url: this.url };
+  }
+
   /** Starts the server (again) on the same port; an earlier instance's data is gone unless it is on the disk. */
   async up(): Promise<void> {
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory];
     args.push('--save', '', '--appendonly', this.#appendfsync ? 'yes' : 'no', '--daemonize', 'no', '--logfile', '');
     if (this.#appendfsync) args.push('--appendfsync', this.#appendfsync);
+    if (this.nodePort !== null) args.push('--cluster-enabled', 'yes', '--cluster-port', String(this.nodePort));
     args.push(...this.more);
     const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;

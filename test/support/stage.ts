@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import { Redis, type Cluster } from 'ioredis';
 import { expect } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import type { CallEvent } from '../../src/call/ports.js';
@@ -12,6 +12,7 @@ import { startGateway, startGatewayProcess, type Gateway } from './gateway.js';
 import { lend, visitor, writeNumber } from './lender.js';
 import type { Program } from './processes.js';
 import { Receiver } from './receiver.js';
+import type { RedisCluster } from './redis-cluster.js';
 import { OwnRedis } from './redis-server.js';
 import { Scene, type SceneOptions } from './scene.js';
 import { TcpProxy } from './tcp-proxy.js';
@@ -33,6 +34,8 @@ export interface StageOptions {
   mediaBefore?: Raw[];
   /** The load that the gateway takes. */
   limits?: { maxCalls?: number; maxCallsPerSecond?: number; setupTimeout?: string };
+  /** The Redis of the stage: a cluster, which the test has started and stops. */
+  cluster?: RedisCluster;
   /** Where the gateway runs: in this process, or in one of its own that a test may kill. */
   gateway?: 'here' | 'process';
 }
@@ -51,8 +54,8 @@ export class Stage {
   #mediaBefore: Raw[] = [];
   #engineOptions: Omit<EngineOptions, 'address'> = {};
   #engines: Engines | undefined;
-  #redis: OwnRedis | undefined;
-  #client: Redis | undefined;
+  #redis: OwnRedis | RedisCluster | undefined;
+  #client: Redis | Cluster | undefined;
   #receiver: Receiver | undefined;
   #gateway: Gateway | undefined;
   readonly #peers: Gateway[] = [];
@@ -88,10 +91,11 @@ export class Stage {
     this.#mediaBefore = options.mediaBefore ?? [];
     [this.#engines, this.#redis, this.#receiver] = await Promise.all([
       startEngines({ address: this.addresses.engines, ...this.#engineOptions }),
-      OwnRedis.start(),
+      options.cluster ?? OwnRedis.start(),
       Receiver.start(SECRET),
     ]);
-    this.#client = new Redis(this.#redis.url, { retryStrategy: () => 50 });
+    this.#client =
+      this.#redis instanceof OwnRedis ? new Redis(this.#redis.url, { retryStrategy: () => 50 }) : this.#redis.client();
     this.#client.on('error', () => undefined); // expected where a test takes Redis away
     for (const scene of this.#scenes) await this.#lendTo(scene);
     this.#wires = {
@@ -148,7 +152,8 @@ export class Stage {
     this.#wires?.freeswitch.close();
     this.#client?.disconnect();
     await Promise.all([this.#engines?.stop(), this.#peerEngines?.stop()]);
-    await Promise.all([this.#redis?.remove(), this.#receiver?.stop()]);
+    if (this.#redis instanceof OwnRedis) await this.#redis.remove();
+    await this.#receiver?.stop();
     // Recordings may be listened to after a failure.
     if (process.env['CALLTRACK_TEST_KEEP'] === undefined) await rm(this.#folder, { recursive: true, force: true });
     else process.stderr.write(`kept ${this.#folder}\n`);
@@ -172,11 +177,15 @@ export class Stage {
   }
 
   get redis(): OwnRedis {
-    return started(this.#redis);
+    const redis = started(this.#redis);
+    if (redis instanceof OwnRedis) return redis;
+    throw new Error('the Redis of this stage is a cluster');
   }
 
   get client(): Redis {
-    return started(this.#client);
+    const client = started(this.#client);
+    if (client instanceof Redis) return client;
+    throw new Error('the Redis of this stage is a cluster');
   }
 
   get receiver(): Receiver {
@@ -205,7 +214,7 @@ export class Stage {
     return {
       gateway: { id: 'gw-test' },
       http: { host: this.addresses.engines, port: 8080 },
-      redis: { url: this.redis.url, keyPrefix: PREFIX },
+      redis: { ...started(this.#redis).address(), keyPrefix: PREFIX },
       engines: {
         mode: 'real',
         ...this.#limits,
@@ -277,12 +286,12 @@ export class Stage {
   async #lendTo(scene: Scene): Promise<void> {
     const { number = 'dynamic', lent = true } = scene.options;
     if (number !== 'dynamic') return;
-    await writeNumber(this.client, PREFIX, scene.trackingNumber, {
+    await writeNumber(started(this.#client), PREFIX, scene.trackingNumber, {
       site: 'shop',
       kind: 'dynamic',
       route: scene.routeId,
     });
-    if (lent) await lend(this.client, PREFIX, scene.trackingNumber, 'shop', visitor(scene.sessionId));
+    if (lent) await lend(started(this.#client), PREFIX, scene.trackingNumber, 'shop', visitor(scene.sessionId));
   }
 }
 

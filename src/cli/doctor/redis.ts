@@ -1,5 +1,6 @@
 import { toError } from '../../lib/deadline.js';
-import { RedisLink, type RedisAddress } from '../../redis/connection.js';
+import type { RedisAddress } from '../../redis/client.js';
+import { RedisLink } from '../../redis/connection.js';
 import { fail, ok, warn, type Finding } from './report.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -18,27 +19,37 @@ export interface RedisFacts {
   skewMs: number;
 }
 
+type Server = RedisLink['servers'][number];
+
 export async function checkRedis(address: RedisAddress): Promise<Finding[]> {
-  const { url, sentinel } = address;
-  const what = sentinel ? `redis ${sentinel.name} by sentinel` : `redis ${new URL(url).host}`;
   const link = new RedisLink({ ...address, name: 'calltrack-doctor' });
   let reason = '';
   link.on('down', (why) => (reason = why));
   try {
     await link.waitUntilReady(CONNECT_TIMEOUT_MS);
-    return judgeRedis(what, await readFacts(link));
+    const findings = link.servers.map(async (server) => {
+      const { host = '', port = 0 } = server.options;
+      const what = address.cluster?.length ? `redis ${host}:${port}` : nameOf(address);
+      return judgeRedis(what, await readFacts(link, server));
+    });
+    return (await Promise.all(findings)).flat();
   } catch (error) {
-    return [fail(what, `not reachable: ${reason || toError(error).message}`)];
+    return [fail(nameOf(address), `not reachable: ${reason || toError(error).message}`)];
   } finally {
     link.close();
   }
 }
 
-async function readFacts(link: RedisLink): Promise<RedisFacts> {
-  const info = await link.send((client) => client.info('server'));
+function nameOf({ url, sentinel, cluster }: RedisAddress): string {
+  if (sentinel) return `redis ${sentinel.name} by sentinel`;
+  return cluster?.length ? `redis cluster of ${cluster.join(', ')}` : `redis ${new URL(url).host}`;
+}
+
+async function readFacts(link: RedisLink, server: Server): Promise<RedisFacts> {
+  const info = await link.send(() => server.info('server'));
   const setting = (name: string) =>
     link
-      .send((client) => client.config('GET', name))
+      .send(() => server.config('GET', name))
       .then(
         (reply) => (Array.isArray(reply) ? String(reply[1]) : null),
         () => null,
@@ -46,7 +57,7 @@ async function readFacts(link: RedisLink): Promise<RedisFacts> {
   const appendOnly = await setting('appendonly');
   const maxMemoryPolicy = await setting('maxmemory-policy');
   const before = Date.now();
-  const [seconds = 0, micros = 0] = (await link.send((client) => client.time())).map(Number);
+  const [seconds = 0, micros = 0] = (await link.send(() => server.time())).map(Number);
   const middle = (before + Date.now()) / 2;
   const version = /redis_version:(\S+)/.exec(info)?.[1] ?? '0';
   return { version, appendOnly, maxMemoryPolicy, skewMs: Math.round(seconds * 1000 + micros / 1000 - middle) };

@@ -298,6 +298,17 @@ describe('checkConfig', () => {
     expect(checkConfig(config)).toEqual([]);
   });
 
+  it('takes a cluster for what it is', () => {
+    const cluster = ['10.0.0.1:6379'];
+    const told = (redis: object) => checkConfig({ ...base(), redis }).map(({ path }) => formatPath(path));
+    expect(told({ cluster, url: 'rediss://user:a%2F1@nowhere:6379/0' })).toEqual([]);
+    expect(told({ cluster, url: 'redis://:p@nowhere/2', sentinel: { name: 'x' } })).toEqual([
+      'redis.cluster',
+      'redis.url',
+    ]);
+    expect(told({ cluster: [], url: 'redis://:p@10.0.0.1/2' })).toEqual([]);
+  });
+
   it('wants no servers on the sandbox', () => {
     expect(checkConfig({ ...base(), engines: { mode: 'sandbox' } })).toEqual([]);
   });
