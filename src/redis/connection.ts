@@ -43,8 +43,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   /** Of each server that is connected: sends what has been gathered for it. */
   readonly #flushes = new Map<Redis, () => void>();
   #readyTimer: NodeJS.Timeout | undefined;
-  /** The connection that was given up last. */
-  #left: unknown = null;
+  /** Told to end, and not yet at its end. */
+  #leaving = false;
 
   constructor(options: RedisLinkOptions) {
     super();
@@ -57,7 +57,10 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
       if (this.#client.status !== 'ready') this.#goDown();
     });
     this.#client.on('connect', () => this.#expectReady());
-    this.#client.on('close', () => this.#goDown());
+    this.#client.on('close', () => {
+      this.#leaving = false;
+      this.#goDown();
+    });
     this.#client.on('ready', () => this.#teachScripts());
     if (this.#client instanceof Cluster) this.#watchNodes(this.#client);
     else this.#gatherWritesTo(this.#client);
@@ -70,7 +73,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
       if (options.readOnly || cluster.status !== 'ready') return;
       // Found anew as a whole, which waits until the cluster has a master for every key.
       this.#lastError = `the connection to ${options.host}:${options.port} is lost`;
-      cluster.disconnect(true);
+      this.#leave();
     });
   }
 
@@ -224,9 +227,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
 
   /** Once for a connection, however many commands it leaves unanswered: ioredis would listen for its end as many times. */
   #leave(): void {
-    const { stream } = this.#client;
-    if (stream === this.#left) return;
-    this.#left = stream;
+    if (this.#leaving) return;
+    this.#leaving = true;
     this.#client.disconnect(true);
   }
 
@@ -262,7 +264,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
         if (failed) this.#lastError = failed.message;
         if (this.#client.status !== 'ready') return;
         if (servers.every(({ status }) => status === 'ready')) this.#goUp();
-        else this.#client.disconnect(true);
+        else this.#leave();
       },
       (error: unknown) => {
         this.#lastError = error instanceof Error ? error.message : 'loading the scripts failed';
