@@ -16,7 +16,7 @@ export class SipFailureError extends Error {
  * drachtio's own word where nobody got the request: 503 for a closed port or a name that does not resolve, 408 for
  * silence. It came from nowhere. A carrier that is away would look like one that is full otherwise.
  */
-const madeUp = (response: Srf.SrfResponse | undefined): boolean => response?.source_address === '';
+export const madeUp = (response: Srf.SrfResponse | undefined): boolean => response?.source_address === '';
 
 /** What srf rejected with, in our words; anything that is not the far end's answer has no status. */
 export function toSipFailure(error: unknown): SipFailure {

@@ -18,8 +18,8 @@ const FOREIGN_BYE_TIMEOUT_MS = 5000;
 const REGISTER_TIMEOUT_MS = 10_000;
 /** Shorter than RFC 3261's 32 s: who has not answered by then is not there for a caller either. */
 const PING_TIMEOUT_MS = 5000;
-/** Where nobody answers, and where nothing can be sent. */
-const MADE_UP_BY_DRACHTIO = new Set([408, 503]);
+/** What a proxy in between says of a phone that it does not reach. */
+const NOT_THERE = new Set([408, 503]);
 const OPTIONS_HEADERS: Readonly<Record<number, Record<string, string>>> = {
   200: { Accept: 'application/sdp', Allow: ALLOWED_METHODS },
   503: { 'Retry-After': '10' },
@@ -80,7 +80,7 @@ export class DrachtioSipSide implements SipSide {
   async isThere({ uri, proxy }: { uri: string; proxy: string | null }): Promise<boolean | null> {
     const options = { uri, method: 'OPTIONS', ...(proxy === null ? {} : { proxy }) };
     return requestOutside(this.#link, options, PING_TIMEOUT_MS).then(
-      (response) => response !== null && !MADE_UP_BY_DRACHTIO.has(response.status),
+      (response) => response !== null && !NOT_THERE.has(response.status),
       () => null,
     );
   }
