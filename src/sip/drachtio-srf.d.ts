@@ -62,6 +62,10 @@ declare module 'drachtio-srf' {
       ): this;
       on(event: 'ack', listener: (request: SrfRequest) => void): this;
     }
+    /** As who gives no callbacks has it. */
+    interface AwaitedDialog {
+      destroy: () => Promise<unknown>;
+    }
     interface OfferedDialog {
       sdp: string;
       ack: (sdp: string) => Promise<Dialog>;

@@ -85,10 +85,21 @@ export class DrachtioSipSide implements SipSide {
     );
   }
 
-  /** srf's own `createUAC`, for fsmrf, which sets up its endpoints through drachtio too: always on the live link. */
-  createUac(...args: unknown[]): unknown {
+  /**
+   * srf's own `createUAC`, for fsmrf, which sets up its endpoints through drachtio too: always on the live link. fsmrf
+   * hangs up without looking what comes of it, and a dialog that has gone already rejects that: nobody's rejection would
+   * end the process.
+   */
+  async createUac(...args: unknown[]): Promise<Srf.AwaitedDialog> {
     const { srf } = this.#link;
-    return (srf.createUAC as (...args: unknown[]) => unknown).apply(srf, args);
+    const dialog = await (srf.createUAC as (...args: unknown[]) => Promise<Srf.AwaitedDialog>).apply(srf, args);
+    const destroy = dialog.destroy.bind(dialog);
+    dialog.destroy = () => {
+      const gone = destroy();
+      gone.catch(() => undefined); // who looks hears of it all the same
+      return gone;
+    };
+    return dialog;
   }
 
   start(): void {
