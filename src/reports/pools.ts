@@ -170,10 +170,16 @@ function sentenceOf(report: Omit<PoolReport, 'sentence'>): string {
   const when = `${busyHour.at.slice(0, 10)} ${busyHour.at.slice(11, 16)}`;
   const asked = `In its busiest hour (${when}) ${busyHour.visitors} visitors of ${site} wanted a number and ${busyHour.withoutNumber} (${percent(busyHour.shareWithoutNumber)}) found none`;
   const held = `each keeps one for ${Math.round(inputs.meanLeaseSeconds + inputs.quarantineSeconds)} s, quarantine included`;
+  const wouldDo = needed < numbers ? ` (${needed} would do)` : '';
+  // Erlang's formula is about visitors who come at random, and about the numbers of today.
+  const enough =
+    busyHour.shareWithoutNumber > 1 - chance
+      ? `are enough on the average for a chance of ${percent(chance)}${wouldDo}; who found none came in a burst, or while there were fewer.`
+      : `are enough for a chance of ${percent(chance)}${wouldDo}.`;
   const verdict =
     needed > numbers
       ? `Instead of ${numbers} the pool needs ${needed} numbers for a chance of ${percent(chance)} to find one free; now it is ${percent(expectedChance.present)}.`
-      : `Its ${numbers} numbers are enough for a chance of ${percent(chance)}${needed < numbers ? ` (${needed} would do)` : ''}.`;
+      : `Its ${numbers} numbers ${enough}`;
   return `${asked}; ${held}: ${inputs.offeredErlang} Erlang offered. ${verdict}`;
 }
 

@@ -47,6 +47,13 @@ describe('the report on a pool', () => {
     );
   });
 
+  it('does not call enough what a burst found empty', () => {
+    const sentence = (withoutNumber: number) =>
+      poolReport([hour({ visitors: 8, withoutNumber, lentSeconds: 300 })], { ...about, numbers: 5 }).sentence;
+    expect(sentence(3)).toMatch(/3 \(37\.5 %\) found none.* on the average for a chance of 99 %.*in a burst/);
+    expect(sentence(0)).toMatch(/ are enough for a chance of 99 %.*\.$/);
+  });
+
   it('says that nobody asked, and takes the configured lease where none was measured', () => {
     const empty = poolReport([], about);
     expect(empty).toMatchObject({ busyHour: null, numbersNeeded: 0, ambiguous: { chance: 0 } });
