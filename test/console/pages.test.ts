@@ -283,7 +283,9 @@ describe('callers to call back', () => {
       [...(await visitor.get(path)).html.matchAll(/aria-label="tel (\+\d+)"/g)].map(([, number]) => number);
     expect((await order('/missed'))[0]).toBe('+79160000011');
     expect(await order('/missed')).toHaveLength(3);
-    await visitor.post(`/calls/${third.id}/handled`, { handled: 'yes', from: 'missed' });
+    const done = { handled: 'yes', from: 'missed' };
+    const answer = await visitor.post(`/calls/${third.id}/handled`, done, { 'HX-Request': 'true' });
+    expect(answer.html).toContain('>Waiting: 2, of them lost for want of a channel: 1</p>');
     await end(
       endedCall({ startedAt: new Date().toISOString(), caller: { ...exampleCall().caller, number: '+79160000012' } }),
     );

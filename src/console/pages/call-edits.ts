@@ -12,9 +12,10 @@ import { callOf } from './one-call.js';
 
 const WRITE_TIMEOUT_MS = 5_000;
 type Change = Parameters<CallEditor['amend']>[1];
+type Options = Pick<ConsoleOptions, 'calls' | 'callEditor' | 'history'>;
 
 /** What people write into a call: tags, notes, "taken care of". */
-export function callEditRoutes(options: Pick<ConsoleOptions, 'calls' | 'callEditor'>): Route[] {
+export function callEditRoutes(options: Options): Route[] {
   const route = (path: string, changeOf: (visit: Visit) => Change): Route => ({
     method: 'post',
     path: `/calls/:id/${path}`,
@@ -29,20 +30,23 @@ export function callEditRoutes(options: Pick<ConsoleOptions, 'calls' | 'callEdit
   ];
 }
 
-async function change(
-  visit: Visit,
-  options: Pick<ConsoleOptions, 'calls' | 'callEditor'>,
-  what: Change,
-): Promise<void> {
+async function change(visit: Visit, options: Options, what: Change): Promise<void> {
   const call = await callOf(visit, options);
   const amending = options.callEditor.amend(call.id, what, visit.user.name);
   const amended = await withDeadline(amending, WRITE_TIMEOUT_MS, 'changing a call');
-  answer(visit, amended ?? call, amended === null);
+  if (visit.partial && visit.field('from') === 'missed') await answerQueue(visit, options);
+  else answer(visit, amended ?? call, amended === null);
+}
+
+/** The row goes, and how many wait is said anew. */
+async function answerQueue(visit: Visit, { history }: Options): Promise<void> {
+  const reading = history.missedQueue({ sites: visit.siteScope, view: 'waiting', cursor: null, limit: 1 });
+  const { waiting, waitingForCapacity } = await withDeadline(reading, WRITE_TIMEOUT_MS, 'reading the missed calls');
+  visit.page('parts/missed-count', { waiting, waitingForCapacity, beside: true });
 }
 
 function answer(visit: Visit, call: Call, queued: boolean): void {
-  if (visit.partial && visit.field('from') === 'missed') visit.res.status(200).type('html').send('');
-  else if (visit.partial) visit.page('parts/remarks', { ...remarks(visit, call), queued });
+  if (visit.partial) visit.page('parts/remarks', { ...remarks(visit, call), queued });
   else visit.go(visit.field('from') === 'missed' ? '/missed' : `/calls/${call.id}`);
 }
 
