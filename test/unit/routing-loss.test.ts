@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { LOSS_REASONS, type Leg, type LegResult, type LossReason } from '../../src/call/call.js';
 import { isCapacityLoss, lossReason, statusForLoss } from '../../src/routing/loss.js';
@@ -12,6 +13,12 @@ const why = (legs: LegSketch[], callerHungUp = false): LossReason =>
   });
 
 describe('why a call was lost', () => {
+  it('is explained in docs/trunks.md, reason by reason, with what the carrier is told', async () => {
+    const [, table = ''] = (await readFile('docs/trunks.md', 'utf8')).split('\n| `lossReason` |');
+    const told = [...table.matchAll(/^\| `(\w+)` \| (\d{3}) \| ./gm)].map(([, reason, sip]) => [reason, Number(sip)]);
+    expect(told.sort()).toEqual(LOSS_REASONS.map((reason) => [reason, statusForLoss(reason)]).sort());
+  });
+
   it('names the limit met first, since that is the one to widen', () => {
     expect(why([['destination', 'no_channel', 'destination:office']])).toBe('destination_capacity');
     expect(why([['destination', 'no_channel', 'trunk-out:carrier']])).toBe('trunk_capacity');
