@@ -111,7 +111,7 @@ const STAMP = join(ROOT, 'dist/.built');
 /** Compiles to dist/ unless nothing in src/ is newer than the last build. */
 export async function ensureBuilt() {
   if (existsSync(STAMP) && newestSource() <= statSync(STAMP).mtimeMs) return;
-  console.log('Building (tsc) ...');
+  console.error('Building (tsc) ...'); // stdout is the command's: of `calltrack … --json` it holds JSON and nothing else
   if (!(await build())) fail('The build failed: see above.');
 }
 
