@@ -206,7 +206,7 @@ async function answerOrEnd(
   try {
     const leg = await invite.answer(sdp);
     const now = iso(Date.now());
-    session.call.engagedAt = now;
+    session.engaged(now);
     // Before anybody listens to the dialog: his BYE may have come with the answer, and ends a call that was answered.
     if (businessAnswered) session.answered(now);
     return session.adopt('caller', leg);

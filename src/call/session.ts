@@ -154,6 +154,11 @@ export class CallSession {
     return this.#journal.written();
   }
 
+  /** The caller has been answered, at `at` (ISO 8601); where the call has ended meanwhile its end is told without it. */
+  engaged(at: string): void {
+    if (!this.ended) this.call.engagedAt = at;
+  }
+
   /** The business has answered, at `at` (ISO 8601); false where the call has ended meanwhile. */
   answered(at: string): boolean {
     if (!this.signalState('answer')) return false;

@@ -1,0 +1,42 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { Backlog } from '../../../src/call/backlog.js';
+import type { CallDeps } from '../../../src/call/deps.js';
+import type { CallChange } from '../../../src/call/ports.js';
+import { CallRegistry } from '../../../src/call/registry.js';
+import { CallSession } from '../../../src/call/session.js';
+import type { IncomingInvite } from '../../../src/call/sip-ports.js';
+import { newCallId } from '../../../src/lib/ids.js';
+
+it('keeps of a call what was told of its end, though the caller was just being answered', async () => {
+  const told: string[] = [];
+  let stored = '';
+  const commit = ({ call, events }: CallChange): Promise<void> => {
+    told.push(...events.map(({ body }) => JSON.stringify((JSON.parse(body) as { data: { call: unknown } }).data.call)));
+    stored = JSON.stringify(call);
+    return Promise.resolve();
+  };
+  const deps = {
+    sip: { edge: 'an edge' },
+    logger: pino({ level: 'silent' }),
+    store: { commit },
+    channels: { release: () => Promise.resolve() },
+    backlog: new Backlog(),
+    endpointsFor: () => [],
+    metrics: { ended: () => undefined },
+    callers: { arrived: () => Promise.resolve() },
+  } as unknown as CallDeps;
+  const invite = { sipCallId: 'a', onCancel: () => undefined, refuse: () => undefined } as unknown as IncomingInvite;
+  const caller = { number: null, withheld: true, name: null };
+  const call = { id: newCallId(), sipCallId: 'a', gateway: 'gw-1', trunk: 'a', trackingNumber: '+7495', caller };
+  const session = new CallSession(invite, { ...call, receivedAt: Date.now() }, deps, new CallRegistry());
+  session.call.attribution = { ...session.call.attribution, verdict: 'none' };
+  session.introduce();
+  session.end({ by: 'business', reason: 'normal' });
+  for (let turn = 0; turn < 2; turn += 1) await nextTurn();
+  session.engaged('2026-11-21T10:12:05.000Z');
+  expect(session.answered('2026-11-21T10:12:05.000Z')).toBe(false);
+  await session.closing;
+  expect(stored).toBe(told.at(-1));
+});
