@@ -28,8 +28,13 @@ export class RedisCluster {
       Array.from({ length: MASTERS + 1 }, () => OwnRedis.start({ cluster: true, more })),
     );
     const cluster = new RedisCluster(servers.slice(0, MASTERS), servers[MASTERS] as OwnRedis);
-    await cluster.#join();
-    return cluster;
+    try {
+      await cluster.#join();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
   }
 
   /** As an operator would write it; `nodes` may begin with one that is not there. */
