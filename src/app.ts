@@ -126,12 +126,8 @@ export class App {
     const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
     const onEnded = (call: Call): void => this.#callers.ended(call);
     const onForeign = (callId: string): void => this.#upkeep.callTaken(callId);
-    this.#store = new RedisCallStore(
-      this.#link,
-      keys,
-      { retentionMs: () => this.#config.history.retention },
-      { onQueued, onEnded, onForeign },
-    );
+    const retentionMs = (): number => this.#config.history.retention;
+    this.#store = new RedisCallStore(this.#link, keys, { retentionMs }, { onQueued, onEnded, onForeign });
     ({ dispatcher: this.#dispatcher, desk: this.#webhooks } = buildDelivery(shared));
     this.#callers = new CallerSide({
       ...shared,

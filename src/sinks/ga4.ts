@@ -51,4 +51,4 @@ export function ga4Sink(url: string, { measurementId, apiSecret, eventName }: Ga
 }
 
 const cut = (text: string | null): string | undefined =>
-  text === null ? undefined : [...text].slice(0, MOST_LETTERS).join('');
+  text === null ? undefined : Array.from(text).slice(0, MOST_LETTERS).join('');
