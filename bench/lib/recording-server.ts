@@ -59,7 +59,10 @@ async function serve([wav = '', kind = '', redisUrl = '']: string[]): Promise<Se
   const hash = createHash('sha256').update(KEY).digest('hex');
   app.use(
     '/v1/recordings',
-    authenticate(() => [{ name: 'bench', hash, scopes: ['recordings:read'] }]),
+    authenticate(
+      () => [{ name: 'bench', hash, scopes: ['recordings:read'] }],
+      () => [],
+    ),
   );
   app.use('/v1/recordings', recordingsRouter({ archive, audit, links }));
   const server = createServer(app).listen(0, '127.0.0.1');

@@ -4,6 +4,15 @@ import type { AccessKeyConfig, Scope } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
 import type { AuditActor } from '../recordings/audit.js';
 import { problemOf, sendProblem } from './problem.js';
+import { demandSite } from './query.js';
+
+type Sites = () => readonly { id: string }[];
+
+/** What {@link authenticate} leaves for those behind it. */
+interface Locals {
+  key?: AccessKeyConfig;
+  sites: Sites;
+}
 
 /** RFC 6750 section 2.1, with a bound: nobody's key is longer. */
 const BEARER = /^Bearer +([\w.~+/-]{1,512}=*) *$/i;
@@ -13,13 +22,14 @@ const BEARER = /^Bearer +([\w.~+/-]{1,512}=*) *$/i;
  * every configured key is compared, and in the same time, so that an answer tells nothing about how near a guess was.
  *
  * @param keys asked at each request, so that a reload counts at once
+ * @param sites likewise: those that there are
  */
-export function authenticate(keys: () => readonly AccessKeyConfig[]): RequestHandler {
+export function authenticate(keys: () => readonly AccessKeyConfig[], sites: Sites): RequestHandler {
   return (req, res, next) => {
     const token = BEARER.exec(req.get('Authorization') ?? '')?.[1];
     const key = token === undefined ? null : findKey(token, keys());
     if (key) {
-      setKey(res, key);
+      Object.assign(res.locals, { key, sites } satisfies Locals);
       next();
       return;
     }
@@ -50,7 +60,7 @@ export function demandScope(res: Response, scope: Scope, what: string): void {
 
 /** The key that was presented; undefined in front of {@link authenticate}. */
 export function keyOf(res: Response): AccessKeyConfig | undefined {
-  return (res.locals as { key?: AccessKeyConfig }).key;
+  return (res.locals as Partial<Locals>).key;
 }
 
 /** The presented key, as the audit log names it. */
@@ -69,14 +79,18 @@ export function maySee(res: Response, site: string | null): boolean {
   return sites === null || (site !== null && sites.includes(site));
 }
 
-/** The sites of a search: what is asked for (null: all) of what the key may see. A foreign site has no calls, like an unknown one. */
-export function sitesAsked(res: Response, site: string | null): readonly string[] | null {
+/**
+ * The sites of a search: what is asked for (null: all) of what the key may see.
+ * @throws GatewayError GW_ERR_BAD_REQUEST for a site that is none, or not this key's
+ */
+export function sitesAsked(res: Response, site: string | null = null): readonly string[] | null {
   if (site === null) return sitesOf(res);
-  return maySee(res, site) ? [site] : [];
-}
-
-function setKey(res: Response, key: AccessKeyConfig): void {
-  (res.locals as { key?: AccessKeyConfig }).key = key;
+  const known = (res.locals as Locals).sites().map(({ id }) => id);
+  demandSite(
+    site,
+    known.filter((id) => maySee(res, id)),
+  );
+  return [site];
 }
 
 function findKey(token: string, keys: readonly AccessKeyConfig[]): AccessKeyConfig | null {

@@ -1,6 +1,6 @@
 import { Router, type Response } from 'express';
 import { systemClock, type Clock } from '../lib/clock.js';
-import { requireScope } from './auth.js';
+import { requireScope, sitesAsked } from './auth.js';
 import { readWanted, sendGap, wants, type Found, type Wanted } from './feed.js';
 import type { Listeners } from './listeners.js';
 import type { EventReader } from './ports.js';
@@ -16,7 +16,8 @@ export function eventsRouter(events: EventReader, listeners: Listeners, clock: C
   router
     .route('/')
     .get(requireScope('events:read'), async (req, res) => {
-      const { cursor, limit, since, waitMs, ...wanted } = readFeed(req, clock());
+      const { cursor, limit, since, waitMs, types, site } = readFeed(req, clock());
+      const wanted = { types, sites: sitesAsked(res, site) };
       const from = since === null ? cursor : events.cursorAt(since);
       const asked = { from, limit, wanted };
       const found =

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { maySee, requireScope } from './auth.js';
+import { requireScope, sitesAsked } from './auth.js';
 import { sendGap, wants } from './feed.js';
 import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
 import { methodNotAllowed } from './problem.js';
@@ -28,10 +28,11 @@ export function eventExportRouter(events: EventReader, options: ExportOptions): 
     .get(requireScope('events:read'), async (req, res) => {
       const { types, site, from = null, to = clock() } = readQuery(req, eventExportQuery);
       demandOrder(from, to);
+      const fits = wants({ types, sites: sitesAsked(res, site) });
       // The first part comes before the head of the answer: what is wrong with the beginning is still told in full.
       const first = await read(from === null ? null : events.cursorAt(from));
       if (first.gap) sendGap(res, first.gap);
-      else await sendLines(res, eventLines(first, to, wants({ types, site }), read), { type: NDJSON, logger });
+      else await sendLines(res, eventLines(first, to, fits, read), { type: NDJSON, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   return router;
@@ -62,7 +63,8 @@ export function callExportRouter(calls: CallReader, options: ExportOptions): Rou
     .get(requireScope('calls:read'), async (req, res) => {
       const { site, from = 0, to = clock() } = readQuery(req, callExportQuery);
       demandOrder(from, to);
-      const isWanted = (of: string | null) => (site === undefined || of === site) && maySee(res, of);
+      const sites = sitesAsked(res, site);
+      const isWanted = (of: string | null) => sites === null || (of !== null && sites.includes(of));
       const read = (after: ExportedCall | null) =>
         withDeadline(calls.between(from, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
       await sendLines(res, callLines(await read(null), isWanted, read), { type: NDJSON, logger });

@@ -13,22 +13,20 @@ const MOST_PAGES = 10;
 /** Which events a reader wants; what is left out lets everything through. */
 export interface Wanted {
   types?: string[] | undefined;
-  site?: string | undefined;
+  /** null: of all, and what belongs to none. */
+  sites: readonly string[] | null;
 }
 
 interface Body {
   data?: { call?: { site?: string | null }; site?: string };
 }
 
-/** `sites`: what the reader may see at all; null: everything. */
-export function wants({ types, site }: Wanted, sites: readonly string[] | null = null) {
-  const all = site === undefined && sites === null;
+export function wants({ types, sites }: Wanted) {
   return (event: FeedEvent): boolean => {
     if (types !== undefined && !matches(types, event.type as EventType)) return false;
-    if (all) return true;
+    if (sites === null) return true;
     const own = siteOf(event);
-    if (site !== undefined && own !== site) return false;
-    return sites === null || (own !== null && sites.includes(own));
+    return own !== null && sites.includes(own);
   };
 }
 
@@ -52,7 +50,7 @@ export async function readWanted(
   wanted: Wanted,
 ): Promise<Found> {
   const fits = wants(wanted);
-  const filtered = wanted.types !== undefined || wanted.site !== undefined;
+  const filtered = wanted.types !== undefined || wanted.sites !== null;
   const found: FeedEvent[] = [];
   let cursor = from;
   for (let pages = 0; ; pages += 1) {

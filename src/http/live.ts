@@ -2,7 +2,7 @@ import { Router, type Response } from 'express';
 import type { Logger } from 'pino';
 import { onlyOfCalls } from '../events/subscriptions.js';
 import { withDeadline } from '../lib/deadline.js';
-import { demandScope, requireScope, sitesOf } from './auth.js';
+import { demandScope, requireScope, sitesAsked } from './auth.js';
 import { frameOf, LiveListener, STREAM_HEADERS } from './live-listener.js';
 import { wants } from './feed.js';
 import type { Listeners } from './listeners.js';
@@ -41,7 +41,7 @@ export class LiveFeed {
         if (!onlyOfCalls(types)) demandScope(res, 'events:read', 'what is not of a call or its recording');
         // Express takes it for GET; there is no end of the stream to wait for.
         if (req.method === 'HEAD') res.writeHead(200, STREAM_HEADERS).end();
-        else await this.#listen(res, wants({ types, site }, sitesOf(res)), req.get('Last-Event-ID') ?? null);
+        else await this.#listen(res, wants({ types, sites: sitesAsked(res, site) }), req.get('Last-Event-ID') ?? null);
       })
       .all(methodNotAllowed('GET', 'HEAD'));
     return router;

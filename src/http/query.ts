@@ -22,6 +22,8 @@ function read<T extends z.ZodType>(value: unknown, schema: T, what: string): z.o
 
 /** Names of unknown fields are repeated, whatever their length. */
 const MAX_DETAIL = 1_000;
+/** Ids of sites repeated in an answer. */
+const MAX_NAMED = 20;
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 const MAX_WAIT_SECONDS = 30;
@@ -91,6 +93,18 @@ export const callExportQuery = z.strictObject({
   to: moment.optional().describe('Exclusive; now when left out'),
   site: site.describe('Calls of this site only'),
 });
+
+/**
+ * The rule for every `site` that is asked for or told: one of the configuration, and one that the asker may see.
+ * @param known those that he may see
+ * @throws GatewayError GW_ERR_BAD_REQUEST, the same for a site that is none and for one that is not his
+ */
+export function demandSite(site: string, known: readonly string[]): void {
+  if (known.includes(site)) return;
+  const more = known.length > MAX_NAMED ? ', …' : '';
+  const names = known.slice(0, MAX_NAMED).join(', ');
+  throw new GatewayError('GW_ERR_BAD_REQUEST', `"site" must be one of ${names}${more}`);
+}
 
 /** Reads what the feed is asked; times in ms. A cursor says more than a time: both are an error. */
 export function readFeed(req: Request, now: number) {

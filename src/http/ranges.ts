@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { GatewayError } from '../lib/errors.js';
 import { startOfDay, type Bucket } from '../reports/time-zone.js';
-import { demandOrder } from './query.js';
+import { demandOrder, demandSite } from './query.js';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 92;
@@ -72,9 +72,12 @@ export function readReportQuery(req: Request, allowed: Allowed): ReportQuery {
   const given = parsed.data;
   const foreign = Object.keys(given).filter((key) => !allowed.parameters.some((known) => known === key));
   if (foreign.length > 0) throw bad(unknown(foreign, allowed.parameters));
+  if (given.site !== undefined)
+    demandSite(
+      given.site,
+      allowed.sites.map(({ id }) => id),
+    );
   const site = allowed.sites.find(({ id }) => id === given.site);
-  if (given.site !== undefined && !site)
-    throw bad(`"site" must be one of ${allowed.sites.map(({ id }) => id).join(', ')}`);
   const bucket = given.bucket ?? 'hour';
   if (!allowed.buckets.includes(bucket)) throw bad(`"bucket" must be one of ${allowed.buckets.join(', ')}`);
   const zone = given.timezone ?? zoneOf(site ? [site] : allowed.sites);

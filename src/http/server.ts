@@ -142,10 +142,11 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use(docsRouter());
   app.use(snippetRouter(options.leases, options.sites));
   app.use('/r', sharedLinksRouter(options.recordings));
+  const authenticated = authenticate(options.keys, options.sites);
   // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
   // Only an import may be larger; what has read a body leaves nothing for the reader behind it.
-  app.use('/v1/numbers/import', authenticate(options.keys), requireScope('numbers:write'), importBody());
-  app.use('/v1', noStore, authenticate(options.keys), jsonBody());
+  app.use('/v1/numbers/import', authenticated, requireScope('numbers:write'), importBody());
+  app.use('/v1', noStore, authenticated, jsonBody());
   app.use('/v1/calls', live.router(), callExportRouter(options.calls, options));
   app.use('/v1/calls.csv', callsCsvRouter(options.history, options.logger));
   app.use(

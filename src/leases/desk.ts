@@ -114,9 +114,13 @@ export class LeaseDesk {
     return this.store.find(number);
   }
 
-  /** Leases of this gateway's; another service's are found by their number only. */
-  findBySession(site: string, sessionId: string): Promise<Lease | null> {
-    return this.store.findBySession(site, sessionId);
+  /**
+   * Leases of this gateway's; another service's are found by their number only.
+   * @throws GatewayError GW_ERR_BAD_REQUEST for a site that is none
+   */
+  async findBySession(site: string, sessionId: string): Promise<Lease | null> {
+    this.#policy(site);
+    return await this.store.findBySession(site, sessionId);
   }
 
   /**

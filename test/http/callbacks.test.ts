@@ -28,6 +28,7 @@ beforeEach(async () => {
       { name: 'one-site', hash: hash('divan'), scopes: ['callbacks:write'], sites: ['divan'] },
       { name: 'crm', hash: hash('writes'), scopes: ['calls:write'] },
     ],
+    sites: () => [{ id: 'divan' }, { id: 'shop' }],
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger: pino({ level: 'silent' }),
   });
@@ -69,8 +70,9 @@ describe('telling of a call back', () => {
 
   it('counts for the sites of the key only', async () => {
     await tell({ number: '+79160000001', talkSeconds: 0 }, 'divan');
-    await tell({ number: '+79160000001', talkSeconds: 0, site: 'shop' }, 'divan');
-    expect(told.map(({ sites }) => sites)).toEqual([['divan'], []]);
+    const foreign = await tell({ number: '+79160000001', talkSeconds: 0, site: 'shop' }, 'divan');
+    expect([foreign.status, await foreign.json()]).toMatchObject([400, { detail: '"site" must be one of divan' }]);
+    expect(told.map(({ sites }) => sites)).toEqual([['divan']]);
   });
 
   it.each([
@@ -82,6 +84,7 @@ describe('telling of a call back', () => {
     [{ number: '+79160000001', talkSeconds: 60, at: 'yesterday' }],
     [{ number: '+79160000001', talkSeconds: 60, at: '2099-01-01T00:00:00Z' }],
     [{ number: '+79160000001', talkSeconds: 60, site: 'a b' }],
+    [{ number: '+79160000001', talkSeconds: 60, site: 'none' }],
     [{ number: '+79160000001', talkSeconds: 60, line: '' }],
     [{ number: '+79160000001', talkSeconds: 60, by: 'two\nlines' }],
     [{ number: 'x'.repeat(41), talkSeconds: 60 }],

@@ -20,6 +20,7 @@ async function open(calls: Call[]) {
     ...httpOptions(),
     keys: () => [{ name: 'crm', hash: createHash('sha256').update('key').digest('hex'), scopes: ['calls:read'] }],
     calls: store,
+    sites: () => [{ id: 'divan' }, { id: 'shop' }],
     history: new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys) }),
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger: pino({ level: 'silent' }),

@@ -28,6 +28,7 @@ async function open(options: HouseOptions = {}) {
   const server = createHttpServer({
     ...httpOptions(),
     keys: () => KEYS,
+    sites: () => [{ id: 'divan' }, { id: 'shop' }],
     calls: {
       get: (id) => house.lookup.get(id),
       between: () => Promise.resolve([]),
@@ -166,7 +167,9 @@ describe('GET /v1/recordings/:id', () => {
     house.calls.set(own.id, own);
     const { calls } = (await (await ask('/calls', { key: 'shop' })).json()) as { calls: Call[] };
     expect(calls.map(({ id }) => id)).toEqual([own.id]);
-    expect(await (await ask('/calls?site=divan', { key: 'shop' })).json()).toMatchObject({ calls: [] });
+    const asked = await Promise.all(['divan', 'none'].map((site) => ask(`/calls?site=${site}`, { key: 'shop' })));
+    for (const answer of asked)
+      expect([answer.status, await answer.json()]).toMatchObject([400, { detail: '"site" must be one of shop' }]);
     expect((await ask(path, { key: 'crm' })).status).toBe(403);
   });
 
