@@ -4,6 +4,7 @@ import type { EventReader, ReportSource } from '../http/ports.js';
 import type { RedisLink } from '../redis/connection.js';
 import { RedisEventFeed } from '../redis/event-feed.js';
 import { RedisEventTail } from '../redis/event-tail.js';
+import { isAfter } from '../redis/feed-cursor.js';
 import type { Keys } from '../redis/keys.js';
 import type { RedisUse } from '../redis/use.js';
 import { toldLimitsOf } from '../routing/limits.js';
@@ -21,6 +22,7 @@ export function openFeed({ gateway, redis }: GatewayConfig, link: RedisLink, key
   return {
     after: (cursor, limit) => feed.after(cursor, limit),
     cursorAt: (at) => feed.cursorAt(at),
+    isAfter,
     live,
     stop: () => live.stop(),
   };

@@ -47,12 +47,13 @@ export class LiveListener {
     const caughtUp = first === null ? null : await this.#catchUp(events, first);
     const held = this.#held ?? [];
     this.#held = null;
-    const from = caughtUp === null ? 0 : held.findIndex(({ event }) => event.cursor === caughtUp) + 1;
-    for (const { event, frame } of held.slice(from)) if (this.fits(event)) this.#write(frame);
+    for (const { event, frame } of held) {
+      const isTold = caughtUp !== null && !events.isAfter(event.cursor, caughtUp);
+      if (!isTold && this.fits(event)) this.#write(frame);
+    }
   }
 
   tell(event: FeedEvent, frame: Buffer): void {
-    // Held whole, filtered later: where the older events end is found by the cursor.
     if (this.#held === null) {
       if (this.fits(event)) this.#write(frame);
       return;

@@ -219,6 +219,8 @@ export interface EventReader {
   after(cursor: string | null, limit: number): Promise<FeedPage>;
   /** Where to go on from for what happens from `at` (ms since the epoch) on. */
   cursorAt(at: number): string;
+  /** Whether a cursor stands behind another one; one place may be named in several ways. */
+  isAfter(cursor: string, other: string): boolean;
   live: LiveSource;
 }
 

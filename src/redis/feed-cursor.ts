@@ -31,6 +31,10 @@ export function parseCursor(text: string): FeedCursor {
 /** The event that a cursor names; null where it is none. */
 export const eventAt = (text: string): string | null => FORM.exec(text)?.[1] ?? null;
 
+/** Whether a cursor stands behind another one of the same feed. Throws as {@link parseCursor} does. */
+export const isAfter = (cursor: string, other: string): boolean =>
+  compareIds(parseCursor(cursor).id, parseCursor(other).id) > 0;
+
 export const millisOf = (streamId: string): number => Number(streamId.slice(0, streamId.indexOf('-')));
 
 /** As Redis orders stream ids. */

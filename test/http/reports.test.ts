@@ -79,9 +79,9 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
     ...httpOptions(),
     keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
     events: {
+      ...noEvents,
       after: (cursor, limit) => feed.after(cursor, limit),
       cursorAt: (at) => feed.cursorAt(at),
-      live: noEvents.live,
     },
     resources,
     reports: {

@@ -102,6 +102,7 @@ const noWebhooks = new WebhookDesk({
 export const noEvents: EventReader = {
   after: () => Promise.resolve({ events: [], next: '0-0', gap: null, complete: true }),
   cursorAt: (at) => `${at}-0`,
+  isAfter: (cursor, other) => cursor > other,
   live: { subscribe: () => Promise.resolve(() => undefined) },
 };
 
