@@ -5,11 +5,11 @@ import { GatewayError } from '../lib/errors.js';
 import type { LeaseDesk } from '../leases/desk.js';
 import { MAX_ROWS, readRows, type KnownNames, type ReadRows, type RowError } from '../numbers/import.js';
 import type { NumberChange, NumberInventory, RowConflict } from '../numbers/inventory.js';
-import { requireScope } from './auth.js';
+import { requireScope, sitesAsked } from './auth.js';
 import { leaseView } from './leases.js';
 import { readTable } from './number-table.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
-import { page, readBody, readQuery } from './query.js';
+import { demandSite, page, readBody, readQuery } from './query.js';
 
 const TIMEOUT_MS = 5000;
 /** Ten thousand numbers are some forty exchanges with Redis. */
@@ -35,8 +35,7 @@ export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDes
     .route('/')
     .get(requireScope('numbers:read'), async (req, res) => {
       const { site, cursor = null, limit } = readQuery(req, numbersQuery);
-      const sites = names().sites.filter((id) => site === undefined || id === site);
-      res.json(await bounded(inventory.list(sites, cursor, limit)));
+      res.json(await bounded(inventory.list(sitesAsked(res, site) ?? names().sites, cursor, limit)));
     })
     .post(requireScope('numbers:write'), async (req, res) => {
       const read = await readRows([req.body ?? {}], names(), null);
@@ -84,6 +83,8 @@ function addOne(router: Router, inventory: NumberInventory, desk: LeaseDesk): vo
       const { cursor = null, limit } = readQuery(req, holdersQuery);
       const number = numberIn(req);
       const { holders, next } = await bounded(inventory.holders(number, cursor, limit));
+      // One that was taken out of service is no number any more; who had it is still asked for.
+      if (holders.length === 0 && cursor === null && !(await bounded(inventory.read(number)))) throw absent();
       res.json({ holders: holders.map((holder) => leaseView({ ...holder, number })), next });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
@@ -96,6 +97,7 @@ async function importNumbers(
   names: KnownNames,
 ): Promise<void> {
   const { site = null } = readQuery(req, importQuery);
+  if (site !== null) demandSite(site, names.sites);
   const given = typeof req.body === 'string' ? await readTable(req.body, MAX_ROWS) : rowsOfJson(req.body);
   if (given.length > MAX_ROWS) throw new GatewayError('GW_ERR_BAD_REQUEST', `at most ${MAX_ROWS} numbers at once`);
   if (given.length === 0) throw new GatewayError('GW_ERR_BAD_REQUEST', 'there is no number in it');

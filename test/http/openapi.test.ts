@@ -3,7 +3,9 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import express from 'express';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { SCOPES } from '../../src/config/parts/access.js';
 import { eventSchema } from '../../src/events/catalogue.js';
+import type { JsonSchema } from '../../src/events/json-schema.js';
 import type { EventType } from '../../src/call/event-types.js';
 import { openApiDocument, type Content, type DescribedOperation } from '../../src/http/openapi/document.js';
 import { createHttpServer } from '../../src/http/server.js';
@@ -44,6 +46,8 @@ const operations = (): [string, DescribedOperation][] =>
       operation,
     ]),
   );
+
+const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
 
 /** Made once: it takes a while. */
 const document = openApiDocument();
@@ -116,6 +120,10 @@ describe('what is served', () => {
   async function start(): Promise<string> {
     const server = createHttpServer({
       ...httpOptions(),
+      keys: () => [
+        { name: 'all', hash: hashOf('all'), scopes: [...SCOPES] },
+        { name: 'idle', hash: hashOf('idle'), scopes: [] },
+      ],
       metrics: new GatewayMetrics(),
       logger: pino({ level: 'silent' }),
     });
@@ -127,6 +135,57 @@ describe('what is served', () => {
   it('/openapi.json is the document, without a key', async () => {
     const answer = await fetch(`${await start()}/openapi.json`);
     expect(await answer.json()).toEqual(JSON.parse(JSON.stringify(document)));
+  });
+
+  it('answers what is wrong with a request by a status that the document lists', async () => {
+    const url = await start();
+    const check = async ([name, { parameters = [], requestBody, responses, security }]: [
+      string,
+      DescribedOperation,
+    ]) => {
+      const [method = '', path = ''] = name.split(' ');
+      const ask = async (key: string, body?: string, query = '', type = 'application/json') => {
+        const answer = await fetch(`${url}${path.replace(/\{\w+\}/g, 'zz')}${query}`, {
+          method: method.toUpperCase(),
+          headers: { authorization: `Bearer ${key}`, 'content-type': type },
+          ...(body && { body }),
+        });
+        await answer.body?.cancel();
+        expect(Object.keys(responses), `${name} answers ${answer.status}`).toContain(String(answer.status));
+      };
+      const body = requestBody && JSON.stringify(requestBody.content['application/json']?.example);
+      await ask('all', body);
+      if (!security) await ask('none', body);
+      if (!security) await ask('idle', body);
+      if (parameters.some((one) => one.in === 'query')) await ask('all', body, '?format=x&points=x&odd=x');
+      if (!requestBody) return;
+      await ask('all', '{"odd": 1}');
+      await ask('all', 'odd', '', 'text/x-odd');
+      await ask('all', JSON.stringify({ odd: 'x'.repeat(70_000) }));
+    };
+    await Promise.all(operations().map(check));
+  });
+
+  // A mistyped site must not be taken for one without calls, numbers or callers who wait.
+  it('refuses a site that is none, wherever one may be named', async () => {
+    const url = await start();
+    const named = (schema: JsonSchema | undefined) => schema?.properties?.['site'] !== undefined;
+    const asked: string[] = [];
+    for (const [name, { parameters = [], requestBody }] of operations()) {
+      const body = requestBody?.content['application/json'];
+      const inQuery = parameters.some((one) => one.in === 'query' && one.name === 'site');
+      if (!inQuery && !named(body?.schema)) continue;
+      asked.push(name);
+      const [method = '', path = ''] = name.split(' ');
+      const query = `?site=none${path === '/v1/leases' ? '&session=s' : ''}`;
+      const answer = await fetch(`${url}${path}${inQuery ? query : ''}`, {
+        method: method.toUpperCase(),
+        headers: { authorization: 'Bearer all', 'content-type': 'application/json' },
+        ...(body && { body: JSON.stringify({ ...(body.example as object), ...(!inQuery && { site: 'none' }) }) }),
+      });
+      expect([name, answer.status, await answer.text()]).toEqual([name, 400, expect.stringContaining('site')]);
+    }
+    expect(asked).toEqual(expect.arrayContaining(['get /v1/calls', 'post /v1/callbacks', 'get /v1/reports/lost']));
   });
 
   it('/docs is one page without script that its own policy lets through', async () => {

@@ -71,7 +71,9 @@ export function openApiDocument(operations: readonly Operation[] = OPERATIONS): 
       title: 'calltrack-gateway',
       version: 'v1',
       description:
-        'Calls, events and what they go through. Errors are problem documents (RFC 9457). Every request under `/v1` needs a key: `Authorization: Bearer <key>`.',
+        'Calls, events and what they go through. Errors are problem documents (RFC 9457). Every request under `/v1` needs a key: `Authorization: Bearer <key>`. ' +
+        'A `site` that is asked for must be one of the configuration, and of those that the key sees; otherwise the answer is 400. ' +
+        'Not listed with each request, since none is safe from them: 405, 408, 414, 431 and 500.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -231,11 +233,11 @@ const content = (schema: JsonSchema, example: unknown): Content => ({
 function errorsOf({ scope, query, body, parameters, errors = [] }: Operation): Record<string, DescribedAnswer> {
   const common: ErrorCode[] = [
     ...(query || body ? (['GW_ERR_BAD_REQUEST'] as const) : []),
-    ...(body ? (['GW_ERR_UNSUPPORTED_MEDIA_TYPE'] as const) : []),
+    ...(body ? (['GW_ERR_PAYLOAD_TOO_LARGE', 'GW_ERR_UNSUPPORTED_MEDIA_TYPE'] as const) : []),
     ...(scope === 'public' ? [] : (['GW_ERR_UNAUTHORIZED'] as const)),
     ...(scope === 'public' || scope === null ? [] : (['GW_ERR_FORBIDDEN'] as const)),
     ...(parameters && errors.length === 0 ? (['GW_ERR_NOT_FOUND'] as const) : []),
-    ...(scope === 'public' ? [] : (['GW_ERR_REDIS_AWAY'] as const)),
+    ...(scope === 'public' ? [] : (['GW_ERR_REDIS_AWAY', 'GW_ERR_DEADLINE'] as const)),
   ];
   const byStatus = groupByStatus([...new Set([...common, ...errors])]);
   return Object.fromEntries(

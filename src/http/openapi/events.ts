@@ -29,6 +29,6 @@ export const eventOperations: Operation[] = [
     scope: 'events:read',
     query: eventExportQuery,
     answers: { 200: { description: 'NDJSON', type: 'application/x-ndjson' } },
-    errors: ['GW_ERR_EVENTS_GONE'],
+    errors: ['GW_ERR_EVENTS_GONE', 'GW_ERR_CURSOR_UNKNOWN'],
   },
 ];

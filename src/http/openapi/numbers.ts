@@ -102,9 +102,12 @@ export const numberOperations: Operation[] = [
     path: '/v1/numbers/{number}/holders',
     method: 'get',
     summary: 'Who has had the number, the most recent first',
-    description: 'Kept for `pool.holders` of the site.',
+    description:
+      'Kept for `pool.holders` of the site, also where the configuration or another service has taken the number out. ' +
+      '404 where it is no number and nobody has had it.',
     scope: 'numbers:read',
     query: holdersQuery,
     answers: ok('A page', z.object({ holders: z.array(lease), next: words })),
+    errors: ['GW_ERR_NOT_FOUND'],
   },
 ];

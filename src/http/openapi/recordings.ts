@@ -160,7 +160,15 @@ export const recordingOperations: Operation[] = [
     parameters: { token: 'As in the link' },
     headers: soundHeaders,
     answers: soundAnswers,
-    errors: ['GW_ERR_LINK_INVALID', 'GW_ERR_LINK_ENDED', 'GW_ERR_RECORDING_AWAY', 'GW_ERR_RANGE'],
+    errors: [
+      'GW_ERR_LINK_INVALID',
+      'GW_ERR_LINK_ENDED',
+      'GW_ERR_NO_RECORDING',
+      'GW_ERR_RECORDING_AWAY',
+      'GW_ERR_RANGE',
+      'GW_ERR_REDIS_AWAY',
+      'GW_ERR_DEADLINE',
+    ],
   },
   {
     method: 'get',

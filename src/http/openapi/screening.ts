@@ -37,6 +37,6 @@ export const screeningOperations: Operation[] = [
     scope: 'screening:write',
     parameters,
     answers: { 204: { description: 'Done' } },
-    errors: ['GW_ERR_NOT_FOUND'],
+    errors: ['GW_ERR_NOT_FOUND', 'GW_ERR_BAD_REQUEST'],
   },
 ];

@@ -8,7 +8,10 @@ export const snippetOperations: Operation[] = [
     summary: 'The script that shows visitors their numbers',
     description: 'For the pages of a site with `snippet` in its configuration; docs/snippet.md tells how.',
     scope: 'public',
-    answers: { 200: { description: 'The script', type: 'text/javascript' } },
+    answers: {
+      200: { description: 'The script', type: 'text/javascript' },
+      304: { description: '`If-None-Match` names it' },
+    },
   },
   {
     method: 'post',
@@ -25,6 +28,12 @@ export const snippetOperations: Operation[] = [
       expiresInSeconds: 600,
       askAgainSeconds: 300,
     }),
-    errors: ['GW_ERR_FORBIDDEN', 'GW_ERR_NOT_FOUND', 'GW_ERR_TOO_MANY_REQUESTS'],
+    errors: [
+      'GW_ERR_FORBIDDEN',
+      'GW_ERR_NOT_FOUND',
+      'GW_ERR_TOO_MANY_REQUESTS',
+      'GW_ERR_REDIS_AWAY',
+      'GW_ERR_DEADLINE',
+    ],
   },
 ];
