@@ -22,8 +22,12 @@ export type AmendmentKind =
   | { kind: 'attribution'; attribution: Attribution; reason: string }
   /** Found in a spool after the call was told otherwise, or not at all. */
   | { kind: 'recording-found'; recording: RecordingInfo }
+  /** The file that the call was told of has given way to another one: it was to be kept in that format only. */
+  | ({ kind: 'recording-replaced' } & ReplacingFile)
   /** Deleted at `at`. */
   | { kind: 'recording-deleted'; reason: string };
+
+export type ReplacingFile = { [Fact in 'file' | 'bytes' | 'sha256']: NonNullable<RecordingInfo[Fact]> };
 
 /** Made by people; the others by the gateway. */
 export type EditKind = Extract<AmendmentKind, { kind: 'tag' | 'untag' | 'handled' | 'note' }>;
@@ -85,6 +89,8 @@ export function amend(call: Call, amendment: Amendment): Amended | null {
       return correct(call, amendment);
     case 'recording-found':
       return found(call, amendment.recording);
+    case 'recording-replaced':
+      return replaced(call, amendment);
     case 'recording-deleted':
       if (call.recording.status === 'deleted') return null;
       call.recording = { ...call.recording, status: 'deleted', reason: amendment.reason, file: null, deletedAt: at };
@@ -142,6 +148,12 @@ function found(call: Call, recording: RecordingInfo): Amended | null {
   if (!unsettled && !better) return null;
   call.recording = recording;
   return { type: recordingEvent(recording.status), extra: {} };
+}
+
+function replaced(call: Call, { file, bytes, sha256 }: ReplacingFile): Amended | null {
+  if (call.recording.status !== 'ready' || call.recording.file === file) return null;
+  call.recording = { ...call.recording, file, bytes, sha256 };
+  return { type: 'recording.ready', extra: {} };
 }
 
 function refuseAbove(most: number, present: number, what: string): void {

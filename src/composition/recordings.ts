@@ -75,7 +75,7 @@ export class RecordingHouse {
       onChange: (low, freeBytes) => this.#tellDisk(low, freeBytes),
       logger,
     });
-    this.#worker = this.#buildWorker(metrics);
+    this.#worker = this.#buildWorker(metrics, teller);
     this.archive = new RecordingArchive({
       vault: this.#vault,
       worker: this.#worker,
@@ -164,13 +164,14 @@ export class RecordingHouse {
     };
   }
 
-  #buildWorker(metrics: RecordingMetrics): RecordingWorker {
+  #buildWorker(metrics: RecordingMetrics, teller: RecordingTeller): RecordingWorker {
     const { config, logger } = this.parts;
     return new RecordingWorker({
       vault: this.#vault,
       journal: new WorkJournal(this.#vault.local),
       atOnce: config().recordings.s3?.uploads ?? 1,
       isDeleted: async (callId) => (await this.#facts.deletion(callId)) !== null,
+      onReplaced: (...replaced) => teller.replaced(...replaced),
       onUpload: (result) => metrics.uploaded(result),
       onTranscode: (result) => metrics.transcoded(result),
       onFailing: (failing, backlog) => this.#tellUploads(failing, backlog),
@@ -205,6 +206,11 @@ export class RecordingHouse {
       found: async (call, recording) => {
         await amend(call.id, { kind: 'recording-found', recording });
         this.parts.metrics.recording(recording.status);
+      },
+      replaced: async (callId, by) => {
+        await amend(callId, { kind: 'recording-replaced', ...by });
+        const status = (await this.parts.calls.get(callId))?.recording.status;
+        if (status === 'none' || status === 'recording') throw new Error('its call has not heard of it yet');
       },
       deleted: async (callId, { reason, at }) => {
         await amend(callId, { kind: 'recording-deleted', reason }, at);

@@ -10,7 +10,7 @@ export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
   'call.missed': 'The call ended without an answer; `lossReason` says why. The call is over.',
   'call.rejected': 'The call was refused before anything was dialled. The call is over.',
   'recording.ready':
-    'The recording is whole and stored. May follow `recording.failed` where a gateway died and its disk is back.',
+    'The recording is whole and stored. May follow `recording.failed` where a gateway died and its disk is back; comes once more, with the other `file`, where the WAV is not kept beside the format that was made of it.',
   'recording.absent': 'There is nothing to listen to, and `recording.reason` says why.',
   'recording.failed': 'A recording should be there and is not; `recording.reason` says why.',
   'recording.deleted': 'The recording was deleted: by `retention`, `request` or `caller_erased` (`recording.reason`).',

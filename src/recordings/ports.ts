@@ -1,3 +1,4 @@
+import type { ReplacingFile } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
 import type { LinkSecret } from './links.js';
 
@@ -12,6 +13,8 @@ export interface Deletion {
 /** Writes into a call's document what became of its recording; a call that is no longer kept is none to write into. */
 export interface RecordingTeller {
   found(call: Call, recording: Call['recording']): Promise<void>;
+  /** Rejects where the call has not heard of its recording yet. */
+  replaced(callId: string, by: ReplacingFile): Promise<void>;
   deleted(callId: string, deletion: Deletion): Promise<void>;
 }
 

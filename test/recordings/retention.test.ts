@@ -207,7 +207,7 @@ describe.skipIf(!ffmpeg)('a format made by ffmpeg (skipped where there is none)'
     const call = endedCall(3);
     await house.record(call, wavBytes(3));
     await idle(house);
-    expect(house.told).toEqual(['transcode done']);
+    expect(house.told).toEqual(['transcode done', ...(keepWav ? [] : [`now ${format}`])]);
     const found = await house.archive.find(call.id, null);
     if (found?.state !== 'here') throw new Error('not here');
     expect(found.manifest.files.map((file) => file.format).toSorted()).toEqual(keepWav ? [format, 'wav'] : [format]);

@@ -88,7 +88,7 @@ describe('a call that has ended', () => {
     expect(await events()).toHaveLength(2);
   });
 
-  it('tells that its recording was found after all, and then that it was deleted', async () => {
+  it('tells that its recording was found after all, what was made of it, and then that it was deleted', async () => {
     const { here, events } = await open();
     const call = exampleCall();
     call.recording = { ...call.recording, status: 'failed', reason: 'no_file' };
@@ -97,12 +97,16 @@ describe('a call that has ended', () => {
     const found = amendment({ kind: 'recording-found', recording });
     expect((await here.amender.amend(call.id, found))?.recording).toEqual(recording);
     await here.amender.amend(call.id, found);
+    const opus = { file: 'divan/2026/11/21/call.opus', bytes: 9, sha256: 'b'.repeat(64) };
+    for (let times = 0; times < 2; times += 1)
+      await here.amender.amend(call.id, amendment({ kind: 'recording-replaced', ...opus }));
     const deleted = amendment({ kind: 'recording-deleted', reason: 'retention' });
     await here.amender.amend(call.id, deleted);
     await here.amender.amend(call.id, amendment({ kind: 'recording-deleted', reason: 'request' }));
     await here.amender.amend(call.id, amendment({ kind: 'recording-found', recording }));
     expect((await here.calls.get(call.id))?.recording).toEqual({
       ...recording,
+      ...opus,
       status: 'deleted',
       reason: 'retention',
       file: null,
@@ -111,9 +115,10 @@ describe('a call that has ended', () => {
     const told = (await events()).slice(2);
     expect(told.map(({ type, sequence }) => `${type} ${sequence}`)).toEqual([
       'recording.ready 3',
-      'recording.deleted 4',
+      'recording.ready 4',
+      'recording.deleted 5',
     ]);
-    expect(eventSchema('recording.deleted').safeParse(told[1]).error).toBeUndefined();
+    expect(eventSchema('recording.deleted').safeParse(told[2]).error).toBeUndefined();
   });
 
   it('is not to be found after it was forgotten', async () => {

@@ -71,6 +71,7 @@ export async function openHouse(options: HouseOptions = {}) {
     journal: new WorkJournal(vault.local),
     atOnce: 2,
     isDeleted: async (callId) => (await facts.deletion(callId)) !== null,
+    onReplaced: (_callId, { file }) => Promise.resolve(void told.push(`now ${file.replace(/.*\./, '')}`)),
     onUpload: (result) => told.push(`upload ${result}`),
     onTranscode: (result) => told.push(`transcode ${result}`),
     onFailing: (failing) => told.push(failing ? 'failing' : 'recovered'),

@@ -14,6 +14,8 @@ const jobSchema = z.object({
   /** The format to be made; null: none, or it is made. */
   make: z.enum(RECORDING_FORMATS).nullable(),
   keepWav: z.boolean(),
+  /** The WAV, which the call was told of, has given way to what was made of it; the call is still to be told. */
+  replaced: z.boolean().default(false),
   since: z.number(),
 });
 export type Job = z.output<typeof jobSchema>;

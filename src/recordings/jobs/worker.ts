@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { ReplacingFile } from '../../call/amendments.js';
 import { inBackground } from '../../lib/background.js';
 import { toError } from '../../lib/deadline.js';
 import { fileName, PARTS } from '../names.js';
@@ -21,6 +22,8 @@ export interface WorkerDeps {
   atOnce: number;
   /** Whether the recording was deleted meanwhile, maybe by another gateway. Rejects while that is not known. */
   isDeleted: (callId: string) => Promise<boolean>;
+  /** Another file stands in the place of the WAV. Rejects while the call cannot be told so. */
+  onReplaced: (callId: string, by: ReplacingFile) => Promise<void>;
   onUpload: (result: 'done' | 'failed') => void;
   onTranscode: (result: 'done' | 'failed') => void;
   /** Uploads have failed for long, or work again. */
@@ -67,7 +70,8 @@ export class RecordingWorker {
     this.#next();
   }
 
-  async add(job: Job): Promise<void> {
+  async add(given: Omit<Job, 'replaced'>): Promise<void> {
+    const job = { ...given, replaced: false };
     await this.deps.journal.write(job);
     this.#enqueue(job);
     this.#next();
@@ -156,6 +160,7 @@ export class RecordingWorker {
       return;
     }
     if (job.make !== null) manifest = await this.#transcode(waiting, manifest, signal);
+    if (job.replaced) await this.#tellReplaced(job, manifest);
     if (vault.remote) await this.#upload(job, manifest, signal);
   }
 
@@ -178,8 +183,18 @@ export class RecordingWorker {
       );
     }
     job.make = null;
+    job.replaced = !made.files.some(({ format }) => format === 'wav');
     await this.deps.journal.write(job);
     return made;
+  }
+
+  async #tellReplaced(job: Job, { files: [file] }: Manifest): Promise<void> {
+    if (file) {
+      const { format, bytes, sha256 } = file;
+      await this.deps.onReplaced(job.callId, { file: fileName(job.base, format), bytes, sha256 });
+    }
+    job.replaced = false;
+    await this.deps.journal.write(job);
   }
 
   async #encode(job: Job, manifest: Manifest, signal: AbortSignal): Promise<Manifest> {
