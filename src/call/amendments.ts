@@ -118,10 +118,11 @@ function correct(
   // What a person has decided, or the caller's own code said, is not undone by what the gateway finds later.
   const decided = old.rule === 'operator' || (old.verdict === 'promo' && attribution.verdict !== 'promo');
   if (same || (by === 'gateway' && decided)) return null;
-  call.attribution = attribution;
-  const correction = { by, at, reason, old: outlineOf(old), new: outlineOf(attribution) };
+  // A code or a person tells who called; the ad that the number stands in is the same whoever it was.
+  call.attribution = { ...attribution, source: attribution.source ?? old.source };
+  const correction = { by, at, reason, old: outlineOf(old), new: outlineOf(call.attribution) };
   call.corrections = [...correctionsOf(call), correction].slice(-MAX_CORRECTIONS);
-  return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
+  return { type: 'call.attribution.corrected', extra: { old, new: call.attribution, reason } };
 }
 
 /** Calls that were written before there were any have none. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { amend, type Amendment, type AmendmentKind, noteText, tagName } from '../../../src/call/amendments.js';
-import { judgedByOperator } from '../../../src/numbers/verdict.js';
+import { judgedByCode, judgedByOperator } from '../../../src/numbers/verdict.js';
 import { exampleCall, exampleHolder } from '../../redis/examples.js';
 
 const STAMP = { by: 'crm', at: '2026-11-21T11:00:00.000Z' };
@@ -91,6 +91,15 @@ describe('amending a call', () => {
     expect(amend(call, amendment(found, 'a-2', 'gateway'))).toBeNull();
     const other = judgedByOperator(exampleHolder({ leaseId: 'lease-2' }), 1_500_000);
     expect(amend(call, amendment({ ...his, attribution: other }))?.type).toBe('call.attribution.corrected');
+  });
+
+  it('tells who called; the ad that the number stands in stays', () => {
+    const source = { utm_source: 'billboard', label: 'MKAD 32 km' };
+    const call = exampleCall({ attribution: { ...judgedByOperator(null, 0), verdict: 'static', rule: 'x', source } });
+    const attribution = judgedByCode(exampleHolder({ leaseId: 'lease-of-the-code' }), 1_500_000);
+    const corrected = amend(call, amendment({ kind: 'attribution', attribution, reason: 'promo code' }));
+    expect(corrected?.extra).toMatchObject({ new: { verdict: 'promo', leaseId: 'lease-of-the-code', source } });
+    expect(call.attribution.source).toEqual(source);
   });
 
   it('also where he says what the gateway has found: from then on it is certain', () => {
