@@ -21,9 +21,9 @@
     flash.textContent = flash.dataset.offline;
   });
 
-  /** What the key says on a Latin keyboard: with Cyrillic letters the same keys do the same. */
+  /** What the key says on a Latin keyboard: with Cyrillic letters the same keys do the same. Autofill tells of a key that is none. */
   const SIGNS = { Comma: ',', Period: '.', Slash: '/' };
-  function keyOf({ key, code }) {
+  function keyOf({ key = '', code = '' }) {
     if (key.length !== 1 || key <= '~') return key;
     return /^Key[A-Z]$/.test(code) ? code.slice(3).toLowerCase() : (SIGNS[code] ?? key);
   }
