@@ -383,7 +383,7 @@ export interface CallRejectedEvent {
   };
 }
 
-/** The recording is whole and stored. May follow `recording.failed` where a gateway died and its disk is back. */
+/** The recording is whole and stored. May follow `recording.failed` where a gateway died and its disk is back; comes once more, with the other `file`, where the WAV is not kept beside the format that was made of it. */
 export interface RecordingReadyEvent {
   id: string;
   timestamp: string;
