@@ -263,6 +263,15 @@ export interface Call {
 }
 
 /**
+ * An INVITE without a final answer, by drachtio's id of its transaction: the caller's (`in`), who waits for one from us, or
+ * one of ours (`out`), by which somebody's phone may be ringing.
+ */
+export interface OpenInvite {
+  direction: 'in' | 'out';
+  id: string;
+}
+
+/**
  * What a peer needs to end a call whose gateway died: kept beside the call in Redis, never published.
  * Dialog ids are drachtio's (`callId;from-tag=tag`): any connected application may send BYE in them.
  */
@@ -270,6 +279,7 @@ export interface CallResources {
   /** The drachtio-server that has the dialogs (`SipSide.edge`): BYE is sent in them through that one only. */
   edge: string;
   dialogs: { role: 'caller' | 'media-caller' | 'media-business' | 'business'; id: string }[];
+  invites: OpenInvite[];
   mediaServer: string | null;
   mediaChannels: string[];
   channels: HeldChannel[];

@@ -64,7 +64,7 @@ export function newCall(from: NewCall): Call {
 }
 
 export function noResources(edge: string): CallResources {
-  return { edge, dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
+  return { edge, dialogs: [], invites: [], mediaServer: null, mediaChannels: [], channels: [] };
 }
 
 export function iso(ms: number): string {

@@ -1,3 +1,4 @@
+import { statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources } from './call.js';
 import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument } from './document.js';
@@ -49,12 +50,13 @@ async function end(orphan: OrphanedCall, deps: OrphanDeps, journal: Journal): Pr
   if (!ended) settleDocument(call);
 
   await Promise.all([
-    ...(isOurs(orphan, deps) ? resources.dialogs.map(({ id }) => deps.sip.endForeignDialog(id)) : []),
+    ...(isOurs(orphan, deps) ? hangUp(resources, deps) : []),
     deps.media.find(resources.mediaServer ?? '')?.killCall(call.id),
     deps.channels.release(resources.channels),
   ]);
   resources.channels = [];
   resources.dialogs = [];
+  resources.invites = [];
   if (!ended) {
     journal.record(call.answeredAt === null ? 'call.missed' : 'call.completed');
     deps.metrics.ended(call);
@@ -69,6 +71,15 @@ async function end(orphan: OrphanedCall, deps: OrphanDeps, journal: Journal): Pr
     journal.record(recordingEvent(call.recording.status));
   }
   await journal.close();
+}
+
+/** Who talks gets BYE, a caller who still waits his refusal, a phone that still rings CANCEL. */
+function hangUp({ dialogs, invites }: CallResources, { sip }: OrphanDeps): Promise<void>[] {
+  const status = statusForLoss('gateway_lost');
+  return [
+    ...dialogs.map(({ id }) => sip.endForeignDialog(id)),
+    ...invites.map(({ direction, id }) => (direction === 'in' ? sip.refuseForeign(id, status) : sip.cancelForeign(id))),
+  ];
 }
 
 function settleDocument(call: Call): void {

@@ -75,6 +75,7 @@ export class CallSession {
     this.id = from.id;
     this.call = newCall(from);
     this.resources = noResources(deps.sip.edge);
+    this.resources.invites.push({ direction: 'in', id: invite.id });
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
     const resourcesChanged = () => this.#journal.resourcesChanged();
@@ -187,9 +188,22 @@ export class CallSession {
     if (this.ended) attempt.cancel();
     else {
       this.#attempts.add(attempt);
+      attempt.onSent((id) => this.#inviteSent(id, attempt));
       inBackground(attempt.outcome.then(() => this.#attempts.delete(attempt)));
     }
     return attempt;
+  }
+
+  /** Known to peers until it has its outcome. */
+  #inviteSent(id: string, { outcome }: OutgoingInvite): void {
+    this.resources.invites.push({ direction: 'out', id });
+    this.#journal.resourcesChanged();
+    inBackground(outcome.then(() => this.#inviteOver(id)));
+  }
+
+  #inviteOver(id: string): void {
+    this.resources.invites = this.resources.invites.filter((invite) => invite.id !== id);
+    if (!this.ended) this.#journal.resourcesChanged();
   }
 
   /** A dialog of ours: hung up when the call ends, and known to peers by its id. */
@@ -200,6 +214,7 @@ export class CallSession {
     }
     this.#dialogs.set(role, leg);
     this.resources.dialogs.push({ role, id: leg.id });
+    if (role === 'caller') this.#inviteOver(this.invite.id);
     this.#journal.resourcesChanged();
     leg.onEnd(({ by, cause }) => this.#dialogEnded(role, by, cause));
     return leg;

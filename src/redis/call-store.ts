@@ -222,7 +222,8 @@ function readOrphans(reply: unknown): Orphan[] {
     const [doc, resources, sequence, formerOwner] = flat.slice(i, i + 4);
     orphans.push({
       call: JSON.parse(doc ?? '') as Call,
-      resources: JSON.parse(resources ?? '') as CallResources,
+      // A gateway of an earlier release wrote none.
+      resources: { invites: [], ...(JSON.parse(resources ?? '') as Omit<CallResources, 'invites'>) },
       sequence: asNumber(sequence),
       formerOwner: formerOwner ?? '',
     });

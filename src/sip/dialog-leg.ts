@@ -3,6 +3,7 @@ import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js'
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { SipFailureError } from './failure.js';
+import type { OverNewLink } from './over-new-link.js';
 import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
@@ -24,7 +25,7 @@ export class SrfDialogLeg implements DialogLeg {
 
   constructor(
     private readonly dialog: Srf.Dialog,
-    private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
+    private readonly overNewLink: OverNewLink,
   ) {
     this.gone = new Promise((resolve) => {
       this.#markGone = resolve;
@@ -140,7 +141,7 @@ export class SrfDialogLeg implements DialogLeg {
   async #sendBye(): Promise<void> {
     if (this.dialog.socket.destroyed) {
       // drachtio outlived our connection to it; any connected application may send in any dialog by its id.
-      await this.byeOverNewLink(this.id);
+      await this.overNewLink.bye(this.id);
       return;
     }
     const sent = new Promise<void>((resolve) => {

@@ -18,6 +18,7 @@ declare module 'drachtio-srf' {
       readonly source_address: string;
       readonly source_port: number;
       readonly protocol: string;
+      readonly stackTxnId: string;
       readonly stackDialogId?: string;
       readonly isNewInvite: boolean;
       readonly socket: Socket;
@@ -86,6 +87,7 @@ declare module 'drachtio-srf' {
       method: string;
       headers?: Record<string, string>;
       body?: string;
+      stackTxnId?: string;
       stackDialogId?: string;
       proxy?: string;
     }

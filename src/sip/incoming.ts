@@ -4,6 +4,7 @@ import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { forgetInvite } from './link.js';
+import type { OverNewLink } from './over-new-link.js';
 import { hasHost, sdpOf } from './sanitise.js';
 
 /** drachtio answers our command at once; only a dead link takes longer. */
@@ -12,6 +13,7 @@ const ANSWER_TIMEOUT_MS = 5000;
 /** An INVITE that came in, over srf's request and response. */
 export class SrfIncomingInvite implements IncomingInvite {
   readonly receivedAt = Date.now();
+  readonly id: string;
   readonly sipCallId: string;
   readonly source: { address: string; port: number; protocol: string };
   readonly requestUri: string;
@@ -31,8 +33,9 @@ export class SrfIncomingInvite implements IncomingInvite {
     private readonly srf: Srf,
     private readonly request: Srf.SrfRequest,
     private readonly response: Srf.SrfResponse,
-    private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
+    private readonly overNewLink: OverNewLink,
   ) {
+    this.id = request.stackTxnId;
     this.sipCallId = request.get('Call-ID') ?? '';
     this.source = { address: request.source_address, port: request.source_port, protocol: request.protocol };
     this.requestUri = request.uri;
@@ -70,7 +73,8 @@ export class SrfIncomingInvite implements IncomingInvite {
   refuse(status: number, headers: Record<string, string> = {}): void {
     if (this.#finished) return;
     this.#finished = true;
-    this.response.send(status, { headers });
+    if (this.request.socket.destroyed) this.overNewLink.refuse(this.id, status);
+    else this.response.send(status, { headers });
   }
 
   answer(sdp: string): Promise<DialogLeg> {
@@ -80,10 +84,14 @@ export class SrfIncomingInvite implements IncomingInvite {
       this.srf.createUAS(this.request, this.response, { localSdp: sdp }, (error, dialog) => {
         // Called twice when a CANCEL crosses our 200: first with the error, then with the dialog it made.
         if (dialog) {
-          const leg = new SrfDialogLeg(dialog, this.byeOverNewLink);
+          const leg = new SrfDialogLeg(dialog, this.overNewLink);
           if (this.#cancelled) inBackground(leg.bye());
           resolve(leg);
-        } else reject(toError(error));
+        } else {
+          // Lost with its link: he still waits.
+          this.#finished = this.#cancelled || !this.request.socket.destroyed;
+          reject(toError(error));
+        }
       });
     });
     return withDeadline(answered, ANSWER_TIMEOUT_MS, 'answering an INVITE', (leg) => inBackground(leg.bye()));

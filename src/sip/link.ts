@@ -51,6 +51,7 @@ interface AgentInternals {
     { pendingRequests: Map<string, (answer: string[]) => void>; pendingNetworkInvites: Map<string, unknown> }
   >;
   wp: { closing: boolean; send(socket: Socket, message: string): string };
+  sendMessage(message: string, options: { stackTxnId: string }): string;
 }
 
 export class DrachtioLink {
@@ -62,6 +63,7 @@ export class DrachtioLink {
   #pingTimer: NodeJS.Timeout | undefined;
   #missedPings = 0;
   #sipAddresses: string[] = [];
+  #awaiting: ((srf: Srf) => void)[] = [];
   readonly #failures = new Repetition();
 
   constructor(
@@ -82,6 +84,12 @@ export class DrachtioLink {
   get srf(): Srf {
     if (!this.#srf || !this.#up) throw new GatewayError('GW_ERR_LINK_LOST', 'no connection to drachtio-server');
     return this.#srf;
+  }
+
+  /** The live srf object, or that of the next link. */
+  next(): Promise<Srf> {
+    const srf = this.#srf;
+    return srf && this.#up ? Promise.resolve(srf) : new Promise((resolve) => this.#awaiting.push(resolve));
   }
 
   start(): void {
@@ -140,6 +148,7 @@ export class DrachtioLink {
     this.#pingTimer = setInterval(() => this.#ping(srf), this.options.pingIntervalMs ?? PING_INTERVAL_MS);
     this.options.logger.info({ sip: this.#sipAddresses }, 'connected to drachtio-server');
     this.handlers.onUp();
+    for (const resolve of this.#awaiting.splice(0)) resolve(srf);
   }
 
   #lose(srf: Srf, why: string, retryMs?: number): void {
@@ -175,6 +184,11 @@ export function forgetInvite(srf: Srf, request: Srf.SrfRequest): void {
   agentOf(srf)
     ?.mapServer.get(request.socket)
     ?.pendingNetworkInvites.delete(request.get('Call-ID') ?? '');
+}
+
+/** Refuses an INVITE that came over another link, which has no request object here: drachtio goes by the transaction alone. */
+export function refuseByTransaction(srf: Srf, transactionId: string, status: number): void {
+  agentOf(srf)?.sendMessage(`SIP/2.0 ${status} Call Lost\r\n\r\n`, { stackTxnId: transactionId });
 }
 
 function agentOf(srf: Srf): AgentInternals | undefined {

@@ -4,6 +4,7 @@ import { inBackground } from '../lib/background.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { answerChallenge } from '../lib/digest.js';
 import { challengesOf, toSipFailure } from './failure.js';
+import type { OverNewLink } from './over-new-link.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
 
 /**
@@ -33,10 +34,11 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   #cancelTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
   readonly #progressListeners: ((status: number, sdp: string) => void)[] = [];
+  #sentListener: (id: string) => void = () => undefined;
 
   constructor(
     private readonly srf: Srf,
-    private readonly byeOverNewLink: (dialogId: string) => Promise<void>,
+    private readonly overNewLink: OverNewLink,
     request: InviteRequest,
   ) {
     this.outcome = new Promise((resolve) => {
@@ -58,6 +60,10 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#send(request, {});
   }
 
+  onSent(listener: (id: string) => void): void {
+    this.#sentListener = listener;
+  }
+
   onProgress(listener: (status: number, sdp: string) => void): void {
     this.#progressListeners.push(listener);
   }
@@ -75,9 +81,10 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#sendCancel();
   }
 
-  /** The link went down: srf will never call back. */
+  /** The link went down: srf will never call back, and a phone that rings would ring on. */
   linkLost(): void {
     clearTimeout(this.#cancelTimer);
+    if (this.#request) this.overNewLink.cancel(this.#request.stackTxnId);
     this.#markGone();
     this.#settle(silence('link lost'));
   }
@@ -93,6 +100,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     const callbacks: Srf.UacCallbacks = {
       cbRequest: (_error, sent) => {
         this.#request = sent ?? null;
+        if (sent) this.#sentListener(sent.stackTxnId);
         if (this.#cancelled) this.#sendCancel();
       },
       cbProvisional: (response) => {
@@ -143,7 +151,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     // Not by `ack`: srf gives every dialog a method of that name.
     if ('sdp' in dialog) this.#offered(dialog, late);
     else {
-      const leg = new SrfDialogLeg(dialog, this.byeOverNewLink);
+      const leg = new SrfDialogLeg(dialog, this.overNewLink);
       if (late) {
         // RFC 3261 9.1: a 200 that crossed our CANCEL is an answered call that nobody wants: hang it up.
         inBackground(leg.bye());
@@ -161,7 +169,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#settle({
       kind: 'offered',
       sdp: cleanSdp(dialog.sdp),
-      accept: async (sdp) => new SrfDialogLeg(await dialog.ack(sdp), this.byeOverNewLink),
+      accept: async (sdp) => new SrfDialogLeg(await dialog.ack(sdp), this.overNewLink),
       abandon: () => dialog.destroy(),
     });
   }

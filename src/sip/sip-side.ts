@@ -2,19 +2,22 @@ import type { Logger } from 'pino';
 import type Srf from 'drachtio-srf';
 import type { IncomingInvite, InviteRequest, OutgoingInvite, SipSide } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
-import { withDeadline } from '../lib/deadline.js';
+import { toError, withDeadline } from '../lib/deadline.js';
 import { ALLOWED_METHODS } from './dialog-leg.js';
 import { SrfIncomingInvite } from './incoming.js';
 import type { RegisterAnswer } from '../lines/registrar.js';
 import type { RegisterRequest } from '../lines/registration.js';
-import { DrachtioLink, type LinkOptions } from './link.js';
+import { DrachtioLink, refuseByTransaction, type LinkOptions } from './link.js';
+import type { OverNewLink } from './over-new-link.js';
 import { SrfOutgoingInvite } from './outgoing.js';
 import { requestOutside } from './outside-request.js';
 import { serveRegister } from './registrar.js';
 import { SrfRegistration } from './registration.js';
 import type { CarrierRegistration, RegisterSettings } from '../trunks/carriers/ports.js';
 
-const FOREIGN_BYE_TIMEOUT_MS = 5000;
+const FOREIGN_REQUEST_TIMEOUT_MS = 5000;
+/** As long as a BYE may take (timer F): drachtio-server that is away for longer has been started anew, and knows nothing. */
+const NEXT_LINK_TIMEOUT_MS = 32_500;
 const REGISTER_TIMEOUT_MS = 10_000;
 /** Shorter than RFC 3261's 32 s: who has not answered by then is not there for a caller either. */
 const PING_TIMEOUT_MS = 5000;
@@ -40,7 +43,11 @@ export class DrachtioSipSide implements SipSide {
   readonly #pending = new Set<SrfOutgoingInvite>();
   readonly #registrations = new Set<SrfRegistration>();
   readonly #logger: Logger;
-  readonly #byeOverNewLink = (dialogId: string): Promise<void> => this.endForeignDialog(dialogId);
+  readonly #overNewLink: OverNewLink = {
+    bye: (dialogId) => this.endForeignDialog(dialogId),
+    refuse: (transactionId, status) => inBackground(this.refuseForeign(transactionId, status)),
+    cancel: (transactionId) => inBackground(this.cancelForeign(transactionId)),
+  };
 
   constructor(options: LinkOptions, handlers: SipSideHandlers) {
     this.#logger = options.logger;
@@ -111,7 +118,7 @@ export class DrachtioSipSide implements SipSide {
   }
 
   invite(request: InviteRequest): OutgoingInvite {
-    const invite = new SrfOutgoingInvite(this.#link.srf, this.#byeOverNewLink, request);
+    const invite = new SrfOutgoingInvite(this.#link.srf, this.#overNewLink, request);
     this.#pending.add(invite);
     inBackground(invite.outcome.then(() => this.#pending.delete(invite)));
     return invite;
@@ -141,21 +148,44 @@ export class DrachtioSipSide implements SipSide {
   }
 
   async endForeignDialog(dialogId: string): Promise<void> {
-    const sent = new Promise<void>((resolve, reject) => {
-      this.#link.srf.request({ uri: 'sip:placeholder', method: 'BYE', stackDialogId: dialogId }, (error) => {
-        if (error) reject(error);
-        else resolve();
+    await this.#overLink('dialog', (srf, sent) => {
+      srf.request({ uri: 'sip:placeholder', method: 'BYE', stackDialogId: dialogId }, sent);
+    });
+  }
+
+  async refuseForeign(transactionId: string, status: number): Promise<void> {
+    await this.#overLink('caller', (srf, sent) => {
+      refuseByTransaction(srf, transactionId, status);
+      sent(null);
+    });
+  }
+
+  async cancelForeign(transactionId: string): Promise<void> {
+    await this.#overLink('INVITE', (srf, sent) => {
+      srf.request({ uri: 'sip:placeholder', method: 'CANCEL', stackTxnId: transactionId }, sent);
+    });
+  }
+
+  /** By its id alone, of whatever link or gateway it was: over this link, or the next one where there is none. */
+  async #overLink(what: string, send: (srf: Srf, sent: (error: Error | null) => void) => void): Promise<void> {
+    try {
+      const srf = await withDeadline(this.#link.next(), NEXT_LINK_TIMEOUT_MS, 'link to drachtio-server');
+      const sent = new Promise<void>((resolve, reject) => {
+        send(srf, (error) => {
+          if (error) reject(error);
+          else resolve();
+        });
       });
-    });
-    // drachtio may have lost the dialog with a restart of its own: then there is nobody left to tell.
-    await withDeadline(sent, FOREIGN_BYE_TIMEOUT_MS, 'BYE').catch((error: unknown) => {
-      this.#logger.info({ err: error }, 'dialog of a dead gateway was gone already');
-    });
+      await withDeadline(sent, FOREIGN_REQUEST_TIMEOUT_MS, 'drachtio-server');
+    } catch (error) {
+      // drachtio may have lost it with a restart of its own: then there is nobody left to tell.
+      this.#logger.info({ err: toError(error), what }, 'what another link had begun was gone already');
+    }
   }
 
   #invited(request: Srf.SrfRequest, response: Srf.SrfResponse, handlers: SipSideHandlers): void {
     try {
-      handlers.onInvite(new SrfIncomingInvite(this.#link.srf, request, response, this.#byeOverNewLink));
+      handlers.onInvite(new SrfIncomingInvite(this.#link.srf, request, response, this.#overNewLink));
     } catch (error) {
       this.#logger.error({ err: error, sipCallId: request.get('Call-ID') }, 'could not take an INVITE');
       if (!response.finalResponseSent) response.send(500);

@@ -13,6 +13,7 @@ const scenes = {
   sipLink: stage.scene(),
   sipLinkNext: stage.scene(),
   ringing: stage.scene(),
+  setUp: stage.scene(),
 };
 
 const readyStatus = async (): Promise<number> => (await fetch(`${stage.gateway.url}/readyz`)).status;
@@ -79,6 +80,21 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     const call = lastCall(await scene.events());
     expect(call).toMatchObject({ disposition: 'answered', recording: { status: 'ready' } });
+  });
+
+  test('drachtio: who is being set up is refused, and the phone that rings stops', { timeout: 40_000 }, async () => {
+    const scene = scenes.setUp;
+    const there = await scene.businessPhone({ answerAfterMs: 'never' });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    const ringing = await there.nextCall();
+    await caller.ringing();
+    await cut('drachtio');
+    await join('drachtio');
+    expect(await ringing.ended()).toMatchObject({ by: 'remote', how: 'cancel' });
+    const { how, status } = await caller.ended();
+    const call = lastCall(await scene.events());
+    expect([how, status]).toEqual(['refused', call.ended?.sip]);
+    expect(call.disposition).toBe('missed');
   });
 
   test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft(35_000));

@@ -11,6 +11,7 @@ import { until } from '../support/until.js';
 const KEY = 'key-of-the-desk';
 const stage = await Stage.open();
 const shared = stage.scene();
+const ringing = stage.scene();
 const late = stage.scene({ lent: false, recording: 'never' });
 
 const access = {
@@ -49,6 +50,10 @@ describe.skipIf(!enginesHere())('what is wanted of a call of another gateway', (
 
   test.concurrent('its owner does it, or who takes its place', { timeout: 60_000 }, async () => {
     const { caller, business } = await shared.talk();
+    const phone = await ringing.businessPhone({ answerAfterMs: 'never' });
+    const waiting = await (await ringing.callerPhone()).call(ringing.dialled);
+    const rung = await phone.nextCall();
+    await toldUntil(ringing, 'call.ringing');
     const id = (await toldUntil(shared, 'call.answered')).at(-1)?.data.call.id ?? '';
     expect(await tagAtTwin(id, 'asked-of-the-owner')).toEqual([202, { status: 'queued' }]);
     expect((await toldUntil(shared, 'call.tagged')).at(-1)?.data.call).toMatchObject({
@@ -80,6 +85,11 @@ describe.skipIf(!enginesHere())('what is wanted of a call of another gateway', (
       ['left-behind', 'desk'],
     ]);
     await Promise.all([caller.dispose(), business.dispose()]);
+    // Whom nobody had answered yet: the caller is told, and the phone stops ringing.
+    expect(await waiting.ended()).toMatchObject({ how: 'refused', status: 500 });
+    expect(await rung.ended()).toMatchObject({ by: 'remote', how: 'cancel' });
+    const missed = (await toldUntil(ringing, 'call.missed')).at(-1)?.data.call;
+    expect(missed).toMatchObject({ lossReason: 'gateway_lost', ended: { reason: 'gateway_lost' } });
   });
 
   test.concurrent(

@@ -1,12 +1,13 @@
 import { newCallId } from '../../src/lib/ids.js';
 import type { Call, CallResources } from '../../src/call/call.js';
+import { noResources } from '../../src/call/document.js';
 import type { CallEventType } from '../../src/call/event-types.js';
 import type { CallChange, Holder } from '../../src/call/ports.js';
 import { buildCallEvent, writeDown } from '../../src/events/catalogue.js';
 
 /** Of `exampleChange`. */
 export const EDGE = 'tcp/10.0.0.1:5060,udp/10.0.0.1:5060';
-const NO_RESOURCES: CallResources = { edge: EDGE, dialogs: [], mediaServer: null, mediaChannels: [], channels: [] };
+const NO_RESOURCES: CallResources = noResources(EDGE);
 
 export function exampleCall(fields: Partial<Call> = {}): Call {
   return {

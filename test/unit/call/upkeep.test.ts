@@ -86,6 +86,7 @@ function orphan(fields: Partial<Call> = {}): OrphanedCall {
   const call = exampleCall(fields);
   const resources = {
     edge: EDGE,
+    invites: [],
     dialogs: [
       { role: 'caller' as const, id: `${call.id}-caller` },
       { role: 'business' as const, id: `${call.id}-business` },
