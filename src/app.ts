@@ -168,6 +168,7 @@ export class App {
       inBackground(this.#pools.publishNumbers());
     });
     this.#link.on('down', (reason) => this.logger.warn({ reason }, 'Redis is away'));
+    this.#link.on('refused', (reason) => this.logger.error({ reason }, 'Redis takes no writes'));
   }
 
   /** Requests sent to Redis so far; what a call costs in round trips. */
@@ -242,7 +243,7 @@ export class App {
     const servers = Object.entries(this.#media.health());
     const check = (ok: boolean, otherwise: string) => (ok ? { ok } : { ok, detail: otherwise });
     const checks = {
-      redis: check(this.#link.ready, 'no connection'),
+      redis: check(this.#link.trouble === null, this.#link.trouble ?? ''),
       drachtio: check(this.#sip.up, 'no connection'),
       media: {
         ok: this.#hasMedia,
@@ -384,7 +385,7 @@ export class App {
       metrics: this.metrics,
       calls: () => ({ inProgress: this.registry.inProgress, unwritten: this.#backlog.size }),
       engines: () => ({
-        redis: this.#link.ready,
+        redis: this.#link.trouble === null,
         drachtio: this.#sip.up,
         ...Object.fromEntries(Object.entries(this.#media.health()).map(([id, ok]) => [`freeswitch:${id}`, ok])),
       }),

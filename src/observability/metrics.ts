@@ -189,7 +189,7 @@ function defineMetrics(registry: Registry) {
     eventsDropped: counter('events_dropped_total', 'Undelivered events that were dropped', ['endpoint']),
     screening: counter('screening_total', 'Rules against spam and fraud that calls hit', ['rule', 'action']),
     recordings: counter('recordings_total', 'Recordings settled', ['status']),
-    engineUp: gauge('engine_up', '1 while connected', ['engine']),
+    engineUp: gauge('engine_up', '1 while connected, and Redis takes writes', ['engine']),
     trunkUp: gauge('trunk_up', '1 while the carrier answers', ['trunk']),
     refused: counter('invites_refused_total', 'INVITEs that never became a call', ['reason']),
     lineContacts: gauge('line_contacts', 'Phones registered for a line now', ['line']),

@@ -19,9 +19,15 @@ interface RedisLinkEvents {
   up: [];
   /** Lost or not to be had; once per outage. `reason` carries no credentials. */
   down: [reason: string];
+  /** Connected, but the server takes no writes: it is full, its disk fails, it is a replica or has too few of them. Once per spell. */
+  refused: [reason: string];
 }
 
 const COMMAND_TIMEOUT_MS = 1_000;
+/** How a server answers that is there and takes no writes. */
+const REFUSAL = /^(OOM|MISCONF|READONLY|NOREPLICAS) /;
+/** Writes count as refused for so long after the last one that was: every gateway tries one each five seconds (dispatcher). */
+const REFUSAL_STANDS_MS = 15_000;
 
 /**
  * The gateway's one connection to Redis, or to each master of a cluster: it is up while all of them are, since a gateway
@@ -39,6 +45,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   #exchanges = 0;
   #upSince = 0;
   #lastError = 'not connected yet';
+  /** The last write that the server refused, and when. */
+  #refusal: { reason: string; at: number } | null = null;
   readonly #timeoutMs: number;
   /** Of each server that is connected: sends what has been gathered for it. */
   readonly #flushes = new Map<Redis, () => void>();
@@ -85,6 +93,17 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   /** Whether commands can be sent now. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** Why Redis cannot be used as it should: no connection, or it takes no writes. null: it can. */
+  get trouble(): string | null {
+    if (!this.#ready) return 'no connection';
+    return this.#refusing ? `takes no writes: ${this.#refusing}` : null;
+  }
+
+  get #refusing(): string | null {
+    const refusal = this.#refusal;
+    return refusal && performance.now() - refusal.at < REFUSAL_STANDS_MS ? refusal.reason : null;
   }
 
   /** How long the link has been up without a break, ms; 0 while it is down. */
@@ -163,9 +182,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.#exchanges += 1;
     try {
       const settled = await this.#bounded(Promise.allSettled(replies));
-      return settled.map((reply) =>
-        reply.status === 'fulfilled' ? reply.value : away(toError(reply.reason).message, reply.reason),
-      );
+      return settled.map((reply) => (reply.status === 'fulfilled' ? reply.value : this.#failed(reply.reason)));
     } catch (error) {
       throw away('no answer', error);
     }
@@ -191,8 +208,19 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     try {
       return await this.#bounded(work(this.#client));
     } catch (error) {
-      throw away(error instanceof Error ? error.message : 'the command failed', error);
+      throw this.#failed(error);
     }
+  }
+
+  /** What a command that failed is told as. */
+  #failed(thrown: unknown): GatewayError {
+    const { message } = toError(thrown);
+    if (REFUSAL.test(message)) {
+      const known = this.#refusing !== null;
+      this.#refusal = { reason: message, at: performance.now() };
+      if (!known) this.emit('refused', message);
+    }
+    return away(message, thrown);
   }
 
   /** Every server that has keys: for what is asked of each. */
