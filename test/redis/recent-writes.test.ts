@@ -1,12 +1,11 @@
 import { EventEmitter } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import type { RedisLink } from '../../src/redis/connection.js';
 import { RecentWrites } from '../../src/redis/recent-writes.js';
 import type { ScriptCall } from '../../src/redis/scripts.js';
-import { eventually, openOwnRedis } from '../support/redis.js';
-import type { OwnRedis } from '../support/redis-server.js';
+import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+import { OwnRedis } from '../support/redis-server.js';
 import { exampleCall, exampleChange } from './examples.js';
 
 const script = { name: 'count', lua: "return tostring(redis.call('INCR', KEYS[1]))", sha: '0'.repeat(40) };
@@ -72,14 +71,46 @@ it('lets no later change of the call pass before it', async () => {
 
 it('forgets what is older than a crash can take back', async () => {
   const redis = await openOwnRedis();
-  const recent = new RecentWrites(redis.link, 50);
+  let now = 0;
+  const recent = new RecentWrites(redis.link, 3_000, () => now);
   await recent.run(counting);
-  await pause(120);
+  now = 3_001;
   await recent.run(counting);
   await recent.run(counting);
   await crashWithoutMemory(redis);
   // A script of the test's own is not known to a fresh server, so it takes a second exchange.
   await eventually(async () => expect(await counted(redis.link)).toBe('2'));
+});
+
+it('says again what it acknowledged before writes were refused, however long that went on', async () => {
+  const redis = await openOwnRedis();
+  let now = 0;
+  const recent = new RecentWrites(redis.link, 3_000, () => now);
+  await recent.run(counting);
+  await redis.raw.config('SET', 'min-replicas-to-write', 1);
+  await expect(recent.run(counting)).rejects.toThrow('NOREPLICAS');
+  now = 60_000;
+  await crashWithoutMemory(redis);
+  await eventually(async () => expect(await counted(redis.link)).toBe('1'));
+});
+
+it('says it before anything else where Redis is back and takes no writes at first', async () => {
+  const more: string[] = [];
+  const server = await OwnRedis.start({ more });
+  onTestFinished(() => server.remove());
+  const { link, raw } = await openRedis({ url: server.url });
+  let now = 0;
+  const recent = new RecentWrites(link, 3_000, () => now);
+  const append = { ...counting, script: { ...script, lua: "return redis.call('APPEND', KEYS[1], ARGV[1])" } };
+  await recent.run({ ...append, args: ['1'] });
+  more.push('--min-replicas-to-write', '1'); // as where its only replica took the place of a master that died
+  await crashWithoutMemory({ link, server });
+  await eventually(() => expect(link.trouble).toContain('NOREPLICAS'));
+  now = 60_000;
+  await expect(recent.run({ ...append, args: ['2'] })).rejects.toThrow('NOREPLICAS');
+  await raw.config('SET', 'min-replicas-to-write', 0);
+  await recent.run({ ...append, args: ['2'] });
+  expect(await counted(link)).toBe('12');
 });
 
 it('says it once more after a second crash', async () => {
