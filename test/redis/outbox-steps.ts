@@ -1,5 +1,8 @@
-import type { RedisOutbox } from '../../src/redis/outbox.js';
+import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
 import type { Batch, Delivery, Ended, Settlement } from '../../src/webhooks/queue.js';
+import { keptEvents, openRedis } from '../support/redis.js';
+import { exampleCall, exampleChange } from './examples.js';
 
 const TRACE = { status: 200, latencyMs: 3, text: 'ok' };
 
@@ -32,3 +35,27 @@ export const batchOf = (delivery: Delivery): Batch => ({
   deliveries: [delivery],
   followed: false,
 });
+
+export const LEASE = 30_000;
+
+/** An outbox in which "crm" has what is written. */
+export async function openOutbox(limits: OutboxLimits = {}) {
+  const redis = await openRedis();
+  const store = new RedisCallStore(redis.link, redis.keys);
+  const outbox = new RedisOutbox(redis.link, redis.keys, { limits });
+  const write = async (types: Parameters<typeof exampleChange>[1], endpoints = ['crm']) => {
+    const call = exampleCall();
+    await store.commit(exampleChange(call, types, { endpoints }));
+    return call.id;
+  };
+  const claimSome = async (most = 10, leaseMs = LEASE) => (await claim(outbox, 'crm', most, leaseMs)).deliveries;
+  const claimOne = async () => {
+    const [delivery] = await claimSome(1);
+    if (!delivery) throw new Error('nothing is due');
+    return delivery;
+  };
+  const fail = (delivery: Delivery, delayMs = 60_000) => settle(outbox, delivery, { outcome: 'retry', delayMs });
+  const backlog = async () => (await outbox.backlog(['crm'])).get('crm');
+  const kept = () => keptEvents(redis);
+  return { ...redis, store, kept, outbox, write, claim: claimSome, claimOne, fail, backlog };
+}

@@ -1,36 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { FeedEvent } from '../../src/http/ports.js';
-import { RedisCallStore } from '../../src/redis/call-store.js';
-import { RedisDeliveryArchive } from '../../src/redis/delivery-archive.js';
 import { eventCursorOf, readLogEntry } from '../../src/redis/delivery-log.js';
-import { RedisOutbox, type OutboxLimits } from '../../src/redis/outbox.js';
-import { claim as claimFrom, settle, settleBatch } from './outbox-steps.js';
 import type { Batch, Delivery } from '../../src/webhooks/queue.js';
-import { keptEvents, eventually, openRedis } from '../support/redis.js';
-import { exampleCall, exampleChange } from './examples.js';
-
-const LEASE = 30_000;
-
-async function open(limits: OutboxLimits = {}) {
-  const redis = await openRedis();
-  const store = new RedisCallStore(redis.link, redis.keys);
-  const outbox = new RedisOutbox(redis.link, redis.keys, { limits });
-  const write = async (types: Parameters<typeof exampleChange>[1], endpoints = ['crm']) => {
-    const call = exampleCall();
-    await store.commit(exampleChange(call, types, { endpoints }));
-    return call.id;
-  };
-  const claim = async (most = 10, leaseMs = LEASE) => (await claimFrom(outbox, 'crm', most, leaseMs)).deliveries;
-  const claimOne = async () => {
-    const [delivery] = await claim(1);
-    if (!delivery) throw new Error('nothing is due');
-    return delivery;
-  };
-  const fail = (delivery: Delivery, delayMs = 60_000) => settle(outbox, delivery, { outcome: 'retry', delayMs });
-  const backlog = async () => (await outbox.backlog(['crm'])).get('crm');
-  const kept = () => keptEvents(redis);
-  return { ...redis, store, kept, outbox, write, claim, claimOne, fail, backlog };
-}
+import { eventually } from '../support/redis.js';
+import { claim as claimFrom, LEASE, openOutbox as open, settle, settleBatch } from './outbox-steps.js';
 
 const typeOf = ({ body }: Delivery): string => (JSON.parse(body.toString()) as { type: string }).type;
 
@@ -301,101 +273,5 @@ describe('a failing endpoint', () => {
     for (let i = 0; i < 4; i += 1) await write(['call.received'], ['crm', 'bi']);
     for (const delivery of await claim()) await fail(delivery);
     expect((await claimFrom(outbox, 'bi', 10, LEASE)).deliveries).toHaveLength(4);
-  });
-});
-
-describe('retention', () => {
-  // Trimming is by whole milliseconds: what is to be kept must not share one with what is to go.
-  const nextMillisecond = async (kept: () => Promise<FeedEvent[]>) => {
-    const [entry] = (await kept()).slice(-1);
-    await eventually(() => expect(Date.now()).toBeGreaterThan(Number(entry?.cursor.split('-')[0])));
-    return entry;
-  };
-
-  it('trims by age and by count, but not what is undelivered', async () => {
-    const { outbox, write, kept, claim } = await open({ eventRetentionMs: 0 });
-    await write(['call.received'], []);
-    await nextMillisecond(kept);
-    await write(['call.ringing'], ['crm']);
-    await write(['call.answered'], []);
-    await eventually(async () => {
-      await outbox.trim(['crm']);
-      expect((await kept()).map(({ body }) => (JSON.parse(body) as { type: string }).type)).toEqual([
-        'call.ringing',
-        'call.answered',
-      ]);
-    });
-    for (const delivery of await claim()) await settle(outbox, delivery, { outcome: 'delivered' });
-    await eventually(async () => {
-      await outbox.trim(['crm']);
-      expect(await kept()).toEqual([]);
-    });
-  });
-
-  it('keeps the newest of too many', async () => {
-    const { outbox, write, kept } = await open({ eventRetentionCount: 3 });
-    const written = [];
-    for (let i = 0; i < 10; i += 1) {
-      await write(['call.received'], []);
-      written.push(await nextMillisecond(kept));
-    }
-    await outbox.trim([]);
-    expect(await kept()).toEqual(written.slice(-3));
-  });
-
-  it('keeps no more than that however fast they come: one trim takes all that is too much', async () => {
-    const { outbox, raw, keys } = await open({ eventRetentionCount: 100 });
-    const pipe = raw.pipeline();
-    const start = Date.now() - 60_000;
-    for (let i = 1; i <= 5_000; i += 1) pipe.xadd(keys.events(), `${start + i}-0`, 'id', String(i));
-    await pipe.exec();
-    expect(await outbox.trim([])).toEqual({ trimmed: 4_900, drops: [] });
-    const [[, oldest] = []] = await raw.xrange(keys.events(), '-', '+', 'COUNT', 1);
-    expect([await raw.xlen(keys.events()), oldest]).toEqual([100, ['id', '4901']]);
-  });
-
-  it('stops trimming where the undelivered begin', async () => {
-    const { outbox, write, raw, keys } = await open({ eventRetentionCount: 2 });
-    for (let i = 0; i < 5; i += 1) await write(['call.received']);
-    await write(['call.received'], []);
-    expect(await outbox.trim(['crm'])).toMatchObject({ trimmed: 0 });
-    expect(await raw.xlen(keys.events())).toBe(6);
-  });
-
-  it('leaves a dead letter that was queued again its full time, however old its event is', async () => {
-    const { outbox, backlog, claim, link, keys, raw } = await open({ eventRetentionMs: 0 });
-    const old = Date.now() - 31 * 86_400_000;
-    const event = ['id', 'evt_old', 'type', 'call.missed', 'at', new Date(old).toISOString(), 'body', '{}'];
-    const letter = (key: string, at: number) =>
-      raw.xadd(keys.dead('crm'), '*', 'event', `${at}-0`, 'key', key, 'attempts', '9', 'reason', 'HTTP 500', ...event);
-    await letter('a', old);
-    const last = await letter('b', old + 1);
-    const archive = new RedisDeliveryArchive(link, keys, outbox);
-    const before = Date.now();
-    const first = await archive.revive('crm', 1, null);
-    expect(first).toEqual({ queued: 1, seen: 1, next: last });
-    expect(await outbox.trim(['crm'])).toMatchObject({ drops: [] });
-    // A receiver that still refuses makes letters of them as fast as they are queued: those are for another time.
-    await letter('c', old + 2);
-    expect(await archive.revive('crm', 1, first.next)).toEqual({ queued: 1, seen: 1, next: null });
-    expect(await raw.xlen(keys.dead('crm'))).toBe(1);
-    // One that was queued again before that and whose time is over.
-    await raw.hset(keys.replays('crm'), `${old}-0`, JSON.stringify({ at: old, fields: event }));
-    await raw.zadd(keys.backlog('crm'), old, `${old}-0`);
-    expect(await outbox.trim(['crm'])).toMatchObject({ drops: [{ endpoint: 'crm', reason: 'age', events: 1 }] });
-    expect((await backlog())?.oldestAt).toBeGreaterThanOrEqual(before);
-    expect((await claim()).map(({ orderingKey, ageMs }) => [orderingKey, ageMs < 60_000])).toEqual([['b', true]]);
-  });
-
-  it('drops what was queued for an endpoint that nobody serves any more', async () => {
-    const { outbox, write, claimOne, raw, keys, prefix } = await open({ unservedMs: 1_000 });
-    await write(['call.received', 'call.ringing']);
-    await write(['call.received']);
-    await claimOne();
-    expect(await outbox.trim(['crm'])).toMatchObject({ drops: [] });
-    await raw.zadd(keys.endpoints(), 1, 'crm');
-    expect(await outbox.trim([])).toMatchObject({ drops: [{ endpoint: 'crm', reason: 'unserved', events: 3 }] });
-    expect(await raw.keys(`${prefix}v1:{calls}:out:*`)).toEqual([]);
-    expect(await raw.zcard(keys.endpoints())).toBe(0);
   });
 });
