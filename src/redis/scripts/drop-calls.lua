@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes the oldest calls out of the history, once they are kept elsewhere; stops at one that has changed since it was read.
 -- KEYS: 1 recent calls
 -- ARGV: 1 history key prefix, 2 call key prefix, 3 `<generation>.<place>` of the first, then for each: id, sequence of its last event

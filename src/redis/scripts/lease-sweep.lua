@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- One gateway at a time keeps the history.
 -- KEYS: 1 the lease
 -- ARGV: 1 who asks, 2 for how long (ms)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Events after a place in the feed, and what there is to judge that place by. An event that was erased keeps its place until the
 -- stream is trimmed past it: what is erased with a caller is lost to no reader.
 -- KEYS: 1 events stream, 2 identity of the data, 3 erased events (all of hash tag {calls})

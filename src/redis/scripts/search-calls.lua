@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Calls that have the slots asked for, the newest first, from below a place. Stops when its budget is spent.
 -- KEYS: 1 state of the index
 -- ARGV: 1 history key prefix, 2 call key prefix, 3 plan (JSON: parts, each a list of alternatives, each a list of slots),

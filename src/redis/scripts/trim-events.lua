@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Housekeeping of the stream and of what is queued. Undelivered events hold the stream's tail, within bounds; what is dropped
 -- beyond them is told in the same step.
 -- KEYS: 1 events stream, 2 endpoints, 3 erased events (all of hash tag {calls})

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- One exchange of an endpoint's worker: writes down how batches have ended, and takes what is due. A batch is what waits of one
 -- key, taken together. What a dead worker held comes back when its lease has passed.
 -- KEYS: 1 due, 2 flight, 3 tries, 4 health, 5 failed, 6 backlog, 7 events stream, 8 dead letters, 9 disabled, 10 replays, 11 log
