@@ -153,18 +153,18 @@ export class RedisOutbox implements DeliveryQueue {
     return String(identity);
   }
 
-  /** In pieces, between which others get their turn at Redis, for as long as there is too much and it gets less. */
+  /** In pieces, between which others get their turn at Redis, for as long as there is more to go and it gets less. */
   async trim(served: string[]): Promise<{ trimmed: number; drops: Drop[] }> {
     const sum = { trimmed: 0, drops: [] as Drop[] };
     for (;;) {
-      const { trimmed, tooMany, drops } = await this.#trimPiece(served);
+      const { trimmed, more, drops } = await this.#trimPiece(served);
       sum.trimmed += trimmed;
       sum.drops.push(...drops);
-      if (trimmed === 0 || !tooMany) return sum;
+      if (trimmed === 0 || !more) return sum;
     }
   }
 
-  async #trimPiece(served: string[]): Promise<{ trimmed: number; tooMany: boolean; drops: Drop[] }> {
+  async #trimPiece(served: string[]): Promise<{ trimmed: number; more: boolean; drops: Drop[] }> {
     const limits = this.#limits;
     const { id, timestamp, endpoints } = this.#telling('events.dropped');
     const piece = await this.#link.run({
@@ -187,8 +187,8 @@ export class RedisOutbox implements DeliveryQueue {
         ...served,
       ],
       read: (reply) => {
-        const [trimmed, tooMany, flat] = asArray(reply);
-        return { trimmed: asNumber(trimmed), tooMany: tooMany === 1, drops: readDrops(asStrings(flat)) };
+        const [trimmed, more, flat] = asArray(reply);
+        return { trimmed: asNumber(trimmed), more: more === 1, drops: readDrops(asStrings(flat)) };
       },
     });
     if (piece.drops.length > 0) this.#options.onQueued?.(endpoints);

@@ -43,16 +43,24 @@ describe('retention', () => {
     expect(await kept()).toEqual(written.slice(-3));
   });
 
-  it('keeps no more than that however fast they come: one trim takes all that is too much', async () => {
-    const { outbox, raw, keys } = await open({ eventRetentionCount: 100 });
-    const pipe = raw.pipeline();
-    const start = Date.now() - 60_000;
-    for (let i = 1; i <= 5_000; i += 1) pipe.xadd(keys.events(), `${start + i}-0`, 'id', String(i));
-    await pipe.exec();
-    expect(await outbox.trim([])).toEqual({ trimmed: 4_900, drops: [] });
-    const [[, oldest] = []] = await raw.xrange(keys.events(), '-', '+', 'COUNT', 1);
-    expect([await raw.xlen(keys.events()), oldest]).toEqual([100, ['id', '4901']]);
-  });
+  it.each([
+    ['too many', { eventRetentionCount: 100 }],
+    ['too old', { eventRetentionMs: 0 }],
+  ])(
+    'takes all that is %s in one trim, and a thousand at most while Redis serves nobody else',
+    async (_what, limits) => {
+      const { outbox, raw, keys, link } = await open(limits);
+      const pipe = raw.pipeline();
+      const start = Date.now() - 60_000;
+      for (let i = 1; i <= 5_000; i += 1) pipe.xadd(keys.events(), `${start + i}-0`, 'id', String(i));
+      for (let i = 1; i <= 100; i += 1) pipe.xadd(keys.events(), `${start + 3_600_000 + i}-0`, 'id', 'late');
+      await pipe.exec();
+      const before = link.exchanges;
+      expect(await outbox.trim([])).toEqual({ trimmed: 5_000, drops: [] });
+      expect(link.exchanges - before).toBeGreaterThanOrEqual(5);
+      expect(await raw.xlen(keys.events())).toBe(100);
+    },
+  );
 
   it('stops trimming where the undelivered begin', async () => {
     const { outbox, write, raw, keys } = await open({ eventRetentionCount: 2 });

@@ -6,7 +6,7 @@
 --       5 most steps of work in one go, 6 age of dead letters (ms), 7 most age of undelivered events (ms), 8 most of them per endpoint,
 --       9 seed of event ids (24 hex digits), 10 type, 11 timestamp, 12 number of endpoints to tell, then they,
 --       then endpoints that the calling gateway serves
--- Returns: { events trimmed, 1 where there are still too many, flat list: endpoint, reason, deliveries dropped, … }
+-- Returns: { events trimmed, 1 where more are to go, flat list: endpoint, reason, deliveries dropped, … }
 --- @include now
 --- @include enqueue
 --- @include tell
@@ -42,7 +42,8 @@ local function dropAll(endpoint)
     end
   end
   if redis.call('EXISTS', base .. 'due', base .. 'flight') == 0 then
-    redis.call('DEL', base .. 'backlog', base .. 'tries', base .. 'health', base .. 'failed', base .. 'disabled', base .. 'replays', base .. 'log', base .. 'dead-told')
+    -- Freed aside: a backlog may be a million long.
+    redis.call('UNLINK', base .. 'backlog', base .. 'tries', base .. 'health', base .. 'failed', base .. 'disabled', base .. 'replays', base .. 'log', base .. 'dead-told')
     -- Its dead letters keep their time; while there are any, who forgets a caller must find them.
     if redis.call('XLEN', base .. 'dead') == 0 then
       redis.call('DEL', base .. 'dead')
@@ -97,13 +98,19 @@ for _, endpoint in ipairs(redis.call('ZRANGE', registry, 0, -1)) do
   redis.call('XTRIM', base .. 'log', 'MINID', now - tonumber(ARGV[6]))
 end
 
-local cut = now - tonumber(ARGV[1])
-local excess = redis.call('XLEN', events) - tonumber(ARGV[2])
-if excess > 0 then
-  local entries = redis.call('XRANGE', events, '-', '+', 'COUNT', math.min(excess, steps) + 1)
-  if #entries > 0 then cut = math.max(cut, tonumber(string.match(entries[#entries][1], '^%d+'))) end
+-- What is too old goes, and what is too many, the oldest first and some at a time; nothing that is undelivered, and nothing of
+-- a millisecond of which something stays.
+local old = now - tonumber(ARGV[1])
+local surplus = math.max(0, redis.call('XLEN', events) - tonumber(ARGV[2]))
+local oldest = redis.call('XRANGE', events, '-', surplus > 0 and '+' or old - 1, 'COUNT', steps + 1)
+local cut, more = math.min(old, floor), false
+for i, entry in ipairs(oldest) do
+  local at = tonumber(string.match(entry[1], '^%d+'))
+  if i > steps or at >= floor or at >= old and i > surplus then
+    cut, more = at, i > steps
+    break
+  end
 end
-cut = math.min(cut, floor)
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. cut)
 local trimmed = redis.call('XTRIM', events, 'MINID', cut)
-return { trimmed, redis.call('XLEN', events) > tonumber(ARGV[2]) and 1 or 0, drops }
+return { trimmed, more and 1 or 0, drops }
