@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { eventCursorOf, readLogEntry } from '../../src/redis/delivery-log.js';
-import type { Batch, Delivery } from '../../src/webhooks/queue.js';
+import type { Batch, Delivery, Settlement } from '../../src/webhooks/queue.js';
 import { eventually } from '../support/redis.js';
 import { claim as claimFrom, LEASE, openOutbox as open, settle, settleBatch } from './outbox-steps.js';
 
@@ -84,6 +84,15 @@ describe('the outbox', () => {
     const { deliveries, lost } = await claimFrom(outbox, 'crm', 10, LEASE);
     expect(lost).toBe(1);
     expect(deliveries.map(typeOf)).toEqual(['call.ringing']);
+  });
+
+  it('looks at no more keys in one exchange than it may take, also where the text of all of them is gone', async () => {
+    const { outbox, write, keys, raw } = await open();
+    for (let i = 0; i < 20; i += 1) await write(['call.received']);
+    await raw.del(keys.events());
+    const lost = [];
+    for (let i = 0; i < 3; i += 1) lost.push((await claimFrom(outbox, 'crm', 8, LEASE)).lost);
+    expect(lost).toEqual([8, 8, 4]);
   });
 });
 
@@ -177,6 +186,27 @@ describe('what waits of one call', () => {
       [SECOND, 1],
       [THIRD, 1],
     ]);
+  });
+
+  it.each<[Settlement, number]>([
+    [{ outcome: 'delivered' }, 3],
+    [{ outcome: 'retry', delayMs: 60_000 }, 1],
+    [{ outcome: 'retry', delayMs: 60_000, pauseMs: 60_000 }, 2],
+    [{ outcome: 'dead', reason: 'HTTP 400' }, 1],
+    [{ outcome: 'abandoned' }, 1],
+    [{ outcome: 'returned' }, 0],
+  ])('is written down once where it is said twice, since the first answer was lost: %o', async (settlement, sent) => {
+    const { write, batch, end, raw, prefix } = await openBatches();
+    await write([...TYPES]);
+    const taken = await batch();
+    const everything = async () => {
+      const names = (await raw.keys(`${prefix}*`)).sort();
+      return Promise.all(names.map(async (name) => [name, await raw.dumpBuffer(name)]));
+    };
+    expect(await end(taken, settlement, sent)).toMatchObject({ applied: true });
+    const once = await everything();
+    await end(taken, settlement, sent);
+    expect(await everything()).toEqual(once);
   });
 
   it('is not sent again by others as far as a late worker delivered it; its failures count no more', async () => {

@@ -1,19 +1,37 @@
 #!lua flags=allow-oom
--- One exchange of an endpoint's worker: writes down how batches have ended, and takes what is due. A batch is what waits of one
--- key, taken together. What a dead worker held comes back when its lease has passed.
+-- One exchange of an endpoint's worker: writes down how the batches that it sent have ended, then takes what is due.
+--
+-- Events wait by key (the id of their call, as a rule). The list `todo:<key>` has their stream ids, the next one to be sent
+-- first. While it has any, the key stands in one of two sorted sets: in `due`, by when it may be sent, or in `flight`, by
+-- when the lease of the worker ends who has it. A batch is the first events of one key, leased together and sent one after
+-- the other. Every id in a list stands in `backlog` too: that is what is counted, and what keeps the stream from being trimmed.
+--
+--   what happens               the list          the key is then        attempts at the first event (`tries`)
+--   taken                      as it was         in flight              one more
+--   delivered                  loses the first   due now, if any left   begin anew
+--   retry: the attempt failed  as it was         due later              as they were
+--   dead: no further attempt   loses the first   due now, if any left   begin anew
+--   abandoned, returned        as it was         due now                one less: it was not sent, or broken off
+--   the lease has ended        as it was         due now                as they were
+--
+-- A worker holds a key while it is in flight, `tries` is what it was when he took it, and the first event is the one he was
+-- given. Who no longer holds it was too slow, or says once more what was written down already (the answer to the first time was
+-- lost). What he delivered leaves the list all the same; nothing else that he says counts.
+--
 -- KEYS: 1 due, 2 flight, 3 tries, 4 health, 5 failed, 6 backlog, 7 events stream, 8 dead letters, 9 disabled, 10 replays, 11 log
 --       (all of hash tag {calls})
 -- ARGV: 1 most events to take, 2 most of one key, 3 lease (ms), 4 failures at which the endpoint counts as failing, 5 first and
 --       6 longest wait between probes (ms), 7 todo key prefix, 8 prefix of what is told of a call, 9 retention of that (ms),
 --       10 endpoint, 11 length of the log,
---       then per ended batch: ordering key, stream id of its first event, attempt at that, outcome ("delivered" | "retry" | "dead":
+--       then per ended batch: key, stream id of its first event, attempt at that, outcome ("delivered" | "retry" | "dead":
 --       of the last attempt; "abandoned" | "returned": what was not sent goes back), delay of a retry (ms) or reason of the
 --       death, 1 where that is a word on the event alone, pause of the whole endpoint (ms, 0 for none), number of attempts, then per
 --       attempt, all but the last delivered: stream id, event id, line of the log
 -- Returns: { lost, disabled 1|0, failing 1|0, changed by this 1|0, failing for (ms), ms until the next is due (-1: none),
---   list of applied 1|0, flat list: per batch ordering key, attempt at its first event, followed 1|0, number of events, then per event
+--   list of applied 1|0, flat list: per batch key, attempt at its first event, followed 1|0, number of events, then per event
 --   stream id, age in ms, event id, type, timestamp, body }
 --   lost: queued events whose text the stream no longer has
+-- Cost: some 30 us an event, written down and taken; a worker asks for 1,088 at most (64 in flight and 1,024 ahead).
 --- @include now
 local due, flight, tries, health, failed, backlog, events, dead, disabledKey, replays, log = unpack(KEYS)
 local FIRST, HEAD, WIDTH, KEYS_AT_A_TIME = 12, 8, 3, 32
@@ -127,32 +145,8 @@ local function bury(batch, id)
   redis.call('XADD', dead, '*', 'event', id, 'key', batch.key, 'attempts', attemptAt(batch, batch.sent), 'reason', batch.detail, unpack(fields))
 end
 
--- The failed attempt at the head, after `popped` delivered ones: ms from now at which the head is due again, and whether it is gone.
-local function settleFailed(batch, id, popped)
-  note(batch, batch.sent, batch.outcome)
-  fail(batch)
-  if batch.outcome == 'dead' then
-    bury(batch, id)
-    return 0, true
-  end
-  if popped > 0 then redis.call('HSET', tries, batch.key, 1) end
-  return tonumber(batch.detail), false
-end
-
--- What was broken off or never sent is not counted.
-local function settleUnsent(batch)
-  redis.call('HINCRBY', tries, batch.key, -1)
-  if wasFailing and batch.outcome == 'abandoned' then probeIn(0) end
-end
-
--- `tried`: the attempt that stands at the key now. Another one, or another head, means that the lease had passed: of such a
--- batch only what was delivered counts.
-local function settle(batch, tried)
-  local key, todo = batch.key, todoPrefix .. batch.key
-  local failed = batch.outcome == 'retry' or batch.outcome == 'dead'
-  local delivered = failed and batch.sent - 1 or batch.sent
-  local queued = redis.call('LRANGE', todo, 0, batch.sent)
-  local held = tried == batch.attempt and queued[1] == batch.first
+-- Takes the delivered events of a batch off the front of what is queued: how many they were.
+local function takeOff(batch, delivered, queued)
   local popped = 0
   for i = 1, delivered do
     local id = ARGV[batch.at + (i - 1) * WIDTH]
@@ -162,30 +156,57 @@ local function settle(batch, tried)
       note(batch, i, 'delivered')
     end
   end
-  held = held and popped == delivered
-  if not held and popped == 0 then return 0 end
+  return popped
+end
+
+-- The batch's last attempt failed, after `popped` delivered ones. Returns in how many ms the event is due again; nil: never.
+local function settleFailed(batch, id, popped)
+  note(batch, batch.sent, batch.outcome)
+  fail(batch)
+  if batch.outcome == 'dead' then
+    bury(batch, id)
+    gone[#gone + 1] = id
+    return nil
+  end
+  if popped > 0 then redis.call('HSET', tries, batch.key, 1) end
+  return tonumber(batch.detail)
+end
+
+-- Nothing of the batch was sent, or its first attempt was broken off.
+local function settleUnsent(batch)
+  redis.call('HINCRBY', tries, batch.key, -1)
+  if wasFailing and batch.outcome == 'abandoned' then probeIn(0) end
+end
+
+-- One ended batch. `leased`, `tried`: the end of the lease and the attempts that stand at the key now. Returns 1 where the
+-- batch's word counted.
+local function settle(batch, leased, tried)
+  local key, todo = batch.key, todoPrefix .. batch.key
+  local failed = batch.outcome == 'retry' or batch.outcome == 'dead'
+  local delivered = failed and batch.sent - 1 or batch.sent
+  local queued = redis.call('LRANGE', todo, 0, batch.sent)
+  local holds = leased and tried == batch.attempt and queued[1] == batch.first
+  local popped = takeOff(batch, delivered, queued)
+  local whole = popped == delivered
+  holds = holds and whole
+  if not holds and popped == 0 then return 0 end
   if popped > 0 then recover() end
 
-  local id, wait, kept = queued[popped + 1], 0, false
-  if held and failed then
-    local buried
-    wait, buried = settleFailed(batch, id, popped)
-    kept = not buried
-    if buried then
-      popped = popped + 1
-      gone[#gone + 1] = id
-    end
-  elseif held and popped == 0 then
+  local wait, sameFirst = 0, false
+  if holds and failed then
+    local again = settleFailed(batch, queued[popped + 1], popped)
+    if again then wait, sameFirst = again, true else popped = popped + 1 end
+  elseif holds and popped == 0 then
     settleUnsent(batch)
-    kept = true
+    sameFirst = true
   end
   if popped > 0 then redis.call('LTRIM', todo, popped, -1) end
-  if not kept then untried[#untried + 1] = key end
+  if not sameFirst then untried[#untried + 1] = key end
   if queued[popped + 1] then schedule(now + wait, key)
-  elseif not held then redis.call('ZREM', due, key) end
+  elseif not holds then redis.call('ZREM', due, key) end
   tellCall(batch)
   landed[#landed + 1] = key
-  return (held or not failed and popped == delivered) and 1 or 0
+  return (holds or whole and not failed) and 1 or 0
 end
 
 local applied = {}
@@ -196,8 +217,8 @@ if #ARGV >= FIRST then
     batches[#batches + 1], keys[#keys + 1] = batch, batch.key
     at = batch.at + batch.sent * WIDTH
   end
-  local tried = redis.call('HMGET', tries, unpack(keys))
-  for i, batch in ipairs(batches) do applied[i] = settle(batch, tried[i]) end
+  local leased, tried = redis.call('ZMSCORE', flight, unpack(keys)), redis.call('HMGET', tries, unpack(keys))
+  for i, batch in ipairs(batches) do applied[i] = settle(batch, leased[i], tried[i]) end
   if #landed > 0 then redis.call('ZREM', flight, unpack(landed)) end
   if #untried > 0 then redis.call('HDEL', tries, unpack(untried)) end
   if #gone > 0 then
@@ -279,7 +300,8 @@ while most > 0 do
   local keys = failing and probe() or redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, asked)
   for _, key in ipairs(keys) do
     if most == 0 then break end
-    most = most - take(key, math.min(most, tonumber(ARGV[2])))
+    -- A key whose events have lost their text counts too, so that the loss of all of them has a bound.
+    most = most - math.max(1, take(key, math.min(most, tonumber(ARGV[2]))))
     seen[#seen + 1] = key
   end
   if #seen > 0 then redis.call('ZREM', due, unpack(seen)) end
