@@ -50,7 +50,11 @@ interface AgentInternals {
     Socket,
     { pendingRequests: Map<string, (answer: string[]) => void>; pendingNetworkInvites: Map<string, unknown> }
   >;
-  wp: { closing: boolean; send(socket: Socket, message: string): string };
+  wp: {
+    closing: boolean;
+    reconnectVars: { retryTimer: NodeJS.Timeout | null };
+    send(socket: Socket, message: string): string;
+  };
   sendMessage(message: string, options: { stackTxnId: string }): string;
 }
 
@@ -200,6 +204,8 @@ function retire(srf: Srf): void {
   const agent = agentOf(srf);
   if (agent) {
     agent.wp.closing = true;
+    // Set before we hear of a connection that was closed, and it asks nobody whether that was meant.
+    clearTimeout(agent.wp.reconnectVars.retryTimer ?? undefined);
     for (const socket of agent.mapServer.keys()) socket.destroy();
   }
   // A socket that dies later still reports to somebody.
