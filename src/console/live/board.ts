@@ -97,21 +97,26 @@ export class LiveBoard {
     this.#reading = true;
     try {
       const state = await this.read();
-      for (const listener of this.#listeners) this.#send(listener, state);
+      for (const listener of this.#listeners) {
+        if (state.at > listener.until && !listener.res.writableEnded) listener.res.end();
+        else this.#send(listener, () => `event: view\ndata: ${JSON.stringify(listener.draw(state))}\n\n`);
+      }
     } catch (error) {
       // The page says that it has lost the connection; the next turn tries again.
       this.options.logger.debug({ err: toError(error) }, 'the live view could not be read');
-      for (const { res } of this.#listeners) res.write('event: away\ndata: -\n\n');
+      for (const listener of this.#listeners) this.#send(listener, () => 'event: away\ndata: -\n\n');
     } finally {
       this.#reading = false;
     }
   }
 
-  #send({ res, draw, until }: Listener, state: LiveState): void {
-    if (state.at > until) res.end();
-    else if (res.writableLength < MOST_WAITING_BYTES) {
-      res.write(`event: view\ndata: ${JSON.stringify(draw(state))}\n\n`);
-    }
+  /**
+   * A response that has ended and is open still waits for a client that does not read. To write to it would be an error that
+   * nobody handles, and the end of the process; so it is closed.
+   */
+  #send({ res }: Listener, frame: () => string): void {
+    if (res.writableEnded) res.destroy();
+    else if (res.writableLength < MOST_WAITING_BYTES) res.write(frame());
   }
 
   #now(): number {

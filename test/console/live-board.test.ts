@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import express from 'express';
+import { pino } from 'pino';
+import { it, onTestFinished } from 'vitest';
+import { LiveBoard } from '../../src/console/live/board.js';
+import type { Visit } from '../../src/console/visit.js';
+import { until } from '../support/until.js';
+
+const nothing = () => Promise.resolve([]);
+
+/** More than the sockets of both sides hold: the answer of who does not read cannot end. */
+const MUCH = 'x'.repeat(16 * 1024 * 1024);
+
+async function openBoard() {
+  let away = false;
+  let now = 0;
+  const board = new LiveBoard({
+    live: { live: () => (away ? Promise.reject(new Error('Redis is away')) : Promise.resolve([])) },
+    resources: {
+      trunks: nothing,
+      lines: nothing,
+      destinations: nothing,
+      drain: () => Promise.reject(new Error('not asked')),
+      explain: () => Promise.reject(new Error('not asked')),
+    },
+    timeZone: () => 'UTC',
+    logger: pino({ level: 'silent' }),
+    clock: () => now,
+  });
+  const answers: express.Response[] = [];
+  const app = express();
+  app.get('/', (_req, res) => {
+    answers.push(res);
+    board.join({ res } as unknown as Visit, () => MUCH);
+  });
+  const server = createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  /** Asks, and never reads what comes. */
+  const look = async () => {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.pause();
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const before = answers.length;
+    return await until('it is asked', () => answers[before]);
+  };
+  return { look, takeAway: () => (away = true), pass: (ms: number) => (now += ms) };
+}
+
+it('lets go of who does not read, and writes nothing behind the end of his answer', async () => {
+  const { look, takeAway, pass } = await openBoard();
+  const answer = await look();
+  await until('it was told', () => answer.writableLength > 0);
+  pass(600_000);
+  await until('it is let go', () => answer.writableEnded);
+  takeAway();
+  // Rejects by an error of the answer, which would be the end of the process: nobody else listens for it.
+  await once(answer, 'close');
+});
