@@ -14,6 +14,7 @@ import { fillGauges } from './composition/gauges.js';
 import { buildConsole } from './composition/console.js';
 import { History } from './composition/history.js';
 import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
+import { Intake } from './composition/intake.js';
 import { Phones } from './composition/phones.js';
 import { Pools } from './composition/pools.js';
 import { Reloads, withPlacesOf, type ConfigSource } from './composition/reload.js';
@@ -23,7 +24,6 @@ import type { OperationalEvent } from './events/catalogue.js';
 import { capacityEvent, ScarcityTeller } from './events/scarcity.js';
 import { endpointsForCall, endpointsForOperational } from './events/subscriptions.js';
 import { createHttpServer, type HttpServer } from './http/server.js';
-import type { Readiness } from './http/ports.js';
 import { inBackground } from './lib/background.js';
 import { withDeadline } from './lib/deadline.js';
 import { FreeSwitchPool } from './media/pool.js';
@@ -84,6 +84,7 @@ export class App {
   readonly #webhooks: WebhookDesk;
   readonly #carriers: CarrierTrunks;
   readonly #phones: Phones;
+  readonly #intake: Intake;
   readonly #sip: DrachtioSipSide;
   readonly #media: FreeSwitchPool;
   readonly #recordings: RecordingHouse;
@@ -91,7 +92,6 @@ export class App {
   readonly #events: OpenFeed;
   readonly #http: HttpServer;
   #httpPort = 0;
-  #draining = false;
 
   constructor(
     config: GatewayConfig,
@@ -141,10 +141,22 @@ export class App {
     this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, callers: this.#callers });
     this.#history = new History({ ...shared, recordings: this.#recordings });
     this.#phones = new Phones({ ...shared, sip: () => this.#sip });
+    this.#intake = new Intake({
+      ...shared,
+      recordings: this.#recordings,
+      phones: this.#phones,
+      gate: (address) => this.#gate.find(address),
+      sip: () => this.#sip,
+      media: () => this.#media,
+      carriers: () => this.#carriers,
+    });
     this.#sip = this.#buildSip();
     this.#carriers = buildCarriers({ ...shared, sip: this.#sip, onQueued });
     this.#media = this.#buildMedia();
-    this.#upkeep = new Upkeep({ ...this.#deps(keys), registry: this.registry }, this.#store, logger);
+    const deps = this.#callDeps(keys);
+    const inHand = { registry: this.registry, load: new LoadGate() };
+    this.#onInvite = (invite) => handleInvite(invite, inHand, deps);
+    this.#upkeep = new Upkeep({ ...deps, registry: this.registry }, this.#store, logger);
     this.#events = openFeed(config, this.#link, keys, logger);
     this.#http = this.#buildHttp(keys);
     this.metrics.beforeScrape(() => this.#fillGauges());
@@ -203,7 +215,7 @@ export class App {
 
   /** Takes no new calls, waits for the last one to end, then stops. */
   async drain(): Promise<void> {
-    this.#draining = true;
+    this.#intake.close();
     const report = setInterval(() => {
       const calls = this.registry.all();
       this.logger.info({ calls: calls.length, sample: calls.slice(0, 3).map(({ id }) => id) }, 'draining');
@@ -214,7 +226,7 @@ export class App {
   }
 
   async stop(): Promise<void> {
-    this.#draining = true;
+    this.#intake.close();
     for (const call of this.registry.all())
       call.end({ by: 'gateway', reason: 'shutdown', loss: 'gateway_lost', sip: 503 });
     await withDeadline(this.registry.empty(), HANG_UP_TIMEOUT_MS, 'ending all calls').catch(() => {
@@ -239,31 +251,10 @@ export class App {
     await this.sandbox?.stop();
   }
 
-  readiness(): Readiness {
-    const servers = Object.entries(this.#media.health());
-    const check = (ok: boolean, otherwise: string) => (ok ? { ok } : { ok, detail: otherwise });
-    const checks = {
-      redis: check(this.#link.trouble === null, this.#link.trouble ?? ''),
-      drachtio: check(this.#sip.up, 'no connection'),
-      media: {
-        ok: this.#hasMedia,
-        detail: servers.map(([id, healthy]) => `${id} ${healthy ? 'up' : 'down'}`).join(', '),
-      },
-      accepting: check(!this.#draining, `no new calls, ${this.registry.inProgress} still in progress`),
-      recordings: this.#recordings.health,
-    };
-    return { ready: Object.values(checks).every(({ ok }) => ok), checks };
-  }
-
-  get #hasMedia(): boolean {
-    return Object.values(this.#media.health()).some((healthy) => healthy);
-  }
-
-  #deps(keys: Keys): CallDeps {
+  #callDeps(keys: Keys): CallDeps {
     const { logger } = this;
     const config = () => this.#config;
-    const inHand = { registry: this.registry, load: new LoadGate() };
-    const deps: CallDeps = {
+    return {
       config,
       gate: (address) => this.#gate.find(address),
       sip: this.#sip,
@@ -285,15 +276,14 @@ export class App {
       metrics: this.metrics,
       logger,
       endpointsFor: this.#endpointsFor,
-      accepting: () => !this.#draining,
+      accepting: () => this.#intake.open,
     };
-    this.#onInvite = (invite) => handleInvite(invite, inHand, deps);
-    return deps;
   }
 
   #endpointsFor: CallDeps['endpointsFor'] = (site, type) =>
     endpointsForCall(type, site, this.#config.webhooks, this.#config.sites);
 
+  /** Until everything that a call needs is built. */
   #onInvite: (invite: Parameters<typeof handleInvite>[0]) => void = (invite) => invite.refuse(503);
 
   #buildSip(): DrachtioSipSide {
@@ -303,21 +293,10 @@ export class App {
       { ...drachtio, logger: this.logger },
       {
         onInvite: (invite) => this.#onInvite(invite),
-        optionsStatus: (address) => this.#optionsStatus(address),
+        optionsStatus: (address) => this.#intake.optionsStatus(address),
         onRegister: (request) => this.#phones.registrar.answer(request),
       },
     );
-  }
-
-  /**
-   * Whether calls are taken: without Redis they are, and a carrier that hears 503 sends none. To its own engines and
-   * phones the gateway is as known as to a carrier; who else asks learns nothing.
-   */
-  #optionsStatus(address: string): 200 | 403 | 503 {
-    const trunk = this.#gate.find(address);
-    if (!trunk && !this.#media.owns(address) && !this.#phones.registrar.knows(address)) return 403;
-    const draining = trunk !== null && this.#carriers.drains.has('trunk', trunk.id);
-    return this.#hasMedia && !this.#draining && !draining ? 200 : 503;
   }
 
   #buildMedia(): FreeSwitchPool {
@@ -354,7 +333,7 @@ export class App {
       webhooks: this.#webhooks,
       reloader: this.reloads,
       recordings: this.#recordings.source,
-      readiness: () => this.readiness(),
+      readiness: () => this.#intake.readiness(),
       metrics: this.metrics,
       logger: this.logger,
     };
