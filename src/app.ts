@@ -92,6 +92,7 @@ export class App {
   readonly #events: OpenFeed;
   readonly #http: HttpServer;
   #httpPort = 0;
+  #stopping: Promise<void> | null = null;
 
   constructor(
     config: GatewayConfig,
@@ -225,7 +226,12 @@ export class App {
     await this.stop();
   }
 
-  async stop(): Promise<void> {
+  /** Hangs up on everybody, then lets go of everything. Asked for again meanwhile it is the same stop. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     this.#intake.close();
     for (const call of this.registry.all())
       call.end({ by: 'gateway', reason: 'shutdown', loss: 'gateway_lost', sip: 503 });

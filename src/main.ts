@@ -62,23 +62,22 @@ process.on('SIGHUP', () => {
 
 let draining = false;
 let lastTermAt = -Infinity;
-function end(work: Promise<void>): void {
-  inBackground(
-    work.finally(() => {
-      logger.info({}, 'stopped');
-      process.exit();
-    }),
+async function endAfter(work: Promise<void>): Promise<void> {
+  await work.then(
+    () => logger.info({}, 'stopped'),
+    (error: unknown) => logger.error({ err: toError(error) }, 'stopped, and not everything has ended as it should'),
   );
+  process.exit();
 }
 process.on('SIGTERM', () => {
   const sinceLastMs = performance.now() - lastTermAt;
   lastTermAt = performance.now();
   if (sinceLastMs < ONE_SIGNAL_MS) return;
   logger.info({}, draining ? 'SIGTERM again: stopping' : 'SIGTERM: draining');
-  end(draining ? app.stop() : app.drain());
+  inBackground(endAfter(draining ? app.stop() : app.drain()));
   draining = true;
 });
 process.on('SIGINT', () => {
   logger.info({}, 'SIGINT: stopping');
-  end(app.stop());
+  inBackground(endAfter(app.stop()));
 });

@@ -297,7 +297,7 @@ export interface PoolNow {
 /** Whether new calls can be taken, and where not, why. */
 export interface Readiness {
   ready: boolean;
-  /** `redis`, `drachtio`, `media`, `draining` …; the detail is shown to anybody who asks. */
+  /** `redis`, `drachtio`, `media`, `accepting`, `recordings`; the detail is shown to anybody who asks. */
   checks: Record<string, { ok: boolean; detail?: string }>;
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
+import { OK } from '../support/receiver.js';
 import { optionsStatus } from '../support/options.js';
 import { hears } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
@@ -53,7 +54,10 @@ const lastTalk = draining.scene();
 const refusals = draining.scene();
 
 describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
-  beforeAll(() => draining.start({ gateway: 'process', limits: { maxCalls: 1 } }), 60_000);
+  beforeAll(
+    () => draining.start({ gateway: 'process', limits: { maxCalls: 1 }, config: { log: { level: 'info' } } }),
+    60_000,
+  );
   afterAll(() => draining.stop(), 60_000);
 
   test('at its limit, then draining: the talk goes on, others are sent elsewhere', { timeout: 60_000 }, async () => {
@@ -75,9 +79,19 @@ describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
     expect(await optionsStatus(draining)).toBe('503');
     await refused();
     await until('the talk goes on', () => hears(caller, BUSINESS_HZ));
+    let answerLast = (): void => undefined;
+    const answered = new Promise<typeof OK>((resolve) => (answerLast = () => resolve(OK)));
+    draining.receiver.behave = ({ body: { type } }) =>
+      type === 'recording.ready' ? { kind: 'later', when: answered } : OK;
     await caller.hangUp();
     expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    await draining.receiver.next(({ type }) => type === 'recording.ready');
+    // It stops by now and waits for the receiver. Told once more to stop it goes on with that, and does not overtake itself.
+    draining.program.kill('SIGINT');
+    await until('it has heard', () => draining.program.output.includes('SIGINT'));
+    answerLast();
     expect(await draining.program.exited).toBe(0);
+    expect(await draining.client.zcard('ct:v1:{calls}:out:crm:backlog')).toBe(0);
     expect(lastCall(await lastTalk.events())).toMatchObject({
       ended: { by: 'caller', reason: 'normal' },
       recording: { status: 'ready' },
