@@ -15,13 +15,13 @@ import { buildConsole } from './composition/console.js';
 import { History } from './composition/history.js';
 import { openFeed, reportSource, type OpenFeed } from './composition/http-sources.js';
 import { Intake } from './composition/intake.js';
+import { Limits } from './composition/limits.js';
 import { Phones } from './composition/phones.js';
 import { Pools } from './composition/pools.js';
 import { Reloads, withPlacesOf, type ConfigSource } from './composition/reload.js';
 import { RecordingHouse } from './composition/recordings.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
-import { capacityEvent, ScarcityTeller } from './events/scarcity.js';
 import { endpointsForCall, endpointsForOperational } from './events/subscriptions.js';
 import { createHttpServer, type HttpServer } from './http/server.js';
 import { inBackground } from './lib/background.js';
@@ -31,19 +31,15 @@ import { RememberedNumbers } from './numbers/last-known.js';
 import { GatewayMetrics } from './observability/metrics.js';
 import { RedisAdmissions } from './redis/admissions.js';
 import { RedisCallStore } from './redis/call-store.js';
-import { RedisChannels, type ScarcityWatch } from './redis/channels.js';
 import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
 import { RedisRotations } from './redis/rotations.js';
-import { UntoldChanges, type LevelChange } from './redis/scarcity.js';
 import { RedisUse } from './redis/use.js';
-import { limitsOf } from './routing/limits.js';
 import { needsOf } from './screening/rules.js';
 import type { SandboxProcess } from './sandbox/process.js';
 import { DrachtioSipSide } from './sip/sip-side.js';
 import type { CarrierTrunks } from './trunks/carriers/carriers.js';
 import { TrunkGate } from './trunks/gate.js';
-import { LimitWatch } from './trunks/limit-watch.js';
 import { Overview } from './trunks/overview.js';
 import type { WebhookDesk } from './webhooks/desk.js';
 import type { Dispatcher } from './webhooks/dispatcher.js';
@@ -69,13 +65,7 @@ export class App {
   #gate: TrunkGate;
   readonly #link: RedisLink;
   readonly #pools: Pools;
-  readonly #channels: RedisChannels;
-  readonly #scarcityTeller: ScarcityTeller<LevelChange>;
-  readonly #scarcity: ScarcityWatch = {
-    high: () => this.#config.capacity.high,
-    onUntold: (resource) => this.#scarcityTeller.wake(resource),
-  };
-  readonly #limitWatch: LimitWatch;
+  readonly #limits: Limits;
   readonly #admissions: RedisAdmissions;
   readonly #callers: CallerSide;
   readonly #store: RedisCallStore;
@@ -102,27 +92,18 @@ export class App {
   ) {
     this.#config = config;
     const apply = (next: GatewayConfig): Promise<void> => this.#apply(next);
-    this.reloads = new Reloads({ ...source, apply, channels: () => this.#channels, logger });
+    this.reloads = new Reloads({ ...source, apply, channels: () => this.#limits.channels, logger });
     this.#gate = new TrunkGate(config.trunks);
     this.metrics = new GatewayMetrics();
     this.#link = new RedisLink({ ...config.redis, name: `calltrack-${config.gateway.id}` });
     const keys = new Keys(config.redis.keyPrefix);
-    const untold = new UntoldChanges(this.#link, keys);
-    this.#scarcityTeller = new ScarcityTeller(untold, capacityEvent, (...told) => this.#tell(...told), logger);
     const shared = this.#shared(keys);
     this.#pools = new Pools(shared);
-    this.#channels = new RedisChannels(this.#link, keys, {
-      onFallback: (alone) => logger.warn({ holdFor: alone ? 'this gateway alone' : 'all gateways' }, 'channel limits'),
-      scarcity: this.#scarcity,
-    });
-    this.#limitWatch = new LimitWatch(
-      () => limitsOf(this.#config),
-      (limits) => this.#channels.watch(limits),
-    );
-    this.#admissions = new RedisAdmissions(this.#link, keys, this.#channels, {
+    this.#limits = new Limits(shared);
+    this.#admissions = new RedisAdmissions(this.#link, keys, this.#limits.channels, {
       onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
       screening: () => needsOf(this.#config.sites),
-      scarcity: this.#scarcity,
+      scarcity: this.#limits.scarcity,
     });
     const onQueued = (endpoints: string[]): void => this.#dispatcher.poke(endpoints);
     const onEnded = (call: Call): void => this.#callers.ended(call);
@@ -198,7 +179,7 @@ export class App {
     this.#carriers.start(this.#config.trunks);
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
-    this.#limitWatch.start();
+    this.#limits.start();
     this.#pools.start();
     this.#callers.start();
     this.#history.start();
@@ -240,7 +221,7 @@ export class App {
       this.logger.warn({ calls: this.registry.size }, 'stopping before the last far end has answered');
       for (const call of this.registry.all()) call.abandonJournal();
     });
-    this.#limitWatch.stop();
+    this.#limits.stop();
     this.#pools.stop();
     await this.#callers.stop();
     await this.#history.stop();
@@ -266,7 +247,7 @@ export class App {
       sip: this.#sip,
       media: this.#media,
       admissions: this.#admissions,
-      channels: this.#channels,
+      channels: this.#limits.channels,
       carriers: this.#carriers,
       trunks: this.#carriers,
       drains: this.#carriers.drains,
@@ -349,7 +330,7 @@ export class App {
   #buildOverview(use: RedisUse): Overview {
     return new Overview({
       config: () => this.#config,
-      inUse: (resources) => this.#channels.inUse(resources),
+      inUse: (resources) => this.#limits.channels.inUse(resources),
       use,
       trunkStates: this.#carriers,
       drains: this.#carriers.drains,
@@ -375,7 +356,7 @@ export class App {
         ...Object.fromEntries(Object.entries(this.#media.health()).map(([id, ok]) => [`freeswitch:${id}`, ok])),
       }),
       carriers: this.#carriers,
-      channels: this.#channels,
+      channels: this.#limits.channels,
       registrations: this.#phones.registrations,
       pools: this.#pools,
     });
