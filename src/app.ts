@@ -57,10 +57,10 @@ export async function createApp(config: GatewayConfig, logger: Logger, read: () 
 }
 
 export class App {
-  readonly registry = new CallRegistry();
-  readonly #backlog = new Backlog();
-  readonly metrics: GatewayMetrics;
   readonly reloads: Reloads;
+  readonly #registry = new CallRegistry();
+  readonly #backlog = new Backlog();
+  readonly #metrics: GatewayMetrics;
   #config: GatewayConfig;
   #gate: TrunkGate;
   readonly #link: RedisLink;
@@ -81,7 +81,6 @@ export class App {
   readonly #upkeep: Upkeep;
   readonly #events: OpenFeed;
   readonly #http: HttpServer;
-  #httpPort = 0;
   #stopping: Promise<void> | null = null;
 
   constructor(
@@ -94,7 +93,7 @@ export class App {
     const apply = (next: GatewayConfig): Promise<void> => this.#apply(next);
     this.reloads = new Reloads({ ...source, apply, channels: () => this.#limits.channels, logger });
     this.#gate = new TrunkGate(config.trunks);
-    this.metrics = new GatewayMetrics();
+    this.#metrics = new GatewayMetrics();
     this.#link = new RedisLink({ ...config.redis, name: `calltrack-${config.gateway.id}` });
     const keys = new Keys(config.redis.keyPrefix);
     const shared = this.#shared(keys);
@@ -136,24 +135,13 @@ export class App {
     this.#carriers = buildCarriers({ ...shared, sip: this.#sip, onQueued });
     this.#media = this.#buildMedia();
     const deps = this.#callDeps(keys);
-    const inHand = { registry: this.registry, load: new LoadGate() };
+    const inHand = { registry: this.#registry, load: new LoadGate() };
     this.#onInvite = (invite) => handleInvite(invite, inHand, deps);
-    this.#upkeep = new Upkeep({ ...deps, registry: this.registry }, this.#store, logger);
+    this.#upkeep = new Upkeep({ ...deps, registry: this.#registry }, this.#store, logger);
     this.#events = openFeed(config, this.#link, keys, logger);
     this.#http = this.#buildHttp(keys);
-    this.metrics.beforeScrape(() => this.#fillGauges());
+    this.#metrics.beforeScrape(() => this.#fillGauges());
     this.#followRedis();
-  }
-
-  /** Port of the HTTP interface, once started. */
-  get httpPort(): number {
-    return this.#httpPort;
-  }
-
-  /** Where the stand-in takes SIP; null with real engines. */
-  get sandboxSip(): { host: string; port: number } | null {
-    const sip = this.sandbox?.drachtio;
-    return sip ? { host: sip.host, port: sip.sipPort } : null;
   }
 
   #followRedis(): void {
@@ -165,14 +153,9 @@ export class App {
     this.#link.on('refused', (reason) => this.logger.error({ reason }, 'Redis takes no writes'));
   }
 
-  /** Requests sent to Redis so far; what a call costs in round trips. */
-  get redisExchanges(): number {
-    return this.#link.exchanges;
-  }
-
   async start(): Promise<void> {
     await this.#recordings.start();
-    this.#httpPort = (await this.#http.start()).port;
+    const { port } = await this.#http.start();
     this.#media.start();
     this.#sip.start();
     this.#phones.start();
@@ -183,7 +166,7 @@ export class App {
     this.#pools.start();
     this.#callers.start();
     this.#history.start();
-    this.logger.info({ http: this.#httpPort, engines: this.#config.engines.mode }, 'gateway started');
+    this.logger.info({ http: port, engines: this.#config.engines.mode }, 'gateway started');
   }
 
   #apply(config: GatewayConfig): Promise<void> {
@@ -191,7 +174,7 @@ export class App {
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
     this.#carriers.update(config.trunks);
-    this.metrics.forgetGauges();
+    this.#metrics.forgetGauges();
     return this.#pools.publishNumbers();
   }
 
@@ -199,10 +182,10 @@ export class App {
   async drain(): Promise<void> {
     this.#intake.close();
     const report = setInterval(() => {
-      const calls = this.registry.all();
+      const calls = this.#registry.all();
       this.logger.info({ calls: calls.length, sample: calls.slice(0, 3).map(({ id }) => id) }, 'draining');
     }, DRAIN_REPORT_MS);
-    await this.registry.empty();
+    await this.#registry.empty();
     clearInterval(report);
     await this.stop();
   }
@@ -214,12 +197,12 @@ export class App {
 
   async #stop(): Promise<void> {
     this.#intake.close();
-    for (const call of this.registry.all())
+    for (const call of this.#registry.all())
       call.end({ by: 'gateway', reason: 'shutdown', loss: 'gateway_lost', sip: 503 });
-    await withDeadline(this.registry.empty(), HANG_UP_TIMEOUT_MS, 'ending all calls').catch(() => {
+    await withDeadline(this.#registry.empty(), HANG_UP_TIMEOUT_MS, 'ending all calls').catch(() => {
       // A far end that answers no BYE holds its call for 32 s; its end is told already, a peer cleans up the rest.
-      this.logger.warn({ calls: this.registry.size }, 'stopping before the last far end has answered');
-      for (const call of this.registry.all()) call.abandonJournal();
+      this.logger.warn({ calls: this.#registry.size }, 'stopping before the last far end has answered');
+      for (const call of this.#registry.all()) call.abandonJournal();
     });
     this.#limits.stop();
     this.#pools.stop();
@@ -260,7 +243,7 @@ export class App {
       lineContacts: this.#phones.registrations,
       rotations: new RedisRotations(this.#link, keys),
       backlog: this.#backlog,
-      metrics: this.metrics,
+      metrics: this.#metrics,
       logger,
       endpointsFor: this.#endpointsFor,
       accepting: () => this.#intake.open,
@@ -298,9 +281,15 @@ export class App {
 
   /** What the parts that join themselves are joined to. */
   #shared(keys: Keys) {
-    const { metrics, registry, logger } = this;
-    const tell = (event: OperationalEvent, subject: string) => this.#tell(event, subject);
-    return { link: this.#link, keys, config: () => this.#config, metrics, registry, logger, tell };
+    return {
+      link: this.#link,
+      keys,
+      config: () => this.#config,
+      metrics: this.#metrics,
+      registry: this.#registry,
+      logger: this.logger,
+      tell: (event: OperationalEvent, subject: string) => this.#tell(event, subject),
+    };
   }
 
   #buildHttp(keys: Keys): HttpServer {
@@ -321,7 +310,7 @@ export class App {
       reloader: this.reloads,
       recordings: this.#recordings.source,
       readiness: () => this.#intake.readiness(),
-      metrics: this.metrics,
+      metrics: this.#metrics,
       logger: this.logger,
     };
     return createHttpServer({ ...options, console: buildConsole(this.#link, keys, () => this.#config, options) });
@@ -348,8 +337,8 @@ export class App {
   #fillGauges(): Promise<void> {
     return fillGauges({
       config: () => this.#config,
-      metrics: this.metrics,
-      calls: () => ({ inProgress: this.registry.inProgress, unwritten: this.#backlog.size }),
+      metrics: this.#metrics,
+      calls: () => ({ inProgress: this.#registry.inProgress, unwritten: this.#backlog.size }),
       engines: () => ({
         redis: this.#link.trouble === null,
         drachtio: this.#sip.up,
