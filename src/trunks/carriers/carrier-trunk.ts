@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { LegResult } from '../../call/call.js';
 import type { GatewayChoice } from '../../call/ports.js';
 import type { SipFailure } from '../../call/sip-ports.js';
@@ -7,7 +6,7 @@ import { orderGateways } from '../../routing/strategy.js';
 import { GatewayMonitor, type MonitorOutside } from './gateway-monitor.js';
 import type { CarrierOutside, CarrierRegistration } from './ports.js';
 import type { GatewayState, RegistrationState } from './state.js';
-import { nextTurn, type Turns } from './turns.js';
+import { Turns } from './turns.js';
 
 /** A Retry-After of hours is a mistake of the carrier's that should not cost a day's calls. */
 const MAX_HOLD_MS = 300_000;
@@ -16,7 +15,7 @@ const MAX_HOLD_MS = 300_000;
 export class CarrierTrunk {
   private readonly monitors: ReadonlyMap<string, GatewayMonitor>;
   private readonly handle: CarrierRegistration | null;
-  private turns: Turns = [];
+  private readonly turns: Turns;
 
   /** @param former of this trunk, before a reload: what is configured as before goes on as it was */
   constructor(
@@ -25,7 +24,7 @@ export class CarrierTrunk {
     former: CarrierTrunk | null = null,
   ) {
     const { outbound, health = null, register } = config;
-    this.turns = former?.turns ?? [];
+    this.turns = former?.turns ?? new Turns(() => this.outside.now());
     this.monitors = new Map(
       (outbound?.to ?? []).map(({ uri }) => {
         const known = former?.monitors.get(gatewayKey(uri));
@@ -57,13 +56,7 @@ export class CarrierTrunk {
 
   async turn(mostMs: number): Promise<boolean> {
     const { callsPerSecond = null, queue = 0 } = this.config.outbound ?? {};
-    if (callsPerSecond === null) return true;
-    const now = this.outside.now();
-    const turn = nextTurn(this.turns, callsPerSecond, Math.min(queue, mostMs), now);
-    if (!turn) return false;
-    this.turns = turn.turns;
-    if (turn.at > now) await wait(turn.at - now);
-    return true;
+    return callsPerSecond === null || this.turns.take(callsPerSecond, Math.min(queue, mostMs));
   }
 
   /** Retry-After of 5xx is the gateway's own (RFC 3261 21.5.1, 21.5.4); of 4xx and 6xx it is the called person's. */
