@@ -55,6 +55,8 @@ const UNDELIVERED_MS = 30 * 86_400_000;
 const UNDELIVERED_COUNT = 1_000_000;
 /** An event of ours is appended once; the mark need not last. */
 const MARK_MS = 60_000;
+/** What every gateway would tell; one may see Redis again hours after the others. */
+const COMMON_MARK_MS = 86_400_000;
 const TRIM_STEPS = 1_000;
 /** First attempts that failed in a row, after which an endpoint is probed only. */
 export const FAILING_AFTER = 3;
@@ -220,20 +222,23 @@ export class RedisOutbox implements DeliveryQueue {
     return told;
   }
 
-  async tellMissing(endpoint: string, events: number): Promise<void> {
+  async tellMissing(endpoint: string, events: number, once?: string): Promise<boolean> {
     const type = 'events.dropped';
     const { id, timestamp, endpoints } = this.#telling(type, endpoint);
     const data = { endpoint, events, reason: 'missing', oldestSeconds: null } as const;
-    await this.#link.run({
+    const mark = once === undefined ? id : `missing ${once} ${endpoint}`;
+    const outcome = await this.#link.run({
       script: appendScript,
-      keys: [this.#keys.events(), this.#keys.endpoints(), this.#keys.eventMark(id)],
+      keys: [this.#keys.events(), this.#keys.endpoints(), this.#keys.eventMark(mark)],
       args: [
         ...[id, type, timestamp, JSON.stringify({ id, type, timestamp, data }), `about:webhook ${endpoint}`],
-        ...[this.#keys.outboxPrefix(), MARK_MS, ...endpoints],
+        ...[this.#keys.outboxPrefix(), once === undefined ? MARK_MS : COMMON_MARK_MS, ...endpoints],
       ],
       read: String,
     });
+    if (outcome !== 'written') return false;
     this.#options.onQueued?.(endpoints);
+    return true;
   }
 
   async #switch(

@@ -178,11 +178,16 @@ export class Dispatcher {
 
   /** What was undelivered at the last look is gone with the data. */
   async #checkIdentity(): Promise<void> {
-    const before = this.#identity;
-    this.#identity = await this.#queue.identity();
-    if (before === null || before === this.#identity) return;
-    this.#log.error({}, 'Redis has come back without its data: calls, events and deliveries before this are gone');
-    for (const [endpoint, { events }] of this.#backlogs) if (events > 0) this.#tellLost(endpoint, events);
+    const identity = await this.#queue.identity();
+    if (this.#identity !== null && this.#identity !== identity) {
+      for (const [endpoint, { events }] of this.#backlogs) {
+        // Every gateway finds this out.
+        const isFirst = events > 0 && (await this.#queue.tellMissing(endpoint, events, identity));
+        if (isFirst) this.#hooks.onDrop?.({ endpoint, reason: 'missing', events });
+      }
+      this.#log.error({}, 'Redis has come back without its data: calls, events and deliveries before this are gone');
+    }
+    this.#identity = identity;
   }
 
   async #trim(): Promise<void> {
@@ -195,7 +200,9 @@ export class Dispatcher {
 
   #tellLost(endpoint: string, events: number): void {
     this.#hooks.onDrop?.({ endpoint, reason: 'missing', events });
-    this.#try(() => this.#queue.tellMissing(endpoint, events), 'telling of missing events failed');
+    this.#try(async () => {
+      await this.#queue.tellMissing(endpoint, events);
+    }, 'telling of missing events failed');
   }
 
   /** What fails is tried again by the next look. That Redis is away the link itself has said. */

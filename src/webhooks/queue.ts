@@ -125,6 +125,9 @@ export interface DeliveryQueue {
   reconfigured(endpoint: string, fingerprint: string): Promise<boolean>;
   /** Tells of the dead letters that nobody has told of yet; how many. */
   tellDead(endpoint: string): Promise<number>;
-  /** Tells that Redis no longer had the text of queued events. */
-  tellMissing(endpoint: string, events: number): Promise<void>;
+  /**
+   * Tells that Redis no longer has queued events. `once`: what all gateways find out, each by itself; false where another
+   * one has told it.
+   */
+  tellMissing(endpoint: string, events: number, once?: string): Promise<boolean>;
 }

@@ -442,29 +442,32 @@ describe('Redis away', () => {
     expect(lines.filter(({ level }) => Number(level) >= 40)).toEqual([]);
   });
 
-  it('says so when Redis comes back without its data', async () => {
+  it('says so when Redis comes back without its data: each gateway to its log, one to everybody', async () => {
     const others = await openReceiver(SECRET);
     const redis = await openOwnRedis();
     const dropped: unknown[] = [];
-    const hooks = {
-      onDrop: (drop: unknown) => dropped.push(drop),
-      onBacklog: (_id: string, { events }: Backlog) => (seen += events),
-    };
-    let seen = 0;
-    const { dispatcher, write, messages } = open(redis, { options: { ...QUICK, backlogMs: 20 }, hooks });
-    dispatcher.start([endpoint(others, { id: 'bi' }), { ...endpoint(others), url: 'http://127.0.0.1:1/' }]);
-    await write(exampleCall(), ['call.received']);
-    await eventually(() => expect(seen).toBeGreaterThan(0));
+    const seen = new Set<number>();
+    const gateways = [1, 2].map((n) => {
+      const hooks = {
+        onDrop: (drop: unknown) => dropped.push(drop),
+        onBacklog: (_id: string, { events }: Backlog) => events > 0 && seen.add(n),
+      };
+      return open(redis, { options: { ...QUICK, backlogMs: 20 }, hooks });
+    });
+    for (const { dispatcher } of gateways)
+      dispatcher.start([endpoint(others, { id: 'bi' }), { ...endpoint(others), url: 'http://127.0.0.1:1/' }]);
+    await gateways[0]?.write(exampleCall(), ['call.received']);
+    await eventually(() => expect(seen.size).toBe(2));
     await redis.server.kill();
     await redis.server.up();
     await redis.link.waitUntilReady(5_000);
-    await eventually(() => expect(dropped).toEqual([{ endpoint: 'crm', reason: 'missing', events: 1 }]));
-    expect(messages()).toContain(
-      'Redis has come back without its data: calls, events and deliveries before this are gone',
-    );
+    const logged = 'Redis has come back without its data: calls, events and deliveries before this are gone';
+    await eventually(() => gateways.forEach(({ messages }) => expect(messages()).toContain(logged)));
+    expect(dropped).toEqual([{ endpoint: 'crm', reason: 'missing', events: 1 }]);
     expect((await others.wait(1))[0]?.body).toMatchObject({
       type: 'events.dropped',
       data: { endpoint: 'crm', events: 1 },
     });
+    expect((await keptEvents(redis)).filter(({ type }) => type === 'events.dropped')).toHaveLength(1);
   });
 });
