@@ -34,6 +34,8 @@ export class Keys {
   configuredNumbers = (gateway: string): string => `${this.#p}v1:numbers:configured:${gateway}`;
   /** Gateways that have numbers in their configuration, by when their word runs out. */
   numberGateways = (): string => `${this.#p}v1:numbers:gateways`;
+  /** Stands while another gateway takes away the numbers of this one, which has left. */
+  numberWithdrawal = (gateway: string): string => `${this.#p}v1:numbers:withdrawal:${gateway}`;
   /** Set of the gateways whose configuration names this number. */
   numberFiles = (n: string): string => `${this.#p}v1:number-files:{${n}}`;
   /**

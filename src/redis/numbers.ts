@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { TrackingNumber } from '../call/ports.js';
 import type { GatewayConfig } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
@@ -14,6 +15,9 @@ const removeScript = loadScript('remove-number');
 
 /** A gateway that has not spoken for so long has left for good: its numbers are no longer anybody's. */
 const WORD_MS = 86_400_000;
+/** Thousands of numbers are withdrawn within a second; whoever dies doing it is waited for no longer. */
+const WITHDRAWAL_MS = 60_000;
+const LOOK_AGAIN_MS = 50;
 
 /**
  * The configuration's tracking numbers in the contract keys, where the admission looks for all numbers alike. Each
@@ -35,6 +39,7 @@ export class RedisNumbers {
    */
   async write(numbers: NumberConfig[]): Promise<void> {
     await this.keepWord();
+    await this.#afterWithdrawal();
     const listKey = this.keys.configuredNumbers(this.gateway);
     const before = await this.link.send((client) => client.smembers(listKey));
     const present = new Set(numbers.map(({ number }) => number));
@@ -63,12 +68,31 @@ export class RedisNumbers {
     const now = Date.now();
     await this.link.send((client) => client.zadd(key, now + WORD_MS, this.gateway));
     const gone = await this.link.send((client) => client.zrangebyscore(key, '-inf', now));
-    for (const gateway of gone) {
+    for (const gateway of gone) await this.#withdrawAll(gateway, now);
+    // One that has come back meanwhile has a later score.
+    if (gone.length > 0) await this.link.send((client) => client.zremrangebyscore(key, '-inf', now));
+  }
+
+  /**
+   * All numbers of a gateway that has left. It may come back in this very moment: he who comes back gives his word first
+   * and then looks for this mark, we put up the mark first and then look for his word, so one of us sees the other.
+   */
+  async #withdrawAll(gateway: string, now: number): Promise<void> {
+    const mark = this.keys.numberWithdrawal(gateway);
+    const mine = await this.link.send((client) => client.set(mark, this.gateway, 'PX', WITHDRAWAL_MS, 'NX'));
+    if (mine === null) return; // another one is at it
+    const word = await this.link.send((client) => client.zscore(this.keys.numberGateways(), gateway));
+    if (word !== null && Number(word) <= now) {
       const listKey = this.keys.configuredNumbers(gateway);
       await this.#withdraw(gateway, await this.link.send((client) => client.smembers(listKey)));
     }
-    // One that has come back meanwhile has a later score.
-    if (gone.length > 0) await this.link.send((client) => client.zremrangebyscore(key, '-inf', now));
+    await this.link.send((client) => client.del(mark));
+  }
+
+  /** What is being withdrawn because we were away for so long would be taken away again right behind our writing it. */
+  async #afterWithdrawal(): Promise<void> {
+    const mark = this.keys.numberWithdrawal(this.gateway);
+    while ((await this.link.send((client) => client.exists(mark))) === 1) await wait(LOOK_AGAIN_MS);
   }
 
   /** One number as it stands in Redis, whoever wrote it; null where there is none or nothing readable. */

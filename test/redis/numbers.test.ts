@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RedisNumbers } from '../../src/redis/numbers.js';
-import { openRedis } from '../support/redis.js';
+import { eventually, openRedis } from '../support/redis.js';
 
 const dynamic = { number: '+74951111111', site: 'divan', kind: 'dynamic' as const };
 const fixed = { number: '+74952222222', site: 'divan', kind: 'static' as const, source: { label: 'MKAD 32 km' } };
@@ -81,6 +81,47 @@ describe('the numbers of the configuration', () => {
     expect(await raw.exists(keys.configuredNumbers('gw-2'))).toBe(0);
     // It was away only.
     await two.write([dynamic, fixed]);
+    expect(await one.read(dynamic.number)).not.toBeNull();
+  });
+
+  it('are written behind their withdrawal where a gateway comes back during it', async () => {
+    const { one, two, raw, link, keys } = await openTwo();
+    await two.write([dynamic, fixed]);
+    await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
+    const runAll = link.runAll.bind(link);
+    let back: Promise<void> | undefined;
+    // It comes back when its numbers have been read and none of them is gone.
+    vi.spyOn(link, 'runAll').mockImplementationOnce(async (calls) => {
+      back = two.write([dynamic, fixed]);
+      const waits = eventually(async () => {
+        expect(Number(await raw.zscore(keys.numberGateways(), 'gw-2'))).toBeGreaterThan(Date.now());
+        expect(await raw.exists(keys.numberWithdrawal('gw-2'))).toBe(1);
+      });
+      await Promise.race([back, waits]);
+      return runAll(calls);
+    });
+    await one.keepWord();
+    await back;
+    expect(await one.read(dynamic.number)).not.toBeNull();
+    expect(await one.read(fixed.number)).not.toBeNull();
+    expect(await raw.smembers(keys.configuredNumbers('gw-2'))).toHaveLength(2);
+    expect(await raw.exists(keys.numberWithdrawal('gw-2'))).toBe(0);
+  });
+
+  it('stay where their gateway was back just before', async () => {
+    const { one, two, raw, link, keys } = await openTwo();
+    await two.write([dynamic]);
+    await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
+    const send = link.send.bind(link);
+    // It gives its word between one's look and the withdrawal.
+    vi.spyOn(link, 'send')
+      .mockImplementationOnce(send)
+      .mockImplementationOnce(async (work) => {
+        const gone = await send(work);
+        await raw.zadd(keys.numberGateways(), Date.now() + 1000, 'gw-2');
+        return gone;
+      });
+    await one.keepWord();
     expect(await one.read(dynamic.number)).not.toBeNull();
   });
 
