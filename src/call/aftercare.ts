@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
 import { newAmendmentId } from '../lib/ids.js';
 import type { AmendmentStore, CallAmender } from './amender.js';
 import { judge } from './attribution.js';
 import type { Attribution, Call, Verdict } from './call.js';
+import { findDeferred } from './deferred.js';
 import type { CallDeps } from './deps.js';
 import type { Admissions, KnownCaller } from './ports.js';
 
@@ -40,6 +42,8 @@ const RECHECK_MS = 10_000;
 const MOST_RECHECKS = 5000;
 /** Between two sweeps; what is beyond is found by its mark. */
 const MOST_NOTED = 5000;
+/** Whose verdict is looked for with each sweep; of more the mark of their end reminds us. */
+const MOST_DEFERRED = 5000;
 
 /** How much a verdict says: a later one must say more to take its place. */
 const RANK: Readonly<Record<Verdict, number>> = {
@@ -64,6 +68,8 @@ export class Aftercare {
   readonly #known = new WeakMap<Call, KnownCaller | null>();
   /** Marks of written histories, still to be taken away; the next sweep does, long before they count as overdue. */
   #noted: string[] = [];
+  /** Of this gateway, without a verdict yet. */
+  readonly #deferred = new Set<Call>();
 
   constructor(private readonly deps: AftercareDeps) {}
 
@@ -73,6 +79,15 @@ export class Aftercare {
 
   judged(call: Call, known: KnownCaller | null): void {
     this.#known.set(call, known);
+  }
+
+  async deferred(call: Call): Promise<void> {
+    try {
+      await this.#findVerdict(call);
+    } catch (error) {
+      this.deps.logger.debug({ err: toError(error), callId: call.id }, 'verdict still deferred');
+      if (this.#deferred.size < MOST_DEFERRED) this.#deferred.add(call);
+    }
   }
 
   ended(call: Call): void {
@@ -96,10 +111,15 @@ export class Aftercare {
   /** Writes what others have left undone. Rejects with GW_ERR_REDIS_AWAY. */
   async sweep(): Promise<void> {
     await this.#unmark();
+    for (const call of this.#deferred) {
+      await this.#findVerdict(call);
+      this.#deferred.delete(call);
+    }
     for (const mark of await this.deps.history.due(this.deps.overdueMs ?? OVERDUE_MS, AT_ONCE)) {
       const [callId = mark] = mark.split('|');
       const stored = await this.deps.calls.read(callId);
-      if (stored) await this.deps.history.note(stored.call);
+      if (stored && isDeferred(stored.call)) await this.#findVerdict(stored.call);
+      else if (stored) await this.deps.history.note(stored.call);
       this.#noted.push(mark);
     }
     await this.#unmark();
@@ -107,7 +127,22 @@ export class Aftercare {
 
   async #note(call: Call): Promise<void> {
     await this.deps.history.note(call);
-    if (call.caller.number !== null && this.#noted.length < MOST_NOTED) this.#noted.push(call.id);
+    // The mark stays until the verdict has been found: should this gateway die first, another one looks for it.
+    if (call.caller.number === null || isDeferred(call)) return;
+    if (this.#noted.length < MOST_NOTED) this.#noted.push(call.id);
+  }
+
+  /** Tells what Redis could not say when the call came. Rejects with GW_ERR_REDIS_AWAY. */
+  async #findVerdict(call: Call): Promise<void> {
+    const { admissions, amender, history, logger } = this.deps;
+    try {
+      const amended = await amender.amend(call.id, await findDeferred(call, { ...this.deps.judge, admissions }));
+      // As it is now: the caller's later calls go by this one.
+      if (amended) await history.note(amended);
+    } catch (error) {
+      if (error instanceof GatewayError && error.retryable) throw error;
+      logger.warn({ err: toError(error), callId: call.id }, 'verdict not corrected');
+    }
   }
 
   async #unmark(): Promise<void> {
@@ -140,6 +175,8 @@ export class Aftercare {
     }
   }
 }
+
+const isDeferred = ({ attribution }: Call): boolean => attribution.verdict === 'deferred';
 
 /** Nothing written later can say more than the lease that covered the call's arrival, or than the caller's own code. */
 function leaseWasThere({ verdict, candidates }: Attribution): boolean {

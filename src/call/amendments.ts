@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { GatewayError } from '../lib/errors.js';
 import type { Attribution, Believed, Call, Callback, RecordingInfo } from './call.js';
+import { addTag } from './document.js';
 import { recordingEvent, type CallEventType } from './event-types.js';
 
 /** A change that somebody makes to a call from outside, while it lives or after it has ended. Plain data: it may wait in Redis. */
@@ -19,7 +20,7 @@ export type AmendmentKind =
   | { kind: 'note'; text: string }
   /** The business reached a lost caller. */
   | { kind: 'called-back'; callback: Callback }
-  | { kind: 'attribution'; attribution: Attribution; reason: string }
+  | { kind: 'attribution'; attribution: Attribution; reason: string; past?: CallersPast | null }
   /** Found in a spool after the call was told otherwise, or not at all. */
   | { kind: 'recording-found'; recording: RecordingInfo }
   /** The file that the call was told of has given way to another one: it was to be kept in that format only. */
@@ -28,6 +29,12 @@ export type AmendmentKind =
   | { kind: 'recording-deleted'; reason: string };
 
 export type ReplacingFile = { [Fact in 'file' | 'bytes' | 'sha256']: NonNullable<RecordingInfo[Fact]> };
+
+/** What was known of the caller when he called, where that was found later. */
+interface CallersPast {
+  caller: Pick<Call['caller'], 'firstCall' | 'previousCalls' | 'lastCallAt' | 'lastDisposition'>;
+  tags: Call['tags'];
+}
 
 /** Made by people; the others by the gateway. */
 export type EditKind = Extract<AmendmentKind, { kind: 'tag' | 'untag' | 'handled' | 'note' }>;
@@ -109,7 +116,7 @@ const tagged = (kind: string, what: object): Amended => ({ type: 'call.tagged', 
 
 function correct(
   call: Call,
-  { attribution, reason, by, at }: Extract<Amendment, { kind: 'attribution' }>,
+  { attribution, reason, past, by, at }: Extract<Amendment, { kind: 'attribution' }>,
 ): Amended | null {
   const old = call.attribution;
   // Said by a person it is certain, also where the gateway had found the same.
@@ -118,6 +125,10 @@ function correct(
   // What a person has decided, or the caller's own code said, is not undone by what the gateway finds later.
   const decided = old.rule === 'operator' || (old.verdict === 'promo' && attribution.verdict !== 'promo');
   if (same || (by === 'gateway' && decided)) return null;
+  if (past) {
+    call.caller = { ...call.caller, ...past.caller };
+    for (const one of past.tags) addTag(call, one);
+  }
   // A code or a person tells who called; the ad that the number stands in is the same whoever it was.
   call.attribution = { ...attribution, source: attribution.source ?? old.source };
   const correction = { by, at, reason, old: outlineOf(old), new: outlineOf(call.attribution) };

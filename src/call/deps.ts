@@ -54,6 +54,8 @@ export interface Callers {
   arrived(call: Call): Promise<void>;
   /** Its verdict was found as it came, `known` being whose its caller was: it is looked at once more when it has ended. */
   judged(call: Call, known: KnownCaller | null): void;
+  /** Its verdict could not be found as it came: it is told as a correction, as soon as Redis says it. Never rejects. */
+  deferred(call: Call): Promise<void>;
   /** Who is blocked at a site, and who is never screened. */
   lists(site: string): CallerLists;
 }

@@ -10,7 +10,6 @@ import { CallChannels } from './call-channels.js';
 import { CallMedia } from './call-media.js';
 import { amend, type Amendment } from './amendments.js';
 import { CallRecording } from './call-recording.js';
-import { findDeferred } from './deferred.js';
 import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, type NewCall } from './document.js';
 import { CHANNEL_HEADER } from './greeting.js';
@@ -139,7 +138,7 @@ export class CallSession {
     if (this.#introduced) return;
     this.#introduced = true;
     this.record('call.received');
-    if (this.call.attribution.verdict === 'deferred') this.#correctVerdictLater();
+    if (this.call.attribution.verdict === 'deferred') this.#deferVerdict();
     if (this.#endBeforeIntroduction) this.end(this.#endBeforeIntroduction);
   }
 
@@ -281,14 +280,8 @@ export class CallSession {
   }
 
   /** Facts could not be found at the time: find them as of then once Redis is back, and tell them as a correction. */
-  #correctVerdictLater(): void {
-    inBackground(
-      this.#journal.written().then(async () => {
-        this.correctVerdict(await findDeferred(this.call, this.deps), 'store was away when the call came');
-        // As it is now: the caller's later calls go by this one.
-        await this.deps.callers.arrived(this.call);
-      }),
-    );
+  #deferVerdict(): void {
+    inBackground(this.#journal.written().then(() => this.deps.callers.deferred(this.call)));
   }
 
   // --- The end --------------------------------------------------------------------------------------------------

@@ -102,6 +102,7 @@ export class CallerSide {
     this.callers = {
       arrived: (call) => this.#aftercare.arrived(call),
       judged: (call, known) => this.#aftercare.judged(call, known),
+      deferred: (call) => this.#aftercare.deferred(call),
       lists: (site) => this.#lists.of(site),
     };
   }

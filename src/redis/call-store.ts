@@ -122,6 +122,7 @@ export class RedisCallStore implements CallStore {
         call.caller.number === null ? '' : this.#keys.callsOf(call.caller.number),
         this.#keys.history(),
         indexEntry(call),
+        call.caller.number !== null || call.attribution.verdict === 'deferred' ? 1 : 0,
         events.length,
         ...perEvent,
       ],

@@ -101,7 +101,7 @@ export class Keys {
   callsOf = (caller: string): string => `${this.#calls}caller:${caller}`;
   /** Stream of what was erased and by whom, without numbers. */
   erasures = (): string => `${this.#calls}erasures`;
-  /** Ended calls that their caller's history does not know yet. */
+  /** Ended calls that their caller's history does not know yet, or that have no verdict yet. */
   historyDue = (): string => `${this.#calls}history-due`;
   /** Names this set of data: another name means that Redis has lost it. */
   identity = (): string => `${this.#calls}identity`;

@@ -79,7 +79,12 @@ it('costs one exchange with Redis with everything in it: number, leases, channel
   const deps = {
     config: () => config,
     callRates: { of: () => DEFAULT_RATES, learn: () => undefined },
-    callers: { arrived: () => Promise.resolve(), judged: () => undefined, lists: (site: string) => lists.of(site) },
+    callers: {
+      arrived: () => Promise.resolve(),
+      judged: () => undefined,
+      deferred: () => Promise.resolve(),
+      lists: (site: string) => lists.of(site),
+    },
   };
   const token = randomUUID();
   const inbound = [

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Aftercare } from '../../src/call/aftercare.js';
 import { CallAmender } from '../../src/call/amender.js';
 import { judge } from '../../src/call/attribution.js';
 import type { Call } from '../../src/call/call.js';
 import type { AdmissionQuery, CallEvent, Holder, ScreeningNeeds } from '../../src/call/ports.js';
 import { configSchema } from '../../src/config/schema.js';
+import { GatewayError } from '../../src/lib/errors.js';
 import { DEFAULT_RATES } from '../../src/numbers/call-rates.js';
+import { DEFERRED } from '../../src/numbers/verdict.js';
 import { RedisAdmissions } from '../../src/redis/admissions.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallers } from '../../src/redis/callers.js';
@@ -305,6 +307,47 @@ describe('after a call', () => {
       told: events.filter(({ type, data }) => type === 'call.attribution.corrected' && data.call.id === call.id),
     };
   }
+
+  /** A call at T0 that came while Redis was away, and has ended since; one lease covers it. */
+  async function deferredCall(redis: Awaited<ReturnType<typeof openAftercare>>, caller?: Partial<Call['caller']>) {
+    const lease = holder('v', 1, -10);
+    await redis.raw.zadd(redis.keys.holders(NUMBER), lease.leasedAt, JSON.stringify(lease));
+    const call = callAt(0, { ...answered, attribution: DEFERRED, site: 'divan' });
+    call.caller = { ...call.caller, ...caller };
+    await redis.store.commit(exampleChange(call, ['call.received', 'call.completed'], { closed: true }));
+    return call;
+  }
+
+  it.each([
+    ['whose number is known', CALLER],
+    ['who withheld his number', null],
+  ])('the verdict on a deferred call of a caller %s is found after its gateway has died', async (_, number) => {
+    const redis = await openAftercare();
+    const { aftercare, store, callers } = redis;
+    const call = await deferredCall(redis, { number });
+    // The gateway that wrote the end lived to note the caller's history, and no longer.
+    aftercare.ended(call);
+    await expect.poll(() => callers.due(0, 10)).toEqual([call.id]);
+    await aftercare.sweep();
+    expect((await store.get(call.id))?.attribution).toMatchObject({ verdict: 'exact', leaseId: 'lease-v' });
+    await aftercare.sweep();
+    expect(await callers.due(0, 10)).toEqual([]);
+    const types = (await keptEvents(redis)).map(({ type }) => type);
+    expect(types).toEqual(['call.received', 'call.completed', 'call.attribution.corrected']);
+  });
+
+  it('is looked for again where Redis fails in between', async () => {
+    const away = new GatewayError('GW_ERR_REDIS_AWAY', 'away again');
+    const redis = await openAftercare();
+    const { aftercare, store, admissions } = redis;
+    vi.spyOn(admissions, 'lookUp').mockRejectedValueOnce(away).mockRejectedValueOnce(away);
+    const call = await deferredCall(redis);
+    await aftercare.deferred(call);
+    await expect(aftercare.sweep()).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    expect((await store.get(call.id))?.attribution.verdict).toBe('deferred');
+    await aftercare.sweep();
+    expect((await store.get(call.id))?.attribution.verdict).toBe('exact');
+  });
 
   it('a lease that was written too late is found, once, and told', async () => {
     const { first, told } = await recheck({ late: holder('c', 1, -10) });

@@ -6,7 +6,8 @@
 --       8 retention (ms), 9 outbox key prefix, 10 revision (rises with every
 --       commit of an owner), 11 hour key prefix, 12 what an ended call is counted as (JSON: [hour, field, by] …; "" while
 --       it goes on), 13 retention of the hours (ms), 14 key of the calls
---       of this caller, or "", 15 history key prefix, 16 what the call is found by (its index entry), 17 number of events,
+--       of this caller, or "", 15 history key prefix, 16 what the call is found by (its index entry), 17 1 where its end leaves
+--       something due (its caller's history, its verdict), 18 number of events,
 --       then per event: id, type, timestamp, sequence, body (JSON), number of endpoints, endpoint ids …
 -- Returns: "written" | "repeated" (something later is there already, or the call is closed and this tells nothing) | "foreign" (another gateway owns the call now)
 -- Repeating it changes nothing: an owner's revision is written once, an event by its sequence.
@@ -15,8 +16,8 @@
 --- @include history
 local call, live, recent, events, registry, historyDue = unpack(KEYS)
 local id, owner, document, resources, leaseMs, closes, startedAt, retentionMs, outbox, revision, hours, counts, hoursMs,
-  callerCalls, history, entry, eventCount = unpack(ARGV, 1, 17)
-local FIRST_EVENT = 18
+  callerCalls, history, entry, leavesDue, eventCount = unpack(ARGV, 1, 18)
+local FIRST_EVENT = 19
 local now = clock()
 
 -- Is it still to be written? ---------------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ local hadEnded = false
 if counts ~= '' then
   hadEnded = redis.call('HSETNX', call, 'counted', 1) == 0
   if not hadEnded then
-    if callerCalls ~= '' then redis.call('ZADD', historyDue, now, id) end
+    if leavesDue == '1' then redis.call('ZADD', historyDue, now, id) end
     for _, sum in ipairs(cjson.decode(counts)) do
       local hour = hours .. sum[1]
       redis.call('HINCRBY', hour, sum[2], sum[3])
