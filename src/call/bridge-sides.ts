@@ -1,4 +1,5 @@
 import { inBackground } from '../lib/background.js';
+import { familyOf } from './sdp.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
 
 interface Sides {
@@ -28,6 +29,9 @@ export function bridgeSides({ near, far, onHold }: Sides): void {
   near.onReinvite(async (sdp): Promise<ReinviteAnswer> => {
     // Without SDP the peer asks for our offer: what FreeSWITCH last said stands; his answer comes in the ACK.
     if (!sdp || sdp === offered) return { sdp: answer };
+    // To an address that FreeSWITCH cannot reach it would say yes as well.
+    const [wanted, there] = [familyOf(sdp), familyOf(answer)];
+    if (wanted !== null && there !== null && wanted !== there) return { status: 488 };
     try {
       return { sdp: await offer(sdp) };
     } catch {

@@ -14,8 +14,10 @@ import {
 } from './greeting.js';
 import { attributeByCode } from './promo.js';
 import { hasNoCodecOfOurs, MediaServers } from './media-servers.js';
+import type { MediaServer } from './media-ports.js';
 import { policyOf } from './recording-policy.js';
 import { RouteWalk, type WalkResult } from './route-walk.js';
+import { familyOf, hears, offersOurCodecs } from './sdp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
@@ -56,6 +58,16 @@ export async function connect(
     });
     return;
   }
+  if (invite.sdp && familyOf(invite.sdp) !== familyOfMedia(server)) {
+    // FreeSWITCH would answer him, and he would hear nothing and pay for it.
+    const wants = familyOf(invite.sdp);
+    session.logger.warn(
+      { wants, media: familyOfMedia(server) },
+      'the caller wants sound where FreeSWITCH cannot send any',
+    );
+    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 488 });
+    return;
+  }
   session.signalState('connect');
   const site = deps.config().sites.find(({ id }) => id === session.call.site);
   const recording = policyOf(route, site);
@@ -88,6 +100,9 @@ export async function connect(
   passInfo(result.leg, caller.leg);
   talk(session, route, deps);
 }
+
+/** FreeSWITCH's profile has one address, for SIP and for sound. */
+const familyOfMedia = ({ sipAddress }: MediaServer): string => (sipAddress.startsWith('[') ? 'IP6' : 'IP4');
 
 /** What the caller said to the greeting, before anybody is dialled: the phones are told whose call it is. */
 async function heed(session: CallSession, greeting: Greeting, dialBack: IncomingInvite, deps: CallDeps): Promise<void> {
@@ -228,8 +243,12 @@ async function passAnswerOn(
   side: Extract<CallerSide, { kind: 'offered' }>,
 ): Promise<AnsweredCaller | null> {
   try {
-    const media = session.adopt('media-caller', await side.accept(await leg.answerInAck()));
-    return { leg, media };
+    const answer = await leg.answerInAck();
+    if (hears(side.sdp, answer)) return { leg, media: session.adopt('media-caller', await side.accept(answer)) };
+    session.logger.warn({ wants: familyOf(answer) }, 'the caller wants sound where FreeSWITCH cannot send any');
+    await side.abandon();
+    session.end({ by: 'gateway', reason: 'media_failure' });
+    return null;
   } catch (error) {
     session.logger.warn({ err: error }, 'no ACK with an answer to a late offer');
     await side.abandon();
@@ -268,14 +287,4 @@ function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteC
     },
     timeoutMs: route.for + greetingMs + RING_MARGIN_MS,
   };
-}
-
-/**
- * G.711 by its static payload types (RFC 3551 6) in plain RTP: all that our FreeSWITCH profile takes. Under a dynamic
- * type FreeSWITCH refuses it.
- */
-function offersOurCodecs(sdp: string): boolean {
-  return [...sdp.matchAll(/^m=audio [1-9]\d* RTP\/AVP (.*)$/gm)].some(([, payloads = '']) =>
-    payloads.split(/\s+/).some((payload) => payload === '0' || payload === '8'),
-  );
 }

@@ -8,6 +8,7 @@ import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
 import type { ChannelGrant, ChannelRequest } from './ports.js';
 import { outgoingRequest } from './outgoing-request.js';
+import { familyOf, hears } from './sdp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
@@ -138,7 +139,9 @@ export class TargetAttempt {
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
     const ringing = this.#target.trunk?.earlyMedia === 'ring';
-    invite.onProgress((status, sdp) => this.context.onProgress(leg, status, ringing ? '' : sdp));
+    invite.onProgress((status, early) =>
+      this.context.onProgress(leg, status, ringing || !hears(sdp, early) ? '' : early),
+    );
     const outcome = await invite.outcome;
     this.#invites.delete(invite);
     if (outcome.kind === 'answered') return this.#answered(leg, outcome);
@@ -167,6 +170,7 @@ export class TargetAttempt {
 
   #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
     this.#gone.push(outcome.leg.gone);
+    if (!this.#over() && !hears(this.context.sdp, outcome.sdp)) return this.#unheard(leg, outcome);
     // Two phones picked up in the same moment, or one when the call ended: the second one, or that one, is hung up.
     if (this.#over() || !this.context.claim()) {
       inBackground(outcome.leg.bye());
@@ -178,6 +182,16 @@ export class TargetAttempt {
     const { rotations, config } = this.context.deps;
     if (usesLastUsed(config().routes)) inBackground(rotations.used(this.#target.id));
     return { kind: 'answered', leg: outcome.leg, sdp: outcome.sdp };
+  }
+
+  /** He answered, but with no address at which FreeSWITCH can reach him: the next one may be heard. */
+  #unheard(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
+    const { id } = this.#target;
+    const wants = familyOf(outcome.sdp);
+    this.context.session.logger.warn({ target: id, leg: leg.n, wants }, 'answered where FreeSWITCH cannot send sound');
+    inBackground(outcome.leg.bye());
+    leg.sip = 200;
+    return this.#closed(leg, 'incompatible');
   }
 
   #full(index: number): AttemptResult {

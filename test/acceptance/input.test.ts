@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
-import { expectLost, expectPlayed, lastCall } from '../support/expectations.js';
+import { expectLost, expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
 import { writeNumber } from '../support/lender.js';
 import type { Scene } from '../support/scene.js';
@@ -18,6 +18,8 @@ const scenes = {
   asserted: stage.scene(),
   notations: stage.scene(),
   noAudio: stage.scene(),
+  ipv6Caller: stage.scene(),
+  ipv6Business: stage.scene({ next: 'unreachable' }),
   longSdp: stage.scene(),
   oneCodec: stage.scene(),
   odd: stage.scene(),
@@ -49,6 +51,8 @@ async function invite(
 
 const unchanged = (message: string): string => message;
 
+const ipv6Sdp = plainSdp('2001:db8::1').replaceAll('IN IP4', 'IN IP6');
+
 describe.skipIf(!enginesHere())('what comes in from outside', () => {
   beforeAll(() => stage.start(), 60_000);
   afterAll(() => stage.stop(), 60_000);
@@ -78,6 +82,36 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
     );
     const metrics = await (await fetch(`${stage.gateway.url}/metrics`)).text();
     expect(metrics).toMatch(/reason="unknown_source"[^\n]*\} [1-9]/);
+  });
+
+  test.concurrent('a caller who wants sound at an IPv6 address only is refused: FreeSWITCH has none here', async () => {
+    const scene = scenes.ipv6Caller;
+    expect(await invite(scene, unchanged, ipv6Sdp)).toMatch(/^SIP\/2\.0 488 /);
+    await expectLost(scene, { lossReason: 'media_failure', legs: [] });
+  });
+
+  test.concurrent('a business that answers so is hung up on, and the next step is tried', async () => {
+    const scene = scenes.ipv6Business;
+    const first = await RawSip.open(scene.businessAddresses[0] ?? '');
+    first.onMessage((message) => {
+      if (message.startsWith('ACK ')) return;
+      const body = message.startsWith('INVITE ') ? ipv6Sdp : '';
+      const [, host = '', port = '5060'] = /^Via: SIP\/2\.0\/UDP ([\d.]+)(?::(\d+))?/im.exec(message) ?? [];
+      first.send(first.response('200 OK', message, { toTag: 'b', body }), { host, port: Number(port) });
+    });
+    try {
+      const second = await scene.business('business-answers', {}, 1);
+      const caller = await scene.caller('caller-hangs-up');
+      await first.received(/^BYE /);
+      expectPlayed(...(await Promise.all([caller.done, second.done])));
+      const call = await expectTalk(stage, scene, { endedBy: 'caller' });
+      expect(call.legs.map(({ result, sip }) => [result, sip])).toEqual([
+        ['incompatible', 200],
+        ['answered', 200],
+      ]);
+    } finally {
+      first.close();
+    }
   });
 
   test.concurrent('an unknown tracking number is answered 404 and told', async () => {

@@ -1,0 +1,23 @@
+/**
+ * G.711 by its static payload types (RFC 3551 6) in plain RTP: all that our FreeSWITCH profile takes. Under a dynamic
+ * type FreeSWITCH refuses it.
+ */
+export function offersOurCodecs(sdp: string): boolean {
+  return [...sdp.matchAll(/^m=audio [1-9]\d* RTP\/AVP (.*)$/gm)].some(([, payloads = '']) =>
+    payloads.split(/\s+/).some((payload) => payload === '0' || payload === '8'),
+  );
+}
+
+/** Where an SDP wants its audio: `IP4` or `IP6` (RFC 4566 5.7); null where it wants none. */
+export function familyOf(sdp: string): string | null {
+  const [session = '', ...media] = sdp.split(/^(?=m=)/m);
+  const audio = media.find((one) => /^m=audio [1-9]/.test(one));
+  const address = (text: string): string | undefined => /^c=IN (IP[46]) /m.exec(text)?.[1];
+  return audio === undefined ? null : (address(audio) ?? address(session) ?? null);
+}
+
+/** Whether the answer to `offer` wants sound, and wants it where who offered can send any: IPv4 does not reach IPv6. */
+export function hears(offer: string, answer: string): boolean {
+  const family = familyOf(answer);
+  return family !== null && family === familyOf(offer);
+}

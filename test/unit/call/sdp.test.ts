@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest';
+import { familyOf, hears } from '../../../src/call/sdp.js';
+
+const sdp = (...lines: string[]): string => ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', ...lines, ''].join('\r\n');
+const IP4 = 'c=IN IP4 192.0.2.1';
+const IP6 = 'c=IN IP6 2001:db8::1';
+const AUDIO = 'm=audio 6000 RTP/AVP 8';
+
+it.each([
+  ['of the session', [IP6, 't=0 0', AUDIO], 'IP6'],
+  ['of the audio, which goes before the session', [IP6, 't=0 0', AUDIO, IP4], 'IP4'],
+  ['not of the video beside it', ['t=0 0', 'm=video 6002 RTP/AVP 96', IP6, AUDIO, IP4], 'IP4'],
+  ['of the first audio that is wanted', ['t=0 0', 'm=audio 0 RTP/AVP 9', IP6, AUDIO, IP4], 'IP4'],
+  ['nowhere', [IP4, 't=0 0', 'm=audio 0 RTP/AVP 8'], null],
+])('sound goes to the address %s', (_, lines, family) => {
+  expect(familyOf(sdp(...lines))).toBe(family);
+});
+
+it('an answer of the other family, or without audio, hears nobody', () => {
+  const offer = sdp(IP4, 't=0 0', AUDIO);
+  expect(hears(offer, sdp(IP4, 't=0 0', AUDIO))).toBe(true);
+  expect(hears(offer, sdp(IP6, 't=0 0', AUDIO))).toBe(false);
+  expect(hears(offer, sdp(IP4, 't=0 0', 'm=audio 0 RTP/AVP 8'))).toBe(false);
+  expect(hears(offer, '')).toBe(false);
+});
