@@ -246,7 +246,8 @@ export class CallSession {
   #dialogEnded(role: DialogRole, by: 'peer' | 'stack', cause: string | null): void {
     if (by === 'stack') this.end({ by: 'gateway', reason: 'ack_timeout' });
     else if (role === 'caller') this.end({ by: 'caller', reason: 'normal' });
-    else if (role === 'business') this.end({ by: 'business', reason: 'normal' });
+    // He took the call and let it go again before the caller was answered: nobody will talk to him.
+    else if (role === 'business') this.end({ by: 'business', reason: 'normal', loss: 'declined' });
     else this.media.hungUp(cause);
   }
 

@@ -8,6 +8,7 @@ import { Stage } from '../support/stage.js';
 const stage = await Stage.open();
 const withAnswer = Array.from({ length: 5 }, () => stage.scene());
 const afterAnswer = Array.from({ length: 5 }, () => stage.scene());
+const hungUpAtOnce = Array.from({ length: 5 }, () => stage.scene());
 
 /** A call between two raw sockets; `onAnswer` and `onOk` run in the tick in which those messages arrive. */
 async function raceCall(
@@ -17,6 +18,8 @@ async function raceCall(
     answering?: (cancel: () => void) => void;
     /** The caller has just got the 200. */
     answered?: (cancel: () => void) => void;
+    /** The business has just got the ACK to its 200. */
+    acknowledged?: (hangUp: () => void) => void;
   },
 ): Promise<{ caller: RawSip; business: RawSip; hangUp: () => void }> {
   const caller = await RawSip.open(scene.carrierAddress);
@@ -29,9 +32,13 @@ async function raceCall(
   };
   const cancel = (): void => caller.send(caller.request('CANCEL', stage.sip, dialog), stage.sip);
 
+  let invited = '';
   business.onMessage((message) => {
     const to = viaOf(message);
-    if (message.startsWith('INVITE ')) {
+    if (message.startsWith('ACK ')) {
+      moments.acknowledged?.(() => business.send(byeOf(business, invited), to));
+    } else if (message.startsWith('INVITE ')) {
+      invited = message;
       const ok = business.response('200 OK', message, { toTag: 'b', body: plainSdp(business.address) });
       business.send(business.response('180 Ringing', message, { toTag: 'b' }), to);
       setImmediate(() => {
@@ -57,6 +64,23 @@ async function raceCall(
     caller.send(caller.request('BYE', stage.sip, { ...dialog, branch: `bye${scene.n}`, toTag, cseq: 2 }), stage.sip);
   };
   return { caller, business, hangUp };
+}
+
+/** A BYE of who was invited. */
+function byeOf({ address, port }: RawSip, invite: string): string {
+  const contact = /<([^>]+)>/.exec(headerValue(invite, 'Contact') ?? '')?.[1] ?? '';
+  return [
+    `BYE ${contact} SIP/2.0`,
+    `Via: SIP/2.0/UDP ${address}:${port};branch=z9hG4bKbye;rport`,
+    `From: ${headerValue(invite, 'To') ?? ''};tag=b`,
+    `To: ${headerValue(invite, 'From') ?? ''}`,
+    `Call-ID: ${headerValue(invite, 'Call-ID') ?? ''}`,
+    'CSeq: 1 BYE',
+    'Max-Forwards: 70',
+    'Content-Length: 0',
+    '',
+    '',
+  ].join('\r\n');
 }
 
 function viaOf(message: string): { host: string; port: number } {
@@ -96,6 +120,21 @@ describe.skipIf(!enginesHere())('a CANCEL and a 200 that cross', () => {
       const events = await scene.events();
       expect(events.filter((event) => /completed|missed|rejected/.test(event.type))).toHaveLength(1);
       expect(lastCall(events)).toMatchObject({ disposition: 'answered', ended: { by: 'caller', reason: 'normal' } });
+    } finally {
+      caller.close();
+      business.close();
+    }
+  });
+
+  test.concurrent.each(hungUpAtOnce)('a business that hangs up as soon as it may ($n)', async (scene) => {
+    const { caller, business } = await raceCall(scene, { acknowledged: (hangUp) => hangUp() });
+    try {
+      await business.received(/^SIP\/2\.0 200 .*\r\n[^]*CSeq: 1 BYE/i);
+      const { disposition, lossReason, ended } = lastCall(await scene.events());
+      // The caller's 200 may have left by then.
+      const outcome = { answered: [null, 200], missed: ['declined', 603] }[String(disposition)];
+      expect([lossReason, ended?.sip]).toEqual(outcome);
+      expect(ended?.by).toBe('business');
     } finally {
       caller.close();
       business.close();

@@ -6,15 +6,17 @@ import type { CallDeps } from '../../../src/call/deps.js';
 import type { CallChange } from '../../../src/call/ports.js';
 import { CallRegistry } from '../../../src/call/registry.js';
 import { CallSession } from '../../../src/call/session.js';
-import type { IncomingInvite } from '../../../src/call/sip-ports.js';
+import type { DialogEnd, DialogLeg, IncomingInvite } from '../../../src/call/sip-ports.js';
 import { newCallId } from '../../../src/lib/ids.js';
 
-it('keeps of a call what was told of its end, though the caller was just being answered', async () => {
+/** A call that has been let in, and what is told and kept of it. */
+function open() {
   const told: string[] = [];
-  let stored = '';
+  const kept: string[] = [];
+  const refused: number[] = [];
   const commit = ({ call, events }: CallChange): Promise<void> => {
     told.push(...events.map(({ body }) => JSON.stringify((JSON.parse(body) as { data: { call: unknown } }).data.call)));
-    stored = JSON.stringify(call);
+    kept.push(JSON.stringify(call));
     return Promise.resolve();
   };
   const deps = {
@@ -27,16 +29,44 @@ it('keeps of a call what was told of its end, though the caller was just being a
     metrics: { ended: () => undefined },
     callers: { arrived: () => Promise.resolve() },
   } as unknown as CallDeps;
-  const invite = { sipCallId: 'a', onCancel: () => undefined, refuse: () => undefined } as unknown as IncomingInvite;
+  const refuse = (status: number) => refused.push(status);
+  const invite = {
+    sipCallId: 'a',
+    onCancel: () => undefined,
+    onLinkLost: () => undefined,
+    refuse,
+  } as unknown as IncomingInvite;
   const caller = { number: null, withheld: true, name: null };
   const call = { id: newCallId(), sipCallId: 'a', gateway: 'gw-1', trunk: 'a', trackingNumber: '+7495', caller };
   const session = new CallSession(invite, { ...call, receivedAt: Date.now() }, deps, new CallRegistry());
   session.call.attribution = { ...session.call.attribution, verdict: 'none' };
   session.introduce();
+  return { session, told, kept, refused };
+}
+
+it('keeps of a call what was told of its end, though the caller was just being answered', async () => {
+  const { session, told, kept } = open();
   session.end({ by: 'business', reason: 'normal' });
   for (let turn = 0; turn < 2; turn += 1) await nextTurn();
   session.engaged('2026-11-21T10:12:05.000Z');
   expect(session.answered('2026-11-21T10:12:05.000Z')).toBe(false);
   await session.closing;
-  expect(stored).toBe(told.at(-1));
+  expect(kept.at(-1)).toBe(told.at(-1));
+});
+
+it('a business that takes the call and hangs up before the caller is answered has declined it', async () => {
+  const { session, refused } = open();
+  session.signalState('connect');
+  let hangUp: (end: DialogEnd) => void = () => undefined;
+  const leg = { id: 'b', bye: () => Promise.resolve(), onEnd: (listener: typeof hangUp) => (hangUp = listener) };
+  session.adopt('business', leg as unknown as DialogLeg);
+  hangUp({ by: 'peer', cause: null });
+  await session.closing;
+  const { disposition, lossReason, ended } = session.call;
+  expect({ disposition, lossReason, ended }).toEqual({
+    disposition: 'missed',
+    lossReason: 'declined',
+    ended: { by: 'business', reason: 'normal', sip: 603 },
+  });
+  expect(refused).toEqual([603]);
 });
