@@ -118,8 +118,8 @@ function isForgotten({ recording }: Call): boolean {
 }
 
 /** FreeSWITCH began when the business answered, and the caller had just given up. Of a dead gateway's call nobody knows that. */
-function isLost({ answeredAt, lossReason }: Call): boolean {
-  return answeredAt === null && lossReason !== null && lossReason !== 'gateway_lost';
+function isLost({ answeredAt, lossReason, ended }: Call): boolean {
+  return answeredAt === null && lossReason !== null && ended?.reason !== 'gateway_lost';
 }
 
 /** What fails again and again is told once. */

@@ -8,7 +8,8 @@ import { Stage } from '../support/stage.js';
 const stage = await Stage.open();
 const withAnswer = Array.from({ length: 5 }, () => stage.scene());
 const afterAnswer = Array.from({ length: 5 }, () => stage.scene());
-const hungUpAtOnce = Array.from({ length: 5 }, () => stage.scene());
+// Of a lost call FreeSWITCH may have begun a file, which stays in the spool for some minutes.
+const hungUpAtOnce = Array.from({ length: 5 }, () => stage.scene({ recording: 'never' }));
 
 /** A call between two raw sockets; `onAnswer` and `onOk` run in the tick in which those messages arrive. */
 async function raceCall(
@@ -88,7 +89,7 @@ function viaOf(message: string): { host: string; port: number } {
   return { host, port: Number(port) };
 }
 
-describe.skipIf(!enginesHere())('a CANCEL and a 200 that cross', () => {
+describe.skipIf(!enginesHere())('a 200, and a CANCEL or BYE that crosses it', () => {
   beforeAll(() => stage.start(), 60_000);
   afterAll(() => stage.stop(), 60_000);
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { EndReason } from '../../src/call/call.js';
 import { measureWav } from '../../src/recordings/measure.js';
 import { baseName } from '../../src/recordings/names.js';
 import { reducePeaks } from '../../src/recordings/peaks.js';
@@ -350,8 +351,10 @@ describe('the sweep of the spool', () => {
     const house = await openHouse();
     const unanswered = { answeredAt: null, disposition: 'missed' } as const;
     const lost = endedCall(1, { ...unanswered, lossReason: 'caller_hung_up' });
-    const orphan = endedCall(1, { ...unanswered, lossReason: 'gateway_lost' });
-    for (const call of [lost, orphan]) {
+    const ended = (reason: EndReason) => ({ by: 'gateway', reason, sip: null }) as const;
+    const cut = endedCall(1, { ...unanswered, lossReason: 'gateway_lost', ended: ended('link_lost') });
+    const orphan = endedCall(1, { ...unanswered, lossReason: 'gateway_lost', ended: ended('gateway_lost') });
+    for (const call of [lost, cut, orphan]) {
       house.calls.set(call.id, call);
       await house.spool(call, wavBytes(1));
     }
