@@ -17,7 +17,8 @@ export function parseDigest(value: string): DigestParams | undefined {
   const match = /^\s*Digest\s+(.*)$/is.exec(value);
   if (!match) return undefined;
   const params: DigestParams = new Map();
-  for (const pair of (match[1] ?? '').matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g)) {
+  // A name is looked for at its beginning only: from each of its letters on, a long one takes the square of its length.
+  for (const pair of (match[1] ?? '').matchAll(/(?<![\w-])([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g)) {
     params.set((pair[1] ?? '').toLowerCase(), pair[2]?.replace(/\\(.)/g, '$1') ?? pair[3] ?? '');
   }
   return params;

@@ -49,6 +49,8 @@ export interface RegistrarDeps {
 const PER_SOURCE = { perSecond: 20, burst: 200, maxSources: 10_000 };
 /** Whatever comes from wherever, calls shall not wait for it. */
 const TOGETHER = { perSecond: 300, burst: 600, maxSources: 1 };
+/** Longer headers are no phone's, and cost more to read than to send. */
+const MAX_HEADER = 4096;
 const BLOCKED_MS = 60_000;
 const REMEMBERED = 10_000;
 const FLOOD_RETRY_SECONDS = '5';
@@ -98,6 +100,7 @@ export class Registrar {
     if (!this.#perSource.take(source, now) || !this.#together.take('', now)) {
       return ['flood', refusal(503, undefined, { 'Retry-After': FLOOD_RETRY_SECONDS })];
     }
+    if (isTooLong(request)) return ['refused', refusal(400, 'Header Too Long')];
     const { nonceSecret } = this.deps.store;
     if (!nonceSecret) return ['unavailable', refusal(503, undefined, { 'Retry-After': AWAY_RETRY_SECONDS })];
     const { lines, registrar } = this.deps.config();
@@ -212,6 +215,9 @@ function success(bindings: Binding[], path: string | undefined, now: number): Re
     },
   };
 }
+
+const isTooLong = ({ from, contact, path, require }: RegisterRequest): boolean =>
+  [from, contact, path, require].some((header) => header !== undefined && header.length > MAX_HEADER);
 
 const userOf = (from: string | undefined): string => readSipUri(readNameAddr(from ?? '')?.uri ?? '')?.user ?? '';
 

@@ -47,8 +47,9 @@ export function splitList(value: string): string[] {
 
 /** `"Name" <sip:…>;expires=60` or `sip:…;expires=60`: without brackets every parameter is the header's. */
 export function readNameAddr(text: string): NameAddr | null {
-  const [, bracketed, after] = /^(?:"(?:[^"\\]|\\.)*"\s*|[^"<>]*)<\s*([^<>\s]*)\s*>\s*(;.*)?$/s.exec(text.trim()) ?? [];
-  if (bracketed !== undefined) return { uri: bracketed, params: readParams(after ?? '') };
+  const [, bracketed, after] = /^(?:"(?:[^"\\]|\\.)*"\s*|[^"<>]*)<([^<>]*)>\s*(;.*)?$/s.exec(text.trim()) ?? [];
+  const uri = bracketed?.trim();
+  if (uri !== undefined) return /\s/.test(uri) ? null : { uri, params: readParams(after ?? '') };
   const [, bare, params] = /^([^\s;<>",]+)\s*(;.*)?$/s.exec(text.trim()) ?? [];
   return bare === undefined ? null : { uri: bare, params: readParams(params ?? '') };
 }

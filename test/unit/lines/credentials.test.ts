@@ -54,6 +54,7 @@ describe('credentials of a REGISTER', () => {
     ['an algorithm of nobody', good.replace('algorithm=MD5', 'algorithm=SHA-512-256'), 'malformed'],
     ['another algorithm than computed', good.replace('algorithm=MD5', 'algorithm=SHA-256'), 'wrong'],
     ['another count than computed', good.replace('nc=00000001', 'nc=00000002'), 'wrong'],
+    ['nothing but a name', `Digest ${'a'.repeat(4000)}`, 'none'],
     ['too long', `${good}${' '.repeat(5000)}`, 'malformed'],
     ['after those for a proxy on the way', `Digest username="x", realm="proxy", nonce="1",${good}`, 'right'],
     ['for two algorithms, the first one wrong', `${answer(0, 'agent', 'old')},${good}`, 'right'],

@@ -160,6 +160,11 @@ describe('the registrar', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it.each(['from', 'contact', 'path', 'require'])('reads no endless header: %s', async (header) => {
+    expect((await answered({ [header]: `<${' '.repeat(5000)}` })).status).toBe(400);
+    expect(counted).toEqual(['refused']);
+  });
+
   it('answers a flood without looking at it', async () => {
     const answers = await Promise.all(Array.from({ length: 250 }, () => registrar.answer(request())));
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(200);
