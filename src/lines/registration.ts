@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { hostPort, readNameAddr, readSipUri, splitList, type NameAddr, type SipUri } from './sip-uri.js';
 
 /** A REGISTER as plain data; headers of one name joined by commas, undefined where there is none. */
@@ -26,7 +27,7 @@ export interface RegistrarRules {
 export interface Contact {
   /** As registered: the Request-URI, or with the transport it registered over. */
   uri: string;
-  /** Where to send it: the first hop of Path, or the address behind NAT; null: straight to `uri`. */
+  /** Where to send it: the proxy of Path, or the address behind NAT; null: straight to `uri`. */
   proxy: string | null;
   /** Rung at the address it registered from, so that address has to be kept open. */
   nat: boolean;
@@ -104,9 +105,10 @@ function expiresSeconds(value: NameAddr, header: string | undefined): number {
 }
 
 /**
- * A phone whose contact names another host than the request came from sits behind NAT: its contact cannot be reached,
- * the address that the request came from can (RFC 3581's `received` and `rport`). Over TCP it is reached over the
- * connection that it has opened, since hardly a phone listens. With a Path the proxy sees to all that (RFC 3327).
+ * A phone is rung nowhere but at the address that its request came from: with a contact or Path of somebody else's, say
+ * of the carrier that knows us by our address, who has a phone's password would have us place calls there. One whose
+ * contact names another host sits behind NAT, mostly: its contact cannot be reached, that address can (RFC 3581's
+ * `received` and `rport`). Over TCP it is reached over the connection that it has opened, since hardly a phone listens.
  */
 function contactOf(
   written: string,
@@ -115,19 +117,29 @@ function contactOf(
   { address, port, protocol }: RegisterRequest['source'],
 ): Contact {
   const transport = protocol.toLowerCase();
+  const back = `sip:${hostPort(address, port)};transport=${transport}`;
   const [first] = path;
-  if (first) return { uri: written, proxy: nextHop(first), nat: false };
+  if (first) {
+    const listening = listeningAt(first, address);
+    return { uri: written, proxy: listening ?? back, nat: listening === null };
+  }
   const ringUri = transport === 'udp' || uri.params.has('transport') ? written : `${written};transport=${transport}`;
-  const elsewhere = uri.host !== address.toLowerCase();
+  const elsewhere = (uri.params.get('maddr') ?? uri.host).toLowerCase() !== address.toLowerCase();
   const otherPort = (uri.port ?? 5060) !== port;
   if (!elsewhere && (transport === 'udp' || !otherPort)) return { uri: ringUri, proxy: null, nat: false };
-  return { uri: ringUri, proxy: `sip:${hostPort(address, port)};transport=${transport}`, nat: true };
+  return { uri: ringUri, proxy: back, nat: true };
 }
 
-/** Only what says where to send to. drachtio sends no Route headers of ours, so the first hop is as far as we can say. */
-function nextHop({ host, port, params }: SipUri): string {
-  const transport = params.get('transport')?.toLowerCase() ?? 'udp';
-  return `sip:${hostPort(host, port ?? 5060)};transport=${transport}`;
+/**
+ * Where the proxy that passed a request on from `address` takes requests, by its own entry in Path: its port and transport
+ * (RFC 3327). Null where the entry is of another address. drachtio sends no Route headers of ours, so the first hop is as
+ * far as we can say.
+ */
+function listeningAt({ host, port, params }: SipUri, address: string): string | null {
+  // A name may lead anywhere: it counts as the address that the request came from.
+  const named = params.get('maddr') ?? host;
+  if (isIP(named) !== 0 && named.toLowerCase() !== address.toLowerCase()) return null;
+  return `sip:${hostPort(address, port ?? 5060)};transport=${params.get('transport')?.toLowerCase() ?? 'udp'}`;
 }
 
 function readPath(header: string | undefined): SipUri[] | null {

@@ -142,10 +142,9 @@ describe.each(sipServerKinds)('phones register through drachtio (%s)', (kind) =>
 
   it('through a proxy that wrote itself into Path', async () => {
     const { phone, registrar, side, store } = await open(kind);
-    const agent = await phone();
     const proxy = await phone({ answers: { ring: false, refuse: { status: 486 } } });
     const path = `<sip:${proxy.host}:${proxy.port};lr>`;
-    const ok = await agent.register({
+    const ok = await proxy.register({
       registrar,
       credentials: CREDENTIALS,
       contact: BEHIND_NAT,

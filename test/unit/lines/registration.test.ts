@@ -123,9 +123,28 @@ describe('what a REGISTER asks for', () => {
       { uri: 'sip:agent@192.0.2.7:5062', proxy: 'sip:[2001:db8::7]:5062;transport=udp', nat: true },
     ],
     [
-      'by the first hop of Path',
-      { contact: '<sip:agent@10.9.9.9>', path: '<sip:x@edge.example:5070;transport=tcp;lr>, <sip:core;lr>' },
-      { uri: 'sip:agent@10.9.9.9', proxy: 'sip:edge.example:5070;transport=tcp', nat: false },
+      'where the proxy of Path listens',
+      { contact: '<sip:agent@10.9.9.9>', path: '<sip:x@192.0.2.7:5070;transport=tcp;lr>, <sip:core;lr>' },
+      { uri: 'sip:agent@10.9.9.9', proxy: 'sip:192.0.2.7:5070;transport=tcp', nat: false },
+    ],
+    [
+      'through a proxy by its name, wherever that leads, at the address that sent it',
+      { contact: '<sip:agent@10.9.9.9>', path: '<sip:edge.example;lr>' },
+      { uri: 'sip:agent@10.9.9.9', proxy: 'sip:192.0.2.7:5060;transport=udp', nat: false },
+    ],
+    [
+      "nobody through somebody else's address in Path",
+      { contact: '<sip:+882399@192.0.2.7>', path: '<sip:203.0.113.5;lr>' },
+      { uri: 'sip:+882399@192.0.2.7', proxy: 'sip:192.0.2.7:5062;transport=udp', nat: true },
+    ],
+    [
+      'nobody by maddr',
+      { contact: '<sip:+882399@192.0.2.7:5062;maddr=203.0.113.5>' },
+      {
+        uri: 'sip:+882399@192.0.2.7:5062;maddr=203.0.113.5',
+        proxy: 'sip:192.0.2.7:5062;transport=udp',
+        nat: true,
+      },
     ],
   ])('rings %s', (_what, parts, contact) => {
     expect(plan(parts)).toMatchObject({ kind: 'update', bindings: [{ contact }] });
@@ -167,7 +186,11 @@ describe('SIP addresses', () => {
       ]),
     });
     expect(readNameAddr('sip:a@h;expires=5')).toEqual({ uri: 'sip:a@h', params: new Map([['expires', '5']]) });
+    expect(readNameAddr('< sip:a@h >;expires=5')).toEqual({ uri: 'sip:a@h', params: new Map([['expires', '5']]) });
     expect(readNameAddr('<sip:a@h')).toBeNull();
+    expect(readNameAddr('<sip:a @h>')).toBeNull();
+    // Anybody may send it: by the square of its length it would take half an hour.
+    expect(readNameAddr(`<${' '.repeat(1_000_000)}x x`)).toBeNull();
     expect(readSipUri('sip:[::1]:5070;lr')).toMatchObject({ user: null, host: '::1', port: 5070 });
   });
 });
