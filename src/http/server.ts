@@ -87,6 +87,8 @@ export interface HttpServerOptions {
   logger: Logger;
   /** How long `stop` waits for answers in progress; 5 s when left out. */
   stopTimeoutMs?: number;
+  /** After so long without a byte in either direction a connection is closed; 120 s when left out. */
+  idleMs?: number;
   /** Open connections that wait for events. */
   listeners?: ListenerLimits;
   /** How often a listener of the live feed is told that nothing happens; 15 s when left out. */
@@ -102,6 +104,11 @@ export interface HttpServer {
 
 const MAX_URL = 2048;
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
+/**
+ * A connection on which nothing moves for so long is closed: who asks and then reads nothing would hold his place for ever.
+ * Longer than any answer takes to begin; listeners are told each few seconds that nothing happens.
+ */
+const IDLE_MS = 120_000;
 /** Of them most may be listeners, who cost little; the others are answered at once. */
 const MAX_CONNECTIONS = 3000;
 const LISTENERS: ListenerLimits = { perKey: 1000, total: 2000 };
@@ -118,6 +125,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const app = buildApp(options, listeners, live);
   const server = createServer({ ...LIMITS, connectionsCheckingInterval: 5_000 }, app);
   server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = options.idleMs ?? IDLE_MS;
   server.on('clientError', refuseUnreadable);
   server.on('request', (_req, res) => {
     // A connection kept alive would hold up the stop until its client loses interest.

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import type { AccessKeyConfig } from '../../src/config/schema.js';
 import type { CallReader, EventReader, Readiness } from '../../src/http/ports.js';
@@ -11,6 +11,7 @@ import { createHttpServer, type HttpServer, type HttpServerOptions } from '../..
 import { GatewayError } from '../../src/lib/errors.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { httpOptions, noEvents } from '../support/no-resources.js';
+import { until } from '../support/until.js';
 
 const KEY = 'k'.repeat(64);
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -348,6 +349,19 @@ describe('the server', () => {
     expect((await answer).status).toBe(200);
     await stopped;
     await expect(ask('/healthz')).rejects.toThrow();
+    await server.stop();
+  });
+
+  it('closes a connection whose client asks and reads nothing', async () => {
+    await server.stop();
+    await start({ idleMs: 50, stopTimeoutMs: 600_000 });
+    const socket = connect(port, '127.0.0.1').pause();
+    socket.on('error', () => undefined);
+    onTestFinished(() => void socket.destroy());
+    // Answers that no buffer on the way holds.
+    socket.write('GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(200));
+    await until('it is answered', () => log.length > 0);
+    // Waits for every connection that is busy.
     await server.stop();
   });
 
