@@ -21,6 +21,7 @@ import { routeExplain } from './commands/route-explain.js';
 import { trunks } from './commands/trunks.js';
 import { usersHash } from './commands/users-hash.js';
 import { webhooks } from './commands/webhooks.js';
+import { printable } from './printable.js';
 import { readSecret } from './secret.js';
 
 const COMMANDS: readonly Command[] = [
@@ -105,8 +106,8 @@ process.stdout.on('error', () => process.exit(OK));
 
 try {
   process.exitCode = await main(process.argv.slice(2), {
-    out: (text) => console.log(text),
-    err: (text) => console.error(text),
+    out: (text) => console.log(printable(text)),
+    err: (text) => console.error(printable(text)),
     tty: process.stdout.isTTY,
     secret: readSecret,
     env: process.env,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'vitest';
+import { printable } from '../../../src/cli/printable.js';
 
 const SECRETS = {
   DRACHTIO_SECRET: 'a',
@@ -30,6 +31,20 @@ async function calltrack(args: string[], env: Record<string, string> = {}) {
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { out, err, status: child.exitCode };
 }
+
+describe('what is said', () => {
+  it('commands no terminal', async ({ expect }) => {
+    const { err } = await calltrack(['\u001b]0;owned\u0007']);
+    expect(err).toMatch(/^no such command: \\u001b\]0;owned\\u0007\n/);
+  });
+
+  it('is the same as JSON', ({ expect }) => {
+    const said = { name: 'Олга\tB', source: '\u001b[2K\r\u009b31m\u202egnp', line: 1 };
+    const shown = printable(JSON.stringify(said, null, 2));
+    expect(shown).not.toMatch(/[^\P{Cc}\n\t]|\u202e/u);
+    expect(JSON.parse(shown)).toEqual(said);
+  });
+});
 
 describe.concurrent('calltrack config check', () => {
   it('ends with 0 where all is right', async ({ expect }) => {
