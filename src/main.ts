@@ -17,6 +17,8 @@ const ONE_SIGNAL_MS = 1000;
 const USAGE =
   'usage: npm start -- [--config FILE]    one YAML file, or a folder of them; config/gateway.yaml when left out';
 
+// Recordings, archives and what else is written here is nobody's but the service's, and its group's.
+process.umask(0o027);
 const values = readArguments();
 
 const { config, variables } = await readConfig(values.config).catch((error: unknown) => {

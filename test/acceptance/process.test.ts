@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
@@ -96,6 +97,7 @@ describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
       ended: { by: 'caller', reason: 'normal' },
       recording: { status: 'ready' },
     });
+    expect((await stat(draining.recordings)).mode & 0o007, 'the way to recordings is open to others').toBe(0);
     await draining.expectNothingLeft();
   });
 });
