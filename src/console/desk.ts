@@ -23,6 +23,7 @@ export class Desk {
     this.sessions = new Sessions({
       store: options.sessions,
       users: () => config().access.users,
+      oidc: () => config().access.oidc,
       rules: () => ({ idle: config().access.console.idle, max: config().access.console.session }),
       ...(clock && { clock }),
     });

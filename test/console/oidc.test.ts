@@ -112,14 +112,14 @@ async function openWith(claims: object) {
     sitesClaim: 'sites',
     roles: [{ value: 'support', role: 'agent' }],
   };
-  const { url } = await openConsole({ config: { access: { oidc } } });
+  const { url, config } = await openConsole({ config: { access: { oidc } } });
   const visitor = new Visitor(url);
   const sent = await visitor.get('/login/oidc?next=%2Fmissed');
   const there = new URL(sent.headers.get('location') ?? '');
   provider.state.nonce = there.searchParams.get('nonce') ?? '';
   provider.state.challenge = there.searchParams.get('code_challenge') ?? '';
   const back = `/login/oidc/done?code=c-1&state=${there.searchParams.get('state') ?? ''}`;
-  return { url, visitor, there, back, provider };
+  return { url, config, visitor, there, back, provider };
 }
 
 describe('log-in by an identity provider', () => {
@@ -143,6 +143,19 @@ describe('log-in by an identity provider', () => {
     expect((await visitor.get('/audit')).status).toBe(403);
     // The answer counts once.
     expect((await visitor.get(back.replace('c-1', 'c-2'))).status).toBe(401);
+  });
+
+  it.each([
+    ['another provider is asked', { issuer: 'https://another.example' }],
+    ['nobody gets this role any more', { roles: [] }],
+    ['no provider is asked', null],
+  ])('ends when %s', async (_when, change) => {
+    const { visitor, back, config } = await openWith({ preferred_username: 'maria', roles: ['support'], sites: [] });
+    await visitor.get(back);
+    expect((await visitor.get('/calls')).status).toBe(200);
+    const { oidc } = config.access;
+    config.access.oidc = oidc && change ? { ...oidc, ...change } : undefined;
+    expect((await visitor.get('/calls')).status).toBe(303);
   });
 
   it('lets nobody in who has no role here, or whose log-in was begun in another browser', async () => {

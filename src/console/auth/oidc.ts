@@ -81,7 +81,8 @@ export class OidcLogin {
     if (browser === null || hash(browser) !== begunBy) throw new TokenError('begun in another browser');
     const { discovery } = await this.#provider(config, false);
     const idToken = await this.#exchange(config, discovery, code, verifier);
-    return { user: userOf(await this.#claims(config, idToken, nonce), config), next };
+    const user = userOf(await this.#claims(config, idToken, nonce), config);
+    return { user, next, issuer: config.issuer };
   }
 
   async #exchange(config: OidcConfig, discovery: Discovery, code: string, verifier: string): Promise<string> {

@@ -5,8 +5,8 @@ export interface SessionRecord {
   user: string;
   /** Of the password hash he logged in with: another password ends his sessions. null: by OIDC. */
   passwordMark: string | null;
-  /** Of a log-in by OIDC; with a password the configuration tells. */
-  grants: { role: ConsoleRole; sites: string[] | null } | null;
+  /** Of a log-in by OIDC, and by whose word; with a password the configuration tells. */
+  grants: { role: ConsoleRole; sites: string[] | null; issuer: string } | null;
   csrf: string;
   /** ms since the epoch. */
   createdAt: number;

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { ConsoleUserConfig } from '../../config/schema.js';
+import type { ConsoleUserConfig, OidcConfig } from '../../config/schema.js';
 import { systemClock, type Clock } from '../../lib/clock.js';
 import type { ConsoleUser } from '../access.js';
 import type { SessionRecord, SessionStore } from './ports.js';
@@ -23,6 +23,7 @@ export interface SessionRules {
 export interface SessionDeps {
   store: SessionStore;
   users: () => readonly ConsoleUserConfig[];
+  oidc: () => OidcConfig | undefined;
   rules: () => SessionRules;
   clock?: Clock;
 }
@@ -72,10 +73,17 @@ export class Sessions {
 
   /** By the configuration as it is now: who was taken out of it is out at once. */
   #userOf({ user, passwordMark, grants }: SessionRecord): Pick<Session, 'user' | 'language'> | null {
-    if (grants) return { user: { name: user, ...grants }, language: undefined };
+    if (grants) return this.#grantedUser(user, grants);
     const config = this.deps.users().find(({ name }) => name === user);
     if (!config || markOf(config.password) !== passwordMark) return null;
     return { user: { name: user, role: config.role, sites: config.sites ?? null }, language: config.language };
+  }
+
+  /** As long as his provider is asked, and gives somebody this role. */
+  #grantedUser(name: string, { role, sites, issuer }: NonNullable<SessionRecord['grants']>) {
+    const oidc = this.deps.oidc();
+    if (oidc?.issuer !== issuer || !oidc.roles.some((one) => one.role === role)) return null;
+    return { user: { name, role, sites }, language: undefined };
   }
 
   #now(): number {

@@ -87,9 +87,12 @@ async function finishOidc(visit: Visit, { sessions, oidc, logger }: LoginParts):
   const { cookies } = visit.parts;
   const [code, state] = [visit.query('code'), visit.query('state')];
   await orForm(visit, { oidc, logger, next: null }, async () => {
-    const { user, next } = await oidc.finish({ ...(code && { code }), ...(state && { state }) }, cookies.get('login'));
+    const { user, next, issuer } = await oidc.finish(
+      { ...(code && { code }), ...(state && { state }) },
+      cookies.get('login'),
+    );
     const { name, role, sites } = user;
-    const grants = { role, sites: sites === null ? null : [...sites] };
+    const grants = { role, sites: sites === null ? null : [...sites], issuer };
     enter(visit, await sessions.begin({ name, passwordMark: null, grants }, cookies.get('session')), next);
   });
 }
