@@ -24,10 +24,15 @@ function rangeOf(address: ipaddr.IPv4 | ipaddr.IPv6): string {
   if (address instanceof ipaddr.IPv4) return address.range();
   const range = address.range();
   if (range === 'ipv4Mapped') return address.toIPv4Address().range();
-  // NAT64 (RFC 6052, 64:ff9b::/96) leads to the IPv4 address in its last 32 bits.
-  if (range === 'rfc6052') return new ipaddr.IPv4(address.toByteArray().slice(12)).range();
-  return range;
+  // NAT64 leads to an IPv4 address: of the well-known prefix (RFC 6052, 64:ff9b::/96) to that of the last 32 bits, of the
+  // local ones (RFC 8215, 64:ff9b:1::/48) to one that stands where only their own network knows.
+  if (range === 'rfc6052' && address.match(NAT64, 96)) return new ipaddr.IPv4(address.toByteArray().slice(12)).range();
+  // All that leads anywhere on the internet is of 2000::/3 (RFC 4291, section 2.4).
+  return range === 'unicast' && !address.match(GLOBAL, 3) ? 'reserved' : range;
 }
+
+const NAT64 = ipaddr.IPv6.parse('64:ff9b::');
+const GLOBAL = ipaddr.IPv6.parse('2000::');
 
 class ForbiddenAddressError extends Error {
   override readonly name = 'ForbiddenAddressError';

@@ -20,6 +20,10 @@ describe('addresses', () => {
     ['::ffff:93.184.216.34', null, null],
     ['64:ff9b::7f00:1', 'loopback', null],
     ['64:ff9b::5db8:d822', null, null],
+    ['64:ff9b:1:a00:0:500:808:808', 'rfc6052', 'rfc6052'], // 10.0.0.5 by RFC 6052's rule for a /48
+    ['64:ff9b:1::808:808', 'rfc6052', 'rfc6052'],
+    ['::a00:1', 'reserved', 'reserved'],
+    ['4000::1', 'reserved', 'reserved'],
     ['169.254.169.254', 'linkLocal', 'linkLocal'],
     ['::ffff:169.254.169.254', 'linkLocal', 'linkLocal'],
     ['fe80::1', 'linkLocal', 'linkLocal'],
