@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os';
 import Mrf from 'drachtio-fsmrf';
 import type { Logger } from 'pino';
 import type { IncomingInvite } from '../call/sip-ports.js';
+import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 
 export interface AnnouncerOptions {
@@ -94,7 +95,13 @@ export class Announcer {
       await withDeadline(endpoint.destroy(), TEARDOWN_TIMEOUT_MS, 'announcement teardown');
     } catch (error) {
       this.options.logger.warn({ err: error }, 'announcement endpoint did not end, hanging up by SIP');
-      await endpoint.dialog?.destroy();
+      // Nobody waits for that: over a link to drachtio that dies now it is never answered.
+      inBackground(
+        (endpoint.dialog?.destroy() ?? Promise.resolve()).then(
+          () => undefined,
+          () => undefined,
+        ),
+      );
     }
   }
 }

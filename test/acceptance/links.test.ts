@@ -14,6 +14,7 @@ const scenes = {
   sipLinkNext: stage.scene(),
   ringing: stage.scene(),
   setUp: stage.scene(),
+  announced: stage.scene({ announcement: 'tone_stream://%(1000,0,620)' }),
 };
 
 const readyStatus = async (): Promise<number> => (await fetch(`${stage.gateway.url}/readyz`)).status;
@@ -95,6 +96,18 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     const call = lastCall(await scene.events());
     expect([how, status]).toEqual(['refused', call.ended?.sip]);
     expect(call.disposition).toBe('missed');
+  });
+
+  test('drachtio, silent in an announcement: the call lets go of its channels', { timeout: 40_000 }, async () => {
+    const scene = scenes.announced;
+    await scene.businessPhone({ ring: false, refuse: { status: 486 } });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    expect(await caller.ringing()).toMatchObject({ status: 183 });
+    stage.wires.drachtio.freeze();
+    await until('nothing is held', async () => [...(await stage.channelsInUse()).values()].every((held) => held === 0));
+    await cut('drachtio');
+    await join('drachtio');
+    await caller.dispose();
   });
 
   test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft(35_000));
