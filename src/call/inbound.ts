@@ -4,7 +4,7 @@ import { toError, withDeadline } from '../lib/deadline.js';
 import { newCallId } from '../lib/ids.js';
 import { DEFERRED } from '../numbers/verdict.js';
 import { findRoute } from '../routing/find-route.js';
-import { readCaller, readDialled } from '../trunks/number-reading.js';
+import { readCalled, readCaller } from '../trunks/number-reading.js';
 import { judge } from './attribution.js';
 import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
@@ -114,7 +114,14 @@ function readInvite(
     gateway: deps.config().gateway.id,
     trunk: trunk.id,
     receivedAt: invite.receivedAt,
-    trackingNumber: readDialled(invite.requestUri, country) ?? userPart(invite.requestUri),
+    trackingNumber:
+      readCalled({
+        requestUri: invite.requestUri,
+        calledParty: () => invite.header('P-Called-Party-ID'),
+        to: () => invite.header('To'),
+        account: trunk.register?.username,
+        country,
+      }) ?? userPart(invite.requestUri),
     caller: readCaller({
       from: invite.header('From'),
       pAssertedIdentity: invite.header('P-Asserted-Identity'),

@@ -73,8 +73,29 @@ const dialledBefore = new Map<string, string | null>();
 const MOST_DIALLED = 10_000;
 const LONGEST_KEPT = 100;
 
+/** What a request says of the number called; headers whole, asked for only where they are needed. */
+export interface CalledHeaders {
+  requestUri: string;
+  calledParty: () => string | null | undefined;
+  to: () => string | null | undefined;
+  /** As which we register with the carrier. */
+  account: string | undefined;
+  /** ISO 3166 code of the trunk's numbering plan. */
+  country: string;
+}
+
+/**
+ * Reads the number called: the Request-URI's. But a carrier with which we register may dial the contact that we gave it
+ * (RFC 3261 16.5), whose user is our account: then the number stands in P-Called-Party-ID (RFC 7315 4.2) or in To.
+ */
+export function readCalled({ requestUri, calledParty, to, account, country }: CalledHeaders): string | null {
+  const ofUri = readDialled(requestUri, country);
+  if (ofUri !== null && splitUri(requestUri).user !== account) return ofUri;
+  return readDialled(calledParty() ?? '', country) ?? readDialled(to() ?? '', country) ?? ofUri;
+}
+
 /** A called number, as `readNumber` reads it. */
-export function readDialled(raw: string, country: string): string | null {
+function readDialled(raw: string, country: string): string | null {
   const key = `${country} ${raw}`;
   const known = dialledBefore.get(key);
   if (known !== undefined) return known;

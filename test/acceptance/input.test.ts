@@ -200,6 +200,8 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
       `tel:+7${national}`,
       `tel:${national};phone-context=+7`,
     ];
+    // A carrier with which one registers dials the contact; the number is in To.
+    uris.push(`sip:account@${host}`);
     await scene.business('business-refuses', { calls: uris.length });
     const answers: string[] = [];
     for (const uri of uris) {

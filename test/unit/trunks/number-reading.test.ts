@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { getCountries, getCountryCallingCode, Metadata, parsePhoneNumberFromString } from 'libphonenumber-js/min';
 import { describe, expect, it } from 'vitest';
-import { type CallerHeaders, readCaller, readName, readNumber } from '../../../src/trunks/number-reading.js';
+import {
+  type CallerHeaders,
+  readCalled,
+  readCaller,
+  readName,
+  readNumber,
+} from '../../../src/trunks/number-reading.js';
 
 const NUMBERS: [country: string, raw: string, expected: string | null][] = [
   // Russia
@@ -269,6 +275,74 @@ const CALLERS: [
   ['an internal number', { from: '"Sales" <sip:101@x>' }, null, false, 'Sales'],
   ['a name for a user', { from: 'sip:alice@x' }, null, false, null],
 ];
+
+describe('readCalled', () => {
+  const at = (user: string) => `sip:${user}@203.0.113.5:5060`;
+
+  it.each<
+    [
+      what: string,
+      uri: string,
+      party: string | undefined,
+      to: string,
+      account: string | undefined,
+      expected: string | null,
+    ]
+  >([
+    [
+      'the Request-URI, whatever To says',
+      at('84951111111'),
+      undefined,
+      `<${at('74952222222')}>`,
+      undefined,
+      '+74951111111',
+    ],
+    [
+      'To where our contact is dialled',
+      at('calltrack'),
+      undefined,
+      `"Shop" <${at('74951111111')}>`,
+      'calltrack',
+      '+74951111111',
+    ],
+    [
+      'To where our contact is a number too',
+      at('74959999999'),
+      undefined,
+      `<${at('+74951111111')}>`,
+      '74959999999',
+      '+74951111111',
+    ],
+    [
+      'P-Called-Party-ID before To',
+      at('calltrack'),
+      '<tel:+74951111111>',
+      `<${at('calltrack')}>`,
+      'calltrack',
+      '+74951111111',
+    ],
+    [
+      'To where a name is dialled that we know nothing of',
+      at('s'),
+      undefined,
+      `<${at('84951111111')}>`,
+      undefined,
+      '+74951111111',
+    ],
+    [
+      'our number where To says nothing better',
+      at('74959999999'),
+      undefined,
+      `<${at('trunk')}>`,
+      '74959999999',
+      '+74959999999',
+    ],
+    ['nothing', at('calltrack'), undefined, `<${at('calltrack')}>`, 'calltrack', null],
+  ])('%s', (_what, requestUri, party, to, account, expected) => {
+    const headers = { calledParty: () => party, to: () => to };
+    expect(readCalled({ requestUri, ...headers, account, country: 'RU' })).toBe(expected);
+  });
+});
 
 describe('readCaller', () => {
   it.each(CALLERS)('%s', (_, headers, number, withheld, name) => {
