@@ -16,18 +16,21 @@ interface Sides {
  */
 export function bridgeSides({ near, far, onHold }: Sides): void {
   let offered = near.remoteSdp;
+  /** What `near` was told last. */
   let answer = far.remoteSdp;
 
   const offer = async (sdp: string): Promise<string> => {
     const held = isHeld(sdp);
     if (held !== isHeld(offered)) await onHold?.(held);
-    answer = await far.reinvite(sdp);
+    answer = following(answer, await far.reinvite(sdp));
     offered = sdp;
     return answer;
   };
 
   near.onReinvite(async (sdp): Promise<ReinviteAnswer> => {
-    // Without SDP the peer asks for our offer: what FreeSWITCH last said stands; his answer comes in the ACK.
+    // He asks for an offer as of a new call (RFC 3261 14.2): by our answer to his hold he could not take up the talk.
+    if (!sdp) answer = following(answer, answer.replace(LIMITED, 'a=sendrecv'));
+    // What FreeSWITCH last said stands; where it is our offer, his answer comes in the ACK.
     if (!sdp || sdp === offered) return { sdp: answer };
     // To an address that FreeSWITCH cannot reach it would say yes as well.
     const [wanted, there] = [familyOf(sdp), familyOf(answer)];
@@ -47,6 +50,20 @@ export function bridgeSides({ near, far, onHold }: Sides): void {
 /** RFC 3264 8.4, and the older way of RFC 2543 (0.0.0.0). */
 function isHeld(sdp: string): boolean {
   return /^a=(sendonly|inactive)\s*$/m.test(sdp) || /^c=IN IP4 0\.0\.0\.0\s*$/m.test(sdp);
+}
+
+/** An answer to somebody who holds. */
+const LIMITED = /^a=(?:sendonly|recvonly|inactive)\b/m;
+
+/**
+ * `next` as what follows `last`: the same version where it says the same, else the next one (RFC 3264 8). FreeSWITCH's own
+ * may stay as it was (seen), and some peers pass over what bears an old one.
+ */
+function following(last: string, next: string): string {
+  const origin = /^o=\S+ \S+ (\d+)/m;
+  if (last.replace(origin, '') === next.replace(origin, '')) return last;
+  const version = Number(origin.exec(last)?.[1] ?? 0) + 1;
+  return next.replace(/^(o=\S+ \S+ )\d+/m, (_, start: string) => start + String(version));
 }
 
 /** DTMF of phones that send INFO in place of RFC 4733: FreeSWITCH keeps it to itself, so it goes around. */

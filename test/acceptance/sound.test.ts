@@ -67,6 +67,14 @@ describe.skipIf(!enginesHere())('what is heard', () => {
     expect(held.body).toMatch(/^a=recvonly\r$/m);
     await business.resume();
     await until('they hear each other again', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    const heldAgain = await business.hold();
+    const offer = await business.resume('asked');
+    expect(offer.body).not.toMatch(/^a=(sendonly|recvonly|inactive)/m);
+    const version = ({ body }: { body: string }): number => Number(/^o=\S+ \S+ (\d+)/m.exec(body)?.[1]);
+    expect(version(offer)).toBeGreaterThan(version(heldAgain));
+    expect(version(await business.hold())).toBeGreaterThan(version(offer));
+    await business.resume();
+    await until('they hear each other once more', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
     await business.hangUp();
     expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     expect(lastCall(await scenes.businessHolds.events()).ended).toMatchObject({ by: 'business' });

@@ -146,8 +146,9 @@ export abstract class PhoneCall {
     return await this.#renegotiate('sendonly');
   }
 
-  async resume(): Promise<SipResponse> {
-    return await this.#renegotiate('sendrecv');
+  /** `asked`: by a re-INVITE without SDP, as many a PBX does; the offer is then the other side's. */
+  async resume(how: 'offered' | 'asked' = 'offered'): Promise<SipResponse> {
+    return await this.#renegotiate('sendrecv', how);
   }
 
   /** Says again what is agreed already, as a session timer does (RFC 4028 7.4). */
@@ -254,13 +255,14 @@ export abstract class PhoneCall {
     return this.dialog;
   }
 
-  async #renegotiate(direction: Direction): Promise<SipResponse> {
+  async #renegotiate(direction: Direction, how: 'offered' | 'asked' = 'offered'): Promise<SipResponse> {
     this.#direction = direction;
-    const response = await this.request('INVITE', { body: this.makeOffer() });
+    const ask = () => this.request('INVITE', { body: how === 'asked' ? '' : this.makeOffer() });
+    const response = await ask();
     if (response.status !== 491) return response;
     // RFC 3261 14.1: both asked at once; one more try after a while.
     await new Promise((resolve) => setTimeout(resolve, RE_INVITE_RETRY_MS + Math.random() * RE_INVITE_RETRY_MS));
-    return await this.request('INVITE', { body: this.makeOffer() });
+    return await ask();
   }
 
   #acknowledge(dialog: Dialog, response: SipResponse, offer: string): void {

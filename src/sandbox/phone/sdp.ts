@@ -28,7 +28,7 @@ export function readRemoteAudio(sdp: string, laws: readonly G711Law[]): RemoteAu
     [8, 'PCMA'],
   ]);
   for (const { payload, codec } of media.rtp) names.set(payload, codec.toUpperCase());
-  const offered = (media.payloads ?? '').split(/\s+/).map(Number);
+  const offered = payloadTypes(media.payloads);
   const typeOf = (name: string): number | undefined => offered.find((payload) => names.get(payload) === name);
   const law = laws.find((one) => typeOf(NAME[one]) !== undefined);
   const address = media.connection?.ip ?? session.connection?.ip;
@@ -37,6 +37,12 @@ export function readRemoteAudio(sdp: string, laws: readonly G711Law[]): RemoteAu
   const payloadType = typeOf(NAME[law]) ?? PAYLOAD[law];
   return { address, port: media.port, law, payloadType, telephoneEvent: typeOf('TELEPHONE-EVENT'), direction };
 }
+
+/** sdp-transform makes a number of one that stands alone. */
+const payloadTypes = (written: string | number | undefined): number[] =>
+  String(written ?? '')
+    .split(/\s+/)
+    .map(Number);
 
 const MIRROR: Readonly<Record<Direction, Direction>> = {
   sendrecv: 'sendrecv',
