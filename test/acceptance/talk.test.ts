@@ -146,6 +146,11 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
       const [heardBack, there] = await Promise.all([caller.done, business.done]);
       expectPlayed(heardBack, there);
       expect(heardBack.trace.received('UPDATE')).toEqual([200]);
+      // Who is not told that his timer goes on refreshes no more, and drachtio-server hangs up on him.
+      const timers = heardBack.trace.messages
+        .filter(({ direction, kind }) => direction === 'received' && kind === '200')
+        .map((message) => `${message.method} ${headerOf(message, 'Session-Expires') ?? ''}`);
+      expect(timers).toEqual(expect.arrayContaining(['INVITE 90;refresher=uac', 'UPDATE 90;refresher=uac']));
       await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
     },
   );
