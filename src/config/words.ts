@@ -53,6 +53,9 @@ export const port = z.int().min(0).max(65535);
 
 export const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');
 
+/** Who we are to a carrier: user and host, nothing else. */
+export const accountUri = z.string().regex(/^sip:[\w.+*~-]{1,64}@[\w.-]{1,253}(:\d{1,5})?$/i);
+
 export const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'an address or CIDR range' });
 
 export const countryCode = z

@@ -105,7 +105,6 @@ function planOf(country: string): Plan | null {
 export function outboundIdentity(caller: CallerIdentity, outbound: Outbound, country: string): OutboundIdentity {
   const written = (number: string) => formatNumber(number, { format: outbound.numbers.format, prefix: '', country });
   const fixed = outbound.callerId === 'passthrough' ? null : outbound.callerId;
-  const shown = fixed ?? caller.number;
   const headers: Record<string, string> = {};
   if (caller.withheld && fixed === null) headers['Privacy'] = 'id';
   if (outbound.assertedIdentity && caller.number !== null) {
@@ -116,6 +115,9 @@ export function outboundIdentity(caller: CallerIdentity, outbound: Outbound, cou
     const host = hostOf(outbound.to[0]?.uri ?? '');
     headers['Diversion'] = `<sip:${written(caller.trackingNumber)}@${host}>;reason=unconditional;privacy=off;counter=1`;
   }
+  const account = /^sip:([^@]+)@(.+)$/i.exec(fixed ?? '');
+  if (account) return { from: { user: account[1] ?? '', host: account[2] ?? '', displayName: caller.name }, headers };
+  const shown = fixed ?? caller.number;
   if (shown !== null) return { from: { user: written(shown), displayName: caller.name }, headers };
   return { from: { user: 'anonymous', displayName: 'Anonymous', host: 'anonymous.invalid' }, headers };
 }

@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { channels, cidr, countryCode, credentials, durationOf, durationUpTo, e164, id, sipUri } from '../words.js';
+import {
+  accountUri,
+  channels,
+  cidr,
+  countryCode,
+  credentials,
+  durationOf,
+  durationUpTo,
+  e164,
+  id,
+  sipUri,
+} from '../words.js';
 
 /** `trunks`: carriers. */
 
@@ -37,8 +48,12 @@ export const trunk = z.strictObject({
         { error: 'a SIP URI like "sip:sip.carrier.example:5060", or a list of gateways' },
       ),
       channels,
-      /** `passthrough`: the caller's number; otherwise a fixed number. */
-      callerId: z.union([z.literal('passthrough'), e164]).default('passthrough'),
+      /** From: `passthrough`: the caller's number; otherwise a fixed number, or our account with the carrier. */
+      callerId: z
+        .union([z.literal('passthrough'), e164, accountUri], {
+          error: '"passthrough", a number in E.164, like "+74951230000", or "sip:123456@sip.carrier.example"',
+        })
+        .default('passthrough'),
       /** Say the caller's number in P-Asserted-Identity too (RFC 3325). */
       assertedIdentity: z.boolean().default(false),
       /** Say the tracking number in Diversion (RFC 5806), so that the carrier accepts a caller's number that is not ours. */

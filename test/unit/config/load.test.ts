@@ -221,7 +221,7 @@ __proto__: 1
       '7:23 trunks[0].inbound.from[0]: must be an address or CIDR range',
       '7:45 trunks[0].inbound.numbers.country: must be two letters of ISO 3166',
       '8:17 trunks[0].outbound.to: must be a SIP URI like "sip:sip.carrier.example:5060", or a list of gateways',
-      '8:25 trunks[0].outbound.callerId: must be a number in E.164',
+      '8:25 trunks[0].outbound.callerId: must be "passthrough", a number in E.164',
       '9:21 trunks[0].capacityCodes[0]: must be "503"',
       '11:35 destinations[0].number: must be a text; put it in quotes',
       '13:28 routes[0].steps[0].dial: must be a list of at least 1 entries',

@@ -55,6 +55,13 @@ describe('outboundIdentity', () => {
     ['hides who withholds his number', HIDDEN, {}, ANONYMOUS, { Privacy: 'id' }],
     ['tells it no carrier', HIDDEN, { assertedIdentity: true }, ANONYMOUS, { Privacy: 'id' }],
     [
+      'names our account, and asserts the number behind it',
+      ANNA,
+      { callerId: 'sip:123456@sip.carrier.example', assertedIdentity: true },
+      { user: '123456', host: 'sip.carrier.example', displayName: 'Anna' },
+      PAI,
+    ],
+    [
       'needs no privacy for a number of our own',
       HIDDEN,
       { callerId: '+74951111111' },
