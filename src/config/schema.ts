@@ -87,6 +87,11 @@ export const configSchema = z.strictObject({
       minExpires: durationOf('60s', 3_600_000, '1h'),
       maxExpires: durationOf('1h', 86_400_000, '24h'),
       maxContacts: z.int().min(1).max(20).default(3),
+      /** What a phone's password is asked for by, in this order. */
+      algorithms: z
+        .array(z.enum(['SHA-256', 'MD5']))
+        .min(1)
+        .default(['SHA-256', 'MD5']),
     })
     .prefault({}),
   history: z

@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { LineConfig } from '../config/schema.js';
-import { algorithmOf, digestResponse, parseDigest, sameText, type DigestParams } from '../lib/digest.js';
+import {
+  algorithmOf,
+  digestResponse,
+  parseDigest,
+  sameText,
+  type DigestAlgorithm,
+  type DigestParams,
+} from '../lib/digest.js';
 import { judgeNonce, makeNonce } from './nonce.js';
 
-/** SHA-256 first: a phone takes the first challenge that it understands (RFC 8760 2.4). */
-const ALGORITHMS = ['SHA-256', 'MD5'] as const;
 const MAX_LENGTH = 4096;
 /** What a phone may send at once: one answer to each challenge, and those of proxies on the way. */
 const MAX_CREDENTIALS = 4;
@@ -26,13 +31,15 @@ export interface Realm {
   /** Shared by all gateways. */
   secret: Buffer;
   lines: readonly LineConfig[];
+  /** The first one that it understands a phone takes (RFC 8760 2.4). */
+  algorithms: readonly DigestAlgorithm[];
 }
 
-/** Values for two WWW-Authenticate headers, the same nonce in both. */
-export function challenges({ name, secret }: Realm, nowMs: number, stale = false): string[] {
+/** Values for WWW-Authenticate headers, one for each algorithm, the same nonce in all. */
+export function challenges({ name, secret, algorithms }: Realm, nowMs: number, stale = false): string[] {
   const nonce = makeNonce(secret, nowMs);
   const realm = name.replace(/[\\"]/g, '\\$&');
-  return ALGORITHMS.map(
+  return algorithms.map(
     (algorithm) =>
       `Digest realm="${realm}", nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale ? ', stale=true' : ''}`,
   );

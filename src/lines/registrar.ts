@@ -104,7 +104,8 @@ export class Registrar {
     const { nonceSecret } = this.deps.store;
     if (!nonceSecret) return ['unavailable', refusal(503, undefined, { 'Retry-After': AWAY_RETRY_SECONDS })];
     const { lines, registrar } = this.deps.config();
-    const realm: Realm = { name: registrar.realm, secret: nonceSecret, lines };
+    const { realm: name, algorithms } = registrar;
+    const realm: Realm = { name, secret: nonceSecret, lines, algorithms };
     const check = checkCredentials(request.authorization, realm, now);
     const claimed = 'user' in check ? check.user : userOf(request.from);
     if (this.#isBlocked(source, claimed, now)) return ['blocked', BLOCKED];

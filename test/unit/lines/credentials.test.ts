@@ -12,7 +12,7 @@ const { lines } = configSchema.pick({ lines: true }).parse({
 });
 const SECRET = Buffer.alloc(32, 1);
 const NOW = Date.UTC(2026, 10, 22);
-const realm: Realm = { name: 'calls', secret: SECRET, lines };
+const realm: Realm = { name: 'calls', secret: SECRET, lines, algorithms: ['SHA-256', 'MD5'] };
 
 const answer = (which: number, username: string, password: string, over: Partial<{ realm: Realm; at: number }> = {}) =>
   answerChallenge(challenges(over.realm ?? realm, over.at ?? NOW)[which] ?? '', 'REGISTER', 'sip:calls', {
@@ -21,8 +21,10 @@ const answer = (which: number, username: string, password: string, over: Partial
   }) ?? '';
 
 describe('credentials of a REGISTER', () => {
-  it('SHA-256 is offered first, MD5 after it', () => {
-    expect(challenges(realm, NOW).map((one) => /algorithm=([\w-]+)/.exec(one)?.[1])).toEqual(['SHA-256', 'MD5']);
+  it('are asked for by the algorithms that the configuration names, in its order', () => {
+    const asked = (by: Realm) => challenges(by, NOW).map((one) => /algorithm=([\w-]+)/.exec(one)?.[1]);
+    expect(asked(realm)).toEqual(['SHA-256', 'MD5']);
+    expect(asked({ ...realm, algorithms: ['MD5'] })).toEqual(['MD5']);
     expect(challenges(realm, NOW, true).every((one) => one.endsWith(', stale=true'))).toBe(true);
     expect(challenges({ ...realm, name: 'a "b\\' }, NOW)[0]).toContain('realm="a \\"b\\\\"');
   });
