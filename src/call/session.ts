@@ -14,7 +14,7 @@ import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, type NewCall } from './document.js';
 import { CHANNEL_HEADER } from './greeting.js';
 import { Journal } from './journal.js';
-import type { DialogLeg, IncomingInvite, OutgoingInvite } from './sip-ports.js';
+import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 import { transition, type CallSignal, type CallState } from './state.js';
 
 type DialogRole = CallResources['dialogs'][number]['role'];
@@ -188,9 +188,16 @@ export class CallSession {
     else {
       this.#attempts.add(attempt);
       attempt.onSent((id) => this.#inviteSent(id, attempt));
-      inBackground(attempt.outcome.then(() => this.#attempts.delete(attempt)));
+      inBackground(attempt.outcome.then((outcome) => this.#attemptOver(attempt, outcome)));
     }
     return attempt;
+  }
+
+  #attemptOver(attempt: OutgoingInvite, { kind }: InviteOutcome): void {
+    this.#attempts.delete(attempt);
+    // Nobody would tell us of an answer; over another trunk the caller's carrier may do better.
+    if (kind === 'link-lost' && this.call.answeredAt === null)
+      this.end({ by: 'gateway', reason: 'link_lost', loss: 'gateway_lost', sip: 503 });
   }
 
   /** Known to peers until it has its outcome. */

@@ -75,6 +75,8 @@ export type InviteOutcome =
   /** Answered with an offer to our INVITE without SDP: `accept` sends the answer in the ACK. */
   | { kind: 'offered'; sdp: string; accept: (sdp: string) => Promise<DialogLeg>; abandon: () => Promise<void> }
   | { kind: 'failed'; failure: SipFailure }
+  /** With the link to drachtio: nothing is known of it any more. */
+  | { kind: 'link-lost' }
   /** It was there, and said nothing final within `timeoutMs`. */
   | { kind: 'unanswered' }
   | { kind: 'cancelled' };

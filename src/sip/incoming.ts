@@ -87,13 +87,14 @@ export class SrfIncomingInvite implements IncomingInvite {
           const leg = new SrfDialogLeg(dialog, this.overNewLink);
           if (this.#cancelled) inBackground(leg.bye());
           resolve(leg);
-        } else {
-          // Lost with its link: he still waits.
-          this.#finished = this.#cancelled || !this.request.socket.destroyed;
-          reject(toError(error));
-        }
+        } else reject(toError(error));
       });
     });
-    return withDeadline(answered, ANSWER_TIMEOUT_MS, 'answering an INVITE', (leg) => inBackground(leg.bye()));
+    const late = (leg: DialogLeg): void => inBackground(leg.bye());
+    return withDeadline(answered, ANSWER_TIMEOUT_MS, 'answering an INVITE', late).catch((error: unknown) => {
+      // Lost with its link: he still waits.
+      if (this.request.socket.destroyed && !this.#cancelled) this.overNewLink.refuse(this.id, 503);
+      throw error;
+    });
   }
 }

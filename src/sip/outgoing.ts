@@ -86,7 +86,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     clearTimeout(this.#cancelTimer);
     if (this.#request) this.overNewLink.cancel(this.#request.stackTxnId);
     this.#markGone();
-    this.#settle(silence('link lost'));
+    this.#settle({ kind: 'link-lost' });
   }
 
   #send(request: InviteRequest, authorization: Record<string, string>): void {

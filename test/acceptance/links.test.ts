@@ -92,10 +92,13 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     await cut('drachtio');
     await join('drachtio');
     expect(await ringing.ended()).toMatchObject({ by: 'remote', how: 'cancel' });
-    const { how, status } = await caller.ended();
-    const call = lastCall(await scene.events());
-    expect([how, status]).toEqual(['refused', call.ended?.sip]);
-    expect(call.disposition).toBe('missed');
+    expect(await caller.ended()).toMatchObject({ how: 'refused', status: 503 });
+    expect(lastCall(await scene.events())).toMatchObject({
+      disposition: 'missed',
+      lossReason: 'gateway_lost',
+      ended: { by: 'gateway', reason: 'link_lost', sip: 503 },
+    });
+    await stage.expectNothingLeft();
   });
 
   test('drachtio, silent in an announcement: the call lets go of its channels', { timeout: 40_000 }, async () => {

@@ -33,7 +33,6 @@ function open() {
   const invite = {
     sipCallId: 'a',
     onCancel: () => undefined,
-    onLinkLost: () => undefined,
     refuse,
   } as unknown as IncomingInvite;
   const caller = { number: null, withheld: true, name: null };
