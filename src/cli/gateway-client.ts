@@ -1,5 +1,6 @@
 import { formatIssue, type ConfigIssue } from '../config/errors.js';
 import { toError } from '../lib/deadline.js';
+import { NOTHING_HERE } from '../http/problem.js';
 import { CommandError, text, UsageError, type Terminal, type Values } from './command.js';
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
@@ -71,6 +72,7 @@ export class GatewayClient {
   async *lines(path: string): AsyncGenerator<string> {
     const response = await this.#fetch('GET', path, STREAM_TIMEOUT_MS);
     if (!response.ok) throw await this.#refusal(response);
+    if (!response.headers.get('content-type')?.includes('json')) throw this.#foreign(response);
     const decoder = new TextDecoder();
     let rest = '';
     try {
@@ -94,7 +96,10 @@ export class GatewayClient {
   ): Promise<unknown> {
     const response = await this.#fetch(method, path, timeoutMs, body, type);
     if (!response.ok) throw await this.#refusal(response);
-    return response.status === 204 ? null : await response.json().catch((error: unknown) => this.#away(error));
+    if (response.status === 204) return null;
+    return await response.json().catch((error: unknown) => {
+      throw error instanceof SyntaxError ? this.#foreign(response) : this.#away(error);
+    });
   }
 
   async #fetch(method: string, path: string, timeoutMs: number, body?: string, type?: string): Promise<Response> {
@@ -106,22 +111,38 @@ export class GatewayClient {
       },
       signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.terminal.interrupted]),
       ...(body === undefined ? {} : { body }),
-    }).catch((error: unknown) => this.#away(error));
+    }).catch((error: unknown) => {
+      throw this.#away(error);
+    });
   }
 
-  #away(error: unknown): never {
-    const cause = toError(error).cause;
-    throw new GatewayAway(`the gateway at ${this.url} does not answer: ${toError(cause ?? error).message}`);
+  #away(error: unknown): GatewayAway {
+    const { message, code } = toError(toError(error).cause ?? error) as NodeJS.ErrnoException;
+    // A name with several addresses, none of which answers, has a code only.
+    return new GatewayAway(`the gateway at ${this.url} does not answer: ${message || String(code)}`);
   }
 
-  async #refusal(response: Response): Promise<Refused> {
-    const problem = (await response.json().catch(() => ({}))) as Problem;
-    const detail = problem.detail ?? problem.title ?? 'no explanation';
-    const { code = '', errors = [] } = problem;
+  /** A proxy before the gateway, or something else at its address. */
+  #foreign({ status, statusText }: Response): CommandError {
+    const answer = [status, statusText].filter(Boolean).join(' ');
+    return new CommandError(`what answers at ${this.url} (${answer}) is no gateway: a proxy, or another address?`);
+  }
+
+  async #refusal(response: Response): Promise<CommandError> {
+    const problem = (await response.json().catch(() => null)) as Problem | null;
+    if (!problem?.code?.startsWith('GW_ERR_')) return this.#foreign(response);
+    const { code, detail = problem.title ?? 'no explanation', errors = [] } = problem;
     const each = errors.map((error) =>
       'row' in error ? `row ${error.row}, ${error.field}: ${error.message}` : formatIssue(error),
     );
-    const said = [`the gateway at ${this.url} answers ${response.status} ${code}: ${detail}`, ...each];
+    const hint = this.#hint(code, detail);
+    const said = [`the gateway at ${this.url} answers ${response.status} ${code}: ${detail}${hint}`, ...each];
     return new Refused(said.join('\n  '), code);
+  }
+
+  #hint(code: string, detail: string): string {
+    if (code === 'GW_ERR_UNAUTHORIZED')
+      return this.#key === '' ? '; there is none in CALLTRACK_KEY' : '; that of CALLTRACK_KEY or --key is none of them';
+    return detail === NOTHING_HERE ? '; is it older than this calltrack?' : '';
   }
 }

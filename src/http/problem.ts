@@ -36,8 +36,11 @@ export function requestIdOf(res: Response): string {
   return String(res.getHeader('X-Request-Id') ?? '');
 }
 
+/** `detail` where no resource has the path. */
+export const NOTHING_HERE = 'there is nothing at this address';
+
 export const notFound: RequestHandler = (_req, res) => {
-  sendProblem(res, problemOf('GW_ERR_NOT_FOUND', 'there is nothing at this address'));
+  sendProblem(res, problemOf('GW_ERR_NOT_FOUND', NOTHING_HERE));
 };
 
 /** For a resource whose methods are all registered before: what is left is a method it does not have. */

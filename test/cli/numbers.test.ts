@@ -65,9 +65,9 @@ describe('calltrack numbers', () => {
     );
     expect(good.out).toBe('text/csv 20 numbers created, /v1/numbers/import?site=divan there already');
     const errors = [{ row: 2, field: 'number', message: 'stands in row 1 already' }];
-    await expect(run(numbers, () => ({ status: 400, body: { code: 'X', errors } }), ['import', file])).rejects.toThrow(
-      'row 2, number: stands in row 1 already',
-    );
+    await expect(
+      run(numbers, () => ({ status: 400, body: { code: 'GW_ERR_BAD_REQUEST', errors } }), ['import', file]),
+    ).rejects.toThrow('row 2, number: stands in row 1 already');
     await expect(run(numbers, () => ({ body: {} }), ['import', `${file}x`])).rejects.toThrow('cannot be read');
     await writeFile(file, Buffer.from('cccac0c4', 'hex'));
     await expect(run(numbers, () => ({ body: {} }), ['import', file])).rejects.toThrow('is not UTF-8');

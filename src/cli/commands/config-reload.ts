@@ -22,7 +22,8 @@ export const configReload: Command = {
   },
 };
 
-function said({ restart, exceeded }: Reloaded): string {
+/** Older gateways do not tell which limits are exceeded. */
+function said({ restart, exceeded = [] }: Pick<Reloaded, 'restart'> & Partial<Reloaded>): string {
   return [
     restart.length === 0 ? 'reloaded' : `reloaded, but for what needs a restart: ${restart.join(', ')}`,
     ...exceeded.map(
