@@ -12,6 +12,9 @@ export type ChannelKind = 'trunk' | 'trunk-in' | 'trunk-out' | 'destination' | '
 
 const COLLECT_TIMEOUT_MS = 1000;
 
+/** Counted from 0 on: what alerts look at must be there before it happens. */
+const ALERTED_LOSSES = [...CAPACITY_LOSSES, 'media_failure'];
+
 /**
  * Everything that is counted. Labels hold ids of the configuration and words of ours, never numbers or call ids.
  * Names are outward contract; units stand in them. Counters that alerts look at are there from the beginning, at 0: a
@@ -124,7 +127,7 @@ export class GatewayMetrics implements CallMetrics {
   trunkUp(id: string, up: boolean): void {
     const trunk = this.bound.id('trunk', id);
     this.m.trunkUp.set({ trunk }, up ? 1 : 0);
-    for (const reason of CAPACITY_LOSSES) this.m.calls.inc({ trunk, disposition: 'missed', loss_reason: reason }, 0);
+    for (const reason of ALERTED_LOSSES) this.m.calls.inc({ trunk, disposition: 'missed', loss_reason: reason }, 0);
   }
 
   /** After a reload: what is no longer configured shall not stand in the graphs for ever. */

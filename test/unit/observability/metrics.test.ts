@@ -57,8 +57,9 @@ describe('GatewayMetrics', () => {
     metrics.webhook('crm', { events: 0, oldestAt: null, dead: 0, disabled: false });
     const page = (await metrics.render()).split('\n');
     const counters = [...alerts.matchAll(/increase\(calltrack_(\w+_total)/g)].map(([, name]) => name);
-    expect(counters).toEqual(['calls_total', 'invites_refused_total', 'events_dropped_total', 'recordings_total']);
-    for (const reason of ['destination_capacity', 'trunk_capacity', 'lines_busy'])
+    const recordings = ['recordings_total', 'calls_total'];
+    expect(counters).toEqual(['calls_total', 'invites_refused_total', 'events_dropped_total', ...recordings]);
+    for (const reason of ['destination_capacity', 'trunk_capacity', 'lines_busy', 'media_failure'])
       expect(page).toContain(`calltrack_calls_total{trunk="carrier-a",disposition="missed",loss_reason="${reason}"} 0`);
     expect(page).toContain('calltrack_recordings_total{status="failed"} 0');
     expect(page).toContain('calltrack_invites_refused_total{reason="overload"} 0');
