@@ -7,12 +7,19 @@ import { mayComeBack, resolveTarget } from './targets.js';
 export interface PresentState {
   /** Channels in use by resource; null: not known. */
   inUse: ReadonlyMap<string, number> | null;
-  /** Trunks that take no calls now, and why. */
-  trunksDown: ReadonlyMap<string, string>;
+  /** Trunks that take no calls now. */
+  trunksDown: ReadonlyMap<string, TrunkDown>;
   /** Lines and destinations that were taken out of service. */
   targetsDrained: ReadonlySet<string>;
   /** Lines for which no phone is registered now. */
   linesUnregistered: ReadonlySet<string>;
+}
+
+export interface TrunkDown {
+  /** "is down (…)" */
+  why: string;
+  /** The carrier has no free channel: calls overflow. */
+  full: boolean;
 }
 
 export const NOTHING_KNOWN: PresentState = {
@@ -184,15 +191,16 @@ function explainTarget(config: GatewayConfig, id: string, dialled: string, prese
   const full = now.find(({ inUse, limit }) => limit !== null && (limit === 0 || (inUse !== null && inUse >= limit)));
   const trunk = config.destinations.find((destination) => destination.id === id)?.trunk ?? '';
   const down = kind === 'destination' ? present.trunksDown.get(trunk) : undefined;
+  // In the order in which a call meets it: what comes first decides whether the call overflows.
+  if (present.targetsDrained.has(id)) return { ...target, would: 'unreachable', why: 'it is taken out of service' };
+  if (full) return { ...target, would: 'no_channel', why: `${full.resource} is full (${useOf(full)})` };
   if (kind === 'destination' && mayComeBack(config, dialled)) {
     return { ...target, would: 'unreachable', why: `${dialled} is a destination too, the call would come back` };
   }
-  if (present.targetsDrained.has(id)) return { ...target, would: 'unreachable', why: 'it is taken out of service' };
-  if (down !== undefined) return { ...target, would: 'unreachable', why: `trunk ${trunk} is down (${down})` };
+  if (down) return { ...target, would: down.full ? 'no_channel' : 'unreachable', why: `trunk ${trunk} ${down.why}` };
   if (kind === 'line' && present.linesUnregistered.has(id)) {
     return { ...target, would: 'not_registered', why: 'no phone is registered' };
   }
-  if (full) return { ...target, would: 'no_channel', why: `${full.resource} is full (${useOf(full)})` };
   return { ...target, would: 'rings', why: now.map((limit) => `${limit.resource} ${useOf(limit)}`).join(', ') };
 }
 

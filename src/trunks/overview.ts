@@ -11,7 +11,7 @@ import type {
 import { systemClock, type Clock } from '../lib/clock.js';
 import type { UseReader } from '../reports/ports.js';
 import { localDay, startOfDay } from '../reports/time-zone.js';
-import { explainRoute, type ExplainedNumber, type Explanation } from '../routing/explain.js';
+import { explainRoute, type ExplainedNumber, type Explanation, type TrunkDown } from '../routing/explain.js';
 import { limitsOf, toldLimitsOf, type Limit } from '../routing/limits.js';
 import type { TrunkState, TrunkStates } from './carriers/state.js';
 import type { SharedDrains } from './drains.js';
@@ -84,7 +84,7 @@ export class Overview implements ResourceReader {
     ]);
     return explainRoute(config, number, found ?? configuredNumber(config, number), at, {
       inUse,
-      trunksDown: trunksDown(this.#parts.trunkStates.list()),
+      trunksDown: trunksDown(this.#parts.trunkStates.list(), at),
       targetsDrained: new Set([
         ...config.lines.filter(({ id }) => drains.has('line', id)).map(({ id }) => id),
         ...config.destinations.filter(({ id }) => drains.has('destination', id)).map(({ id }) => id),
@@ -118,12 +118,25 @@ export class Overview implements ResourceReader {
   }
 }
 
-/** Those through which nobody is dialled now, and why. */
-export function trunksDown(trunks: readonly Pick<TrunkState, 'id' | 'draining' | 'gateways'>[]): Map<string, string> {
-  const away = ({ gateways }: Pick<TrunkState, 'gateways'>): boolean =>
-    gateways.length > 0 && gateways.every(({ state }) => state === 'down');
-  const down = trunks.filter((trunk) => trunk.draining || away(trunk));
-  return new Map(down.map(({ id, draining }) => [id, draining ? 'draining' : 'no gateway of it answers']));
+type Dialled = Pick<TrunkState, 'id' | 'draining' | 'gateways'>;
+
+/** Those through which nobody is dialled at `at` (ms since the epoch), and why. */
+export function trunksDown(trunks: readonly Dialled[], at: number): Map<string, TrunkDown> {
+  return new Map(
+    trunks.flatMap((trunk) => {
+      const down = downAt(trunk, at);
+      return down ? [[trunk.id, down]] : [];
+    }),
+  );
+}
+
+function downAt({ draining, gateways }: Dialled, at: number): TrunkDown | null {
+  if (draining) return { why: 'is down (draining)', full: false };
+  const held = gateways.filter(({ heldUntil }) => heldUntil !== null && Date.parse(heldUntil) > at);
+  if (gateways.length === 0 || gateways.some((one) => one.state !== 'down' && !held.includes(one))) return null;
+  const until = held.map(({ heldUntil }) => heldUntil).toSorted()[0];
+  if (!until) return { why: 'is down (no gateway of it answers)', full: false };
+  return { why: `asked not to be dialled until ${until} (Retry-After)`, full: held.some(({ full }) => full) };
 }
 
 /** The number as the file has it: for when the store is away, or has not been told yet. */

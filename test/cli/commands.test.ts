@@ -31,7 +31,8 @@ const TRUNK = {
       state: 'up',
       since: null,
       lastStatus: 200,
-      heldUntil: null,
+      heldUntil: null as string | null,
+      full: false,
       share: 1,
     },
   ],
@@ -165,6 +166,8 @@ describe('trunks', () => {
     const shown = (await run(trunks, { '/v1/trunks': { trunks: [refused, silent] } })).out.split('\n');
     expect(shown[1]).toMatch(/ failed \(403\)$/);
     expect(shown[2]).toMatch(/ failed \(no answer\)$/);
+    const held = { ...TRUNK, gateways: TRUNK.gateways.map((one) => ({ ...one, heldUntil: '2026-11-21T10:00:00Z' })) };
+    expect((await run(trunks, { '/v1/trunks': { trunks: [held] } })).out).toContain('sip.carrier.example held');
     const drains = { ...TRUNK, up: false, draining: true, down: [{ reason: 'drain', since: '2026-11-21T10:00:00Z' }] };
     const { status, out } = await run(trunks, { '/v1/trunks': { trunks: [drains] } });
     expect(status).toBe(0);
@@ -347,6 +350,11 @@ describe('route explain', () => {
   it.each([
     [{ state: 'down' }, {}, 'trunk carrier-a is down (no gateway of it answers)'],
     [{}, { draining: true }, 'trunk carrier-a is down (draining)'],
+    [
+      { heldUntil: '2099-01-01T00:00:00Z', full: true },
+      {},
+      'trunk carrier-a asked not to be dialled until 2099-01-01T00:00:00Z (Retry-After)',
+    ],
     [{}, {}, null],
   ])('by a file, takes the moment from the gateway: %j %j', async (ofGateway, ofTrunk, why) => {
     const file = join(await tempFolder(), 'gateway.yaml');

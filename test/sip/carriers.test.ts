@@ -5,6 +5,7 @@ import { configSchema } from '../../src/config/schema.js';
 import { RedisTrunks } from '../../src/redis/trunks.js';
 import { DrachtioSipSide } from '../../src/sip/sip-side.js';
 import { CarrierTrunks } from '../../src/trunks/carriers/carriers.js';
+import { trunksDown } from '../../src/trunks/overview.js';
 import { AddressBlock } from '../support/addresses.js';
 import { Carrier, type CarrierOptions } from '../support/carrier.js';
 import { openRedis } from '../support/redis.js';
@@ -146,8 +147,13 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: dialled(to).slice(1), full: false });
     const heldUntil = Date.parse(trunks.list()[0]?.gateways[0]?.heldUntil ?? '');
     expect(heldUntil - Date.now()).toBeLessThanOrEqual(300_000);
+    expect(trunksDown(trunks.list(), Date.now())).toEqual(new Map());
     trunks.failed('carrier', dialled(to)[1]?.uri ?? '', failure, 'capacity');
     expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: [], full: true });
+    const held = trunksDown(trunks.list(), Date.now()).get('carrier');
+    expect(held).toMatchObject({ full: true });
+    expect(held?.why).toMatch(/^asked not to be dialled until .*Z \(Retry-After\)$/);
+    expect(trunksDown(trunks.list(), Date.now() + 300_000)).toEqual(new Map());
   });
 
   it('a drained trunk is drained for every gateway, and told once', async () => {

@@ -178,6 +178,7 @@ export function unwatchedTrunks(config: () => GatewayConfig): TrunkStates {
           since: null,
           lastStatus: null,
           heldUntil: null,
+          full: false,
           share: 1,
         })),
         registration: null,

@@ -67,10 +67,27 @@ describe('what would happen to a call', () => {
     ],
     [
       'trunk down: no overflow, so not to the lines',
-      { trunksDown: new Map([['carrier', 'draining']]) },
+      { trunksDown: new Map([['carrier', { why: 'is down (draining)', full: false }]]) },
       MONDAY_NOON,
       ['now', 'no', 'now'],
       'office is passed over, trunk carrier is down (draining): step 3 plays its announcement and the call is refused.',
+    ],
+    [
+      'trunk held by its carrier for want of channels: overflow',
+      { trunksDown: new Map([['carrier', { why: 'asked not to be dialled', full: true }]]) },
+      MONDAY_NOON,
+      ['now', 'now', 'if'],
+      'office is passed over, trunk carrier asked not to be dialled: step 2 rings sales-1, sales-2 all at once for 20 s.',
+    ],
+    [
+      'full by our count, and the trunk down: the count comes first',
+      {
+        ...use({ 'destination:office': 2 }),
+        trunksDown: new Map([['carrier', { why: 'is down (draining)', full: false }]]),
+      },
+      MONDAY_NOON,
+      ['now', 'now', 'if'],
+      'office is passed over, destination:office is full (2/2): step 2 rings sales-1, sales-2 all at once for 20 s.',
     ],
     ['closed', {}, SUNDAY, ['no', 'no', 'now'], 'step 3 plays its announcement and the call is refused.'],
   ])('%s', ([, present, at, tried, sentence]) => {

@@ -65,7 +65,7 @@ async function explain(values: Values, number: string, at: number, terminal: Ter
   }
   try {
     const config = await loadConfig(file, terminal.env);
-    return explainRoute(config, number, configuredNumber(config, number), at, await present(gateway, terminal));
+    return explainRoute(config, number, configuredNumber(config, number), at, await present(gateway, at, terminal));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     terminal.err(error.issues.map(formatIssue).join('\n'));
@@ -74,7 +74,7 @@ async function explain(values: Values, number: string, at: number, terminal: Ter
 }
 
 /** What a gateway says of the moment; without one the file alone must do. */
-async function present(gateway: GatewayClient, terminal: Terminal): Promise<PresentState> {
+async function present(gateway: GatewayClient, at: number, terminal: Terminal): Promise<PresentState> {
   try {
     const [{ trunks }, { destinations }, { lines }] = await Promise.all([
       gateway.get<{ trunks: TrunkView[] }>('/v1/trunks'),
@@ -88,7 +88,7 @@ async function present(gateway: GatewayClient, terminal: Terminal): Promise<Pres
     ];
     return {
       inUse: new Map(used.map(({ id, kind, channels }) => [`${kind}:${id}`, channels.inUse])),
-      trunksDown: trunksDown(trunks),
+      trunksDown: trunksDown(trunks, at),
       targetsDrained: new Set([...destinations, ...lines].filter(({ draining }) => draining).map(({ id }) => id)),
       linesUnregistered: new Set(lines.filter(({ state }) => state === 'unregistered').map(({ id }) => id)),
     };

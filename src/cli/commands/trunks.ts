@@ -32,7 +32,7 @@ function row(trunk: TrunkView): (string | null)[] {
   const reasons = trunk.down.map(({ reason }) => reason).filter((reason) => reason !== 'drain');
   const state = trunk.draining ? 'draining' : trunk.up ? 'up' : `down (${reasons.join(', ')})`;
   const gateways = trunk.gateways.map(
-    ({ uri, state: gatewayState }) => `${uri.replace(/^sips?:/, '')} ${gatewayState}`,
+    ({ uri, state: health, heldUntil }) => `${uri.replace(/^sips?:/, '')} ${heldUntil ? 'held' : health}`,
   );
   return [
     trunk.id,

@@ -91,8 +91,9 @@ export class CarrierTrunk {
       const monitor = this.#monitorOf(uri);
       const { state = 'unknown' as const, since = null } = monitor?.health ?? {};
       const heldUntil = monitor && monitor.heldUntil > now ? iso(monitor.heldUntil) : null;
-      const { lastStatus = null, share = 1 } = monitor ?? {};
-      return { uri, priority, weight, state, since: since === null ? null : iso(since), lastStatus, heldUntil, share };
+      const { lastStatus = null, share = 1, full = false } = monitor ?? {};
+      const about = { state, since: since === null ? null : iso(since), lastStatus, heldUntil, full, share };
+      return { uri, priority, weight, ...about };
     });
   }
 

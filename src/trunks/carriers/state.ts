@@ -18,6 +18,8 @@ export interface GatewayState {
   lastStatus: number | null;
   /** It asked (Retry-After) not to be dialled until then. */
   heldUntil: string | null;
+  /** It asked so for want of a free channel. */
+  full: boolean;
   /** 0 to 1: below 1 while it has just come back. */
   share: number;
 }
