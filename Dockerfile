@@ -22,7 +22,8 @@ RUN chmod +x dist/cli/calltrack.js && ln -s /opt/calltrack/dist/cli/calltrack.js
 USER node
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Asks where `http` of the configuration says.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
+  CMD ["node", "dist/healthcheck.js", "/etc/calltrack/gateway.yaml"]
 ENTRYPOINT ["node", "dist/main.js"]
 CMD ["--config", "/etc/calltrack/gateway.yaml"]

@@ -1,5 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { localUrl } from '../../config/local-url.js';
 import type { GatewayConfig } from '../../config/schema.js';
 import { toError } from '../../lib/deadline.js';
 import { encodedFormats, hasEncoder } from '../../recordings/encoder.js';
@@ -60,14 +61,12 @@ export async function checkEncoder(config: GatewayConfig): Promise<Finding[]> {
   return [(await hasEncoder()) ? ok(what, 'found') : warn(what, 'not on the PATH: recordings stay WAV')];
 }
 
-export async function checkHttp({ host, port }: GatewayConfig['http']): Promise<Finding> {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  const what = `HTTP ${reachable}:${port}`;
+export async function checkHttp(http: GatewayConfig['http']): Promise<Finding> {
+  const url = localUrl(http);
+  const what = `HTTP ${url.slice('http://'.length)}`;
   try {
     const signal = AbortSignal.timeout(HTTP_TIMEOUT_MS);
-    const response = await fetch(`http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/readyz`, {
-      signal,
-    });
+    const response = await fetch(`${url}/readyz`, { signal });
     const body = (await response.json()) as {
       ready?: boolean;
       detail?: string;
