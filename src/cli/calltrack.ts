@@ -5,6 +5,8 @@ import { main } from './main.js';
 import { printable } from './printable.js';
 import { readSecret } from './secret.js';
 
+const CLEAR = '\u001b[H\u001b[2J';
+
 const interrupt = new AbortController();
 process.once('SIGINT', () => interrupt.abort());
 // Whoever reads us (head, less) may have had enough.
@@ -15,6 +17,7 @@ try {
     out: (text) => console.log(printable(text)),
     err: (text) => console.error(printable(text)),
     tty: process.stdout.isTTY,
+    clear: () => process.stdout.write(CLEAR),
     secret: readSecret,
     env: process.env,
     interrupted: interrupt.signal,

@@ -13,6 +13,8 @@ export interface Terminal {
   err(text: string): void;
   /** Whether a person looks at it. */
   readonly tty: boolean;
+  /** Takes away what was said; of what a person looks at only. */
+  clear(): void;
   /** Something that must not be shown, typed or piped in. */
   secret(prompt: string): Promise<string>;
   readonly env: Readonly<Record<string, string | undefined>>;

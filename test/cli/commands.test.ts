@@ -267,6 +267,17 @@ describe('channels', () => {
   });
 });
 
+it('channels on a terminal are drawn on a clean screen', async () => {
+  const gateway = await gatewayOf(ALL);
+  const screen = new Screen({ CALLTRACK_URL: gateway.url });
+  screen.tty = true;
+  screen.out('what stood there before');
+  const running = channels.run({ watch: true }, [], screen);
+  await expect.poll(() => screen.lines.join()).toMatch(/^KIND /);
+  screen.interrupt();
+  expect(await running).toBe(0);
+});
+
 describe('calls tail', () => {
   it('follows the feed from cursor to cursor until Ctrl-C', async () => {
     const event = (type: string, call: unknown) => ({

@@ -4,7 +4,7 @@ import type { Terminal } from '../../src/cli/command.js';
 export class Screen implements Terminal {
   readonly lines: string[] = [];
   readonly errors: string[] = [];
-  readonly tty = false;
+  tty = false;
   readonly #stop = new AbortController();
   typed = '';
 
@@ -20,6 +20,10 @@ export class Screen implements Terminal {
 
   interrupt(): void {
     this.#stop.abort();
+  }
+
+  clear(): void {
+    this.lines.length = 0;
   }
 
   out(text: string): void {

@@ -6,7 +6,6 @@ import { table } from '../table.js';
 
 const WATCH_MS = 1000;
 const BAR = 20;
-const CLEAR = '\u001b[H\u001b[2J';
 
 interface Row extends LimitUse {
   id: string;
@@ -23,10 +22,8 @@ export const channels: Command = {
     const gateway = new GatewayClient(values, terminal);
     const show = async () => {
       const rows = await read(gateway);
-      const clear = values['watch'] && terminal.tty && !values['json'] ? CLEAR : '';
-      terminal.out(
-        clear + (values['json'] ? JSON.stringify({ at: new Date().toISOString(), channels: rows }) : draw(rows)),
-      );
+      if (values['watch'] && terminal.tty && !values['json']) terminal.clear();
+      terminal.out(values['json'] ? JSON.stringify({ at: new Date().toISOString(), channels: rows }) : draw(rows));
     };
     await show();
     while (values['watch'] && (await paused(terminal))) await show();
