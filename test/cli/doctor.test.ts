@@ -60,6 +60,7 @@ async function examine(change: Record<string, unknown> = {}) {
     out: (text) => lines.push(text),
     err: (text) => lines.push(text),
     tty: false,
+    clear: () => undefined,
     env: {},
     secret: () => Promise.resolve(''),
     interrupted: new AbortController().signal,

@@ -33,6 +33,7 @@ async function run(command: Command, reply: Reply, positionals: string[] = [], v
     out: (line: string) => out.push(line),
     err: () => undefined,
     tty: false,
+    clear: () => undefined,
     secret: () => Promise.resolve(''),
     env: {},
     interrupted: new AbortController().signal,

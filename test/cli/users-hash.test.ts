@@ -10,6 +10,7 @@ async function hashOf(password: string): Promise<string> {
     out: (text) => lines.push(text),
     err: () => undefined,
     tty: false,
+    clear: () => undefined,
     secret: () => Promise.resolve(password),
     env: {},
     interrupted: new AbortController().signal,

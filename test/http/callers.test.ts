@@ -90,6 +90,7 @@ async function calltrack(url: string, number: string, json = false): Promise<str
     out: (line: string) => void out.push(line),
     err: () => undefined,
     tty: false,
+    clear: () => undefined,
     secret: () => Promise.resolve(''),
     env: { CALLTRACK_KEY: 'dpo' },
     interrupted: new AbortController().signal,

@@ -63,6 +63,7 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], other
       out: (text: string) => out.push(text),
       err: () => undefined,
       tty: false,
+      clear: () => undefined,
       secret: () => Promise.resolve(''),
       env: { CALLTRACK_URL: url, CALLTRACK_KEY: KEY },
       interrupted: new AbortController().signal,
