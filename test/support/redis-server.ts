@@ -33,6 +33,8 @@ export class OwnRedis {
     private readonly more: readonly string[],
     /** Where the nodes of its cluster speak to it; null without one. */
     readonly nodePort: number | null,
+    /** Arguments of redis-server by which it speaks TLS, and nothing else. */
+    private readonly tls: readonly string[] | null,
   ) {
     this.#directory = directory;
     this.#appendfsync = appendfsync;
@@ -42,17 +44,24 @@ export class OwnRedis {
    * @param appendfsync how surely data outlasts `kill` and `up`; null: not at all
    * @param cluster a node of a cluster, without any slot yet
    * @param more arguments of redis-server
+   * @param tls those by which it speaks TLS, and nothing else; null: it does not
    */
   static async start({
     appendfsync = null,
     cluster = false,
     more = [],
-  }: { appendfsync?: AppendFsync | null; cluster?: boolean; more?: string[] } = {}): Promise<OwnRedis> {
+    tls = null,
+  }: {
+    appendfsync?: AppendFsync | null;
+    cluster?: boolean;
+    more?: string[];
+    tls?: string[] | null;
+  } = {}): Promise<OwnRedis> {
     const directory = await mkdtemp(join(tmpdir(), 'calltrack-redis-'));
     for (let attempt = 1; ; attempt += 1) {
       // The nodes' own port would be ours and 10,000, which there may not be.
       const nodePort = cluster ? await freePort() : null;
-      const own = new OwnRedis(await freePort(), directory, appendfsync, more, nodePort);
+      const own = new OwnRedis(await freePort(), directory, appendfsync, more, nodePort, tls);
       try {
         await own.up();
         return own;
@@ -64,7 +73,7 @@ export class OwnRedis {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}/0`;
+    return `${this.tls ? 'rediss' : 'redis'}://127.0.0.1:${this.port}/0`;
   }
 
   /** As a configuration has it. */
@@ -78,6 +87,7 @@ export class OwnRedis {
     args.push('--save', '', '--appendonly', this.#appendfsync ? 'yes' : 'no', '--daemonize', 'no', '--logfile', '');
     if (this.#appendfsync) args.push('--appendfsync', this.#appendfsync);
     if (this.nodePort !== null) args.push('--cluster-enabled', 'yes', '--cluster-port', String(this.nodePort));
+    if (this.tls) args.push('--port', '0', '--tls-port', String(this.port), ...this.tls);
     args.push(...this.more);
     const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;
