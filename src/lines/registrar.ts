@@ -97,7 +97,8 @@ export class Registrar {
   async #decide(request: RegisterRequest): Promise<Verdict> {
     const now = this.deps.clock();
     const source = sourceOf(request.source.address);
-    if (!this.#perSource.take(source, now) || !this.#together.take('', now)) {
+    // Who has phones of ours is not shut out by what strangers send, be it from a thousand forged addresses.
+    if (!this.#perSource.take(source, now) || !(this.#sources.has(source, now) || this.#together.take('', now))) {
       return ['flood', refusal(503, undefined, { 'Retry-After': FLOOD_RETRY_SECONDS })];
     }
     if (isTooLong(request)) return ['refused', refusal(400, 'Header Too Long')];

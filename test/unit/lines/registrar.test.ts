@@ -173,6 +173,18 @@ describe('the registrar', () => {
     expect((await answered({ source: other })).status).toBe(401);
   });
 
+  it('goes on with its phones while strangers flood it from everywhere', async () => {
+    const authorization = await credentials('agent', 'right');
+    expect((await answered({ authorization })).status).toBe(200);
+    const stranger = async (n: number) => {
+      const source = { address: `198.51.${n >> 8}.${n & 255}`, port: 5060, protocol: 'udp' };
+      return (await registrar.answer(request({ source }))).status;
+    };
+    for (let n = 0; n < 700; n += 1) await stranger(n);
+    expect(await stranger(700)).toBe(503);
+    expect((await answered({})).status).toBe(401);
+  });
+
   it('asks for patience while Redis is away', async () => {
     const authorization = await credentials('agent', 'right');
     store.away = true;
