@@ -157,6 +157,23 @@ describe.each(sipServerKinds)('phones register through drachtio (%s)', (kind) =>
     expect((await proxy.nextCall()).invite.uri).toBe('sip:agent@192.168.77.5:5062');
   });
 
+  it.each(['maddr', 'Path', 'host'])('and are rung nowhere else, whatever they name: %s', async (by) => {
+    const { phone, registrar, side, store } = await open(kind);
+    const agent = await phone({ answers: { ring: false, refuse: { status: 486 } } });
+    const carrier = await phone();
+    const named = `sip:+882399@${by === 'host' ? carrier.host : agent.host}:${agent.port}`;
+    await agent.register({
+      registrar,
+      credentials: CREDENTIALS,
+      contact: `<${named}${by === 'maddr' ? `;maddr=${carrier.host}` : ''}>`,
+      ...(by === 'Path' ? { headers: { Path: `<sip:${carrier.host}:${carrier.port};lr>` } } : {}),
+    });
+    const [contact] = await store.contactsOf('sales');
+    const outcome = await ring(side, contact ?? expect.fail('not registered')).outcome;
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { status: 486 } });
+    expect(carrier.calls).toEqual([]);
+  });
+
   it('several of a line, the oldest makes room; each lists all, and goes by itself or all together', async () => {
     const { phone, registrar, store } = await open(kind);
     const agents = [await phone(), await phone(), await phone()] as const;
