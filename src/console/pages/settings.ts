@@ -19,8 +19,9 @@ function setLook(visit: Visit): void {
 }
 
 function setColumns(visit: Visit): void {
-  const body = visit.req.body as { column?: string | string[] };
-  visit.parts.cookies.set('columns', columnsOf([body.column ?? []].flat().join('.')).join('.'));
+  // Whoever sends no form has no body at all.
+  const body = visit.req.body as { column?: string | string[] } | undefined;
+  visit.parts.cookies.set('columns', columnsOf([body?.column ?? []].flat().join('.')).join('.'));
   goBack(visit, '/calls');
 }
 
