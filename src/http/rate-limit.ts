@@ -2,7 +2,7 @@
 const MAX_ADDRESSES = 50_000;
 const WINDOW_MS = 60_000;
 
-/** Counts what each address asks within a minute, in this process: keeps a single visitor from emptying a pool. */
+/** Counts what each address asks within a minute, in this process: how fast one address can empty a pool. */
 export class RateLimit {
   #since = 0;
   #counts = new Map<string, number>();
