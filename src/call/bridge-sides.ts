@@ -42,6 +42,8 @@ export function bridgeSides({ near, far, onHold }: Sides): void {
       return { status: 488 };
     }
   });
+  // FreeSWITCH changes nothing by itself; where it asks all the same, what `near` last said stands.
+  far.onReinvite(() => Promise.resolve({ sdp: offered }));
   near.onAckSdp((sdp) => {
     if (sdp !== offered) inBackground(offer(sdp).catch(() => answer));
   });

@@ -40,12 +40,15 @@ export type ReinviteAnswer = { sdp: string } | { status: number };
 export interface DialogLeg {
   /** drachtio's id: any gateway on the same drachtio can send BYE in it. */
   readonly id: string;
-  /** The peer's last SDP. */
+  /** The peer's SDP of the INVITE, or of the answer to it. */
   readonly remoteSdp: string;
   /** Settles when nothing of it is on the wire any more: its BYE has been answered, or will never be. */
   readonly gone: Promise<void>;
   onEnd(listener: (end: DialogEnd) => void): void;
-  /** Called for each re-INVITE or UPDATE with an offer; `sdp` is empty when the peer asks us for the offer. */
+  /**
+   * Called for each re-INVITE or UPDATE with an offer, those that came before too; `sdp` is empty when the peer asks us for
+   * the offer.
+   */
   onReinvite(handler: (sdp: string) => Promise<ReinviteAnswer>): void;
   /** SDP answer in the ACK of a late offer; rejects after a deadline. */
   answerInAck(): Promise<string>;

@@ -22,6 +22,11 @@ export class SrfDialogLeg implements DialogLeg {
   readonly #endListeners: ((end: DialogEnd) => void)[] = [];
   #reinviting: Promise<unknown> = Promise.resolve();
   readonly #ackSdp: Promise<string>;
+  /** The peer's SDP of the INVITE; srf's own is that of his last request. */
+  readonly remoteSdp: string;
+  /** Set when somebody takes offers: until then they wait. */
+  readonly #offerHandler: Promise<(sdp: string) => Promise<ReinviteAnswer>>;
+  #takeOffers: (handler: (sdp: string) => Promise<ReinviteAnswer>) => void = () => undefined;
 
   constructor(
     private readonly dialog: Srf.Dialog,
@@ -41,14 +46,21 @@ export class SrfDialogLeg implements DialogLeg {
     this.#ackSdp = new Promise((resolve) => {
       dialog.on('ack', (request) => resolve(sdpOf(request)));
     });
+    this.remoteSdp = cleanSdp(dialog.remote.sdp);
+    this.#offerHandler = new Promise((resolve) => {
+      this.#takeOffers = resolve;
+    });
+    // From the first moment on: a PBX moves the sound 2 ms after its answer, and srf would agree and tell nobody.
+    dialog.on('modify', (request, response) => this.#offered(request, response));
+    dialog.on('update', (request, response) => {
+      // RFC 3311: an UPDATE without an offer is a session refresh; it changes nothing.
+      if (request.body) this.#offered(request, response);
+      else response.send(200, { headers: { ...this.#contact(), ...goesOn(request) } });
+    });
   }
 
   get id(): string {
     return this.dialog.id;
-  }
-
-  get remoteSdp(): string {
-    return cleanSdp(this.dialog.remote.sdp);
   }
 
   onEnd(listener: (end: DialogEnd) => void): void {
@@ -57,25 +69,22 @@ export class SrfDialogLeg implements DialogLeg {
   }
 
   onReinvite(handler: (sdp: string) => Promise<ReinviteAnswer>): void {
-    const respond = (request: Srf.SrfRequest, response: Srf.SrfResponse) => {
-      handler(sdpOf(request)).then(
-        (answer) => {
-          if ('status' in answer) response.send(answer.status);
-          else {
-            // srf answers later refreshes from here; it does not know what we sent in its place.
-            if (answer.sdp) this.dialog.local.sdp = answer.sdp;
-            response.send(200, { body: answer.sdp, headers: { ...this.#contact(), ...goesOn(request) } });
-          }
-        },
-        () => response.send(500),
-      );
-    };
-    this.dialog.on('modify', respond);
-    this.dialog.on('update', (request, response) => {
-      // RFC 3311: an UPDATE without an offer is a session refresh; it changes nothing.
-      if (request.body) respond(request, response);
-      else response.send(200, { headers: { ...this.#contact(), ...goesOn(request) } });
-    });
+    this.#takeOffers(handler);
+  }
+
+  #offered(request: Srf.SrfRequest, response: Srf.SrfResponse): void {
+    const answered = this.#offerHandler.then((handler) => handler(sdpOf(request)));
+    answered.then(
+      (answer) => {
+        if ('status' in answer) response.send(answer.status);
+        else {
+          // srf answers later refreshes from here; it does not know what we sent in its place.
+          if (answer.sdp) this.dialog.local.sdp = answer.sdp;
+          response.send(200, { body: answer.sdp, headers: { ...this.#contact(), ...goesOn(request) } });
+        }
+      },
+      () => response.send(500),
+    );
   }
 
   answerInAck(): Promise<string> {

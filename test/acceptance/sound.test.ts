@@ -16,6 +16,7 @@ const scenes = {
   infoKeys: stage.scene(),
   early: stage.scene(),
   businessHolds: stage.scene(),
+  movesAtOnce: stage.scene(),
   announced: stage.scene({ announcement: `tone_stream://%(1500,0,${ANNOUNCEMENT_HZ})` }),
   leavesAnnouncement: stage.scene({ announcement: `tone_stream://%(60000,0,${ANNOUNCEMENT_HZ})` }),
 };
@@ -79,6 +80,22 @@ describe.skipIf(!enginesHere())('what is heard', () => {
     expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     expect(lastCall(await scenes.businessHolds.events()).ended).toMatchObject({ by: 'business' });
   });
+
+  test.concurrent(
+    'what the business changes as soon as it has answered is heard of, as by a PBX that moves the sound',
+    async () => {
+      const scene = scenes.movesAtOnce;
+      const there = await scene.businessPhone();
+      const caller = await (await scene.callerPhone()).call(scene.dialled);
+      const business = await there.nextCall();
+      await business.acknowledged();
+      expect((await business.hold()).body).toMatch(/^a=recvonly\r$/m);
+      await business.resume();
+      await until('they hear each other', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+      await caller.hangUp();
+      await scene.events();
+    },
+  );
 
   test.concurrent('a caller whom nobody takes hears the announcement, unbilled, and is then refused', async () => {
     const scene = scenes.announced;
