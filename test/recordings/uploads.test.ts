@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/lib/errors.js';
 import type { Call } from '../../src/call/call.js';
 import type { Found } from '../../src/recordings/archive.js';
+import { WorkJournal } from '../../src/recordings/jobs/journal.js';
+import { Vault } from '../../src/recordings/vault.js';
 import { FakeS3 } from '../fakes/s3.js';
 import { endedCall, openHouse, secretOf, type HouseOptions } from '../support/recording-house.js';
 import { until } from '../support/until.js';
@@ -89,6 +91,27 @@ describe('uploads', () => {
     await idle(next);
     expect([...s3.objects.values()].some(({ bytes }) => bytes.equals(wav))).toBe(true);
     expect(await next.kept()).toEqual(expect.not.arrayContaining([expect.stringContaining(call.id)]));
+  });
+
+  it('may wait by the hundred thousand, as after a night without the store', async () => {
+    const jobs = Array.from({ length: 150_000 }, (_, n) => {
+      return { callId: `call-${n}`, base: `divan/call-${n}`, make: null, keepWav: true, since: Date.now() - 7_200_000 };
+    });
+    const { house } = await open();
+    let release = (): void => undefined;
+    const held = new Promise<null>((resolve) => (release = () => resolve(null)));
+    const { worker } = await openHouse({
+      worker: {
+        journal: Object.assign(new WorkJournal(house.vault.local), { all: () => Promise.resolve(jobs) }),
+        vault: Object.assign(new Vault(house.vault), { manifest: () => held }),
+      },
+    });
+    await worker.start();
+    expect(worker.backlog().recordings).toBe(jobs.length);
+    expect(worker.backlog().oldestSeconds).toBeGreaterThanOrEqual(7_200);
+    const stopped = worker.stop();
+    release();
+    await stopped;
   });
 
   it('that broke off after the last file only clear the disk', async () => {

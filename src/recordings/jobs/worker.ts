@@ -97,26 +97,29 @@ export class RecordingWorker {
   }
 
   backlog(): Backlog {
-    const oldest = Math.min(...[...this.#waiting.values()].map(({ job }) => job.since));
-    const oldestSeconds = this.#waiting.size === 0 ? 0 : Math.max(0, (Date.now() - oldest) / 1000);
-    return { recordings: this.#waiting.size, oldestSeconds, reason: this.#reason };
+    const now = Date.now();
+    let oldest = now;
+    for (const { job } of this.#waiting.values()) oldest = Math.min(oldest, job.since);
+    return { recordings: this.#waiting.size, oldestSeconds: (now - oldest) / 1000, reason: this.#reason };
   }
 
   #enqueue(job: Job): void {
     this.#waiting.set(job.callId, { job, failures: 0, transcodes: 0, dueAt: 0 });
   }
 
+  /** Looks at as few as it can: after a night without the store there are a hundred thousand, and it is asked after each. */
   #next(): void {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
     const now = Date.now();
-    const idle = [...this.#waiting.values()].filter(({ job }) => !this.#running.has(job.callId));
-    for (const waiting of idle.filter(({ dueAt }) => dueAt <= now)) {
+    let nextDueAt = Infinity;
+    for (const waiting of this.#waiting.values()) {
       if (this.#running.size >= this.deps.atOnce) return;
-      this.#run(waiting);
+      if (this.#running.has(waiting.job.callId)) continue;
+      if (waiting.dueAt <= now) this.#run(waiting);
+      else nextDueAt = Math.min(nextDueAt, waiting.dueAt);
     }
-    const dueAt = Math.min(...idle.filter((one) => one.dueAt > now).map((one) => one.dueAt));
-    if (Number.isFinite(dueAt)) this.#timer = setTimeout(() => this.#next(), dueAt - now);
+    if (nextDueAt < Infinity) this.#timer = setTimeout(() => this.#next(), nextDueAt - now);
   }
 
   #run(waiting: Waiting): void {
@@ -143,8 +146,17 @@ export class RecordingWorker {
       const { retryMs = RETRY_MS } = this.deps;
       waiting.dueAt = Date.now() + (retryMs[Math.min(waiting.failures, retryMs.length - 1)] ?? 0);
       waiting.failures += 1;
+      this.#putLast(waiting);
       this.#failed(toError(error), job.callId);
     }
+  }
+
+  /** So that those whose turn it is stand in front. Unless it was dropped meanwhile, or is to be done anew. */
+  #putLast(waiting: Waiting): void {
+    const { callId } = waiting.job;
+    if (this.#waiting.get(callId) !== waiting) return;
+    this.#waiting.delete(callId);
+    this.#waiting.set(callId, waiting);
   }
 
   async #work(waiting: Waiting, signal: AbortSignal): Promise<void> {
