@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
 import type { RecordingArchive } from './archive.js';
 import type { AuditLog } from './audit.js';
 import { callOf, PARTS } from './names.js';
@@ -85,8 +86,14 @@ export class RetentionSweeper {
     for (const callId of calls) {
       if (this.#stopped) break;
       if (held.has(callId)) continue;
-      await archive.remove({ base: folder + callId }, callId, { at, reason: 'retention' });
-      deleted += 1;
+      try {
+        await archive.remove({ base: folder + callId }, callId, { at, reason: 'retention' });
+        deleted += 1;
+      } catch (error) {
+        // One bad file must not keep the others, nor the audit line of those that are gone.
+        logger.warn({ err: toError(error), callId }, 'a recording whose time is over is not deleted yet');
+        if (error instanceof GatewayError && error.code === 'GW_ERR_REDIS_AWAY') break;
+      }
     }
     if (deleted === 0) return;
     const detail = { reason: 'retention', day: day.replaceAll('/', '-'), recordings: deleted };

@@ -19,10 +19,14 @@ type House = Awaited<ReturnType<typeof openHouse>>;
 const stateOf = async (house: House, callId: string) => (await house.archive.find(callId, null))?.state;
 const idle = (house: House) => until('the queue is empty', () => house.worker.backlog().recordings === 0);
 
-function sweeperOf(house: House, days: Record<string, number> = {}) {
+function sweeperOf(
+  house: House,
+  days: Record<string, number> = {},
+  archive: Pick<House['archive'], 'remove'> = house.archive,
+) {
   return new RetentionSweeper({
     store: house.vault.home,
-    archive: house.archive,
+    archive,
     facts: house.facts,
     audit: house.audit,
     retentionOf: (site) => (days[site] ?? 30) * DAY_MS,
@@ -68,6 +72,26 @@ describe('retention', () => {
       ]);
     },
   );
+
+  it('goes on behind a recording that cannot be deleted, and the log has all that were', async () => {
+    const house = await openHouse();
+    const [first, stuck, last] = [
+      await recordAged(house, 40),
+      await recordAged(house, 40),
+      await recordAged(house, 40),
+    ];
+    const others = await recordAged(house, 40, 'shop');
+    const remove: typeof house.archive.remove = (found, callId, deletion) =>
+      callId === stuck.id ? Promise.reject(new Error('EIO')) : house.archive.remove(found, callId, deletion);
+    await sweeperOf(house, {}, { remove }).sweepWhereDue();
+    const states = [first, stuck, last, others].map(({ id }) => stateOf(house, id));
+    expect(await Promise.all(states)).toEqual(['deleted', 'here', 'deleted', 'deleted']);
+    const { lines } = await house.audit.read({ cursor: null, limit: 10, call: null, sites: null });
+    expect(lines.map(({ site, detail }) => [site, detail['recordings']])).toEqual([
+      ['shop', 1],
+      ['divan', 2],
+    ]);
+  });
 
   it('counts nothing that is no part of a recording', async () => {
     const house = await openHouse();
