@@ -4,6 +4,7 @@ import { correctionReason, noteText, tagName } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { isId } from '../lib/ids.js';
 import { keyOf, requireScope } from './auth.js';
 import type { CallEditor } from './ports.js';
 import { methodNotAllowed } from './problem.js';
@@ -86,7 +87,6 @@ async function answer(res: Response, work: Promise<Call | null>): Promise<void> 
 
 function idOf(req: Request): string {
   const { id } = req.params;
-  // Ids become parts of keys further down: nothing but an id may get there.
-  if (typeof id === 'string' && /^[\w-]{1,64}$/.test(id)) return id;
+  if (isId(id)) return id;
   throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
 }

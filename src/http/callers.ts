@@ -2,6 +2,7 @@ import { Router } from 'express';
 import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { isId } from '../lib/ids.js';
 import { keyOf, requireScope } from './auth.js';
 import { ERASURE_TIMEOUT_MS, type CallerEraser } from './ports.js';
 import { methodNotAllowed } from './problem.js';
@@ -26,8 +27,7 @@ export function callersRouter(eraser: CallerEraser): Router {
     .route('/erasures/:id')
     .get(requireScope('callers:write'), async (req, res) => {
       const { id } = req.params;
-      const isId = typeof id === 'string' && /^[\w-]{1,64}$/.test(id);
-      const erasure = isId ? await withDeadline(eraser.archived(id), READ_TIMEOUT_MS, 'reading an erasure') : null;
+      const erasure = isId(id) ? await withDeadline(eraser.archived(id), READ_TIMEOUT_MS, 'reading an erasure') : null;
       if (!erasure) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no erasure with this id');
       res.json(erasure);
     })

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { daysOf } from '../lib/ids.js';
+import { daysOf, isId } from '../lib/ids.js';
 import { maySee, requireScope, sitesAsked } from './auth.js';
 import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
 import { csvOfCall, csvRow, type CallColumn } from './csv.js';
@@ -43,9 +43,7 @@ export function callsRouter(calls: CallReader, history: CallHistory, archive: Ar
     .route('/:id')
     .get(requireScope('calls:read'), async (req, res) => {
       const { id } = req.params;
-      // Ids become parts of keys further down: nothing but an id may get there.
-      const isId = typeof id === 'string' && /^[\w-]{1,64}$/.test(id);
-      const call = isId ? await withDeadline(calls.get(id), READ_TIMEOUT_MS, 'reading a call') : null;
+      const call = isId(id) ? await withDeadline(calls.get(id), READ_TIMEOUT_MS, 'reading a call') : null;
       if (!call || !maySee(res, call.site)) throw call ? noSuchCall() : await whereElse(archive, id);
       res.json(call);
     })

@@ -2,6 +2,7 @@ import { Router } from 'express';
 import { RECORDING_ACTIONS } from '../call/media-ports.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { isId } from '../lib/ids.js';
 import { keyActor, maySee, requireScope } from './auth.js';
 import type { RecordingControl } from './ports.js';
 import { methodNotAllowed } from './problem.js';
@@ -16,8 +17,7 @@ export function recordingControlRouter(control: RecordingControl): Router {
     .post(requireScope('recordings:write'), async (req, res) => {
       const { id } = req.params;
       const action = RECORDING_ACTIONS.find((known) => known === req.params['action']);
-      // Ids become parts of keys further down: nothing but an id may get there.
-      if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id) || action === undefined)
+      if (!isId(id) || action === undefined)
         throw new GatewayError(
           'GW_ERR_NOT_FOUND',
           `there is no such call, or no such action: ${RECORDING_ACTIONS.join(', ')}`,

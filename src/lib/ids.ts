@@ -16,6 +16,9 @@ export function daysOf(callId: string): string[] {
   return [...new Set([at, at - 60_000].map((ms) => new Date(ms).toISOString().slice(0, 10)))];
 }
 
+/** Ids that come from outside become parts of keys: nothing but an id may get there. */
+export const isId = (text: unknown): text is string => typeof text === 'string' && /^[\w-]{1,64}$/.test(text);
+
 /** Stable over retries and replays; it is the `webhook-id` that receivers deduplicate by. */
 export const newEventId = (): string => `evt_${uuidv7().replaceAll('-', '')}`;
 

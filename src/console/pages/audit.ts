@@ -1,4 +1,5 @@
 import { withDeadline } from '../../lib/deadline.js';
+import { isId } from '../../lib/ids.js';
 import type { AuditPage } from '../../recordings/audit.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
@@ -11,8 +12,8 @@ const READ_TIMEOUT_MS = 5_000;
 export function auditRoutes({ recordings }: Pick<ConsoleOptions, 'recordings'>): Route[] {
   const show = async (visit: Visit): Promise<void> => {
     const asked = visit.query('call');
-    // Nothing but an id may get further down; what is none has no lines.
-    const call = asked === undefined ? null : /^[\w-]{1,64}$/.test(asked) ? asked : '-';
+    // What is no id has no lines.
+    const call = asked === undefined ? null : isId(asked) ? asked : '-';
     const cursor = visit.query('cursor') ?? null;
     const reading = recordings.audit.read({ cursor, limit: PAGE, call, sites: visit.siteScope });
     const { lines, next } = await withDeadline(reading, READ_TIMEOUT_MS, 'reading the audit log');

@@ -1,6 +1,7 @@
 import type { Call } from '../../call/call.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
+import { isId } from '../../lib/ids.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Visit } from '../visit.js';
 
@@ -9,9 +10,7 @@ const READ_TIMEOUT_MS = 5_000;
 /** The call of the address; one that may not be seen is one that there is none of. */
 export async function callOf(visit: Visit, { calls }: Pick<ConsoleOptions, 'calls'>): Promise<Call> {
   const id = visit.req.params['id'];
-  // Ids become parts of keys further down: nothing but an id may get there.
-  const isId = typeof id === 'string' && /^[\w-]{1,64}$/.test(id);
-  const call = isId ? await withDeadline(calls.get(id), READ_TIMEOUT_MS, 'reading a call') : null;
+  const call = isId(id) ? await withDeadline(calls.get(id), READ_TIMEOUT_MS, 'reading a call') : null;
   if (!call || !visit.sees(call.site)) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no such call');
   return call;
 }
