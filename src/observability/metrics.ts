@@ -4,11 +4,9 @@ import type { CallMetrics } from '../call/deps.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { LeaseOutcome } from '../leases/desk.js';
 import type { RegisterResult } from '../lines/registrar.js';
+import type { LimitKind } from '../routing/limits.js';
 import { CAPACITY_LOSSES } from '../routing/loss.js';
 import { LabelBound } from './label-bound.js';
-
-/** The first half of a channel's resource name; `trunk`: both directions together. */
-export type ChannelKind = 'trunk' | 'trunk-in' | 'trunk-out' | 'destination' | 'line';
 
 const COLLECT_TIMEOUT_MS = 1000;
 
@@ -89,7 +87,7 @@ export class GatewayMetrics implements CallMetrics {
   }
 
   /** `limit` null: unlimited, and then there is no series for the limit. */
-  channels(kind: ChannelKind, id: string, inUse: number, limit: number | null): void {
+  channels(kind: LimitKind, id: string, inUse: number, limit: number | null): void {
     const labels = { kind, id: this.bound.id(kind, id) };
     this.m.channelsInUse.set(labels, inUse);
     if (limit === null) this.m.channelLimit.remove(labels);
