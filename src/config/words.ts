@@ -49,6 +49,15 @@ export function isUrl(text: string): boolean {
 }
 export const URL_FORM = 'a URL; in its user and password "%" is written "%25"';
 
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const port = z.int().min(0).max(65535);
 
 export const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');

@@ -1,10 +1,12 @@
 import type { Request } from 'express';
 import { z } from 'zod';
+import { isTimeZone } from '../config/words.js';
 import { GatewayError } from '../lib/errors.js';
 import { startOfDay, type Bucket } from '../reports/time-zone.js';
 import { demandOrder, demandSite } from './query.js';
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const MAX_DAYS = 92;
 /** A row a minute: two days are 2,880 of them for each limit. */
 const MAX_MINUTES_DAYS = 2;
@@ -115,8 +117,8 @@ function periodOf(
   const from = given.from === undefined ? to - defaultDays * DAY_MS : momentOf(given.from, zone);
   demandOrder(from, to);
   const days = bucket === 'minute' ? MAX_MINUTES_DAYS : MAX_DAYS;
-  // A day of slack: days on which the clocks are put back are longer.
-  if (to - from > days * DAY_MS + 3_600_000) throw bad(`"from" to "to" must be at most ${days} days with this bucket`);
+  // Days are days of the place: one on which the clocks are put back is an hour longer.
+  if (to - from > days * DAY_MS + HOUR_MS) throw bad(`"from" to "to" must be at most ${days} days with this bucket`);
   if (from < now - (MAX_DAYS + 1) * DAY_MS)
     throw bad(`"from" must be within the last ${MAX_DAYS} days: nothing older is kept`);
   return { from, to };
@@ -141,12 +143,3 @@ const unknown = (keys: readonly string[], parameters: readonly string[]): string
   `unknown: ${keys.map((key) => `"${key.slice(0, 40)}"`).join(', ')}; there are ${parameters.join(', ')}`;
 
 const bad = (detail: string): GatewayError => new GatewayError('GW_ERR_BAD_REQUEST', detail);
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, durationOf, e164, id, languageTag, sound } from '../words.js';
+import { duration, durationOf, e164, id, isTimeZone, languageTag, sound } from '../words.js';
 import { SCREENING_ACTIONS } from '../../call/call.js';
 import { siteRecording } from './recordings.js';
 
@@ -147,12 +147,3 @@ export const number = z.strictObject({
   route: id.optional(),
   source: z.record(z.string(), z.string()).optional(),
 });
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
