@@ -3,6 +3,7 @@ import type { GatewayMetrics } from '../observability/metrics.js';
 import type { RedisChannels } from '../redis/channels.js';
 import type { RedisRegistrations } from '../redis/registrations.js';
 import { limitsOf } from '../routing/limits.js';
+import { registeringLines } from '../lines/registering.js';
 import type { CarrierTrunks } from '../trunks/carriers/carriers.js';
 import type { Pools } from './pools.js';
 
@@ -30,9 +31,4 @@ export async function fillGauges(sources: GaugeSources): Promise<void> {
   for (const [line, { contacts }] of await registrations.registrations(registeringLines(sources.config())))
     metrics.lineContacts(line, contacts);
   await sources.pools.fillGauges();
-}
-
-/** The lines whose phones register with us. */
-export function registeringLines({ lines }: GatewayConfig): string[] {
-  return lines.filter(({ register }) => register).map(({ id }) => id);
 }

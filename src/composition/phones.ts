@@ -2,13 +2,13 @@ import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
 import { systemClock } from '../lib/clock.js';
 import { ContactKeepAlive } from '../lines/keep-alive.js';
+import { registeringLines } from '../lines/registering.js';
 import { Registrar } from '../lines/registrar.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisRegistrations } from '../redis/registrations.js';
 import type { DrachtioSipSide } from '../sip/sip-side.js';
-import { registeringLines } from './gauges.js';
 
 interface PhonesParts {
   config: () => GatewayConfig;

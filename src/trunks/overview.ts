@@ -9,6 +9,7 @@ import type {
   TrunkView,
 } from '../http/ports.js';
 import { systemClock, type Clock } from '../lib/clock.js';
+import { registeringLines } from '../lines/registering.js';
 import type { UseReader } from '../reports/ports.js';
 import { localDay, startOfDay } from '../reports/time-zone.js';
 import { explainRoute, type ExplainedNumber, type Explanation, type TrunkDown } from '../routing/explain.js';
@@ -94,8 +95,8 @@ export class Overview implements ResourceReader {
   }
 
   async #registrations(): Promise<Map<string, LineRegistrations>> {
-    const registering = this.#parts.config().lines.filter(({ register }) => register !== undefined);
-    return registering.length > 0 ? this.#parts.registrations(registering.map(({ id }) => id)) : new Map();
+    const lines = registeringLines(this.#parts.config());
+    return lines.length > 0 ? this.#parts.registrations(lines) : new Map();
   }
 
   /** By the id of what they limit. */
