@@ -12,6 +12,7 @@ import type { CallDeps } from './deps.js';
 import type { NewCall } from './document.js';
 import type { LoadGate } from './load.js';
 import type { AdmissionAnswer, AdmissionQuery, ChannelGrant, TrackingNumber } from './ports.js';
+import { hopsLeft } from './outgoing-request.js';
 import type { CallRegistry } from './registry.js';
 import { CallSession } from './session.js';
 import type { IncomingInvite } from './sip-ports.js';
@@ -89,9 +90,13 @@ function passGate(invite: IncomingInvite, { registry, load }: CallsInHand, deps:
   return trunk;
 }
 
-/** SIP that cannot become a call, and the answer that says so (RFC 3261 8.1.1.8, 8.2.2.3, 21.4.11, 21.4.13, 21.4.26). */
+/**
+ * SIP that cannot become a call, and the answer that says so (RFC 3261 8.1.1.8, 8.2.2.3, 21.4.11, 21.4.13, 21.4.26; RFC
+ * 7332 4: who is between two sides ends a loop as a proxy does).
+ */
 function findMalformed(invite: IncomingInvite): { status: number; headers?: Record<string, string> } | null {
   if (!invite.namesContact) return { status: 400 };
+  if (hopsLeft(invite) === 0) return { status: 483 };
   const required = (invite.header('Require') ?? '').split(',').map((tag) => tag.trim());
   const unsupported = required.filter((tag) => tag && !SUPPORTED.has(tag.toLowerCase()));
   if (unsupported.length > 0) return { status: 420, headers: { Unsupported: unsupported.join(', ').slice(0, 256) } };

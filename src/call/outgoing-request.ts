@@ -3,13 +3,22 @@ import type { Target } from '../routing/targets.js';
 import { offerCodecs } from '../trunks/codecs.js';
 import { outboundIdentity } from '../trunks/outbound-identity.js';
 import type { Call } from './call.js';
-import type { InviteRequest } from './sip-ports.js';
+import type { IncomingInvite, InviteRequest } from './sip-ports.js';
 
 /**
  * Who is there answers an INVITE within 200 ms, be it by 100 Trying (RFC 3261 17.2.1). Sent four times (at 0, 0.5, 1.5 and
  * 3.5 s) without a word back: nobody is there, and the caller need not wait for the whole ring time to be taken elsewhere.
  */
 const RESPONSE_TIMEOUT_MS = 5000;
+
+/** RFC 3261 8.1.1.6. */
+const USUAL_HOPS = 70;
+
+/** How many more may pass the caller's INVITE on. */
+export function hopsLeft(invite: Pick<IncomingInvite, 'header'>): number {
+  const hops = /^\s*(\d{1,3})\s*$/.exec(invite.header('Max-Forwards') ?? '')?.[1];
+  return hops === undefined ? USUAL_HOPS : Number(hops);
+}
 
 /** The INVITE to one address of a target: who calls is told by the trunk's policy, or as the line's phone wants it. */
 export function outgoingRequest(
@@ -18,6 +27,7 @@ export function outgoingRequest(
   address: { uri: string; proxy: string | null },
   sdp: string,
   ringMs: number,
+  hops: number,
 ): InviteRequest {
   const { trunk, line, auth } = target;
   const caller = { ...call.caller, trackingNumber: call.trackingNumber };
@@ -26,6 +36,8 @@ export function outgoingRequest(
     uri: address.uri,
     ...(address.proxy === null ? {} : { proxy: address.proxy }),
     ...identity,
+    // A number that its carrier forwards back to us would go round for ever (RFC 7332 4).
+    headers: { ...identity.headers, 'Max-Forwards': String(hops - 1) },
     sdp: trunk ? offerCodecs(sdp, trunk.codecs) : sdp,
     ...(auth ? { auth } : {}),
     timeoutMs: ringMs,

@@ -14,7 +14,8 @@ import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, type NewCall } from './document.js';
 import { CHANNEL_HEADER } from './greeting.js';
 import { Journal } from './journal.js';
-import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
+import { hopsLeft } from './outgoing-request.js';
+import type { DialogEnd, DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 import { transition, type CallSignal, type CallState } from './state.js';
 
 type DialogRole = CallResources['dialogs'][number]['role'];
@@ -275,6 +276,10 @@ export class CallSession {
   }
 
   /** Somebody's phone rings: to a caller without an offer FreeSWITCH cannot say so by itself. */
+  get hopsLeft(): number {
+    return hopsLeft(this.invite);
+  }
+
   ring(): void {
     if (!this.hearsEarlyMedia) this.invite.progress(180);
   }

@@ -135,7 +135,8 @@ export class TargetAttempt {
     if (this.#over()) return this.#closed(leg, 'cancelled');
     const { sdp } = this.context;
     const ringMs = Math.max(1, this.#msLeft);
-    const invite = session.own(deps.sip.invite(outgoingRequest(session.call, this.#target, address, sdp, ringMs)));
+    const request = outgoingRequest(session.call, this.#target, address, sdp, ringMs, session.hopsLeft);
+    const invite = session.own(deps.sip.invite(request));
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
     const ringing = this.#target.trunk?.earlyMedia === 'ring';
