@@ -8,6 +8,8 @@ import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
 const REQUEST_TIMEOUT_MS = 32_500;
+/** FreeSWITCH hangs up one leg for the other while we hang up both, so in every call two BYEs may cross. */
+const CROSSED_BYE_TIMEOUT_MS = 5000;
 /** What a dialog of ours understands. */
 export const ALLOWED_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO';
 /** The caller's ACK to a late offer; the stack itself gives up at 64*T1. */
@@ -163,8 +165,11 @@ export class SrfDialogLeg implements DialogLeg {
   #ended(end: DialogEnd): void {
     if (this.#end) return;
     this.#end = end;
-    // Where both say BYE at once ours is still to be answered, and repeated until then.
-    if (!this.#byeSent) this.#markGone();
+    // Where both say BYE at once ours is still to be answered, and repeated until then; but he has let go already.
+    if (this.#byeSent) {
+      const timer = setTimeout(this.#markGone, CROSSED_BYE_TIMEOUT_MS);
+      inBackground(this.gone.then(() => clearTimeout(timer)));
+    } else this.#markGone();
     for (const listener of this.#endListeners) listener(end);
   }
 
