@@ -58,6 +58,7 @@ export interface Call {
     reason:
       | 'normal'
       | 'ack_timeout'
+      | 'session_expired'
       | 'media_timeout'
       | 'max_duration'
       | 'link_lost'
@@ -315,6 +316,7 @@ export interface CallCompletedEvent {
         reason:
           | 'normal'
           | 'ack_timeout'
+          | 'session_expired'
           | 'media_timeout'
           | 'max_duration'
           | 'link_lost'
@@ -357,6 +359,7 @@ export interface CallMissedEvent {
         reason:
           | 'normal'
           | 'ack_timeout'
+          | 'session_expired'
           | 'media_timeout'
           | 'max_duration'
           | 'link_lost'

@@ -48,6 +48,7 @@ export type LegResult = (typeof LEG_RESULTS)[number];
 export const END_REASONS = [
   'normal',
   'ack_timeout',
+  'session_expired',
   'media_timeout',
   'max_duration',
   'link_lost',

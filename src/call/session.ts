@@ -251,8 +251,9 @@ export class CallSession {
     return true;
   }
 
-  #dialogEnded(role: DialogRole, by: 'peer' | 'stack', cause: string | null): void {
-    if (by === 'stack') this.end({ by: 'gateway', reason: 'ack_timeout' });
+  #dialogEnded(role: DialogRole, by: DialogEnd['by'], cause: string | null): void {
+    if (by === 'ack-timeout') this.end({ by: 'gateway', reason: 'ack_timeout' });
+    else if (by === 'session-timer') this.end({ by: 'gateway', reason: 'session_expired' });
     else if (role === 'caller') this.end({ by: 'caller', reason: 'normal' });
     // He took the call and let it go again before the caller was answered: nobody will talk to him.
     else if (role === 'business') this.end({ by: 'business', reason: 'normal', loss: 'declined' });
@@ -275,11 +276,11 @@ export class CallSession {
     return this.invite.sdp !== '';
   }
 
-  /** Somebody's phone rings: to a caller without an offer FreeSWITCH cannot say so by itself. */
   get hopsLeft(): number {
     return hopsLeft(this.invite);
   }
 
+  /** Somebody's phone rings: to a caller without an offer FreeSWITCH cannot say so by itself. */
   ring(): void {
     if (!this.hearsEarlyMedia) this.invite.progress(180);
   }

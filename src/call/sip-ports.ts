@@ -28,8 +28,8 @@ export interface IncomingInvite {
 
 /** How the other side ended a dialog. */
 export interface DialogEnd {
-  /** `peer`: it sent BYE. `stack`: nobody acknowledged our 200. */
-  by: 'peer' | 'stack';
+  /** `peer`: it sent BYE. The others are the stack's: nobody acknowledged our 200, or refreshed the session (RFC 4028 10). */
+  by: 'peer' | 'ack-timeout' | 'session-timer';
   /** Text of the BYE's Reason header, where it has one: FreeSWITCH puts the name of its hangup cause there. */
   cause: string | null;
 }

@@ -38,9 +38,7 @@ export class SrfDialogLeg implements DialogLeg {
       this.#markGone = resolve;
     });
     dialog.on('destroy', (request, reason) => {
-      // A CANCEL that crossed our 200 is the peer's doing, though drachtio sends the BYE in its place.
-      const byStack = reason !== undefined && reason !== 'normal release' && !/cancel/i.test(reason);
-      this.#ended({ by: byStack ? 'stack' : 'peer', cause: reasonText(request.get('Reason')) });
+      this.#ended({ by: enderOf(reason), cause: reasonText(request.get('Reason')) });
     });
     // srf would answer 200 by itself: somebody who transfers the call would hang up, and the caller be alone.
     for (const event of ['refer', 'message', 'publish'] as const)
@@ -188,4 +186,10 @@ function goesOn(refresh: Srf.SrfRequest): Record<string, string> {
   if (seconds === undefined || refresher === undefined) return {};
   const timer = { 'Session-Expires': `${seconds};refresher=${refresher.toLowerCase()}` };
   return refresher.toLowerCase() === 'uac' ? { ...timer, Require: 'timer' } : timer;
+}
+
+/** Of a BYE that drachtio sends by itself it says why; a CANCEL that crossed our 200 is the peer's doing all the same. */
+function enderOf(reason: string | undefined): DialogEnd['by'] {
+  if (reason === undefined || reason === 'normal release' || /cancel/i.test(reason)) return 'peer';
+  return /session timer/i.test(reason) ? 'session-timer' : 'ack-timeout';
 }
