@@ -78,7 +78,8 @@ export class RedisErasure {
     if (callIds.length === 0) return erased;
     const his = new Set(callIds);
     for (const endpoint of await this.link.send((client) => client.zrange(this.keys.endpoints(), 0, -1))) {
-      erased.queued += await this.#unqueue(endpoint, callIds);
+      for (let at = 0; at < callIds.length; at += LOOK_CALLS)
+        erased.queued += await this.#unqueue(endpoint, callIds.slice(at, at + LOOK_CALLS));
       erased.deadLetters += await this.#eraseOf(this.keys.dead(endpoint), his);
       erased.attempts += await this.#eraseOf(this.keys.deliveryLog(endpoint), his);
     }

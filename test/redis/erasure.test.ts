@@ -184,6 +184,17 @@ describe('forgetting a caller', () => {
     },
   );
 
+  it('takes out every delivery of a call, however often it was changed', async () => {
+    const { link, keys, raw, store } = await open();
+    const call = exampleCall();
+    await store.commit(exampleChange(call, ['call.missed'], { endpoints: ['crm'], closed: true }));
+    const more = Array.from({ length: 9_000 }, (_, n) => `${n + 1}-0`);
+    await raw.rpush(keys.todoPrefix('crm') + call.id, ...more);
+    await raw.zadd(keys.backlog('crm'), ...more.flatMap((id, n) => [n + 1, id]));
+    expect(await new RedisErasure(link, keys).eraseDeliveries([call.id])).toMatchObject({ queued: 9_001 });
+    expect(await raw.exists(keys.backlog('crm'), keys.due('crm'), keys.todoPrefix('crm') + call.id)).toBe(0);
+  });
+
   it('waits for the end of his call', async () => {
     const { store, erase, asked } = await open();
     const call = exampleCall();
