@@ -18,6 +18,6 @@ redis.call('HSET', call, 'seq', stored[1] + 1, 'doc', ARGV[3], 'entries', (store
 reindex(ARGV[10], call, ARGV[1], ARGV[11], tonumber(ARGV[12]), now)
 for i = 13, #ARGV do enqueue(ARGV[4], registry, ARGV[i], ARGV[1], id, now) end
 dropAmendment(KEYS[4], KEYS[5], ARGV[1], ARGV[5])
--- A mark of its own: whoever writes the end takes the end's mark away, maybe after this.
+-- A mark of its own: who has read the call before this may take the end's mark away after it.
 redis.call('ZADD', KEYS[6], now, ARGV[1] .. '|' .. stored[1] + 1)
 return 'written'

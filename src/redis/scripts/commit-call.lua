@@ -83,7 +83,7 @@ end
 -- Its events, in order, each queued to whom it is for --------------------------------------------------------------
 local entries = stored[5]
 for _, event in ipairs(fresh) do
-  -- Corrected behind its end: a mark of its own, since whoever writes the end takes the end's mark away.
+  -- A correction after the end has a mark of its own: who has read the call before it may take the end's mark away after it.
   if hadEnded and callerCalls ~= '' and event.type == 'call.attribution.corrected' then
     redis.call('ZADD', historyDue, now, id .. '|' .. event.seq)
   end
