@@ -1,10 +1,13 @@
 import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CsvError, parse } from 'csv-parse';
 import { GatewayError } from '../lib/errors.js';
 import { rowOfTable } from '../numbers/import.js';
 
-/** Read piece by piece, so that calls that share this process go on meanwhile. */
+/** Read piece by piece, each in a turn of its own, so that calls that share this process go on meanwhile. */
 const PIECE = 16_384;
+/** A longer row is none: a quotation mark that nobody closed. */
+const MAX_ROW = 65_536;
 
 /**
  * A table as spreadsheets write it: with or without a byte order mark, comma or semicolon, quotes; the first row names
@@ -14,7 +17,10 @@ const PIECE = 16_384;
  */
 export async function readTable(csv: string, most: number): Promise<Record<string, unknown>[]> {
   const parser = Readable.from(pieces(csv)).pipe(
-    parse({ bom: true, columns: true, delimiter: [',', ';'], trim: true, skip_empty_lines: true, to: most + 1 }),
+    parse({
+      ...{ bom: true, columns: true, delimiter: [',', ';'], trim: true, skip_empty_lines: true },
+      ...{ to: most + 1, max_record_size: MAX_ROW },
+    }),
   );
   const rows: Record<string, unknown>[] = [];
   try {
@@ -26,6 +32,9 @@ export async function readTable(csv: string, most: number): Promise<Record<strin
   return rows;
 }
 
-function* pieces(text: string): Generator<string> {
-  for (let from = 0; from < text.length; from += PIECE) yield text.slice(from, from + PIECE);
+async function* pieces(text: string): AsyncGenerator<string> {
+  for (let from = 0; from < text.length; from += PIECE) {
+    yield text.slice(from, from + PIECE);
+    await nextTurn();
+  }
 }

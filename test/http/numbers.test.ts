@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema, type Scope } from '../../src/config/schema.js';
+import { readTable } from '../../src/http/number-table.js';
 import { createHttpServer } from '../../src/http/server.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
@@ -205,6 +206,17 @@ describe('/v1/numbers', () => {
     expect(await read('text/csv')).toMatchObject({ status: 415, body: { code: 'GW_ERR_UNSUPPORTED_MEDIA_TYPE' } });
     expect((await read('text/csv; charset=windows-1251')).body).toEqual({ created: 1, unchanged: 0 });
     expect((await ask('GET', '/+74950000001')).body).toMatchObject({ source: { label: 'МКАД' } });
+  });
+
+  it('reads a table in many turns: calls share the process', async () => {
+    const row = 'a'.repeat(1000);
+    let turns = 0;
+    const others = setInterval(() => (turns += 1), 0);
+    const rows = await readTable(`number\n${`${row}\n`.repeat(1000)}`, 10_000);
+    clearInterval(others);
+    expect(rows).toHaveLength(1000);
+    expect(turns).toBeGreaterThan(10);
+    await expect(readTable(`number\n"${row.repeat(1000)}`, 10_000)).rejects.toThrow(/cannot be read/);
   });
 
   it('imports nothing where a row is wrong, and names every one', async () => {
