@@ -87,7 +87,7 @@ export interface HttpServerOptions {
   logger: Logger;
   /** How long `stop` waits for answers in progress; 5 s when left out. */
   stopTimeoutMs?: number;
-  /** After so long without a byte in either direction a connection is closed; 120 s when left out. */
+  /** After so long without a byte in either direction a connection is closed; 90 s when left out. */
   idleMs?: number;
   /** Open connections that wait for events. */
   listeners?: ListenerLimits;
@@ -105,10 +105,11 @@ export interface HttpServer {
 const MAX_URL = 2048;
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
 /**
- * A connection on which nothing moves for so long is closed: who asks and then reads nothing would hold his place for ever.
- * Longer than any answer takes to begin; listeners are told each few seconds that nothing happens.
+ * A connection on which nothing moves for so long (Node waits twice, where something is to be sent) is closed: who asks and
+ * then reads nothing would hold his place for ever. Longer than any answer takes to begin; listeners are told each few
+ * seconds that nothing happens.
  */
-const IDLE_MS = 120_000;
+const IDLE_MS = 90_000;
 /** Of them most may be listeners, who cost little; the others are answered at once. */
 const MAX_CONNECTIONS = 3000;
 const LISTENERS: ListenerLimits = { perKey: 1000, total: 2000 };
