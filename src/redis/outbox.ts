@@ -27,8 +27,8 @@ import { asArray, asBuffer, asNumber, asStrings, loadScript } from './scripts.js
  * - `due`         key → time of the next attempt; `flight` key → end of the lease of who is attempting it now.
  *                 A key stands in one of the two for as long as its list is not empty, so what a dead worker held
  *                 comes back by itself when its lease has passed;
- * - `tries`       key → attempts at the head, and the fence against a worker that comes back after its lease. A worker
- *                 leases what waits of a key together, so this is written once for all of it;
+ * - `tries`       key → attempts at the head. With `flight` it is the fence against a worker that comes back after its
+ *                 lease. A worker leases what waits of a key together, so this is written once for all of it;
  * - `health`      first attempts that failed in a row, and when a failing endpoint may be probed again (one at a time);
  * - `failed`      keys that have failed since then: they go out when it answers again;
  * - `backlog`     stream id → its ms (when it was queued again, where it brings its own text): how many are undelivered, and
