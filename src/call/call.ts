@@ -270,6 +270,8 @@ export interface Call {
 export interface OpenInvite {
   direction: 'in' | 'out';
   id: string;
+  /** What its dialog is called, should it just have been answered. */
+  dialog: string;
 }
 
 /**

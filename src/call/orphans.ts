@@ -78,7 +78,7 @@ function hangUp({ dialogs, invites }: CallResources, { sip }: OrphanDeps): Promi
   const status = statusForLoss('gateway_lost');
   return [
     ...dialogs.map(({ id }) => sip.endForeignDialog(id)),
-    ...invites.map(({ direction, id }) => (direction === 'in' ? sip.refuseForeign(id, status) : sip.cancelForeign(id))),
+    ...invites.map((invite) => sip.endForeignInvite(invite, status)),
   ];
 }
 

@@ -4,7 +4,7 @@ import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { newAmendmentId, newSecretKey } from '../lib/ids.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
-import type { Attribution, Call, CallResources, HeldChannel } from './call.js';
+import type { Attribution, Call, CallResources, HeldChannel, OpenInvite } from './call.js';
 import type { CallEnd } from './call-end.js';
 import { CallChannels } from './call-channels.js';
 import { CallMedia } from './call-media.js';
@@ -75,7 +75,7 @@ export class CallSession {
     this.id = from.id;
     this.call = newCall(from);
     this.resources = noResources(deps.sip.edge);
-    this.resources.invites.push({ direction: 'in', id: invite.id });
+    this.resources.invites.push(invite.open);
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
     const resourcesChanged = () => this.#journal.resourcesChanged();
@@ -188,7 +188,11 @@ export class CallSession {
     if (this.ended) attempt.cancel();
     else {
       this.#attempts.add(attempt);
-      attempt.onSent((id) => this.#inviteSent(id, attempt));
+      attempt.onSent((invite) => {
+        this.resources.invites.push(invite);
+        this.#journal.resourcesChanged();
+        inBackground(attempt.outcome.then(() => this.#inviteOver(invite)));
+      });
       inBackground(attempt.outcome.then((outcome) => this.#attemptOver(attempt, outcome)));
     }
     return attempt;
@@ -201,15 +205,8 @@ export class CallSession {
       this.end({ by: 'gateway', reason: 'link_lost', loss: 'gateway_lost', sip: 503 });
   }
 
-  /** Known to peers until it has its outcome. */
-  #inviteSent(id: string, { outcome }: OutgoingInvite): void {
-    this.resources.invites.push({ direction: 'out', id });
-    this.#journal.resourcesChanged();
-    inBackground(outcome.then(() => this.#inviteOver(id)));
-  }
-
-  #inviteOver(id: string): void {
-    this.resources.invites = this.resources.invites.filter((invite) => invite.id !== id);
+  #inviteOver(over: OpenInvite): void {
+    this.resources.invites = this.resources.invites.filter((invite) => invite !== over);
     if (!this.ended) this.#journal.resourcesChanged();
   }
 
@@ -221,7 +218,7 @@ export class CallSession {
     }
     this.#dialogs.set(role, leg);
     this.resources.dialogs.push({ role, id: leg.id });
-    if (role === 'caller') this.#inviteOver(this.invite.id);
+    if (role === 'caller') this.#inviteOver(this.invite.open);
     this.#journal.resourcesChanged();
     leg.onEnd(({ by, cause }) => this.#dialogEnded(role, by, cause));
     return leg;

@@ -1,9 +1,11 @@
+import type { OpenInvite } from './call.js';
+
 /** SIP as the heart of the gateway sees it; `sip/` implements it over drachtio. */
 
 /** A SIP request to set up a session that came in and waits for our answer. */
 export interface IncomingInvite {
-  /** drachtio's: any gateway on the same drachtio can refuse it. */
-  readonly id: string;
+  /** By which any gateway on the same drachtio can refuse it. */
+  readonly open: OpenInvite;
   readonly sipCallId: string;
   readonly source: { address: string; port: number; protocol: string };
   /** ms since the epoch. */
@@ -85,8 +87,8 @@ export type InviteOutcome =
   | { kind: 'cancelled' };
 
 export interface OutgoingInvite {
-  /** Called with drachtio's id of it: any gateway on the same drachtio can cancel it. */
-  onSent(listener: (id: string) => void): void;
+  /** Called with that by which any gateway on the same drachtio can cancel it. */
+  onSent(listener: (invite: OpenInvite) => void): void;
   onProgress(listener: (status: number, sdp: string) => void): void;
   /** Always settles, with a deadline; an answer that comes after `cancel()` is hung up by itself. */
   readonly outcome: Promise<InviteOutcome>;
@@ -125,8 +127,6 @@ export interface SipSide {
   options(uri: string, timeoutMs: number): Promise<number | null>;
   /** BYE in a dialog of this edge that another gateway, now dead, had set up. Never rejects. */
   endForeignDialog(dialogId: string): Promise<void>;
-  /** Final refusal of an INVITE that came in to such a gateway, by its transaction. Never rejects. */
-  refuseForeign(transactionId: string, status: number): Promise<void>;
-  /** CANCEL of an INVITE that such a gateway had sent, by its transaction. Never rejects. */
-  cancelForeign(transactionId: string): Promise<void>;
+  /** Refuses (with `status`) or cancels an INVITE of such a gateway; BYE where it has just been answered. Never rejects. */
+  endForeignInvite(invite: OpenInvite, status: number): Promise<void>;
 }

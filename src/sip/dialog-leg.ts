@@ -3,7 +3,7 @@ import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js'
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { SipFailureError } from './failure.js';
-import type { OverNewLink } from './over-new-link.js';
+import type { OverNewLink } from './open-invite.js';
 import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */

@@ -1,10 +1,11 @@
 import type Srf from 'drachtio-srf';
+import type { OpenInvite } from '../call/call.js';
 import type { DialogLeg, IncomingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { forgetInvite } from './link.js';
-import type { OverNewLink } from './over-new-link.js';
+import { openInvite, type OverNewLink } from './open-invite.js';
 import { hasHost, sdpOf } from './sanitise.js';
 
 /** drachtio answers our command at once; only a dead link takes longer. */
@@ -13,7 +14,7 @@ const ANSWER_TIMEOUT_MS = 5000;
 /** An INVITE that came in, over srf's request and response. */
 export class SrfIncomingInvite implements IncomingInvite {
   readonly receivedAt = Date.now();
-  readonly id: string;
+  readonly open: OpenInvite;
   readonly sipCallId: string;
   readonly source: { address: string; port: number; protocol: string };
   readonly requestUri: string;
@@ -35,7 +36,7 @@ export class SrfIncomingInvite implements IncomingInvite {
     private readonly response: Srf.SrfResponse,
     private readonly overNewLink: OverNewLink,
   ) {
-    this.id = request.stackTxnId;
+    this.open = openInvite('in', request);
     this.sipCallId = request.get('Call-ID') ?? '';
     this.source = { address: request.source_address, port: request.source_port, protocol: request.protocol };
     this.requestUri = request.uri;
@@ -73,7 +74,7 @@ export class SrfIncomingInvite implements IncomingInvite {
   refuse(status: number, headers: Record<string, string> = {}): void {
     if (this.#finished) return;
     this.#finished = true;
-    if (this.request.socket.destroyed) this.overNewLink.refuse(this.id, status);
+    if (this.request.socket.destroyed) this.overNewLink.endInvite(this.open, status);
     else this.response.send(status, { headers });
   }
 
@@ -92,8 +93,8 @@ export class SrfIncomingInvite implements IncomingInvite {
     });
     const late = (leg: DialogLeg): void => inBackground(leg.bye());
     return withDeadline(answered, ANSWER_TIMEOUT_MS, 'answering an INVITE', late).catch((error: unknown) => {
-      // Lost with its link: he still waits.
-      if (this.request.socket.destroyed && !this.#cancelled) this.overNewLink.refuse(this.id, 503);
+      // With its link went the word whether he was answered: he still waits, or is to be hung up on.
+      if (this.request.socket.destroyed && !this.#cancelled) this.overNewLink.endInvite(this.open, 503);
       throw error;
     });
   }

@@ -191,8 +191,9 @@ export function forgetInvite(srf: Srf, request: Srf.SrfRequest): void {
 }
 
 /** Refuses an INVITE that came over another link, which has no request object here: drachtio goes by the transaction alone. */
-export function refuseByTransaction(srf: Srf, transactionId: string, status: number): void {
-  agentOf(srf)?.sendMessage(`SIP/2.0 ${status} Call Lost\r\n\r\n`, { stackTxnId: transactionId });
+export function refuseByTransaction(srf: Srf, id: string, status: number, sent: (error: null) => void): void {
+  agentOf(srf)?.sendMessage(`SIP/2.0 ${status} Call Lost\r\n\r\n`, { stackTxnId: id });
+  sent(null);
 }
 
 function agentOf(srf: Srf): AgentInternals | undefined {

@@ -1,10 +1,11 @@
 import type Srf from 'drachtio-srf';
+import type { OpenInvite } from '../call/call.js';
 import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { answerChallenge } from '../lib/digest.js';
 import { challengesOf, toSipFailure } from './failure.js';
-import type { OverNewLink } from './over-new-link.js';
+import { openInvite, type OverNewLink } from './open-invite.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
 
 /**
@@ -34,7 +35,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   #cancelTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
   readonly #progressListeners: ((status: number, sdp: string) => void)[] = [];
-  #sentListener: (id: string) => void = () => undefined;
+  #sentListener: (invite: OpenInvite) => void = () => undefined;
 
   constructor(
     private readonly srf: Srf,
@@ -60,7 +61,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#send(request, {});
   }
 
-  onSent(listener: (id: string) => void): void {
+  onSent(listener: (invite: OpenInvite) => void): void {
     this.#sentListener = listener;
   }
 
@@ -84,7 +85,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   /** The link went down: srf will never call back, and a phone that rings would ring on. */
   linkLost(): void {
     clearTimeout(this.#cancelTimer);
-    if (this.#request) this.overNewLink.cancel(this.#request.stackTxnId);
+    if (this.#request) this.overNewLink.endInvite(openInvite('out', this.#request), 487);
     this.#markGone();
     this.#settle({ kind: 'link-lost' });
   }
@@ -100,7 +101,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     const callbacks: Srf.UacCallbacks = {
       cbRequest: (_error, sent) => {
         this.#request = sent ?? null;
-        if (sent) this.#sentListener(sent.stackTxnId);
+        if (sent) this.#sentListener(openInvite('out', sent));
         if (this.#cancelled) this.#sendCancel();
       },
       cbProvisional: (response) => {

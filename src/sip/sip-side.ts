@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type Srf from 'drachtio-srf';
+import type { OpenInvite } from '../call/call.js';
 import type { IncomingInvite, InviteRequest, OutgoingInvite, SipSide } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
@@ -8,7 +9,7 @@ import { SrfIncomingInvite } from './incoming.js';
 import type { RegisterAnswer } from '../lines/registrar.js';
 import type { RegisterRequest } from '../lines/registration.js';
 import { DrachtioLink, refuseByTransaction, type LinkOptions } from './link.js';
-import type { OverNewLink } from './over-new-link.js';
+import type { OverNewLink } from './open-invite.js';
 import { SrfOutgoingInvite } from './outgoing.js';
 import { requestOutside } from './outside-request.js';
 import { serveRegister } from './registrar.js';
@@ -45,8 +46,7 @@ export class DrachtioSipSide implements SipSide {
   readonly #logger: Logger;
   readonly #overNewLink: OverNewLink = {
     bye: (dialogId) => this.endForeignDialog(dialogId),
-    refuse: (transactionId, status) => inBackground(this.refuseForeign(transactionId, status)),
-    cancel: (transactionId) => inBackground(this.cancelForeign(transactionId)),
+    endInvite: (invite, status) => inBackground(this.endForeignInvite(invite, status)),
   };
 
   constructor(options: LinkOptions, handlers: SipSideHandlers) {
@@ -153,17 +153,12 @@ export class DrachtioSipSide implements SipSide {
     });
   }
 
-  async refuseForeign(transactionId: string, status: number): Promise<void> {
-    await this.#overLink('caller', (srf, sent) => {
-      refuseByTransaction(srf, transactionId, status);
-      sent(null);
-    });
-  }
-
-  async cancelForeign(transactionId: string): Promise<void> {
+  async endForeignInvite({ direction, id, dialog }: OpenInvite, status: number): Promise<void> {
     await this.#overLink('INVITE', (srf, sent) => {
-      srf.request({ uri: 'sip:placeholder', method: 'CANCEL', stackTxnId: transactionId }, sent);
+      if (direction === 'out') srf.request({ uri: 'sip:placeholder', method: 'CANCEL', stackTxnId: id }, sent);
+      else refuseByTransaction(srf, id, status, sent);
     });
+    await this.endForeignDialog(dialog);
   }
 
   /** By its id alone, of whatever link or gateway it was: over this link, or the next one where there is none. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CallEvent } from '../../src/call/ports.js';
+import type { IncomingCall, OutgoingCall } from '../../src/sandbox/phone/index.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
 import { lend, visitor } from '../support/lender.js';
@@ -12,6 +13,7 @@ const KEY = 'key-of-the-desk';
 const stage = await Stage.open();
 const shared = stage.scene();
 const ringing = stage.scene();
+const pickedUp = stage.scene();
 const late = stage.scene({ lent: false, recording: 'never' });
 
 const access = {
@@ -19,6 +21,15 @@ const access = {
 };
 
 const told = (scene: Scene): CallEvent[] => stage.receiver.events.filter(({ data }) => scene.owns(data.call));
+
+/** A caller who hears ringing, and the phone that rings. */
+async function ring(scene: Scene): Promise<[OutgoingCall, IncomingCall]> {
+  const phone = await scene.businessPhone({ answerAfterMs: 'never' });
+  const caller = await (await scene.callerPhone()).call(scene.dialled);
+  const rung = await phone.nextCall();
+  await toldUntil(scene, 'call.ringing');
+  return [caller, rung];
+}
 
 async function toldUntil(scene: Scene, type: string, count = 1, timeoutMs?: number): Promise<CallEvent[]> {
   return await until(
@@ -50,10 +61,8 @@ describe.skipIf(!enginesHere())('what is wanted of a call of another gateway', (
 
   test.concurrent('its owner does it, or who takes its place', { timeout: 60_000 }, async () => {
     const { caller, business } = await shared.talk();
-    const phone = await ringing.businessPhone({ answerAfterMs: 'never' });
-    const waiting = await (await ringing.callerPhone()).call(ringing.dialled);
-    const rung = await phone.nextCall();
-    await toldUntil(ringing, 'call.ringing');
+    const [waiting, rung] = await ring(ringing);
+    const [, tooLate] = await ring(pickedUp);
     const id = (await toldUntil(shared, 'call.answered')).at(-1)?.data.call.id ?? '';
     expect(await tagAtTwin(id, 'asked-of-the-owner')).toEqual([202, { status: 'queued' }]);
     expect((await toldUntil(shared, 'call.tagged')).at(-1)?.data.call).toMatchObject({
@@ -65,6 +74,7 @@ describe.skipIf(!enginesHere())('what is wanted of a call of another gateway', (
     await until('it sends nothing', async () => (await stage.client.zcard('ct:v1:{calls}:out:crm:backlog')) === 0);
     // From here on it looks at nothing any more.
     stage.program.kill('SIGSTOP');
+    tooLate.pickUp();
     expect(await tagAtTwin(id, 'left-behind')).toEqual([202, { status: 'queued' }]);
     stage.program.kill('SIGKILL');
     await stage.program.exited;
@@ -88,6 +98,8 @@ describe.skipIf(!enginesHere())('what is wanted of a call of another gateway', (
     // Whom nobody had answered yet: the caller is told, and the phone stops ringing.
     expect(await waiting.ended()).toMatchObject({ how: 'refused', status: 500 });
     expect(await rung.ended()).toMatchObject({ by: 'remote', how: 'cancel' });
+    // Who took a call in the moment in which its gateway died talks to nobody.
+    expect(await tooLate.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     const missed = (await toldUntil(ringing, 'call.missed')).at(-1)?.data.call;
     expect(missed).toMatchObject({ lossReason: 'gateway_lost', ended: { reason: 'gateway_lost' } });
   });

@@ -97,7 +97,7 @@ describe('calls of a dead gateway', () => {
   const resources: CallResources = {
     edge: EDGE,
     dialogs: [{ role: 'caller', id: 'a@b;from-tag=1' }],
-    invites: [{ direction: 'out', id: 'a transaction' }],
+    invites: [{ direction: 'out', id: 'a transaction', dialog: 'c@d;from-tag=2' }],
     mediaServer: 'fs-1',
     mediaChannels: ['f0'],
     channels: [{ resource: 'trunk-in:carrier-a', token: 't' }],
