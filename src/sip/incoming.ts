@@ -50,11 +50,7 @@ export class SrfIncomingInvite implements IncomingInvite {
       forgetInvite(srf, request);
     }
     // Before the first await of anybody: a CANCEL that nobody listens for leaves a ghost call ringing (srf #113).
-    request.on('cancel', () => {
-      this.#cancelled = true;
-      this.#finished = true;
-      for (const listener of this.#cancelListeners) listener();
-    });
+    request.on('cancel', () => this.#gaveUp());
   }
 
   header(name: string): string | undefined {
@@ -64,6 +60,13 @@ export class SrfIncomingInvite implements IncomingInvite {
   onCancel(listener: () => void): void {
     if (this.#cancelled) listener();
     else this.#cancelListeners.push(listener);
+  }
+
+  #gaveUp(): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    this.#finished = true;
+    for (const listener of this.#cancelListeners) listener();
   }
 
   progress(status: number, sdp?: string): void {
@@ -88,7 +91,12 @@ export class SrfIncomingInvite implements IncomingInvite {
           const leg = new SrfDialogLeg(dialog, this.overNewLink);
           if (this.#cancelled) inBackground(leg.bye());
           resolve(leg);
-        } else reject(toError(error));
+        } else {
+          const refusal = toError(error);
+          // drachtio has answered his CANCEL itself; srf, which waits for none behind a 200, keeps its word of that back.
+          if (refusal.message.includes('unknown transaction')) this.#gaveUp();
+          reject(refusal);
+        }
       });
     });
     const late = (leg: DialogLeg): void => inBackground(leg.bye());

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type Srf from 'drachtio-srf';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { SrfDialogLeg } from '../../../src/sip/dialog-leg.js';
-import type { OverNewLink } from '../../../src/sip/over-new-link.js';
+import type { OverNewLink } from '../../../src/sip/open-invite.js';
 
 it.each([
   ['normal release', 'peer'],
