@@ -5,6 +5,7 @@ import { withDeadline } from '../lib/deadline.js';
 import { SipFailureError } from './failure.js';
 import type { OverNewLink } from './open-invite.js';
 import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
+import { timerInAnswer } from './session-timer.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
 const REQUEST_TIMEOUT_MS = 32_500;
@@ -55,7 +56,7 @@ export class SrfDialogLeg implements DialogLeg {
     dialog.on('update', (request, response) => {
       // RFC 3311: an UPDATE without an offer is a session refresh; it changes nothing.
       if (request.body) this.#offered(request, response);
-      else response.send(200, { headers: { ...this.#contact(), ...goesOn(request) } });
+      else response.send(200, { headers: { ...this.#contact(), ...timerInAnswer(request) } });
     });
   }
 
@@ -80,7 +81,7 @@ export class SrfDialogLeg implements DialogLeg {
         else {
           // srf answers later refreshes from here; it does not know what we sent in its place.
           if (answer.sdp) this.dialog.local.sdp = answer.sdp;
-          response.send(200, { body: answer.sdp, headers: { ...this.#contact(), ...goesOn(request) } });
+          response.send(200, { body: answer.sdp, headers: { ...this.#contact(), ...timerInAnswer(request) } });
         }
       },
       () => response.send(500),
@@ -174,18 +175,6 @@ export class SrfDialogLeg implements DialogLeg {
   #contact(): Record<string, string> {
     return this.dialog.local.contact ? { Contact: this.dialog.local.contact } : {};
   }
-}
-
-/**
- * The session timer in the answer to a refresh (RFC 4028 9). Who is not told that it goes on refreshes no more, and
- * drachtio-server, which waits for the next refresh by what the request said, hangs up in the middle of the talk.
- */
-function goesOn(refresh: Srf.SrfRequest): Record<string, string> {
-  const wanted = refresh.get('Session-Expires') ?? refresh.get('x') ?? '';
-  const [, seconds, refresher] = /^\s*(\d{1,10})\s*;(?:.*;)?\s*refresher\s*=\s*(uac|uas)\b/i.exec(wanted) ?? [];
-  if (seconds === undefined || refresher === undefined) return {};
-  const timer = { 'Session-Expires': `${seconds};refresher=${refresher.toLowerCase()}` };
-  return refresher.toLowerCase() === 'uac' ? { ...timer, Require: 'timer' } : timer;
 }
 
 /** Of a BYE that drachtio sends by itself it says why; a CANCEL that crossed our 200 is the peer's doing all the same. */

@@ -7,6 +7,7 @@ import { SrfDialogLeg } from './dialog-leg.js';
 import { forgetInvite } from './link.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { hasHost, sdpOf } from './sanitise.js';
+import { timerInAnswer } from './session-timer.js';
 
 /** drachtio answers our command at once; only a dead link takes longer. */
 const ANSWER_TIMEOUT_MS = 5000;
@@ -85,7 +86,8 @@ export class SrfIncomingInvite implements IncomingInvite {
     if (this.#unanswerable) return Promise.reject(new Error('an INVITE that cannot be answered'));
     this.#finished = true;
     const answered = new Promise<DialogLeg>((resolve, reject) => {
-      this.srf.createUAS(this.request, this.response, { localSdp: sdp }, (error, dialog) => {
+      const options = { localSdp: sdp, headers: timerInAnswer(this.request) };
+      this.srf.createUAS(this.request, this.response, options, (error, dialog) => {
         // Called twice when a CANCEL crosses our 200: first with the error, then with the dialog it made.
         if (dialog) {
           const leg = new SrfDialogLeg(dialog, this.overNewLink);

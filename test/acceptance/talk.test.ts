@@ -142,15 +142,23 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     async () => {
       const scene = scenes.refreshed;
       const business = await scene.business('business-answers-changes');
-      const caller = await scene.caller('caller-refreshes', { values: { TALK: 4000 } });
+      const caller = await scene.caller('caller-refreshes', {
+        values: { TALK: 4000, HEADERS: 'Session-Expires: 90\nRequire: timer' },
+      });
       const [heardBack, there] = await Promise.all([caller.done, business.done]);
       expectPlayed(heardBack, there);
       expect(heardBack.trace.received('UPDATE')).toEqual([200]);
+      const answer = heardBack.trace.find('received', '200');
+      expect(answer && headerOf(answer, 'Require')).toBe('timer');
       // Who is not told that his timer goes on refreshes no more, and drachtio-server hangs up on him.
       const timers = heardBack.trace.messages
         .filter(({ direction, kind }) => direction === 'received' && kind === '200')
         .map((message) => `${message.method} ${headerOf(message, 'Session-Expires') ?? ''}`);
-      expect(timers).toEqual(expect.arrayContaining(['INVITE 90;refresher=uac', 'UPDATE 90;refresher=uac']));
+      expect(timers).toEqual(
+        ['INVITE', 'INVITE', 'UPDATE', 'BYE'].map(
+          (method) => `${method} ${method === 'BYE' ? '' : '90;refresher=uac'}`,
+        ),
+      );
       await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there] });
     },
   );
