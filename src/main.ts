@@ -11,7 +11,7 @@ import { createLogger } from './observability/logger.js';
 /** Entry: configuration, the app, signals. SIGTERM drains, SIGINT (or a second SIGTERM) stops at once. */
 const EXIT_NOT_STARTED = 1;
 const EXIT_BAD_CONFIG = 2;
-/** Within it a signal is the same one: a supervisor tells the whole group, and npm passes on what it was told itself. */
+/** Two SIGTERM within this are one: a supervisor tells the whole process group, and npm passes on what it was told itself. */
 const ONE_SIGNAL_MS = 1000;
 
 const USAGE =

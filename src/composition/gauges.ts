@@ -19,7 +19,7 @@ export interface GaugeSources {
   pools: Pick<Pools, 'fillGauges'>;
 }
 
-/** Gauges are read when somebody looks, not kept up to date for nobody. */
+/** Sets the gauges at each scrape, and only then. */
 export async function fillGauges(sources: GaugeSources): Promise<void> {
   const { metrics, channels, carriers, registrations } = sources;
   metrics.calls(sources.calls());

@@ -9,8 +9,6 @@ import type { Keys } from '../redis/keys.js';
 import type { RedisUse } from '../redis/use.js';
 import { toldLimitsOf } from '../routing/limits.js';
 
-/** What the HTTP interface reads, from what keeps it. */
-
 /** The feed of events, and what keeps it live. */
 export interface OpenFeed extends EventReader {
   stop(): void;

@@ -28,7 +28,7 @@ export interface PoolParts {
   tell: (event: OperationalEvent, subject: string) => Promise<void>;
 }
 
-/** Several times in the day for which a gateway's word on its numbers holds. */
+/** A gateway's word on which numbers its file names holds for a day: said each hour, it never runs out. */
 const KEEP_WORD_MS = 3_600_000;
 
 /** Tracking numbers, the pools of them, and who lends from these. */

@@ -14,7 +14,7 @@ const MAX_LENGTH = 4096;
 /** What a phone may send at once: one answer to each challenge, and those of proxies on the way. */
 const MAX_CREDENTIALS = 4;
 
-/** Guesses at users that there are not are computed all the same: how long it takes tells nothing. */
+/** A guess for an unknown user is computed all the same: the time it takes must not tell that there is no such user. */
 const NOBODYS_PASSWORD = randomBytes(16).toString('hex');
 
 /** What the Authorization header of a REGISTER is worth. `user` is the username as sent. */

@@ -55,7 +55,7 @@ const BLOCKED_MS = 60_000;
 const REMEMBERED = 10_000;
 const FLOOD_RETRY_SECONDS = '5';
 const AWAY_RETRY_SECONDS = '10';
-/** Users that there are not share so many counters: nobody fills Redis by making up names. */
+/** Unknown user names share this many counters, so that nobody fills Redis by making names up. */
 const STRANGERS = 256;
 
 type Credentials = Extract<CredentialCheck, { kind: 'right' }>;

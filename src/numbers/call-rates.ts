@@ -35,8 +35,9 @@ const STRAY_RATE = 5e-6;
 /** Calls that must have been seen before a site's own rates count. */
 const ENOUGH_CALLS = 500;
 /**
- * How many calls the stated default is worth in each bin, and for strangers; and how many that neighbouring bins differ
- * from it by the same factor. The second is worth more: what is well known minutes after a lease tells of the hours.
+ * For how many calls the default counts in each bin, and for strangers. SMOOTHING_CALLS: for how many it counts that
+ * neighbouring bins differ from the default by the same factor. It is the largest, so that bins with many calls (minutes
+ * after a lease) speak for those with few (hours after).
  */
 const PRIOR_CALLS = 0.2;
 const PRIOR_STRANGERS = 5;

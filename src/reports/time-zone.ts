@@ -1,5 +1,6 @@
 export type Bucket = 'minute' | 'hour' | 'day';
 
+/** Into what time is cut. Days are put together of hours: how long one is depends on the place and the season. */
 const LENGTH_MS = { minute: 60_000, hour: 3_600_000, day: 3_600_000 } as const satisfies Record<Bucket, number>;
 
 const formats = new Map<string, Intl.DateTimeFormat>();

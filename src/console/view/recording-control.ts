@@ -3,7 +3,7 @@ import type { RecordingAction } from '../../call/media-ports.js';
 import { actionsIn, phaseOf } from '../../call/recording-phase.js';
 import type { Visit } from '../visit.js';
 
-/** Two that undo each other stand in one place, and whoever is on it with the keyboard stays there. */
+/** A button and the one that undoes it share a place of the page: so the keyboard's focus stays when they change. */
 const PLACES: Readonly<Record<RecordingAction, string>> = {
   start: 'pause',
   pause: 'pause',
