@@ -7,6 +7,7 @@ import { inBackground } from './lib/background.js';
 import { toError } from './lib/deadline.js';
 import { logLibraryChatter } from './observability/library-chatter.js';
 import { createLogger } from './observability/logger.js';
+import { outliveTrouble } from './observability/process-trouble.js';
 
 /** Entry: configuration, the app, signals. SIGTERM drains, SIGINT (or a second SIGTERM) stops at once. */
 const EXIT_NOT_STARTED = 1;
@@ -28,6 +29,7 @@ const { config, variables } = await readConfig(values.config).catch((error: unkn
 });
 const logger = createLogger({ ...config.log, gateway: config.gateway.id });
 logLibraryChatter(logger);
+outliveTrouble(logger);
 logger.info({ config: redact(config, variables) }, 'configuration');
 const app = await startApp();
 

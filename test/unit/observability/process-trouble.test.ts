@@ -1,18 +1,16 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { logLibraryChatter } from '../../../src/observability/library-chatter.js';
 import { createLogger } from '../../../src/observability/logger.js';
+import { outliveTrouble } from '../../../src/observability/process-trouble.js';
 
 it('goes on where a library leaves a rejection to nobody, and says so', () => {
-  const { log, info, warn, error } = console;
   const before = process.listeners('unhandledRejection');
   const warnings = process.listeners('warning');
   const lines: string[] = [];
-  logLibraryChatter(
+  outliveTrouble(
     createLogger({ level: 'info', gateway: 'gw-1', destination: { write: (line) => void lines.push(line) } }),
   );
   const [added] = process.listeners('unhandledRejection').filter((listener) => !before.includes(listener));
   onTestFinished(() => {
-    Object.assign(console, { log, info, warn, error });
     for (const listener of process.listeners('warning'))
       if (!warnings.includes(listener)) process.off('warning', listener);
     if (added) process.off('unhandledRejection', added);
