@@ -12,7 +12,7 @@ it.each([
   ['ACK timeout', 'ack-timeout'],
   ['Session timer expired', 'session-timer'],
 ])('a dialog that ends by "%s" is ended by: %s', (reason, by) => {
-  const dialog = new EventEmitter();
+  const dialog = Object.assign(new EventEmitter(), { remote: { sdp: '' } });
   const leg = new SrfDialogLeg(dialog as unknown as Srf.Dialog, {} as OverNewLink);
   const ends: unknown[] = [];
   leg.onEnd((end) => ends.push(end));
@@ -23,7 +23,11 @@ it.each([
 it('waits for the answer to a BYE that crossed another one, but not for long', async () => {
   vi.useFakeTimers();
   onTestFinished(() => vi.useRealTimers() as unknown as undefined);
-  const dialog = Object.assign(new EventEmitter(), { socket: { destroyed: false }, destroy: () => undefined });
+  const dialog = Object.assign(new EventEmitter(), {
+    remote: { sdp: '' },
+    socket: { destroyed: false },
+    destroy: () => undefined,
+  });
   const leg = new SrfDialogLeg(dialog as unknown as Srf.Dialog, {} as OverNewLink);
   let gone = false;
   const over = leg.bye().then(() => (gone = true));
