@@ -389,7 +389,9 @@ describe('without a mouse', () => {
     await page.keyboard.type('000 0001');
     await page.waitForURL(/number=000/);
     await page.keyboard.press('Enter');
-    await page.click('h1');
+    await page.waitForSelector('[data-row]');
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(() => page.evaluate('document.activeElement.dataset.row')).toBe('');
     await page.keyboard.press('j');
     await page.keyboard.press('Tab');
     await page.keyboard.press('?');
@@ -398,9 +400,36 @@ describe('without a mouse', () => {
     await page.keyboard.press('g');
     await page.keyboard.press('m');
     await page.waitForURL(/\/missed/);
+    // What is done with takes its row along; he stands on the next one.
+    const focused = (what: string) => page.evaluate<string>(`document.activeElement.${what}`);
+    expect(await page.locator('tbody tr').count()).toBe(2);
+    await page.focus('tbody tr:first-child form button');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
+    await expect.poll(() => focused('textContent')).toBe('Done');
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/calls\/[\w-]{36}/);
+    for (const [tag, next] of [
+      ['+ callback', 'tag:callback'],
+      ['×', 'tag:callback'],
+      ['+ callback', 'tag:callback'],
+    ] as const) {
+      const button = page.locator(`#remarks button:text-is("${tag}")`).first();
+      await button.focus();
+      await page.keyboard.press('Enter');
+      await button.waitFor({ state: 'detached' });
+      await expect.poll(() => focused('id')).toBe(next);
+    }
+    await page.focus('#tag-name');
+    await page.keyboard.type('sofas');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.tag:has-text("sofas")');
+    await expect.poll(() => focused('id')).toBe('tag-name');
+    await page.focus('.tag:has-text("sofas") button');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.tag:has-text("sofas")', { state: 'detached' });
+    await expect.poll(() => focused('id')).toBe('tag-name');
     expect(heard.id).toMatch(/^[\w-]{36}$/);
     // The same keys with Cyrillic letters on them.
     for (const [key, code] of [

@@ -17,6 +17,22 @@
     event.detail.target = flash;
     event.detail.swapOverride = 'innerHTML';
   });
+  // Whoever works by the keyboard goes on where he was, though what he stood on is gone: htmx finds by its id what is
+  // drawn anew. Of a row that has gone it is the same of the row in its place, of a tag the field for the next one.
+  const rowsNow = () => [...document.querySelectorAll('[data-rows] tbody tr')];
+  let left = null;
+  document.body.addEventListener('htmx:beforeSwap', () => {
+    const row = document.activeElement.closest('[data-rows] tbody tr');
+    const inForm = document.activeElement.closest('form') !== null;
+    left = row && { at: rowsNow().indexOf(row), what: inForm ? 'form button' : 'a' };
+  });
+  document.body.addEventListener('htmx:afterSettle', (event) => {
+    if (document.activeElement !== document.body) return;
+    if (event.detail.target.id === 'remarks') document.getElementById('tag-name')?.focus();
+    const rows = rowsNow();
+    if (left) rows[Math.min(left.at, rows.length - 1)]?.querySelector(left.what)?.focus();
+    left = null;
+  });
   document.body.addEventListener('htmx:sendError', () => {
     flash.textContent = flash.dataset.offline;
   });
@@ -69,8 +85,13 @@
   const GO = { c: '/calls', m: '/missed', l: '/live', t: '/capacity', o: '/operators', a: '/audit' };
   let going = 0;
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
-    if (keys.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keys.open) return;
+    // Between the search field and what it has found lie a dozen fields.
+    if (event.key === 'ArrowDown' && event.target.matches?.('[data-search]')) {
+      event.preventDefault();
+      moveRow(1);
+    }
+    if (typing(event.target)) return;
     const key = keyOf(event);
     if (Date.now() - going < 1500 && key in GO) {
       going = 0;

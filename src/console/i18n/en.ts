@@ -483,6 +483,7 @@ export const en = {
   'keys.title': 'Keyboard',
   'keys.help': 'this list',
   'keys.search': 'to the search field',
+  'keys.found': 'from there to the first row',
   'keys.calls': 'Calls',
   'keys.missed': 'Missed',
   'keys.live': 'Live',

@@ -486,6 +486,7 @@ export const ru: Dictionary = {
   'keys.title': 'Клавиши',
   'keys.help': 'этот список',
   'keys.search': 'в поле поиска',
+  'keys.found': 'оттуда к первой строке',
   'keys.calls': 'Звонки',
   'keys.missed': 'Пропущенные',
   'keys.live': 'Сейчас',

@@ -487,6 +487,7 @@ export const uz: Dictionary = {
   'keys.title': 'Tugmalar',
   'keys.help': 'shu ro‘yxat',
   'keys.search': 'qidiruv maydoniga',
+  'keys.found': 'u yerdan birinchi qatorga',
   'keys.calls': 'Qo‘ng‘iroqlar',
   'keys.missed': 'O‘tkazib yuborilgan',
   'keys.live': 'Hozir',
