@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { RouteConfig } from '../config/schema.js';
 import { bridgeSides, passInfo } from './bridge-sides.js';
@@ -17,7 +18,7 @@ import { hasNoCodecOfOurs, MediaServers } from './media-servers.js';
 import type { MediaServer } from './media-ports.js';
 import { policyOf } from './recording-policy.js';
 import { RouteWalk, type WalkResult } from './route-walk.js';
-import { familyOf, hears, offersOurCodecs } from './sdp.js';
+import { familyOf, hears, offersOurCodecs, sameMedia } from './sdp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
@@ -58,16 +59,7 @@ export async function connect(
     });
     return;
   }
-  if (invite.sdp && familyOf(invite.sdp) !== familyOfMedia(server)) {
-    // FreeSWITCH would answer him, and he would hear nothing and pay for it.
-    const wants = familyOf(invite.sdp);
-    session.logger.warn(
-      { wants, media: familyOfMedia(server) },
-      'the caller wants sound where FreeSWITCH cannot send any',
-    );
-    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 488 });
-    return;
-  }
+  if (refuseUnreachable(session, invite, server)) return;
   session.signalState('connect');
   const site = deps.config().sites.find(({ id }) => id === session.call.site);
   const recording = policyOf(route, site);
@@ -93,12 +85,34 @@ export async function connect(
   if (result.kind === 'exhausted') lose(session, result);
   if (result.kind !== 'answered' || session.ended) return;
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
+  if (result.early && !sameMedia(result.early, result.sdp)) moveSound(session, toBusiness, result.sdp);
   const caller = await (engaged ?? engage(session, invite, callerSide, true));
   if (!caller || (engaged && !session.answered(iso(Date.now()))) || session.signal.aborted) return;
   bridgeSides({ near: result.leg, far: toBusiness });
   passInfo(caller.leg, result.leg);
   passInfo(result.leg, caller.leg);
   talk(session, route, deps);
+}
+
+/**
+ * Who played the ringing is not who answered (RFC 3261 12.1.2: another of the carrier's forks). To FreeSWITCH both are one
+ * dialog, in which the first SDP is the answer and every later one is passed over (13.2.1).
+ */
+function moveSound(session: CallSession, toBusiness: DialogLeg, sdp: string): void {
+  inBackground(
+    toBusiness.reinvite(sdp).catch((error: unknown) => {
+      session.logger.warn({ err: error }, 'FreeSWITCH did not follow the sound to who answered');
+    }),
+  );
+}
+
+/** FreeSWITCH would answer him, and he would hear nothing and pay for it. True where he is refused. */
+function refuseUnreachable(session: CallSession, invite: IncomingInvite, server: MediaServer): boolean {
+  const [wants, media] = [familyOf(invite.sdp), familyOfMedia(server)];
+  if (!invite.sdp || wants === media) return false;
+  session.logger.warn({ wants, media }, 'the caller wants sound where FreeSWITCH cannot send any');
+  session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 488 });
+  return true;
 }
 
 /** FreeSWITCH's profile has one address, for SIP and for sound. */

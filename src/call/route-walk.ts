@@ -13,7 +13,8 @@ import type { DialogLeg, IncomingInvite } from './sip-ports.js';
 import { firstAnswer, TargetAttempt, type AttemptResult, type Reservation } from './target-attempt.js';
 
 export type WalkResult =
-  | { kind: 'answered'; leg: DialogLeg; sdp: string }
+  /** `early`: what FreeSWITCH was told before the answer of where sound goes; '' where nothing was. */
+  | { kind: 'answered'; leg: DialogLeg; sdp: string; early: string }
   /** Every step was tried, or early media was heard and then refused. */
   | { kind: 'exhausted'; announcement: string | null; loss: LossReason | null }
   | { kind: 'call-ended' };
@@ -37,6 +38,7 @@ export class RouteWalk {
   /** Targets that answered busy, declined or unknown: not rung again (RFC 3261 21.4.18, 21.6). */
   readonly #settledTargets = new Set<string>();
   #earlyMediaHeard = false;
+  #earlySdp = '';
   #taken = false;
   /** When the caller has heard ringing for as long as the route allows, ms since the epoch. */
   readonly #deadline: number;
@@ -184,7 +186,7 @@ export class RouteWalk {
 
   #won({ leg, sdp }: Extract<AttemptResult, { kind: 'answered' }>): WalkResult {
     this.session.adopt('business', leg);
-    return { kind: 'answered', leg, sdp };
+    return { kind: 'answered', leg, sdp, early: this.#earlySdp };
   }
 
   #note(id: string, result: LegResult, results: LegResult[]): void {
@@ -197,6 +199,7 @@ export class RouteWalk {
     if (this.session.ended) return;
     leg.ringingAt ??= iso(Date.now());
     if (sdp && this.session.hearsEarlyMedia) this.#earlyMediaHeard = true;
+    this.#earlySdp ||= sdp;
     dialBack.progress(sdp ? 183 : 180, sdp);
     this.session.ring();
     if (!this.session.signalState('ring')) return;

@@ -21,3 +21,9 @@ export function hears(offer: string, answer: string): boolean {
   const family = familyOf(answer);
   return family !== null && family === familyOf(offer);
 }
+
+/** Whether two SDPs want the same sound at the same place, whoever says so. */
+export function sameMedia(one: string, other: string): boolean {
+  const media = (sdp: string): string => sdp.replace(/^[vost]=.*$/gm, '').replace(/\s+/g, ' ');
+  return media(one) === media(other);
+}

@@ -140,12 +140,15 @@ export class TargetAttempt {
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
     const ringing = this.#target.trunk?.earlyMedia === 'ring';
-    invite.onProgress((status, early) =>
-      this.context.onProgress(leg, status, ringing || !hears(sdp, early) ? '' : early),
-    );
+    let early = '';
+    invite.onProgress((status, progressSdp) => {
+      early = progressSdp || early;
+      this.context.onProgress(leg, status, ringing || !hears(sdp, progressSdp) ? '' : progressSdp);
+    });
     const outcome = await invite.outcome;
     this.#invites.delete(invite);
-    if (outcome.kind === 'answered') return this.#answered(leg, outcome);
+    // Some carriers leave out of the 200 what they have said in a 183.
+    if (outcome.kind === 'answered') return this.#answered(leg, { ...outcome, sdp: outcome.sdp || early });
     if (this.#over()) return this.#closed(leg, 'cancelled');
     if (outcome.kind === 'unanswered') return this.#closed(leg, 'no_answer');
     if (outcome.kind !== 'failed') return this.#closed(leg, 'cancelled');

@@ -1,10 +1,13 @@
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
-import { expectLost, expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
-import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
+import { expectLost, expectPlayed, lastCall } from '../support/expectations.js';
+import { headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
 import { writeNumber } from '../support/lender.js';
 import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
+import { until } from '../support/until.js';
 
 const stage = await Stage.open();
 
@@ -18,6 +21,8 @@ const scenes = {
   asserted: stage.scene(),
   notations: stage.scene(),
   noAudio: stage.scene(),
+  forked: stage.scene(),
+  answersBriefly: stage.scene(),
   ipv6Caller: stage.scene(),
   ipv6Business: stage.scene({ next: 'unreachable' }),
   longSdp: stage.scene(),
@@ -57,12 +62,15 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
   beforeAll(() => stage.start(), 60_000);
   afterAll(() => stage.stop(), 60_000);
 
-  // Alone: it listens to everything that Redis is asked.
-  test('an unknown source is refused before Redis is touched, and is never an event', async () => {
+  test.concurrent('an unknown source is refused before Redis is touched, and is never an event', async () => {
     const scene = scenes.stranger;
-    const monitor = await stage.client.monitor();
-    const commands: string[] = [];
-    monitor.on('monitor', (_time: string, words: string[]) => commands.push(words.join(' ')));
+    // Not by ioredis: its monitor fails where the first command is told with the reply to its own.
+    const { hostname, port } = new URL(stage.redis.url);
+    const monitor = connect(Number(port), hostname);
+    let commands = '';
+    monitor.on('data', (text) => (commands += text.toString()));
+    monitor.write('MONITOR\r\n');
+    await until('Redis tells what it is asked', () => commands.startsWith('+OK'));
     const caller = await RawSip.open(stage.addresses.stranger());
     try {
       const parts = {
@@ -75,14 +83,43 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
       expect(await caller.received(/^SIP\/2\.0 [2-6]/)).toMatch(/^SIP\/2\.0 403 /);
     } finally {
       caller.close();
-      monitor.disconnect();
+      monitor.destroy();
     }
-    expect(commands.filter((command) => command.includes(scene.trackingNumber))).toEqual([]);
+    expect(commands).not.toContain(scene.trackingNumber);
     expect(stage.receiver.events.filter((event) => event.data.call.trackingNumber === scene.trackingNumber)).toEqual(
       [],
     );
     const metrics = await (await fetch(`${stage.gateway.url}/metrics`)).text();
     expect(metrics).toMatch(/reason="unknown_source"[^\n]*\} [1-9]/);
+  });
+
+  test.concurrent.each([
+    ['not where it rang from', scenes.forked, 7100],
+    ['without saying again where', scenes.answersBriefly, null],
+  ] as const)('a business that answers %s hears the caller', async (_, scene, answersAt) => {
+    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
+    const ear = createSocket('udp4').bind(answersAt ?? 7000, business.address);
+    let heard = 0;
+    ear.on('message', () => (heard += 1));
+    business.onMessage((message) => {
+      if (message.startsWith('ACK ')) return;
+      const rings = { toTag: 'early', body: plainSdp(business.address, 7000) };
+      const body = message.startsWith('INVITE ') && answersAt !== null ? plainSdp(business.address, answersAt) : '';
+      const toTag = answersAt === null ? 'early' : 'fork';
+      const to = viaOf(message);
+      if (message.startsWith('INVITE ')) business.send(business.response('183 Session Progress', message, rings), to);
+      business.send(business.response('200 OK', message, { toTag, body }), to);
+    });
+    try {
+      const caller = await (await scene.callerPhone()).call(scene.dialled);
+      await caller.answered();
+      await until('the caller is heard', () => heard > 20);
+      await caller.hangUp();
+      expect(lastCall(await scene.events())).toMatchObject({ disposition: 'answered', legs: [{ result: 'answered' }] });
+    } finally {
+      ear.close();
+      business.close();
+    }
   });
 
   test.concurrent('a caller who wants sound at an IPv6 address only is refused: FreeSWITCH has none here', async () => {
@@ -97,15 +134,15 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
     first.onMessage((message) => {
       if (message.startsWith('ACK ')) return;
       const body = message.startsWith('INVITE ') ? ipv6Sdp : '';
-      const [, host = '', port = '5060'] = /^Via: SIP\/2\.0\/UDP ([\d.]+)(?::(\d+))?/im.exec(message) ?? [];
-      first.send(first.response('200 OK', message, { toTag: 'b', body }), { host, port: Number(port) });
+      first.send(first.response('200 OK', message, { toTag: 'b', body }), viaOf(message));
     });
     try {
       const second = await scene.business('business-answers', {}, 1);
       const caller = await scene.caller('caller-hangs-up');
       await first.received(/^BYE /);
       expectPlayed(...(await Promise.all([caller.done, second.done])));
-      const call = await expectTalk(stage, scene, { endedBy: 'caller' });
+      const call = lastCall(await scene.events());
+      expect(call.disposition).toBe('answered');
       expect(call.legs.map(({ result, sip }) => [result, sip])).toEqual([
         ['incompatible', 200],
         ['answered', 200],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
-import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
+import { headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
 import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 
@@ -82,11 +82,6 @@ function byeOf({ address, port }: RawSip, invite: string): string {
     '',
     '',
   ].join('\r\n');
-}
-
-function viaOf(message: string): { host: string; port: number } {
-  const [, host = '', port = '5060'] = /^Via: SIP\/2\.0\/UDP ([\d.]+)(?::(\d+))?/im.exec(message) ?? [];
-  return { host, port: Number(port) };
 }
 
 describe.skipIf(!enginesHere())('a 200, and a CANCEL or BYE that crosses it', () => {

@@ -106,6 +106,12 @@ export class RawSip {
 export const headerValue = (message: string, name: string): string | undefined =>
   new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(message)?.[1]?.trim();
 
+/** Where the answer to a request goes. */
+export function viaOf(message: string): { host: string; port: number } {
+  const [, host = '', port = '5060'] = /^Via: SIP\/2\.0\/UDP ([\d.]+)(?::(\d+))?/im.exec(message) ?? [];
+  return { host, port: Number(port) };
+}
+
 /** An offer or answer of plain A-law. */
 export const plainSdp = (address: string, port = 6000): string =>
   [

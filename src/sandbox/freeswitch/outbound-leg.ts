@@ -4,7 +4,7 @@ import type { SipResponse } from '../sip/message.js';
 import { causeOf, reasonHeader, type HangupCause } from './causes.js';
 import type { Channel, ReleaseDetails, SipSide } from './channel.js';
 import { DialogLeg } from './leg.js';
-import { readSdp, type SdpWriter } from './sdp.js';
+import { readSdp, type RemoteAudio, type SdpWriter } from './sdp.js';
 import type { Switch } from './switch.js';
 
 export type DialOutcome =
@@ -26,6 +26,7 @@ export class OutboundLeg extends DialogLeg implements SipSide {
   #settle: (outcome: DialOutcome) => void = () => undefined;
   #invite: OutgoingInvite | undefined;
   #final = false;
+  #agreed: RemoteAudio | undefined;
 
   constructor(
     fs: Switch,
@@ -92,7 +93,8 @@ export class OutboundLeg extends DialogLeg implements SipSide {
     const remote = response.body === '' ? undefined : readSdp(response.body);
     if (remote !== undefined) {
       this.channel.set('switch_r_sdp', response.body);
-      this.startMedia(remote);
+      this.#agreed ??= remote;
+      this.startMedia(this.#agreed);
       this.channel.markEarly();
       this.options.onEarlyMedia();
     } else if (response.status >= 180 && response.status !== 183) {
@@ -103,7 +105,8 @@ export class OutboundLeg extends DialogLeg implements SipSide {
 
   #onAnswered(response: SipResponse): void {
     if (!this.channel.isUp()) return;
-    const remote = response.body === '' ? this.channel.media.remote : readSdp(response.body);
+    // The real one takes the first SDP for the answer, and passes over the one in the 200 behind it.
+    const remote = this.#agreed ?? (response.body === '' ? this.channel.media.remote : readSdp(response.body));
     if (remote === undefined) {
       const cause = 'INCOMPATIBLE_DESTINATION';
       this.#settle({ kind: 'failed', cause, status: 488 });

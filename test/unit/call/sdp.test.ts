@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { familyOf, hears } from '../../../src/call/sdp.js';
+import { familyOf, hears, sameMedia } from '../../../src/call/sdp.js';
 
 const sdp = (...lines: string[]): string => ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', ...lines, ''].join('\r\n');
 const IP4 = 'c=IN IP4 192.0.2.1';
@@ -22,4 +22,10 @@ it('an answer of the other family, or without audio, hears nobody', () => {
   expect(hears(offer, sdp(IP6, 't=0 0', AUDIO))).toBe(false);
   expect(hears(offer, sdp(IP4, 't=0 0', 'm=audio 0 RTP/AVP 8'))).toBe(false);
   expect(hears(offer, '')).toBe(false);
+});
+
+it('is the same sound whoever says so, and however often', () => {
+  const early = sdp(IP4, 't=0 0', AUDIO);
+  expect(sameMedia(early, early.replace('1 1', '1 2').replace('\r\n', '\n'))).toBe(true);
+  expect(sameMedia(early, early.replace('6000', '6002'))).toBe(false);
 });
