@@ -18,6 +18,8 @@ interface RecordingDeps extends Pick<CallDeps, 'recordings' | 'metrics' | 'logge
   record: (type: CallEventType) => void;
   /** The document has changed without an event. */
   changed: () => void;
+  /** It has, and nobody is about to read it. */
+  changedQuietly: () => void;
   /** Settles when `condition` holds or FreeSWITCH has had the time for it. */
   untilStopped: (condition: () => boolean) => Promise<void>;
 }
@@ -199,16 +201,24 @@ export class CallRecording {
     this.#phase = 'recording';
     const startedAt = this.#bridged ? iso(Date.now()) : null;
     this.call.recording = { ...NO_RECORDING, status: 'recording', startedAt };
+    this.#noted();
     this.#beep();
   }
 
   #joined(): void {
     if (this.#bridged) return;
     this.#bridged = true;
-    if (this.call.recording.status === 'recording')
+    if (this.call.recording.status === 'recording') {
       this.call.recording = { ...this.call.recording, startedAt: iso(Date.now()) };
+      this.#noted();
+    }
     this.#beep();
     this.#startInTalk();
+  }
+
+  /** Who looks at a call that goes on reads it in Redis, where the answer stands already. */
+  #noted(): void {
+    if (this.call.endedAt === null) this.deps.changedQuietly();
   }
 
   #startInTalk(): void {

@@ -61,7 +61,7 @@ export class Journal {
     this.#write();
   }
 
-  /** Dialogs, media channels or held channels changed: nothing to tell, but a peer may need it. */
+  /** Dialogs, channels, or that it is recorded: nothing to tell, but a peer may need it, or who looks at the call. */
   resourcesChanged(): void {
     this.#dirty = true;
     if (!this.#writing) this.#gathering ??= setTimeout(() => this.#write(), GATHER_MS);

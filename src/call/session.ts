@@ -89,6 +89,7 @@ export class CallSession {
       media: () => this.media.server,
       record: this.record,
       changed: () => this.#journal.changed(),
+      changedQuietly: resourcesChanged,
       // FreeSWITCH closes the file before it says so; without its word we can only give it the time that it needs.
       untilStopped: (stopped) =>
         this.media.until(stopped, this.media.server?.eventsUp ? RECORD_STOP_TIMEOUT_MS : RECORD_FLUSH_MS),

@@ -140,6 +140,7 @@ export async function openConsole(world: ConsoleWorld = {}) {
       media: () => ({ record: (...[, , action]: string[]) => Promise.resolve(void told.push(action ?? '')) }) as never,
       record: () => undefined,
       changed: write,
+      changedQuietly: () => undefined,
       untilStopped: () => Promise.resolve(),
       logger,
     });

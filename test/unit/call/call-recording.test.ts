@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
-import type { Call } from '../../../src/call/call.js';
+import type { Call, RecordingInfo } from '../../../src/call/call.js';
 import { CallRecording } from '../../../src/call/call-recording.js';
 import { closeDocument, NO_RECORDING } from '../../../src/call/document.js';
 import type { MediaEvent, MediaServer } from '../../../src/call/media-ports.js';
@@ -16,10 +16,12 @@ function recorded(call: Call, engaged = false) {
   let server = first;
   const waits: (() => boolean)[] = [];
   const asked: string[] = [];
+  const written: RecordingInfo[] = [];
   const recording = new CallRecording(call, {
     media: () => server ?? null,
     record: () => undefined,
     changed: () => undefined,
+    changedQuietly: () => written.push(structuredClone(call.recording)),
     recordings: { refusal: () => null, settle: () => Promise.resolve({ ...NO_RECORDING, status: 'ready' }) },
     untilStopped: (stopped) => Promise.resolve(void waits.push(stopped)),
     metrics: { recording: () => undefined } as unknown as ConstructorParameters<typeof CallRecording>[1]['metrics'],
@@ -27,7 +29,7 @@ function recorded(call: Call, engaged = false) {
   });
   recording.plan({ mode: 'always' }, engaged);
   const takenOver = (): void => void (server = second);
-  return { recording, takenOver, asked, stopped: () => waits.map((condition) => condition()) };
+  return { recording, takenOver, asked, written, stopped: () => waits.map((condition) => condition()) };
 }
 
 it('is not read before the server that has the call has closed it, whoever hung up before', async () => {
@@ -51,6 +53,16 @@ it('begins with the talk, not with what is played before the answer', async () =
   recording.answered();
   await recording.settle();
   expect(asked).toEqual(['start']);
+});
+
+it('is written down when FreeSWITCH has begun, however long behind the answer that says nothing of it', () => {
+  const { recording, written } = recorded(exampleCall({ answeredAt: AT, recording: NO_RECORDING }));
+  recording.mediaEvent({ type: 'recording-started' });
+  recording.mediaEvent({ type: 'bridged' });
+  expect(written).toMatchObject([
+    { status: 'recording', startedAt: null },
+    { status: 'recording', startedAt: expect.any(String) as string },
+  ]);
 });
 
 it.each(['before', 'behind'])('is none of a lost call, though FreeSWITCH began it just %s the end', (when) => {
