@@ -7,7 +7,7 @@ import { withDeadline } from '../lib/deadline.js';
 import type { SandboxAddresses, SandboxOptions } from './engines.js';
 
 interface SandboxProcessOptions extends SandboxOptions {
-  /** How long the engines may take to listen. Default 15 s. */
+  /** How long the engines may take to listen. Default two minutes: a machine may have other work. */
   startTimeoutMs?: number;
   /** Each line that the process writes. */
   onLine?: (line: string) => void;
@@ -21,7 +21,7 @@ export interface SandboxProcess extends SandboxAddresses {
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 8000;
 
 /** Starts the stand-in engines in a process of their own; rejects when they do not listen in time. */

@@ -13,13 +13,13 @@ describe.skipIf(!enginesHere())('Redis is a cluster', () => {
   beforeAll(async () => {
     cluster = await RedisCluster.start();
     await stage.start({ cluster });
-  }, 60_000);
+  });
   afterAll(async () => {
     await stage.stop();
     await cluster.stop();
-  }, 60_000);
+  });
 
-  test('a call is attributed, connected, recorded and told', { timeout: 30_000 }, async () => {
+  test('a call is attributed, connected, recorded and told', async () => {
     const business = await calm.business('business-answers');
     const caller = await calm.caller('caller-hangs-up');
     expectPlayed(...(await Promise.all([caller.done, business.done])));
@@ -27,16 +27,12 @@ describe.skipIf(!enginesHere())('Redis is a cluster', () => {
     expect(call.attribution).toMatchObject({ verdict: 'exact', session: { id: calm.sessionId } });
   });
 
-  test(
-    'the master of the calls dies in a talk: it goes on, and is told when the replica has taken over',
-    { timeout: 60_000 },
-    async () => {
-      const business = await during.business('business-answers');
-      const caller = await during.caller('caller-hangs-up', { values: { TALK: 2000 } });
-      await stage.receiver.next(({ type, data }) => type === 'call.answered' && during.owns(data.call));
-      await cluster.masters[0]?.kill();
-      expectPlayed(...(await Promise.all([caller.done, business.done])));
-      await expectTalk(stage, during, { endedBy: 'caller' });
-    },
-  );
+  test('the master of the calls dies in a talk: it goes on, and is told when the replica has taken over', async () => {
+    const business = await during.business('business-answers');
+    const caller = await during.caller('caller-hangs-up', { values: { TALK: 2000 } });
+    await stage.receiver.next(({ type, data }) => type === 'call.answered' && during.owns(data.call));
+    await cluster.masters[0]?.kill();
+    expectPlayed(...(await Promise.all([caller.done, business.done])));
+    await expectTalk(stage, during, { endedBy: 'caller' });
+  });
 });

@@ -59,8 +59,8 @@ const unchanged = (message: string): string => message;
 const ipv6Sdp = plainSdp('2001:db8::1').replaceAll('IN IP4', 'IN IP6');
 
 describe.skipIf(!enginesHere())('what comes in from outside', () => {
-  beforeAll(() => stage.start(), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start());
+  afterAll(() => stage.stop());
 
   test.concurrent('an unknown source is refused before Redis is touched, and is never an event', async () => {
     const scene = scenes.stranger;
@@ -382,5 +382,5 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
     await expectLost(scene, { lossReason: 'busy' });
   });
 
-  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

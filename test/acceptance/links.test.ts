@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
-import { hears, type Scene } from '../support/scene.js';
+import { hears } from '../support/hearing.js';
+import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
@@ -40,10 +41,10 @@ async function join(wire: 'drachtio' | 'freeswitch'): Promise<void> {
 }
 
 describe.skipIf(!enginesHere())('a lost link', () => {
-  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }));
+  afterAll(() => stage.stop());
 
-  test('the event socket: a talk goes on, and ends with everything told', { timeout: 40_000 }, async () => {
+  test('the event socket: a talk goes on, and ends with everything told', async () => {
     const scene = scenes.mediaLink;
     const { caller, business } = await scene.talk();
     await cut('freeswitch');
@@ -59,7 +60,7 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     expect(call).toMatchObject({ ended: { by: 'caller', reason: 'normal' }, recording: { status: 'ready' } });
   });
 
-  test('the event socket, with the talk ending meanwhile', { timeout: 40_000 }, async () => {
+  test('the event socket, with the talk ending meanwhile', async () => {
     const { caller, business } = await scenes.ringing.talk();
     await cut('freeswitch');
     await business.hangUp();
@@ -69,7 +70,7 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     expect(call).toMatchObject({ ended: { by: 'business', reason: 'normal' }, recording: { status: 'ready' } });
   });
 
-  test('drachtio: a talk goes on and ends with everything told, and new calls work', { timeout: 40_000 }, async () => {
+  test('drachtio: a talk goes on and ends with everything told, and new calls work', async () => {
     const scene = scenes.sipLink;
     const { caller, business } = await scene.talk();
     await cut('drachtio');
@@ -83,7 +84,7 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     expect(call).toMatchObject({ disposition: 'answered', recording: { status: 'ready' } });
   });
 
-  test('drachtio: who is being set up is refused, and the phone that rings stops', { timeout: 40_000 }, async () => {
+  test('drachtio: who is being set up is refused, and the phone that rings stops', async () => {
     const scene = scenes.setUp;
     const there = await scene.businessPhone({ answerAfterMs: 'never' });
     const caller = await (await scene.callerPhone()).call(scene.dialled);
@@ -113,5 +114,5 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     await caller.dispose();
   });
 
-  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft(35_000));
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AnswerScript, OutgoingCall } from '../../src/sandbox/phone/index.js';
 import { enginesHere } from '../support/engines.js';
 import { CALLBACK, expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
+import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
-import { until } from '../support/until.js';
 
 const stage = await Stage.open();
 
@@ -25,8 +26,23 @@ const scenes = {
 
 const RINGING_THEN_MISSED = ['call.received', 'call.ringing', 'call.missed'];
 
+/** Without a clock: a talk lasts until its test ends it. */
+const ANSWERS: AnswerScript = { media: false };
+
+/** Each of a phone of his own. */
+async function dial(scene: Scene): Promise<OutgoingCall> {
+  const phone = await stage.phone({ host: scene.carrierAddress, user: scene.callerNumber });
+  return await phone.call({ ...scene.dialled, media: false });
+}
+
+async function talkWith(scene: Scene): Promise<OutgoingCall> {
+  const call = await dial(scene);
+  await call.answered();
+  return call;
+}
+
 /** The business refuses with `status`; the caller gets `expected`. */
-async function refused(scene: (typeof scenes)['busy'], status: string, expected: string, headers = ''): Promise<void> {
+async function refused(scene: Scene, status: string, expected: string, headers = ''): Promise<void> {
   const business = await scene.business('business-refuses', { values: { STATUS: status, HEADERS: headers } });
   const caller = await scene.caller('caller-is-refused', { values: { STATUS: expected } });
   const [heardBack, there] = await Promise.all([caller.done, business.done]);
@@ -34,8 +50,8 @@ async function refused(scene: (typeof scenes)['busy'], status: string, expected:
 }
 
 describe.skipIf(!enginesHere())('calls that nobody answers', () => {
-  beforeAll(() => stage.start(), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start());
+  afterAll(() => stage.stop());
 
   test.concurrent('busy', async () => {
     await refused(scenes.busy, '486 Busy Here', '486');
@@ -98,12 +114,13 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
 
   test.concurrent('the caller gives up before it rings', async () => {
     const scene = scenes.cancelledEarly;
-    const business = await scene.business('business-is-cancelled', { values: { PROGRESS: '100 Trying' } });
-    // Long enough for the business to have its INVITE on a busy machine too: it waits for it.
-    const caller = await scene.caller('caller-cancels-early', { values: { WAIT: 2000 } });
-    const [heardBack, there] = await Promise.all([caller.done, business.done]);
-    expectPlayed(heardBack, there);
-    expect(heardBack.trace.received('INVITE')).toEqual([487]);
+    const there = await scene.businessPhone({ ring: false, answerAfterMs: 'never', media: false });
+    const caller = await dial(scene);
+    const business = await there.nextCall();
+    caller.cancel();
+    expect(await business.ended()).toMatchObject({ by: 'remote', how: 'cancel' });
+    expect(await caller.ended()).toMatchObject({ by: 'local', how: 'cancel', status: 487 });
+    expect(caller.timings.ringingMs).toBeUndefined();
     await expectLost(scene, { lossReason: 'caller_hung_up', legs: ['cancelled'] });
   });
 
@@ -135,10 +152,10 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
     'our own limit is reached: the next step takes the call, and nothing is dialled in vain',
     async () => {
       const scene = scenes.ownLimit;
-      const first = await scene.business('business-answers', {}, 0);
-      const line = await scene.business('business-answers', {}, 1);
-      const caller = await scene.caller('caller-hangs-up', { calls: 2, callsPerSecond: 2, values: { TALK: 3000 } });
-      expectPlayed(...(await Promise.all([caller.done, first.done, line.done])));
+      const [first] = [await scene.businessPhone(ANSWERS, 0), await scene.businessPhone(ANSWERS, 1)];
+      const talks = [await talkWith(scene), await talkWith(scene)];
+      await Promise.all(talks.map((call) => call.hangUp()));
+      expect(first.calls).toHaveLength(1);
       const events = await scene.events(2);
       // Events of two calls come in no order of theirs.
       const ended = events
@@ -158,13 +175,10 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
 
   test.concurrent('everything is full: the call is lost for capacity and marked for a call back', async () => {
     const scene = scenes.allFull;
-    const business = await scene.business('business-answers');
-    const holder = await scene.caller('caller-hangs-up', { values: { TALK: 4000 } });
-    await stage.receiver.next(
-      (event) => event.type === 'call.answered' && event.data.call.trackingNumber === scene.trackingNumber,
-    );
-    const second = await scene.caller('caller-is-refused', { port: 5062, values: { STATUS: '486' } });
-    expectPlayed(...(await Promise.all([second.done, holder.done, business.done])));
+    await scene.businessPhone(ANSWERS);
+    const holder = await talkWith(scene);
+    expect(await (await dial(scene)).ended()).toMatchObject({ status: 486 });
+    await holder.hangUp();
     const events = await scene.events(2);
     const lost = events.find((event) => event.type === 'call.missed')?.data.call;
     expect(lost).toMatchObject({
@@ -176,14 +190,10 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
 
   test.concurrent('one channel, one line, three callers: talk, overflow, loss', async () => {
     const scene = scenes.threeCallers;
-    const number = await scene.business('business-answers', {}, 0);
-    const line = await scene.business('business-answers', {}, 1);
-    const two = await scene.caller('caller-hangs-up', { calls: 2, callsPerSecond: 5, values: { TALK: 4000 } });
-    const talks = () =>
-      stage.receiver.events.filter(({ type, data }) => type === 'call.answered' && scene.owns(data.call));
-    await until('both talk', () => talks().length === 2);
-    const third = await scene.caller('caller-is-refused', { port: 5062, values: { STATUS: '486' } });
-    expectPlayed(...(await Promise.all([third.done, two.done, number.done, line.done])));
+    for (const phone of [0, 1]) await scene.businessPhone(ANSWERS, phone);
+    const two = [await talkWith(scene), await talkWith(scene)];
+    expect(await (await dial(scene)).ended()).toMatchObject({ status: 486 });
+    await Promise.all(two.map((call) => call.hangUp()));
     const ended = (await scene.events(3)).filter(({ type }) => /completed|missed/.test(type));
     const lost = ended.find(({ type }) => type === 'call.missed')?.data.call;
     const overflowed = ended.filter(({ data }) => data.call.overflow?.from === scene.targetIds[0]);
@@ -198,5 +208,5 @@ describe.skipIf(!enginesHere())('calls that nobody answers', () => {
     });
   });
 
-  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BrokenMedia } from '../support/broken-media.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
-import { hears } from '../support/scene.js';
+import { hears } from '../support/hearing.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
@@ -20,34 +20,30 @@ describe.skipIf(!enginesHere())('a call whose FreeSWITCH does not take it', () =
     await stage.start({ mediaBefore: broken.map(({ configuration }) => configuration) });
     const health = async () => await (await fetch(`${stage.gateway.url}/readyz`)).text();
     await until('all of them seem to be well', async () => (await health()).match(/ up/g)?.length === 3);
-  }, 60_000);
+  });
   afterAll(async () => {
     await stage.stop();
     for (const server of broken) server.close();
-  }, 60_000);
+  });
 
-  test(
-    'goes to the next one, after silence and after a refusal, and nothing of it is lost',
-    { timeout: 60_000 },
-    async () => {
-      const { caller, business } = await scene.talk();
-      expect(broken.map(({ invites }) => invites > 0)).toEqual([true, true]);
-      await until('both are heard', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
-      await caller.hangUp();
-      await business.ended();
-      const events = await scene.events();
-      expect(events.map(({ type }) => type)).toEqual([
-        'call.received',
-        'call.ringing',
-        'call.answered',
-        'call.completed',
-        'recording.ready',
-      ]);
-      expect(lastCall(events)).toMatchObject({
-        ended: { by: 'caller', reason: 'normal' },
-        legs: [{ result: 'answered' }],
-      });
-      await stage.expectNothingLeft();
-    },
-  );
+  test('goes to the next one, after silence and after a refusal, and nothing of it is lost', async () => {
+    const { caller, business } = await scene.talk();
+    expect(broken.map(({ invites }) => invites > 0)).toEqual([true, true]);
+    await until('both are heard', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await caller.hangUp();
+    await business.ended();
+    const events = await scene.events();
+    expect(events.map(({ type }) => type)).toEqual([
+      'call.received',
+      'call.ringing',
+      'call.answered',
+      'call.completed',
+      'recording.ready',
+    ]);
+    expect(lastCall(events)).toMatchObject({
+      ended: { by: 'caller', reason: 'normal' },
+      legs: [{ result: 'answered' }],
+    });
+    await stage.expectNothingLeft();
+  });
 });

@@ -12,8 +12,8 @@ const connection = (message: TracedMessage | undefined): string[] => message?.te
 
 /** The stand-ins have one address for everything. */
 describe.skipIf(!enginesHere() || engineKind() === 'sandbox')('engines behind NAT', () => {
-  beforeAll(() => stage.start({ rtp: behindNat }), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start({ rtp: behindNat }));
+  afterAll(() => stage.stop());
 
   test.concurrent.each([
     ['an offer', scenes.offered, 'caller-hangs-up'],

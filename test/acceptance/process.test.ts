@@ -4,7 +4,7 @@ import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
 import { OK } from '../support/receiver.js';
 import { optionsStatus } from '../support/options.js';
-import { hears } from '../support/scene.js';
+import { hears } from '../support/hearing.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ } from '../support/wav.js';
@@ -14,10 +14,10 @@ const killedTalk = dying.scene({ to: 'destination', channels: 1 });
 const afterwards = dying.scene();
 
 describe.skipIf(!enginesHere())('a gateway is killed in a talk', () => {
-  beforeAll(() => dying.start({ gateway: 'process' }), 60_000);
-  afterAll(() => dying.stop(), 60_000);
+  beforeAll(() => dying.start({ gateway: 'process' }));
+  afterAll(() => dying.stop());
 
-  test('a peer hangs up both sides, settles the recording and tells the end', { timeout: 90_000 }, async () => {
+  test('a peer hangs up both sides, settles the recording and tells the end', async () => {
     const { caller, business } = await killedTalk.talk();
     await dying.receiver.next(({ type }) => type === 'call.answered');
     // What it is sending when it dies is sent again half a minute later: another promise than this test's.
@@ -25,7 +25,7 @@ describe.skipIf(!enginesHere())('a gateway is killed in a talk', () => {
     dying.program.kill('SIGKILL');
     await dying.program.exited;
     await dying.startPeer();
-    const ends = await Promise.all([caller.ended(60_000), business.ended(60_000)]);
+    const ends = await Promise.all([caller.ended(), business.ended()]);
     expect(ends).toMatchObject([
       { by: 'remote', how: 'bye' },
       { by: 'remote', how: 'bye' },
@@ -46,7 +46,7 @@ describe.skipIf(!enginesHere())('a gateway is killed in a talk', () => {
     const next = await afterwards.talk();
     await next.caller.hangUp();
     await afterwards.events();
-    await dying.expectNothingLeft(20_000);
+    await dying.expectNothingLeft();
   });
 });
 
@@ -55,13 +55,10 @@ const lastTalk = draining.scene();
 const refusals = draining.scene();
 
 describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
-  beforeAll(
-    () => draining.start({ gateway: 'process', limits: { maxCalls: 1 }, config: { log: { level: 'info' } } }),
-    60_000,
-  );
-  afterAll(() => draining.stop(), 60_000);
+  beforeAll(() => draining.start({ gateway: 'process', limits: { maxCalls: 1 }, config: { log: { level: 'info' } } }));
+  afterAll(() => draining.stop());
 
-  test('at its limit, then draining: the talk goes on, others are sent elsewhere', { timeout: 60_000 }, async () => {
+  test('at its limit, then draining: the talk goes on, others are sent elsewhere', async () => {
     expect(await optionsStatus(draining)).toBe('200');
     const { caller, business } = await lastTalk.talk();
     const phone = await refusals.callerPhone();

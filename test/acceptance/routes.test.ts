@@ -124,12 +124,12 @@ async function dial(scene: Scene, from?: Phone): Promise<OutgoingCall> {
 }
 
 /** What the caller of this scene is told at last, when nobody answers him. */
-const refusal = async (scene: Scene): Promise<number> => (await (await dial(scene)).ended(15_000)).status;
+const refusal = async (scene: Scene): Promise<number> => (await (await dial(scene)).ended()).status;
 
 /** A call that is taken and hung up at once; the call as last told. */
 async function served(scene: Scene, from?: Phone, calls = 1): Promise<Call> {
   const caller = await dial(scene, from);
-  await caller.answered(15_000);
+  await caller.answered();
   await caller.hangUp();
   return lastCall(await scene.events(calls));
 }
@@ -165,8 +165,8 @@ async function raceOf(scene: Scene, phones: Phone[]): Promise<void> {
 }
 
 describe.skipIf(!enginesHere())('routes', () => {
-  beforeAll(() => stage.start({ config: configuration() }), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start({ config: configuration() }));
+  afterAll(() => stage.stop());
 
   test.concurrent('all at once: the first to answer has the call, the others are told so', async () => {
     const scene = scenes.together;
@@ -310,7 +310,7 @@ describe.skipIf(!enginesHere())('routes', () => {
     await scene.businessPhone({ toneHz: BUSINESS_HZ }, 1);
     const caller = await (await scene.callerPhone()).call({ ...scene.dialled, ...more });
     expect(await caller.ringing()).toMatchObject({ status: 180 });
-    await caller.answered(15_000);
+    await caller.answered();
     await caller.hangUp();
     expect(results(lastCall(await scene.events()))).toEqual(['busy', 'answered']);
   });
@@ -410,7 +410,7 @@ describe.skipIf(!enginesHere())('routes', () => {
   });
 
   // By itself, for its figure: the refusal leaves one phone and the INVITE reaches the other, by one clock.
-  test('the cost of a reroute is told', { timeout: 60_000 }, async () => {
+  test('the cost of a reroute is told', async () => {
     const scene = scenes.reroute;
     const full = await scene.businessPhone({ ...BUSY, refuse: { status: 503 } }, 0);
     const line = await scene.businessPhone(ANSWERS, 1);
@@ -426,5 +426,5 @@ describe.skipIf(!enginesHere())('routes', () => {
     process.stdout.write(`reroute on ${stage.engines.kind} engines, best / median / worst of 7: ${told} ms\n`);
   });
 
-  test('nothing is left of all of them', { timeout: 60_000 }, () => stage.expectNothingLeft(40_000));
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

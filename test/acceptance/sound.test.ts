@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { expectLost, lastCall } from '../support/expectations.js';
-import { hears } from '../support/scene.js';
+import { heard, hears } from '../support/hearing.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
@@ -22,8 +22,8 @@ const scenes = {
 };
 
 describe.skipIf(!enginesHere())('what is heard', () => {
-  beforeAll(() => stage.start(), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start());
+  afterAll(() => stage.stop());
 
   test.concurrent('keys pressed in the sound (RFC 4733) reach the other side', async () => {
     const { caller, business } = await scenes.keys.talk();
@@ -102,7 +102,7 @@ describe.skipIf(!enginesHere())('what is heard', () => {
     await scene.businessPhone({ ring: false, refuse: { status: 486 } });
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     expect(await caller.ringing()).toMatchObject({ status: 183 });
-    await until('the announcement', () => hears(caller, ANNOUNCEMENT_HZ));
+    await heard(caller, ANNOUNCEMENT_HZ);
     expect(await caller.ended()).toMatchObject({ how: 'refused', status: 486 });
     expect(caller.isAnswered).toBe(false);
     await expectLost(scene, { lossReason: 'busy', legs: ['busy'] });
@@ -112,11 +112,11 @@ describe.skipIf(!enginesHere())('what is heard', () => {
     const scene = scenes.leavesAnnouncement;
     await scene.businessPhone({ ring: false, refuse: { status: 486 } });
     const caller = await (await scene.callerPhone()).call(scene.dialled);
-    await until('the announcement', () => hears(caller, ANNOUNCEMENT_HZ));
+    await heard(caller, ANNOUNCEMENT_HZ);
     caller.cancel();
     expect(await caller.ended()).toMatchObject({ status: 487 });
     await expectLost(scene, { lossReason: 'busy', legs: ['busy'] });
   });
 
-  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

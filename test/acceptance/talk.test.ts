@@ -31,8 +31,8 @@ const scenes = {
 const TALK = 12_500;
 
 describe.skipIf(!enginesHere())('calls that are answered', () => {
-  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }));
+  afterAll(() => stage.stop());
 
   test.concurrent('the caller hangs up', async () => {
     const scene = scenes.callerHangsUp;
@@ -220,7 +220,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     });
   });
 
-  test.concurrent('no ACK: the call ends after 32 s', { timeout: 60_000 }, async () => {
+  test.concurrent('no ACK: the call ends after 32 s', async () => {
     const scene = scenes.noAck;
     const business = await scene.business('business-answers');
     const caller = await scene.caller('caller-never-acks');
@@ -232,5 +232,5 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
   });
 
   // The BYE that nobody answers is given up by drachtio after 32 s (RFC 3261 timer F), which may be the last thing to end.
-  test('nothing is left of all of them', { timeout: 60_000 }, () => stage.expectNothingLeft(40_000));
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

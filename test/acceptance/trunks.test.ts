@@ -18,7 +18,7 @@ const scenes = {
   drained: stage.scene(),
   targetsDrained: stage.scene({ to: 'destination', next: 'unreachable' }),
   narrow: stage.scene(),
-  announced: stage.scene({ announcement: 'tone_stream://%(3000,0,440)' }),
+  announced: stage.scene({ announcement: 'tone_stream://%(5000,0,440)' }),
 };
 const addresses = {
   full: stage.addresses.business(),
@@ -112,8 +112,8 @@ async function ask(method: 'OPTIONS' | 'INVITE', from: string): Promise<string> 
 }
 
 describe.skipIf(!enginesHere())('trunks', () => {
-  beforeAll(() => stage.start({ config: { trunks, access } }), 60_000);
-  afterAll(() => stage.stop(), 60_000);
+  beforeAll(() => stage.start({ config: { trunks, access } }));
+  afterAll(() => stage.stop());
 
   test('a full gateway hands the call to the next one, and is left alone for as long as it asks', async () => {
     const scene = scenes.failover;
@@ -172,15 +172,17 @@ describe.skipIf(!enginesHere())('trunks', () => {
   test('a carrier that is silent is not dialled; its going and coming is told', async () => {
     const scene = scenes.health;
     const trunk = trunkOf(scene);
-    await until('it is told down', () => told(trunk).length === 1);
+    const [down, up] = ['trunk.down options', 'trunk.up options'];
+    await until('it is told down', () => told(trunk).length > 0);
     expectPlayed(await (await scene.caller('caller-is-refused', { values: { STATUS: '480' } })).done);
     const call = await expectLost(scene, { lossReason: 'unreachable', legs: ['unreachable'] });
     expect(call.legs[0]).toMatchObject({ sip: null });
     const carrier = await Carrier.open(addresses.watched);
-    await until('it is told up', () => told(trunk).length === 2);
+    await until('it is told up', () => told(trunk).at(-1) === up);
     carrier.options = 'silent';
-    await until('it is told down again', () => told(trunk).length === 3);
-    expect(told(trunk)).toEqual(['trunk.down options', 'trunk.up options', 'trunk.down options']);
+    await until('it is told down again', () => told(trunk).at(-1) === down);
+    // By turns: where the machine was too slow for its answers, it was down in between.
+    expect(told(trunk)).toEqual(told(trunk).map((_, i) => [down, up][i % 2]));
     expect(carrier.asked.INVITE).toHaveLength(0);
     const metrics = await (await fetch(`${stage.gateway.url}/metrics`)).text();
     expect(metrics).toContain(`calltrack_trunk_up{trunk="${trunk}"} 0`);
@@ -190,17 +192,20 @@ describe.skipIf(!enginesHere())('trunks', () => {
   test('a drained trunk brings no new calls, and keeps those it has', async () => {
     const scene = scenes.drained;
     const other = stage.addresses.carrier();
-    const business = await scene.business('business-answers');
-    const caller = await scene.caller('caller-hangs-up', { values: { TALK: 3000 } });
-    await stage.receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call));
+    const { caller, business } = await scene.talk();
     await api('trunks/carrier/drain', { method: 'PUT', body: '{"draining": true}' });
     const refused = await ask('INVITE', other);
     expect(refused).toMatch(/^SIP\/2\.0 503 /);
     expect(headerValue(refused, 'Retry-After')).toBe('5');
     expect(await ask('OPTIONS', other)).toMatch(/^SIP\/2\.0 503 /);
     expect(await ask('OPTIONS', stage.addresses.stranger())).toMatch(/^SIP\/2\.0 403 /);
-    expectPlayed(...(await Promise.all([caller.done, business.done])));
-    await expectTalk(stage, scene, { endedBy: 'caller' });
+    expect([caller.isEnded, business.isEnded]).toEqual([false, false]);
+    await caller.hangUp();
+    expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(await scene.call()).toMatchObject({
+      ended: { by: 'caller', reason: 'normal' },
+      recording: { status: 'ready' },
+    });
     await api('trunks/carrier/drain', { method: 'PUT', body: '{"draining": false}' });
     expect(await ask('OPTIONS', other)).toMatch(/^SIP\/2\.0 200 /);
     await until('both are told', () => told('carrier').length === 2);
@@ -241,11 +246,13 @@ describe.skipIf(!enginesHere())('trunks', () => {
 
   test('one channel for both directions together: the second call is lost, and it is said for what', async () => {
     const scene = scenes.narrow;
-    const business = await scene.business('business-answers');
-    const first = await scene.caller('caller-hangs-up', { values: { TALK: 3000 } });
-    await stage.receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call));
-    const second = await scene.caller('caller-is-refused', { port: 5062, values: { STATUS: '486' } });
-    expectPlayed(...(await Promise.all([second.done, first.done, business.done])));
+    await scene.businessPhone({ media: false });
+    const phone = await scene.callerPhone();
+    const first = await phone.call({ ...scene.dialled, media: false });
+    await first.answered();
+    const second = await phone.call({ ...scene.dialled, media: false });
+    expect(await second.ended()).toMatchObject({ status: 486 });
+    await first.hangUp();
     const lost = (await scene.events(2)).find(({ type }) => type === 'call.missed')?.data.call;
     expect(lost).toMatchObject({ trunk: 'narrow', lossReason: 'trunk_capacity' });
     expect(lost?.tags).toEqual(CALLBACK);
@@ -266,5 +273,5 @@ describe.skipIf(!enginesHere())('trunks', () => {
     expect(lost.map(({ lossReason }) => lossReason)).toEqual(['busy', 'trunk_capacity']);
   });
 
-  test('nothing is left of all of them', { timeout: 40_000 }, () => stage.expectNothingLeft());
+  test('nothing is left of all of them', () => stage.expectNothingLeft());
 });

@@ -116,41 +116,37 @@ const PAGES: readonly { role: ConsoleRole; path: string; wait?: string }[] = [
 ];
 
 describe('every page in a real browser', () => {
-  it.each(LANGUAGES)(
-    'is shown in %s, complete, accessible, and without anything refused',
-    async (language) => {
-      const { url, heard, live } = await openWorld();
-      const headings: string[] = [];
-      const look = language === 'ru' ? 'dark' : 'light';
-      const open = () =>
-        browser.newContext({ locale: language, colorScheme: look, viewport: { width: 1280, height: 900 } });
-      const contexts: BrowserContext[] = [];
-      const stranger = await open();
-      contexts.push(stranger);
-      const door = await sit(stranger, url, null);
-      await expectAccessible(door.page, 'login');
-      await door.page.screenshot({ path: `${ARTIFACTS}/${language}-login.png` });
-      for (const role of ['supervisor', 'auditor'] as const) {
-        const context = await open();
-        contexts.push(context);
-        const { page, complaints } = await sit(context, url, role);
-        for (const { path, wait } of PAGES.filter((one) => one.role === role)) {
-          await page.goto(url + path.replace(':heard', heard.id).replace(':live', live.id));
-          if (wait) await page.waitForSelector(wait, { state: 'attached' });
-          expect(await page.getAttribute('html', 'lang')).toBe(language);
-          headings.push((await page.textContent('h1')) ?? '');
-          expect(complaints, path).toEqual([]);
-          await expectAccessible(page, `${language} ${path}`);
-          const name = path.slice(1).replace(/\W+/g, '-');
-          await page.screenshot({ path: `${ARTIFACTS}/${language}-${name}.png`, fullPage: true });
-        }
-        expect(complaints).toEqual([]);
+  it.each(LANGUAGES)('is shown in %s, complete, accessible, and without anything refused', async (language) => {
+    const { url, heard, live } = await openWorld();
+    const headings: string[] = [];
+    const look = language === 'ru' ? 'dark' : 'light';
+    const open = () =>
+      browser.newContext({ locale: language, colorScheme: look, viewport: { width: 1280, height: 900 } });
+    const contexts: BrowserContext[] = [];
+    const stranger = await open();
+    contexts.push(stranger);
+    const door = await sit(stranger, url, null);
+    await expectAccessible(door.page, 'login');
+    await door.page.screenshot({ path: `${ARTIFACTS}/${language}-login.png` });
+    for (const role of ['supervisor', 'auditor'] as const) {
+      const context = await open();
+      contexts.push(context);
+      const { page, complaints } = await sit(context, url, role);
+      for (const { path, wait } of PAGES.filter((one) => one.role === role)) {
+        await page.goto(url + path.replace(':heard', heard.id).replace(':live', live.id));
+        if (wait) await page.waitForSelector(wait, { state: 'attached' });
+        expect(await page.getAttribute('html', 'lang')).toBe(language);
+        headings.push((await page.textContent('h1')) ?? '');
+        expect(complaints, path).toEqual([]);
+        await expectAccessible(page, `${language} ${path}`);
+        const name = path.slice(1).replace(/\W+/g, '-');
+        await page.screenshot({ path: `${ARTIFACTS}/${language}-${name}.png`, fullPage: true });
       }
-      expect(new Set(headings).size).toBe(PAGES.length);
-      await Promise.all(contexts.map((context) => context.close()));
-    },
-    60_000,
-  );
+      expect(complaints).toEqual([]);
+    }
+    expect(new Set(headings).size).toBe(PAGES.length);
+    await Promise.all(contexts.map((context) => context.close()));
+  });
 
   it('fits a phone, and is readable in the dark there', async () => {
     const { url, heard, live } = await openWorld();
@@ -174,7 +170,7 @@ describe('every page in a real browser', () => {
     }
     expect(complaints).toEqual([]);
     await context.close();
-  }, 60_000);
+  });
 });
 
 describe('the player', () => {
@@ -190,16 +186,21 @@ describe('the player', () => {
     // What browsers send when they fill in a form: of a key, but without one.
     await page.evaluate(`document.getElementById("position").dispatchEvent(new Event("keydown", { bubbles: true }))`);
     await page.keyboard.press('p');
-    await expect.poll(time, { timeout: 10_000 }).toBeGreaterThan(1.2);
+    await expect.poll(time).toBeGreaterThan(1.2);
+    const isPaused = () => page.evaluate('document.getElementById("sound").paused');
+    await page.keyboard.press('p');
+    expect(await isPaused()).toBe(true);
+    await page.keyboard.press('p');
+    expect(await isPaused()).toBe(false);
     for (let n = 0; n < 5; n += 1) await page.keyboard.press('>');
     expect(await page.evaluate('document.getElementById("sound").playbackRate')).toBe(3);
     await page.keyboard.press('1');
     expect(await page.getAttribute('[data-mute="0"]', 'aria-pressed')).toBe('true');
     await page.keyboard.press('s');
     // Four seconds of silence from the second on are not waited for.
-    await expect.poll(time, { timeout: 10_000, interval: 20 }).toBeGreaterThan(5.7);
-    await page.keyboard.press('p');
-    expect(await page.evaluate('document.getElementById("sound").paused')).toBe(true);
+    await expect.poll(time, { interval: 20 }).toBeGreaterThan(5.7);
+    // Not by its key: on a busy machine it may be at its end by now, where the key would begin anew.
+    await page.evaluate('document.getElementById("sound").pause()');
     await page.keyboard.press('ArrowLeft');
     const at = Math.floor(await time());
     await page.keyboard.press('l');
@@ -212,7 +213,7 @@ describe('the player', () => {
       { kind: 'user', name: 'agent' },
     ]);
     await context.close();
-  }, 40_000);
+  });
 
   it('is opened at the second of a link also by who has to log in first', async () => {
     const { url, heard } = await openWorld();
@@ -229,7 +230,7 @@ describe('the player', () => {
     await page.click('#link');
     await page.waitForSelector('#said:has-text("Copied.")');
     await context.close();
-  }, 40_000);
+  });
 
   it('makes a link that somebody without a log-in can listen by', async () => {
     const { url, heard } = await openWorld();
@@ -257,7 +258,7 @@ describe('the player', () => {
     await page.waitForSelector('text=It has been deleted');
     expect((await fetch(link.replace('http://127.0.0.1:8080', url))).status).toBe(410);
     await context.close();
-  }, 40_000);
+  });
 });
 
 describe('the live page', () => {
@@ -273,7 +274,7 @@ describe('the live page', () => {
     await end({ ...live, endedAt: new Date().toISOString(), disposition: 'answered' });
     await page.waitForSelector('text=No call is in progress.');
     await context.close();
-  }, 40_000);
+  });
 });
 
 describe('the recording of a talk', () => {
@@ -298,7 +299,7 @@ describe('the recording of a talk', () => {
     await page.waitForSelector('text=The call has ended.');
     expect(complaints).toEqual([]);
     await Promise.all([context.close(), other.page.context().close()]);
-  }, 40_000);
+  });
 
   it('is changed on the live page too, however often that is drawn meanwhile', async () => {
     const { url, live, told } = await openWorld();
@@ -324,7 +325,7 @@ describe('the recording of a talk', () => {
     expect(told).toEqual(['pause', 'resume']);
     expect(complaints).toEqual([]);
     await context.close();
-  }, 40_000);
+  });
 
   it('is changed without scripts', async () => {
     const { url, live, told } = await openWorld();
@@ -337,7 +338,7 @@ describe('the recording of a talk', () => {
     await page.waitForSelector('text=being recorded');
     expect(told).toEqual(['pause', 'resume']);
     await context.close();
-  }, 40_000);
+  });
 });
 
 describe('a recording under legal hold', () => {
@@ -355,7 +356,7 @@ describe('a recording under legal hold', () => {
     await page.click('text=Release from the legal hold');
     await page.waitForSelector('text=Delete the recording');
     await context.close();
-  }, 40_000);
+  });
 });
 
 describe('whose call it was', () => {
@@ -376,7 +377,7 @@ describe('whose call it was', () => {
     await expectAccessible(page, 'a call that was put right');
     expect(complaints).toEqual([]);
     await context.close();
-  }, 40_000);
+  });
 });
 
 describe('without a mouse', () => {
@@ -441,5 +442,5 @@ describe('without a mouse', () => {
     }
     await page.waitForURL(/\/calls$/);
     await context.close();
-  }, 40_000);
+  });
 });

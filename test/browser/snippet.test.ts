@@ -48,7 +48,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   browser = await startChromium();
-}, 30_000);
+});
 afterAll(() => browser.close());
 
 /** Serves on a free port of loopback until the test ends. */
@@ -240,7 +240,6 @@ describe('dni.js in a browser', () => {
     await until(
       'the lease is extended',
       async () => Number((await leaseOn('+74951111111'))['expiresAt']) > Number(before),
-      15_000,
     );
     expect(await textOf(page, 'marked')).toContain('111-11-11');
   });

@@ -126,7 +126,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     receiver.mood = 'well';
     for (const gateway of gateways) gateway.send('quiet');
     await pause(500);
-    const written = await until('the writers are quiet', () => stillLength(client), 30_000);
+    const written = await until('the writers are quiet', () => stillLength(client));
     options.log(`${written} events written; waiting for the last ones`);
     const all = until('every event has arrived', () => receiver.received >= written, options.settleMs);
     await all.catch(() => undefined); // what is missing is told below

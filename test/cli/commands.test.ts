@@ -296,7 +296,7 @@ describe('calls tail', () => {
     const gateway = await gatewayOf({ '/v1/events': () => pages.shift() ?? { events: [], next: '2-0' } });
     const screen = new Screen({ CALLTRACK_URL: gateway.url });
     const running = callsTail.run({ since: '2026-11-21T10:00:00Z', site: 'divan' }, [], screen);
-    await expect.poll(() => screen.lines.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => screen.lines.length).toBe(2);
     screen.interrupt();
     expect(await running).toBe(0);
     expect(screen.lines).toEqual([

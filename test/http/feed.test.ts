@@ -256,14 +256,14 @@ async function listen(port: number, query = '', headers: Record<string, string> 
   socket.write(
     `GET /v1/calls/live${query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n${more.join('')}\r\n`,
   );
-  await eventually(() => expect(text).toMatch(/retry: |"code"/), 15_000);
+  await eventually(() => expect(text).toMatch(/retry: |"code"/));
   return { socket, text: () => text };
 }
 
 const told = ({ text }: Listening) => [...text().matchAll(/^event: (\S+)$/gm)].map(([, type]) => type);
 
 describe('/v1/calls/live', () => {
-  it('a thousand listeners hear everything by one read of Redis', { timeout: 60_000 }, async () => {
+  it('a thousand listeners hear everything by one read of Redis', async () => {
     const { port, happen, raw } = await open();
     const listeners: Listening[] = [];
     for (let n = 0; n < 1000; n += 50)
@@ -273,14 +273,16 @@ describe('/v1/calls/live', () => {
       return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
     };
     const before = { xread: await calls('xread'), evalsha: await calls('evalsha') };
+    const begun = performance.now();
     await happen(['call.received', 'call.ringing', 'call.answered']);
     await eventually(() => {
       for (const one of listeners) expect(told(one)).toEqual(['call.received', 'call.ringing', 'call.answered']);
-    }, 30_000);
+    });
     const reads = (await calls('xread')) - before.xread;
     const scripts = (await calls('evalsha')) - before.evalsha;
     console.log(`1,000 listeners, 3 events: ${reads} blocked reads, ${scripts} scripts (the commit itself)`);
-    expect(reads).toBeLessThanOrEqual(3);
+    // One for each event at most, and one more for each five seconds in which nothing came.
+    expect(reads).toBeLessThanOrEqual(3 + (performance.now() - begun) / 5_000);
     expect(scripts).toBe(1);
     const connections = String(await raw.client('LIST')).match(/name=calltrack-live-/g);
     expect(connections).toHaveLength(1);
@@ -398,7 +400,7 @@ describe('/v1/calls/live', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
   });
 
-  it('cuts off who does not read, and nobody else', { timeout: 60_000 }, async () => {
+  it('cuts off who does not read, and nobody else', async () => {
     const { port, store } = await open();
     const [slow, good] = await Promise.all([listen(port), listen(port)]);
     slow.socket.pause();

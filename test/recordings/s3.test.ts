@@ -149,7 +149,7 @@ describe('a store that does not answer', () => {
   });
 
   it('in the middle of a sound ends the sound with an error', async () => {
-    const { s3, store } = await open({ timeout: 200 });
+    const { s3, store } = await open({ timeout: 1_000 });
     await store.save('a.wav', sound(200_000));
     s3.fault = ({ what }) => (what === 'GET' ? 'stall-midway' : null);
     const read = await store.read('a.wav', 0, 199_999);

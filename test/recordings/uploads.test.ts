@@ -133,7 +133,7 @@ describe('uploads', () => {
     async (fault) => {
       const { s3, house } = await open({ fault: ({ what }) => (what === 'PUT' ? fault : null) });
       const call = endedCall(8);
-      const slow = await openHouse({ s3: s3.config({ timeout: 100 }), folder: house.folder });
+      const slow = await openHouse({ s3: s3.config({ timeout: 1_000 }), folder: house.folder });
       await slow.record(call, wav);
       await failedOnce(slow);
       expect((await soundOf(slow, call)).equals(wav)).toBe(true);

@@ -4,6 +4,7 @@ import { noCounts } from '../../src/numbers/call-rates.js';
 import { RateBook } from '../../src/numbers/rate-book.js';
 import { RedisCallRates } from '../../src/redis/call-rates.js';
 import { openOwnRedis, openRedis } from '../support/redis.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { exampleHolder } from './examples.js';
 
 const NUMBER = {
@@ -63,7 +64,7 @@ it('keeps what it has learned while Redis is away', async () => {
   await rates.exchange();
   rates.learn(late, AT);
   await server.up();
-  await link.waitUntilReady(5000);
+  await link.waitUntilReady(PATIENCE_MS);
   await rates.stop();
   const { calls } = await store.read('divan');
   expect(calls.reduce((all, share) => all + share, 0)).toBeCloseTo(2);

@@ -4,28 +4,29 @@ import { RedisLink } from '../../src/redis/connection.js';
 import { namesFrom } from '../../src/redis/scan.js';
 import { loadScript } from '../../src/redis/scripts.js';
 import { RedisCluster } from '../support/redis-cluster.js';
-import { freePort } from '../support/redis-server.js';
+import { NOBODY } from '../support/redis-server.js';
 import { eventually } from '../support/redis.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 const script = loadScript('count-channels');
 /** Names of which each master has some. */
 const names = Array.from({ length: 30 }, (_, i) => `key:{${i}}`);
 
-describe('a link to a cluster', { timeout: 60_000 }, () => {
+describe('a link to a cluster', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await RedisCluster.start();
-  }, 60_000);
+  });
   afterAll(() => cluster.stop());
 
   async function open() {
-    const address = cluster.address(`127.0.0.1:${await freePort()}`);
-    const link = new RedisLink({ ...address, commandTimeoutMs: 500 });
+    const address = cluster.address(NOBODY);
+    const link = new RedisLink(address);
     const told: string[] = [];
     link.on('up', () => told.push('up'));
     link.on('down', () => told.push('down'));
     onTestFinished(() => link.close());
-    await link.waitUntilReady(10_000);
+    await link.waitUntilReady(PATIENCE_MS);
     return { link, told, address };
   }
 
@@ -60,9 +61,10 @@ describe('a link to a cluster', { timeout: 60_000 }, () => {
     await link.send((client) => client.set(name, 'value'));
     await eventually(async () => expect(await ofFirst?.wait(1, 100)).toBe(1));
     await first?.kill();
-    await eventually(() => expect(told).toEqual(['up', 'down']));
+    await eventually(() => expect(told.slice(0, 2)).toEqual(['up', 'down']));
     await expect(link.send((client) => client.get('another'))).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
-    await eventually(() => expect(told).toEqual(['up', 'down', 'up']), 40_000);
+    // By turns: a node that is slow to answer is taken for lost once more.
+    await eventually(() => expect(told.join(' ')).toMatch(/^up( down up)+$/));
     expect(await link.send((client) => client.get(name))).toBe('value');
     expect(await link.run({ script, keys: [`none:${name}`], args: [], read: Number })).toBe(0);
     expect(link.servers.map(({ options }) => options.port)).toContain(cluster.replica.port);

@@ -18,7 +18,7 @@ import { RedisMissedEntries } from '../../src/redis/missed-entries.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { openOwnRedis, openRedis } from '../support/redis.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { exampleCall, exampleChange } from './examples.js';
 
 /** A gateway's keeper of the history, whose every call is due to leave, and what it logs. */
@@ -106,7 +106,7 @@ it('begins when Redis is there', async () => {
   keeper.start();
   await until('it is logged', () => logged.includes('20 the history could not be kept'));
   await server.up();
-  await redis.link.waitUntilReady(10_000);
+  await redis.link.waitUntilReady(PATIENCE_MS);
   const call = await end();
   keeper.wake();
   await until('the call has left', async () => (await store.get(call.id)) === null);

@@ -6,6 +6,7 @@ import { RecentWrites } from '../../src/redis/recent-writes.js';
 import type { ScriptCall } from '../../src/redis/scripts.js';
 import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
 import { OwnRedis } from '../support/redis-server.js';
+import { PATIENCE_MS } from '../support/until.js';
 import { exampleCall, exampleChange } from './examples.js';
 
 const script = { name: 'count', lua: "return tostring(redis.call('INCR', KEYS[1]))", sha: '0'.repeat(40) };
@@ -18,7 +19,7 @@ async function crashWithoutMemory({ link, server }: { link: RedisLink; server: O
   await server.kill();
   await down;
   await server.up();
-  await link.waitUntilReady(5000);
+  await link.waitUntilReady(PATIENCE_MS);
 }
 
 it('has Redis hear again what it acknowledged just before it died', async () => {
@@ -45,7 +46,7 @@ it('changes nothing where Redis has kept it', async () => {
   const down = new Promise<void>((resolve) => link.once('down', () => resolve()));
   await raw.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   await down;
-  await link.waitUntilReady(5000);
+  await link.waitUntilReady(PATIENCE_MS);
   await link.send((client) => client.ping()); // behind what is said again
   expect(await raw.xlen(keys.events())).toBe(1);
   expect(await raw.zcard(keys.backlog('crm'))).toBe(0);

@@ -25,7 +25,8 @@ function steps(): SinkPorts {
 describe('an attempt of several requests', () => {
   it('at a slow vendor is not begun again by another gateway while it is under way', async () => {
     const { asked, url } = await vendor(async () => {
-      await delay(750);
+      // Three of them take longer than two may, and each has room for a machine with other work.
+      await delay(1_750);
       return [200, { result: { CALL_ID: 'externalCall.1' } }];
     });
     const redis = await openRedis();
@@ -39,7 +40,7 @@ describe('an attempt of several requests', () => {
         pino({ level: 'silent' }),
         { onDelivered: () => (delivered += 1) },
         {
-          ...{ pollMs: 20, timeouts: { connectMs: 500, totalMs: 1_000 } },
+          ...{ pollMs: 20, timeouts: { connectMs: 1_000, totalMs: 2_500 } },
           openSink: (endpoint, connection) => openSink(endpoint, connection, ports),
         },
       );
@@ -56,7 +57,7 @@ describe('an attempt of several requests', () => {
 
   it('asks nothing more when its time is nearly over, and waits for the next attempt', async () => {
     const { asked, url } = await vendor(async () => {
-      await delay(100);
+      await delay(300);
       return [200];
     });
     const outcomes: SinkOutcome[] = [];
@@ -73,7 +74,7 @@ describe('an attempt of several requests', () => {
         return { outcome: 'delivered' };
       },
     };
-    const timeouts = { connectMs: 200, totalMs: 300 };
+    const timeouts = { connectMs: 1_000, totalMs: 1_000 };
     const channel = new SinkChannel(endless, { inFlight: 1, allowPrivate: true, timeouts });
     onTestFinished(() => channel.close());
     const attempt = await channel.send({ eventId: 'evt_1', attempt: 1, body: Buffer.from(fresh('call.missed')) });

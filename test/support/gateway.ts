@@ -72,5 +72,5 @@ export async function startGatewayProcess(
 }
 
 async function ready(url: string): Promise<void> {
-  await until('the gateway is ready', async () => (await fetch(`${url}/readyz`)).ok, 15_000);
+  await until('the gateway is ready', async () => (await fetch(`${url}/readyz`)).ok);
 }

@@ -39,11 +39,9 @@ export class RawSip {
   }
 
   /** The first message received so far, or from now on, that matches. */
-  async received(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
-    return await until(
-      `a message like ${String(pattern)}`,
-      () => this.messages.find((message) => pattern.test(message)),
-      timeoutMs,
+  async received(pattern: RegExp): Promise<string> {
+    return await until(`a message like ${String(pattern)}`, () =>
+      this.messages.find((message) => pattern.test(message)),
     );
   }
 

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { onTestFinished } from 'vitest';
 import type { CallEvent } from '../../src/call/ports.js';
-import { eventually } from './redis.js';
+import { eventually } from './until.js';
 
 /** One request as it arrived. */
 export interface Received {
@@ -66,9 +66,9 @@ export class Receiver {
     });
   }
 
-  static async start(secret: string): Promise<Receiver> {
+  static async start(secret: string, port = 0): Promise<Receiver> {
     const receiver = new Receiver(secret);
-    await receiver.listen(0);
+    await receiver.listen(port);
     return receiver;
   }
 
@@ -98,10 +98,10 @@ export class Receiver {
   }
 
   /** Waits until at least `count` requests have come. */
-  async wait(count: number, timeoutMs = 10_000): Promise<Received[]> {
+  async wait(count: number): Promise<Received[]> {
     await eventually(() => {
       if (this.received.length < count) throw new Error(`${this.received.length} of ${count} requests have come`);
-    }, timeoutMs);
+    });
     return this.received;
   }
 
@@ -112,12 +112,12 @@ export class Receiver {
   }
 
   /** The first event that fits, once it has come. */
-  async next(fits: (event: CallEvent) => boolean, timeoutMs = 15_000): Promise<CallEvent> {
+  async next(fits: (event: CallEvent) => boolean): Promise<CallEvent> {
     return await eventually(() => {
       const found = this.events.find(fits);
       if (!found) throw new Error(`no such event among ${this.received.length}`);
       return found;
-    }, timeoutMs);
+    });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -153,8 +153,8 @@ export class Receiver {
 }
 
 /** A receiver that goes with the test. */
-export async function openReceiver(secret: string): Promise<Receiver> {
-  const receiver = await Receiver.start(secret);
+export async function openReceiver(secret: string, port?: number): Promise<Receiver> {
+  const receiver = await Receiver.start(secret, port);
   onTestFinished(() => receiver.stop());
   return receiver;
 }

@@ -75,15 +75,12 @@ export class RedisCluster {
         await first.call('CLUSTER', 'MEET', '127.0.0.1', port, String(nodePort));
       const knowsAll = async (client: Redis) =>
         (await client.cluster('INFO')).includes(`cluster_known_nodes:${clients.length}\r`);
-      for (const client of clients) await until('all nodes know each other', () => knowsAll(client), 20_000);
+      for (const client of clients) await until('all nodes know each other', () => knowsAll(client));
       await replica.cluster('REPLICATE', await first.cluster('MYID'));
       const isWhole = async (client: Redis) => (await client.cluster('INFO')).includes('cluster_state:ok');
-      for (const client of clients) await until('the cluster is whole', () => isWhole(client), 20_000);
-      await until(
-        'the replica copies',
-        async () => (await replica.info('replication')).includes('link_status:up'),
-        20_000,
-      );
+      for (const client of clients) await until('the cluster is whole', () => isWhole(client));
+      const isCopying = async () => (await replica.info('replication')).includes('link_status:up');
+      await until('the replica copies', isCopying);
     } finally {
       for (const client of clients) client.disconnect();
     }

@@ -24,10 +24,8 @@ export class SentinelHouse {
     const master = await OwnRedis.start({ more: locked });
     const copy = await OwnRedis.start({ more: [...locked, '--replicaof', '127.0.0.1', String(master.port)] });
     const folder = await mkdtemp(join(tmpdir(), 'calltrack-sentinel-'));
-    const port = await freePort();
     const file = join(folder, 'sentinel.conf');
     const settings = [
-      `port ${port}`,
       'bind 127.0.0.1',
       `dir ${folder}`,
       `requirepass ${SENTINEL_PASSWORD}`,
@@ -36,11 +34,14 @@ export class SentinelHouse {
       `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${NAME} 3000`,
     ];
-    await writeFile(file, settings.join('\n'));
-    const sentinel = new Program('redis-server', [file, '--sentinel']);
-    // It finds the copy by asking the master.
-    await until('the sentinel knows both', () => sentinel.output.includes('+slave'), 20_000);
-    return new SentinelHouse([master, copy], sentinel, port, folder);
+    for (;;) {
+      const port = await freePort();
+      await writeFile(file, [`port ${port}`, ...settings].join('\n'));
+      const sentinel = new Program('redis-server', [file, '--sentinel']);
+      // It finds the copy by asking the master; it ends where somebody else took the port meanwhile.
+      await until('the sentinel knows both', () => sentinel.output.includes('+slave') || !sentinel.running);
+      if (sentinel.running) return new SentinelHouse([master, copy], sentinel, port, folder);
+    }
   }
 
   /** As an operator would write it; `nodes` may begin with one that is not there. */

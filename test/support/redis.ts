@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { inject, onTestFinished, vi } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { RedisLink, type RedisLinkOptions } from '../../src/redis/connection.js';
 import type { FeedEvent } from '../../src/http/ports.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
 import { Keys } from '../../src/redis/keys.js';
 import { OwnRedis } from './redis-server.js';
+import { PATIENCE_MS } from './until.js';
+
+export { eventually } from './until.js';
 
 /** Address of the run's redis-server. */
 const redisUrl = (): string => inject('redisUrl');
@@ -15,14 +18,15 @@ const randomPrefix = (): string => `t${randomBytes(6).toString('hex')}:`;
 /** A link, a key prefix of the test's own and a plain client for looking and for writing rubbish; closed at its end. */
 export async function openRedis(options: Partial<RedisLinkOptions> = {}, prefix = randomPrefix()) {
   const url = options.url ?? redisUrl();
-  const link = new RedisLink({ url, ...options });
+  // What is tested here is not how fast a server answers that has a busy machine to share.
+  const link = new RedisLink({ url, commandTimeoutMs: PATIENCE_MS, ...options });
   const raw = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: 0 });
   raw.on('error', () => undefined); // expected in the tests that take the server away
   onTestFinished(() => {
     link.close();
     raw.disconnect();
   });
-  await link.waitUntilReady(5_000);
+  await link.waitUntilReady(PATIENCE_MS);
   return { link, raw, prefix, keys: new Keys(prefix) };
 }
 
@@ -36,7 +40,3 @@ export async function openOwnRedis(options: Partial<RedisLinkOptions> = {}) {
 /** All events that are kept. */
 export const keptEvents = async (redis: { link: RedisLink; keys: Keys }): Promise<FeedEvent[]> =>
   (await new RedisEventFeed(redis.link, redis.keys).after(null, 1000)).events;
-
-/** Retries until `check` stops throwing. */
-export const eventually = <T>(check: () => T | Promise<T>, timeout = 10_000): Promise<T> =>
-  vi.waitFor(check, { timeout, interval: 20 });

@@ -1,7 +1,7 @@
 import type { CallEvent } from '../../src/call/ports.js';
 import type { Call } from '../../src/call/call.js';
-import type { AnswerScript, IncomingCall, OutgoingCall, Phone, PhoneCall } from '../../src/sandbox/phone/index.js';
-import { dominantTone } from '../../src/sandbox/rtp/tone.js';
+import type { AnswerScript, IncomingCall, OutgoingCall, Phone } from '../../src/sandbox/phone/index.js';
+import { hears } from './hearing.js';
 import { Sipp, type SippOptions } from './sipp.js';
 import type { Stage } from './stage.js';
 import { until } from './until.js';
@@ -36,11 +36,6 @@ export interface SceneOptions {
 }
 
 export type SippRole = Partial<Omit<SippOptions, 'scenario'>>;
-
-/** Whether a phone's call heard `hz` in the last quarter of a second. */
-export function hears({ media }: PhoneCall, hz: number): boolean {
-  return dominantTone(media.heard().subarray(-2000), [hz]) === hz;
-}
 
 /**
  * The cast of one test call: a tracking number, a visitor to whom it is lent, a caller, and the business's phones, each

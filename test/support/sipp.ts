@@ -100,7 +100,7 @@ function sippArguments(options: SippOptions): string[] {
     ...['-sf', 'scenario.xml', '-i', address, '-p', String(options.port ?? 5060), '-bind_local'],
     ...['-mi', address, '-mp', String(mediaPort(options)), '-ci', address, '-t', tcp ? 't1' : 'u1'],
     ...['-m', String(calls), '-r', String(options.callsPerSecond ?? 10), '-l', String(options.atOnce ?? calls)],
-    ...['-timeout', `${options.timeoutSeconds ?? 60}s`, '-timeout_error', '-nostdin', '-buff_size', '1000000'],
+    ...['-timeout', `${options.timeoutSeconds ?? 300}s`, '-timeout_error', '-nostdin', '-buff_size', '1000000'],
     ...['-trace_err', '-error_file', 'errors.log', '-trace_msg', '-message_file', 'messages.log'],
     ...(options.lines === undefined ? [] : ['-inf', 'lines.csv']),
     ...(options.extra ?? []),

@@ -257,21 +257,17 @@ export class Stage {
   }
 
   /** Retries until no channel, no token that still counts and no file of a call is left anywhere. */
-  async expectNothingLeft(timeoutMs?: number): Promise<void> {
-    await until(
-      'nothing of the calls is left',
-      async () => {
-        for (const engines of [this.engines, this.#peerEngines]) {
-          if (engines === undefined) continue;
-          expect(await engines.channels()).toBe(0);
-          expect(await readdir(engines.spool)).toEqual([]);
-        }
-        for (const [resource, inUse] of await this.channelsInUse()) expect(inUse, resource).toBe(0);
-        expect(await this.client.zrange(`${PREFIX}v1:{calls}:live`, 0, -1)).toEqual([]);
-        return true;
-      },
-      timeoutMs,
-    );
+  async expectNothingLeft(): Promise<void> {
+    await until('nothing of the calls is left', async () => {
+      for (const engines of [this.engines, this.#peerEngines]) {
+        if (engines === undefined) continue;
+        expect(await engines.channels()).toBe(0);
+        expect(await readdir(engines.spool)).toEqual([]);
+      }
+      for (const [resource, inUse] of await this.channelsInUse()) expect(inUse, resource).toBe(0);
+      expect(await this.client.zrange(`${PREFIX}v1:{calls}:live`, 0, -1)).toEqual([]);
+      return true;
+    });
   }
 
   /** Channels held in Redis now, by resource: tokens whose time is not over by the server's own clock. */

@@ -11,11 +11,15 @@ import type { Backlog } from '../../src/webhooks/queue.js';
 import type { Attempt, EndpointConfig } from '../../src/webhooks/sender.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { answer, OK, openReceiver, type Received, type Receiver } from '../support/receiver.js';
+import { freePort } from '../support/redis-server.js';
 import { keptEvents, eventually, openOwnRedis, openRedis } from '../support/redis.js';
+import { PATIENCE_MS } from '../support/until.js';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 /** So that what waits for a retry in a test waits 16 % less than the schedule's 2 s, not more. */
-const QUICK: DispatcherOptions = { pollMs: 20, random: () => 0, timeouts: { connectMs: 500, totalMs: 700 } };
+const QUICK: DispatcherOptions = { pollMs: 20, random: () => 0 };
+/** For who waits for an answer that does not come; an answer that does come may take longer on a busy machine. */
+const IMPATIENT: DispatcherOptions = { ...QUICK, timeouts: { connectMs: 500, totalMs: 700 } };
 
 type Opened = Awaited<ReturnType<typeof openRedis>>;
 
@@ -126,7 +130,7 @@ describe('delivery', () => {
   it('has at most eight requests under way to one endpoint', async () => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = () => ({ kind: 'hang' });
-    const { dispatcher, write } = open(await openRedis(), { options: { ...QUICK, timeouts: undefined } });
+    const { dispatcher, write } = open(await openRedis());
     dispatcher.start([endpoint(receiver)]);
     for (let i = 0; i < 12; i += 1) await write(exampleCall(), ['call.received']);
     await receiver.wait(8);
@@ -171,13 +175,15 @@ describe('receivers that fail', () => {
   ] as const)('that %s are retried', async (_what, behaviour, status) => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = () => (receiver.received.length === 1 ? behaviour : OK);
-    const { dispatcher, write, attempts } = open(await openRedis());
+    const { dispatcher, write, attempts } = open(
+      await openRedis(),
+      behaviour.kind === 'hang' ? { options: IMPATIENT } : {},
+    );
     dispatcher.start([endpoint(receiver)]);
     await write(exampleCall(), ['call.received']);
-    expect(await receiver.wait(2)).toHaveLength(2);
-    await eventually(() => expect(attempts).toHaveLength(2));
+    await receiver.wait(2);
+    await eventually(() => expect(attempts.at(-1)).toMatchObject({ delivered: true, status: 200 }));
     expect(attempts[0]).toMatchObject({ delivered: false, status });
-    expect(attempts[1]).toMatchObject({ delivered: true, status: 200 });
   });
 
   it.each([
@@ -212,7 +218,7 @@ describe('receivers that fail', () => {
   it('are left alone from then on, whatever the answers to what was under way', async () => {
     const receiver = await openReceiver(SECRET);
     const redis = await openRedis();
-    const { dispatcher, write, messages, attempts } = open(redis, { options: { ...QUICK, timeouts: undefined } });
+    const { dispatcher, write, messages, attempts } = open(redis);
     const quiet = 'the endpoint is failing, it is probed one request at a time';
     const answers: (() => void)[] = [];
     receiver.behave = ({ body }) => {
@@ -300,8 +306,9 @@ describe('receivers that fail', () => {
   });
 
   it('that were away get everything, each call in order', async () => {
-    const receiver = await openReceiver(SECRET);
-    const { port, url } = receiver;
+    const port = await freePort();
+    const receiver = await openReceiver(SECRET, port);
+    const { url } = receiver;
     await receiver.stop();
     const { dispatcher, write, attempts } = open(await openRedis());
     dispatcher.start([{ id: 'crm', url, secret: SECRET, allowPrivate: true }]);
@@ -322,7 +329,7 @@ describe('receivers that fail', () => {
     const slow = await openReceiver(SECRET);
     slow.behave = () => ({ kind: 'hang' });
     const fast = await openReceiver(SECRET);
-    const { dispatcher, write } = open(await openRedis(), { options: { ...QUICK, timeouts: undefined } });
+    const { dispatcher, write } = open(await openRedis());
     dispatcher.start([endpoint(slow), endpoint(fast, { id: 'bi' })]);
     for (let i = 0; i < 40; i += 1) await write(exampleCall(), ['call.received', 'call.ringing'], ['crm', 'bi']);
     await fast.wait(80);
@@ -380,7 +387,7 @@ describe('stopping', () => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = () => ({ kind: 'hang' });
     const redis = await openRedis();
-    const first = open(redis, { options: { ...QUICK, timeouts: undefined } });
+    const first = open(redis);
     first.dispatcher.start([endpoint(receiver)]);
     await first.write(exampleCall(), ['call.received']);
     await receiver.wait(1);
@@ -396,7 +403,7 @@ describe('stopping', () => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = ({ body }) => (body.type === 'call.ringing' ? { kind: 'hang' } : OK);
     const redis = await openRedis();
-    const first = open(redis, { options: { ...QUICK, timeouts: undefined } });
+    const first = open(redis);
     first.dispatcher.start([endpoint(receiver)]);
     // A receiver that was fast is handed what waits of a call together.
     await first.write(exampleCall(), ['call.received']);
@@ -460,10 +467,10 @@ describe('Redis away', () => {
     await eventually(() => expect(seen.size).toBe(2));
     await redis.server.kill();
     await redis.server.up();
-    await redis.link.waitUntilReady(5_000);
+    await redis.link.waitUntilReady(PATIENCE_MS);
     const logged = 'Redis has come back without its data: calls, events and deliveries before this are gone';
     await eventually(() => gateways.forEach(({ messages }) => expect(messages()).toContain(logged)));
-    expect(dropped).toEqual([{ endpoint: 'crm', reason: 'missing', events: 1 }]);
+    await eventually(() => expect(dropped).toEqual([{ endpoint: 'crm', reason: 'missing', events: 1 }]));
     expect((await others.wait(1))[0]?.body).toMatchObject({
       type: 'events.dropped',
       data: { endpoint: 'crm', events: 1 },

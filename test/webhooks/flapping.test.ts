@@ -65,7 +65,7 @@ it('a receiver that is up and down every few requests gets all of it, each call 
   await steady.wait(EVENTS);
   expect(takenWhenSteadyWasDone).toBeLessThanOrEqual(HELD_AT);
   expect(steady.received.every(({ headers }) => headers['webhook-attempt'] === '1')).toBe(true);
-  await eventually(() => expect(taken).toHaveLength(EVENTS), 60_000);
+  await eventually(() => expect(taken).toHaveLength(EVENTS));
   await eventually(async () => expect((await outbox.backlog(['flapping'])).get('flapping')?.events).toBe(0));
 
   expect(failed.length).toBeGreaterThan(0);
@@ -77,4 +77,4 @@ it('a receiver that is up and down every few requests gets all of it, each call 
       expect(mine.map(({ body }) => body.sequence)).toEqual([1, 2, 3]);
     }
   }
-}, 90_000);
+});

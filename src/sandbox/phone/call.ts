@@ -8,7 +8,7 @@ import type {
   SipRequest,
   SipResponse,
 } from '../sip/index.js';
-import { Latch } from './latch.js';
+import { Latch, PATIENCE_MS } from './latch.js';
 import type { PhoneMedia } from './media.js';
 import type { Direction, PhoneSdp } from './sdp.js';
 import { answerDirection, readRemoteAudio, rtpParameters } from './sdp.js';
@@ -50,7 +50,6 @@ export interface CallParts {
   laws: readonly G711Law[];
 }
 
-const DEADLINE_MS = 10_000;
 const RE_INVITE_RETRY_MS = 200;
 
 /** What both directions of a call have in common: states to wait for, sound, and everything after the answer. */
@@ -82,21 +81,21 @@ export abstract class PhoneCall {
   abstract readonly incoming: boolean;
 
   /** The first 180 or 183, sent or received; rejects with `CallEndedError` when the call ends without. */
-  async ringing(timeoutMs = DEADLINE_MS): Promise<SipResponse | undefined> {
+  async ringing(timeoutMs = PATIENCE_MS): Promise<SipResponse | undefined> {
     return await this.ring.wait(timeoutMs);
   }
 
   /** The 200, sent or received; rejects with `CallEndedError` when the call ends without. */
-  async answered(timeoutMs = DEADLINE_MS): Promise<SipResponse | undefined> {
+  async answered(timeoutMs = PATIENCE_MS): Promise<SipResponse | undefined> {
     return await this.answer.wait(timeoutMs);
   }
 
   /** The ACK to our own 200. */
-  async acknowledged(timeoutMs = DEADLINE_MS): Promise<SipRequest> {
+  async acknowledged(timeoutMs = PATIENCE_MS): Promise<SipRequest> {
     return await this.confirmed.wait(timeoutMs);
   }
 
-  async ended(timeoutMs = DEADLINE_MS): Promise<CallEnd> {
+  async ended(timeoutMs = PATIENCE_MS): Promise<CallEnd> {
     return await this.end.wait(timeoutMs);
   }
 
@@ -164,7 +163,7 @@ export abstract class PhoneCall {
   /** Sends a request within the dialog; resolves with its final response, whatever its status. */
   async request(method: string, options: Parameters<Dialog['request']>[1] = {}): Promise<SipResponse> {
     const dialog = this.#openDialog();
-    const response = await finalResponse(dialog.request(method, options), DEADLINE_MS);
+    const response = await finalResponse(dialog.request(method, options), PATIENCE_MS);
     if (method === 'INVITE' && response.status < 300) this.#acknowledge(dialog, response, options.body ?? '');
     else if (method === 'UPDATE' && response.status < 300 && response.body !== '') this.heardSdp(response.body);
     return response;
@@ -182,7 +181,7 @@ export abstract class PhoneCall {
       reason: bye.request.headers.get('Reason'),
       message: bye.request,
     });
-    await finalResponse(bye, DEADLINE_MS);
+    await finalResponse(bye, PATIENCE_MS);
   }
 
   /** Answers the other side's next re-INVITE or UPDATE so instead of agreeing. */

@@ -1,5 +1,8 @@
 import { withDeadline } from '../../lib/deadline.js';
 
+/** How long a phone waits for what it is asked for, where nothing else is said: longer than any SIP transaction. */
+export const PATIENCE_MS = 60_000;
+
 /** Something that happens once, or is known never to happen; it may be asked for before and after. */
 export class Latch<T> {
   readonly #promise: Promise<T>;

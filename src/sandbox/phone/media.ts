@@ -46,11 +46,14 @@ export class PhoneMedia {
     return this.#heard.length * FRAME_SAMPLES;
   }
 
-  /** A copy of what was heard from sample `from` on. */
+  /** A copy of what was heard from sample `from` on; a negative one counts from the end, as in arrays. */
   heard(from = 0): Int16Array {
-    const all = new Int16Array(this.heardSamples);
-    this.#heard.forEach((frame, index) => all.set(frame, index * FRAME_SAMPLES));
-    return all.subarray(from);
+    const begin = from < 0 ? Math.max(0, this.heardSamples + from) : from;
+    const first = Math.floor(begin / FRAME_SAMPLES);
+    const frames = this.#heard.slice(first);
+    const samples = new Int16Array(frames.length * FRAME_SAMPLES);
+    frames.forEach((frame, index) => samples.set(frame, index * FRAME_SAMPLES));
+    return samples.subarray(begin - first * FRAME_SAMPLES);
   }
 
   configure(parameters: RtpParameters): void {

@@ -6,6 +6,7 @@ import { SipStack } from '../sip/index.js';
 import type { CallParts, PhoneCall } from './call.js';
 import type { AnswerScript } from './incoming-call.js';
 import { IncomingCall } from './incoming-call.js';
+import { PATIENCE_MS } from './latch.js';
 import { PhoneMedia } from './media.js';
 import type { CallOptions } from './outgoing-call.js';
 import { OutgoingCall } from './outgoing-call.js';
@@ -26,7 +27,6 @@ export interface PhoneOptions {
   answers?: AnswerScript | ((invite: IncomingInvite) => AnswerScript);
 }
 
-const DEADLINE_MS = 10_000;
 /** RFC 863's port, for offers of calls whose sound nobody wants. */
 const DISCARD_PORT = 9;
 const BOTH_LAWS: readonly G711Law[] = ['alaw', 'ulaw'];
@@ -95,7 +95,7 @@ export class Phone {
   }
 
   /** The next call that comes in, or has come in and was not asked for yet. */
-  async nextCall(timeoutMs = DEADLINE_MS): Promise<IncomingCall> {
+  async nextCall(timeoutMs = PATIENCE_MS): Promise<IncomingCall> {
     const waiting = this.#waiting.shift();
     if (waiting) return waiting;
     await withDeadline(once(this.#events, 'call'), timeoutMs, 'incoming call');

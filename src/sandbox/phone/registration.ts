@@ -3,6 +3,7 @@ import { withDeadline } from '../../lib/deadline.js';
 import { answerChallenge, type DigestAlgorithm } from '../../lib/digest.js';
 import type { HeaderInit, Protocol, SipResponse, SipStack } from '../sip/index.js';
 import { formatHostPort, parseUri, SipRequest } from '../sip/index.js';
+import { PATIENCE_MS } from './latch.js';
 
 export interface RegisterOptions {
   /** `sip:127.0.0.1:5060;transport=tcp` */
@@ -19,7 +20,6 @@ export interface RegisterOptions {
   cseq?: number;
 }
 
-const DEADLINE_MS = 10_000;
 const DEFAULT_EXPIRES_SECONDS = 3600;
 
 /** A phone's registrations: all of them under one Call-ID, with rising CSeq (RFC 3261 10.2). */
@@ -70,7 +70,7 @@ export class Registration {
         if (response.status >= 200) resolve(response);
       });
     });
-    return await withDeadline(answered, DEADLINE_MS, 'REGISTER');
+    return await withDeadline(answered, PATIENCE_MS, 'REGISTER');
   }
 }
 

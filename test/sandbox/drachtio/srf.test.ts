@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DrachtioServer } from '../../../src/sandbox/drachtio/index.js';
 import type { Dialog, IncomingInvite, ServerTransaction, SipResponse } from '../../../src/sandbox/sip/index.js';
 import { DigestVerifier, scaledTimers, SipRequest, SipStack } from '../../../src/sandbox/sip/index.js';
+import { eventually } from '../../support/until.js';
 import type { SrfDialog, SrfRequest, SrfResponse } from './support.js';
 import { connectApp, disconnectApps, SDP } from './support.js';
 
@@ -34,7 +35,7 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
   const toPhone = (): string => `sip:bob@127.0.0.1:${phone.port};transport=${protocol}`;
   const incoming = async (): Promise<IncomingInvite> => (await once(phone, 'invite'))[0] as IncomingInvite;
   const rest = (): Promise<void> =>
-    vi.waitFor(() => expect(server.counts).toMatchObject({ dialogs: 0, pendingRequests: 0, outgoingInvites: 0 }), 5000);
+    eventually(() => expect(server.counts).toMatchObject({ dialogs: 0, pendingRequests: 0, outgoingInvites: 0 }));
 
   it('takes a call, talks and is hung up by the caller', async () => {
     const srf = await connectApp(server.adminPort);
@@ -179,7 +180,7 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
     const invite = await incoming();
     const cancelled = once(invite, 'cancelled');
     invite.progress(180);
-    await vi.waitFor(() => expect(sent).toBeDefined());
+    await eventually(() => expect(sent).toBeDefined());
     sent?.cancel();
     await cancelled;
     await expect(dialing).rejects.toMatchObject({ status: 487 });
@@ -199,7 +200,7 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
       // The answer leaves after the CANCEL has left the server, and before it is taken up here.
       invite.transaction.prependListener('cancel', () => invite.answer(SDP).on('request', resolve));
     });
-    await vi.waitFor(() => expect(sent).toBeDefined());
+    await eventually(() => expect(sent).toBeDefined());
     sent?.cancel();
     const transaction = await bye;
     expect(transaction.request.headers.get('Reason')).toContain('ACK-BYE due to cancel race condition');
@@ -246,7 +247,7 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
   it('sends and answers requests outside dialogs', async () => {
     const srf = await connectApp(server.adminPort);
     srf.options((_req, res) => res.send(200, { headers: { 'X-Load': '3' } }));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const probe = phone.request(new SipRequest({ method: 'OPTIONS', uri: toServer() }));
       const [response] = (await once(probe, 'response')) as [SipResponse];
       expect([response.status, response.headers.get('X-Load')]).toEqual([200, '3']);

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DrachtioServer } from '../../../src/sandbox/drachtio/index.js';
 import { WireError, WireFramer } from '../../../src/sandbox/drachtio/wire.js';
 import { scaledTimers } from '../../../src/sandbox/sip/index.js';
+import { eventually } from '../../support/until.js';
 import { header, UdpWire, wireRequest, wireResponse } from '../sip/support.js';
 import { connectApp, disconnectApps, RawApp, SDP } from './support.js';
 
@@ -41,10 +42,8 @@ describe('drachtio wire protocol', () => {
   const nextSip = (start: string, from = app): Promise<string> =>
     from.next((text) => isSip(text) && sip(text).startsWith(start));
   const settled = (): Promise<void> =>
-    vi.waitFor(
-      () =>
-        expect(server.counts).toMatchObject({ dialogs: 0, pendingRequests: 0, outgoingInvites: 0, transactions: 0 }),
-      5000,
+    eventually(() =>
+      expect(server.counts).toMatchObject({ dialogs: 0, pendingRequests: 0, outgoingInvites: 0, transactions: 0 }),
     );
 
   /** The caller's INVITE, answered 200 by the application; not acknowledged yet. */
@@ -120,7 +119,7 @@ describe('drachtio wire protocol', () => {
       const other = await connectRaw();
       for (const one of [app, other]) await one.ask('route|options');
       for (let i = 0; i < 4; i++) wire.send(wireRequest(wire.port), server.sipPort);
-      await vi.waitFor(() => expect([app, other].map((one) => one.received.filter(isSip).length)).toEqual([2, 2]));
+      await eventually(() => expect([app, other].map((one) => one.received.filter(isSip).length)).toEqual([2, 2]));
       const told = await nextSip('OPTIONS');
       const [, type, source, bytes, protocol, address, port, time, transactionId, dialogId, receivedIp, receivedPort] =
         tokens(told);
@@ -162,7 +161,7 @@ describe('drachtio wire protocol', () => {
       await app.ask('route|options');
       wire.send(wireRequest(wire.port), server.sipPort);
       const [, , , , , , , , transactionId = ''] = tokens(await nextSip('OPTIONS'));
-      await vi.waitFor(() => expect(server.counts.pendingRequests).toBe(0), 5000);
+      await eventually(() => expect(server.counts.pendingRequests).toBe(0));
       const reply = await app.ask(`sip|${transactionId}|\r\nSIP/2.0 200 OK\r\n\r\n`);
       expect(reply.slice(3)).toEqual(['NOK', 'Response not sent due to unknown transaction']);
     });
@@ -241,7 +240,7 @@ describe('drachtio wire protocol', () => {
       wire.send(inDialog(ok, 'orphaned', 'ACK', 1), server.sipPort);
       await nextSip('ACK');
       app.socket.destroy();
-      await vi.waitFor(() => expect(server.counts.apps).toBe(0));
+      await eventually(() => expect(server.counts.apps).toBe(0));
       wire.send(inDialog(ok, 'orphaned', 'INFO', 2), server.sipPort);
       await wire.next('SIP/2.0 481');
       wire.send(inDialog(ok, 'orphaned', 'BYE', 3), server.sipPort);
@@ -377,9 +376,9 @@ describe('drachtio wire protocol', () => {
     }
     expect((await app.ask('ping'))[4]).toBe('pong');
     const last = wireRequest(wire.port, { callId: 'after-all' });
-    await vi.waitFor(() => {
+    await eventually(() => {
       wire.send(last, server.sipPort); // again: the burst may have filled the socket's buffer
       expect(app.received.some((text) => isSip(text) && text.includes('after-all'))).toBe(true);
-    }, 10_000);
+    });
   });
 });

@@ -126,12 +126,13 @@ describe('a call through the media server', () => {
   });
 
   it('passes early media on before the answer, and records from the answer only', async () => {
-    stage.business.answers = { ring: { status: 183, earlyToneHz: 700 }, answerAfterMs: 600, toneHz: BUSINESS_HZ };
+    stage.business.answers = { ring: { status: 183, earlyToneHz: 700 }, answerAfterMs: 'never', toneHz: BUSINESS_HZ };
     const call = await stage.call({ toneHz: CALLER_HZ, headers: { 'X-CT-Record': 'yes' } });
     expect((await call.ringing())?.status).toBe(183);
     await until('early tone', () => dominantTone(call.media.heard(-1600), [700]) === 700);
-    await call.answered();
     const other = await stage.business.nextCall();
+    other.pickUp();
+    await call.answered();
     const before = other.media.heardSamples;
     await heard(other, before + 6400);
     await call.hangUp();
@@ -266,8 +267,8 @@ describe('the end of a call', () => {
 
   it('comes to all calls when the server closes, recordings complete', async () => {
     const call = await stage.call({ headers: { 'X-CT-Record': 'yes' }, toneHz: CALLER_HZ });
-    await call.answered();
-    await heard(call, 8000);
+    await stage.esl.event('CHANNEL_BRIDGE');
+    await heard(call, call.media.heardSamples + 8000);
     await stage.fs.close();
     expect((await recording(call.id)).frames).toBeGreaterThan(4000);
   });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dominantTone, rms } from '../../../src/sandbox/rtp/tone.js';
 import { readWav } from '../../../src/sandbox/rtp/wav-reader.js';
+import { heard } from '../../support/hearing.js';
 import { until } from '../../support/until.js';
 import { HOST, openStage, PASSWORD, RawEsl, type Stage } from './support.js';
 
@@ -197,7 +198,7 @@ describe('commands on a call', () => {
 
   it('play to one side and hang up', async () => {
     expect(await stage.esl.api(`uuid_broadcast ${uuid} tone_stream://%(2000,0,880) aleg`)).toBe('+OK Message sent\n');
-    await until('the tone', () => dominantTone(call.media.heard(-1600), [880]) === 880);
+    await heard(call, 880);
     expect(await stage.esl.api(`uuid_kill ${uuid} USER_BUSY`)).toBe('+OK\n');
     expect((await call.ended()).reason).toBe('Q.850;cause=17;text="USER_BUSY"');
     expect(await stage.esl.api(`uuid_exists ${uuid}`)).toBe('false');

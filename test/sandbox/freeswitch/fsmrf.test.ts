@@ -9,6 +9,7 @@ import { FreeSwitchServer } from '../../../src/sandbox/freeswitch/server.js';
 import { Phone, type OutgoingCall } from '../../../src/sandbox/phone/index.js';
 import { dominantTone } from '../../../src/sandbox/rtp/tone.js';
 import { readWav } from '../../../src/sandbox/rtp/wav-reader.js';
+import { heard } from '../../support/hearing.js';
 import { until } from '../../support/until.js';
 
 interface Endpoint extends NodeJS.EventEmitter {
@@ -113,7 +114,7 @@ describe('drachtio-fsmrf', () => {
   it('plays tones and files, collects keys and records', async () => {
     const { call, endpoint } = await caller(440);
     const played = endpoint.play('tone_stream://%(600,0,880)');
-    await until('the tone', () => dominantTone(call.media.heard(-1600), [880]) === 880);
+    await heard(call, 880);
     expect(Number((await played).playbackMilliseconds)).toBe(600);
     const missing = await endpoint.execute('playback', '/no/such/file.wav');
     expect(missing.getHeader('Application-Response')).toBe('FILE NOT FOUND');

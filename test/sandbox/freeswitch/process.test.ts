@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startSandbox, type SandboxProcess } from '../../../src/sandbox/process.js';
+import { until } from '../../support/until.js';
 import { RawEsl } from './support.js';
 
 describe('the sandbox process', () => {
@@ -24,7 +25,7 @@ describe('the sandbox process', () => {
     expect(await esl.api('global_getvar calltrack_drachtio')).toBe(`127.0.0.1:${sandbox.drachtio.sipPort}`);
     await sandbox.stop();
     await sandbox.exited;
-    expect(lines[0]).toContain('stand-ins for drachtio-server and FreeSWITCH');
+    expect(await until('its first line', () => lines[0])).toContain('stand-ins for drachtio-server and FreeSWITCH');
     expect(() => process.kill(sandbox?.pid ?? 0, 0)).toThrow('ESRCH');
   });
 

@@ -101,12 +101,10 @@ export class RawEsl {
   }
 
   /** The first event, past or to come, with this name and these headers. */
-  event(name: string, headers: EslEvent = {}, timeoutMs = 5000): Promise<EslEvent> {
+  event(name: string, headers: EslEvent = {}): Promise<EslEvent> {
     const wanted = Object.entries({ 'Event-Name': name, ...headers });
-    return until(
-      `${name} ${JSON.stringify(headers)}`,
-      () => this.events.find((event) => wanted.every(([key, value]) => event[key] === value)),
-      timeoutMs,
+    return until(`${name} ${JSON.stringify(headers)}`, () =>
+      this.events.find((event) => wanted.every(([key, value]) => event[key] === value)),
     );
   }
 

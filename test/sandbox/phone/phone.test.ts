@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { PhoneOptions } from '../../../src/sandbox/phone/index.js';
 import { CallEndedError, Phone } from '../../../src/sandbox/phone/index.js';
 import { dominantTone } from '../../../src/sandbox/rtp/tone.js';
 import { scaledTimers } from '../../../src/sandbox/sip/index.js';
+import { eventually } from '../../support/until.js';
 
 const ALICE_HZ = 440;
 const BOB_HZ = 700;
@@ -41,7 +42,7 @@ describe('phone', () => {
     await other.acknowledged();
     expect(other.invite.from).toMatchObject({ displayName: 'Alice', uri: `sip:+79161234567@127.0.0.1:${alice.port}` });
     expect(other.invite.headers.get('x-ad')).toBe('7');
-    await vi.waitFor(() => expect([hears(call.media), hears(other.media)]).toEqual([BOB_HZ, ALICE_HZ]), 5000);
+    await eventually(() => expect([hears(call.media), hears(other.media)]).toEqual([BOB_HZ, ALICE_HZ]));
     await call.hangUp({ Reason: 'Q.850;cause=16' });
     expect(await other.ended()).toMatchObject({ by: 'remote', how: 'bye', reason: 'Q.850;cause=16' });
     expect(await call.ended()).toMatchObject({ by: 'local', how: 'bye' });
@@ -54,7 +55,7 @@ describe('phone', () => {
     const call = await alice.call({ target: bob.uri() });
     await call.answered();
     expect(call.remoteSdp).toContain('RTP/AVP 0 101');
-    await vi.waitFor(() => expect(hears(call.media)).toBe(BOB_HZ), 5000);
+    await eventually(() => expect(hears(call.media)).toBe(BOB_HZ));
   });
 
   it('hears early media before the answer', async () => {
@@ -64,10 +65,10 @@ describe('phone', () => {
     });
     const call = await alice.call({ target: bob.uri() });
     expect((await call.ringing())?.status).toBe(183);
-    await vi.waitFor(() => expect(hears(call.media)).toBe(EARLY_HZ), 5000);
+    await eventually(() => expect(hears(call.media)).toBe(EARLY_HZ));
     (await bob.nextCall()).pickUp();
     await call.answered();
-    await vi.waitFor(() => expect(hears(call.media)).toBe(BOB_HZ), 5000);
+    await eventually(() => expect(hears(call.media)).toBe(BOB_HZ));
   });
 
   it('offers late and answers with the ACK', async () => {
@@ -77,7 +78,7 @@ describe('phone', () => {
     await call.answered();
     const other = await bob.nextCall();
     expect((await other.acknowledged()).body).toContain('m=audio');
-    await vi.waitFor(() => expect(hears(other.media)).toBe(ALICE_HZ), 5000);
+    await eventually(() => expect(hears(other.media)).toBe(ALICE_HZ));
   });
 
   it('sends keys in the audio stream and as INFO', async () => {
@@ -87,7 +88,7 @@ describe('phone', () => {
     await call.answered();
     const other = await bob.nextCall();
     await call.press('12#', 'rtp', 60);
-    await vi.waitFor(() => expect(other.digits).toBe('12#'), 5000);
+    await eventually(() => expect(other.digits).toBe('12#'));
     await call.press('4*', 'info');
     expect(other.digits).toBe('12#4*');
   });
