@@ -69,7 +69,9 @@ export function problems(logger: Logger): ErrorRequestHandler {
 
 function logFailure(logger: Logger, thrown: unknown, problem: Problem, req: Request, res: Response): void {
   const fields = { err: toError(thrown), code: problem.code, method: req.method, requestId: requestIdOf(res) };
-  logger.error(fields, 'HTTP request failed');
+  // What passes by itself, as Redis away does, is told once by who watches it: a request each would drown it.
+  const passes = thrown instanceof GatewayError && thrown.retryable;
+  logger[passes ? 'warn' : 'error'](fields, 'HTTP request failed');
 }
 
 function toProblem(thrown: unknown): Problem {

@@ -232,6 +232,9 @@ describe('/v1/calls', () => {
     const away = await ask('/v1/calls/away');
     expectProblem(away, 503, 'GW_ERR_REDIS_AWAY');
     expect(away.headers.has('retry-after')).toBe(true);
+    const levels = log.map((line) => JSON.parse(line) as { level: number; msg: string });
+    const failed = levels.filter(({ msg }) => msg === 'HTTP request failed');
+    expect(failed.map(({ level }) => pino.levels.labels[level])).toEqual(['error', 'warn']);
   });
 
   it('logs neither the key nor the path', async () => {
