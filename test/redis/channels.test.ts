@@ -104,8 +104,9 @@ describe('channels', () => {
     await eventually(async () => {
       await channels.renew([kept]);
       expect(await channels.inUse(['d'])).toEqual(new Map([['d', 1]]));
+      // A little later than Redis: here it counts from Redis' answer on.
+      expect(channels.held.all()).toEqual([kept]);
     });
-    expect(channels.held.all()).toEqual([kept]);
   });
 
   it('never exceeds the limit, never goes below zero and leaves nothing, in 10,000 steps of anything', async () => {
