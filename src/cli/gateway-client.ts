@@ -5,6 +5,8 @@ import { CommandError, text, UsageError, type Terminal, type Values } from './co
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 const TIMEOUT_MS = 30_000;
+/** Of a gateway whose Redis is away, and of a proxy whose gateway is. */
+const PASSING = new Set([502, 503, 504]);
 /** Beside what the gateway allows itself. */
 const MARGIN_MS = 10_000;
 /** Of an answer that is read as it comes. */
@@ -28,7 +30,7 @@ export class Refused extends CommandError {
   }
 }
 
-/** The gateway did not answer at all: whoever waits for it may try again. */
+/** The gateway did not answer, or cannot do it at this moment: whoever waits for it may try again. */
 export class GatewayAway extends CommandError {}
 
 /** Asks a running gateway over its HTTP interface. */
@@ -125,7 +127,8 @@ export class GatewayClient {
   /** A proxy before the gateway, or something else at its address. */
   #foreign({ status, statusText }: Response): CommandError {
     const answer = [status, statusText].filter(Boolean).join(' ');
-    return new CommandError(`what answers at ${this.url} (${answer}) is no gateway: a proxy, or another address?`);
+    const said = `what answers at ${this.url} (${answer}) is no gateway: a proxy, or another address?`;
+    return PASSING.has(status) ? new GatewayAway(said) : new CommandError(said);
   }
 
   async #refusal(response: Response): Promise<CommandError> {
@@ -136,8 +139,9 @@ export class GatewayClient {
       'row' in error ? `row ${error.row}, ${error.field}: ${error.message}` : formatIssue(error),
     );
     const hint = this.#hint(code, detail);
-    const said = [`the gateway at ${this.url} answers ${response.status} ${code}: ${detail}${hint}`, ...each];
-    return new Refused(said.join('\n  '), code);
+    const head = `the gateway at ${this.url} answers ${response.status} ${code}: ${detail}${hint}`;
+    const said = [head, ...each].join('\n  ');
+    return PASSING.has(response.status) ? new GatewayAway(said) : new Refused(said, code);
   }
 
   #hint(code: string, detail: string): string {

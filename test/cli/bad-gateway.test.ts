@@ -84,6 +84,17 @@ describe('every command that asks a gateway says in one line, with status 1,', (
     }
   });
 
+  it.each([
+    ['that Redis is away', problem('GW_ERR_REDIS_AWAY', 'later'), /answers 503 GW_ERR_REDIS_AWAY: later/],
+    ['that a proxy finds no gateway', page(502), /\(502 Bad Gateway\) is no gateway: a proxy/],
+  ] as const)('%s; who follows the calls goes on', async (_what, answer, said) => {
+    const url = await serve(answer);
+    for (const args of ASKING) {
+      const { status, errors } = await run(args, url);
+      expect([args, status, errors]).toEqual([args, args.includes('tail') ? 0 : 1, [expect.stringMatching(said)]]);
+    }
+  });
+
   it('that nobody is there', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

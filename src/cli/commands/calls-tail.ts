@@ -52,7 +52,7 @@ export const callsTail: Command = {
   },
 };
 
-/** null while the gateway restarts: whoever watches wants to see it come back. Refusals end the command. */
+/** null while the gateway restarts or has no Redis: whoever watches wants to see it come back. Refusals end the command. */
 async function nextPage(gateway: GatewayClient, path: string, terminal: Terminal): Promise<Page | null> {
   try {
     return await gateway.get<Page>(`/v1/events?limit=${PAGE}&${path}`);
