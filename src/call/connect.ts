@@ -169,7 +169,7 @@ async function untilDialBack(
   const refused = callerSide.then((side) => (side.kind === 'failed' ? mediaRefused(session, side.outcome) : ended));
   try {
     const dialBack = await withDeadline(
-      Promise.race([session.awaitDialBack(), refused, ended]),
+      Promise.race([session.invites.awaitDialBack(), refused, ended]),
       timeoutMs,
       'dial-back',
     );

@@ -29,7 +29,7 @@ export class MediaServers {
     const uri = `sip:${session.id}@${server.sipAddress}`;
     const silenceMs = Math.min(SILENCE_MS, deps.config().engines.setupTimeout / 2);
     const bound = deps.media.pick(this.#tried) ? { responseTimeoutMs: silenceMs } : {};
-    const toMedia = session.own(deps.sip.invite({ ...this.request, ...bound, uri }));
+    const toMedia = session.invites.own(deps.sip.invite({ ...this.request, ...bound, uri }));
     toMedia.onProgress((status, sdp) => {
       this.#heard = true;
       this.invite.progress(status, sdp);
@@ -40,7 +40,8 @@ export class MediaServers {
   /** For a call that the last one did not take, by silence or a trouble of its own; null where nobody else may have it. */
   askNext(outcome: InviteOutcome): OutgoingInvite | null {
     const { session, deps } = this;
-    if (outcome.kind !== 'failed' || this.#heard || session.ended || session.dialledBack || !deps.sip.up) return null;
+    if (outcome.kind !== 'failed' || this.#heard || session.ended || session.invites.dialBack || !deps.sip.up)
+      return null;
     const { status } = outcome.failure;
     if (hasNoCodecOfOurs(status)) return null;
     const next = deps.media.pick(this.#tried);

@@ -45,7 +45,7 @@ export class CallRegistry {
 
   /** Hands FreeSWITCH's INVITE to the call whose key it carries; false where no call knows it. */
   dialBack(mediaKey: string, invite: IncomingInvite): boolean {
-    return this.#byMediaKey.get(mediaKey)?.acceptDialBack(invite) ?? false;
+    return this.#byMediaKey.get(mediaKey)?.invites.acceptDialBack(invite) ?? false;
   }
 
   /** Everything that living calls hold and somebody must renew. */

@@ -4,9 +4,10 @@ import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { newAmendmentId, newSecretKey } from '../lib/ids.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
-import type { Attribution, Call, CallResources, HeldChannel, OpenInvite } from './call.js';
+import type { Attribution, Call, CallResources, HeldChannel } from './call.js';
 import type { CallEnd } from './call-end.js';
 import { CallChannels } from './call-channels.js';
+import { CallInvites } from './call-invites.js';
 import { CallMedia } from './call-media.js';
 import { amend, type Amendment } from './amendments.js';
 import { CallRecording } from './call-recording.js';
@@ -15,7 +16,7 @@ import { closeDocument, loseDocument, newCall, noResources, type NewCall } from 
 import { CHANNEL_HEADER } from './greeting.js';
 import { Journal } from './journal.js';
 import { hopsLeft } from './outgoing-request.js';
-import type { DialogEnd, DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
+import type { DialogEnd, DialogLeg, IncomingInvite } from './sip-ports.js';
 import { transition, type CallSignal, type CallState } from './state.js';
 
 type DialogRole = CallResources['dialogs'][number]['role'];
@@ -47,6 +48,7 @@ export class CallSession {
   readonly resources: CallResources;
   readonly logger: Logger;
   readonly channels: CallChannels;
+  readonly invites: CallInvites;
   readonly recording: CallRecording;
   readonly media: CallMedia;
   readonly #journal: Journal;
@@ -55,9 +57,6 @@ export class CallSession {
   /** Limits that legs ran into, by leg number: what the loss reason is named after. */
   readonly #fullResources: (string | null)[] = [];
   readonly #dialogs = new Map<DialogRole, DialogLeg>();
-  readonly #attempts = new Set<OutgoingInvite>();
-  readonly #dialBackWaiters: ((invite: IncomingInvite) => void)[] = [];
-  #dialBack: IncomingInvite | null = null;
   #timers: NodeJS.Timeout[] = [];
   #closing: Promise<void> | null = null;
   /** Settles when the caller's side is off the wire: he has had his final answer, or his dialog is over. */
@@ -75,11 +74,16 @@ export class CallSession {
     this.id = from.id;
     this.call = newCall(from);
     this.resources = noResources(deps.sip.edge);
-    this.resources.invites.push(invite.open);
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
     const resourcesChanged = () => this.#journal.resourcesChanged();
     this.channels = new CallChannels(this.resources, deps.channels, resourcesChanged);
+    this.invites = new CallInvites(invite, {
+      resources: this.resources,
+      ended: this.signal,
+      changed: resourcesChanged,
+      linkLost: () => this.#linkLost(),
+    });
     this.#callerGone = new Promise((resolve) => {
       this.#markCallerGone = resolve;
     });
@@ -184,33 +188,6 @@ export class CallSession {
 
   // --- Legs -----------------------------------------------------------------------------------------------------
 
-  /** An INVITE of ours: cancelled when the call ends first. */
-  own(attempt: OutgoingInvite): OutgoingInvite {
-    if (this.ended) attempt.cancel();
-    else {
-      this.#attempts.add(attempt);
-      attempt.onSent((invite) => {
-        this.resources.invites.push(invite);
-        this.#journal.resourcesChanged();
-        inBackground(attempt.outcome.then(() => this.#inviteOver(invite)));
-      });
-      inBackground(attempt.outcome.then((outcome) => this.#attemptOver(attempt, outcome)));
-    }
-    return attempt;
-  }
-
-  #attemptOver(attempt: OutgoingInvite, { kind }: InviteOutcome): void {
-    this.#attempts.delete(attempt);
-    // Nobody would tell us of an answer; over another trunk the caller's carrier may do better.
-    if (kind === 'link-lost' && this.call.answeredAt === null)
-      this.end({ by: 'gateway', reason: 'link_lost', loss: 'gateway_lost', sip: 503 });
-  }
-
-  #inviteOver(over: OpenInvite): void {
-    this.resources.invites = this.resources.invites.filter((invite) => invite !== over);
-    if (!this.ended) this.#journal.resourcesChanged();
-  }
-
   /** A dialog of ours: hung up when the call ends, and known to peers by its id. */
   adopt(role: DialogRole, leg: DialogLeg): DialogLeg {
     if (this.ended) {
@@ -219,7 +196,7 @@ export class CallSession {
     }
     this.#dialogs.set(role, leg);
     this.resources.dialogs.push({ role, id: leg.id });
-    if (role === 'caller') this.#inviteOver(this.invite.open);
+    if (role === 'caller') this.invites.callerAnswered();
     this.#journal.resourcesChanged();
     leg.onEnd(({ by, cause }) => this.#dialogEnded(role, by, cause));
     return leg;
@@ -229,26 +206,6 @@ export class CallSession {
     return this.#dialogs.get(role) ?? null;
   }
 
-  /** FreeSWITCH's INVITE for the business's side; rejects nothing, never settles after the end. */
-  awaitDialBack(): Promise<IncomingInvite> {
-    return new Promise((resolve) => {
-      if (this.#dialBack) resolve(this.#dialBack);
-      else this.#dialBackWaiters.push(resolve);
-    });
-  }
-
-  get dialledBack(): boolean {
-    return this.#dialBack !== null;
-  }
-
-  /** False where the call does not expect one (any more). */
-  acceptDialBack(invite: IncomingInvite): boolean {
-    if (this.ended || this.#dialBack) return false;
-    this.#dialBack = invite;
-    for (const waiter of this.#dialBackWaiters.splice(0)) waiter(invite);
-    return true;
-  }
-
   #dialogEnded(role: DialogRole, by: DialogEnd['by'], cause: string | null): void {
     if (by === 'ack-timeout') this.end({ by: 'gateway', reason: 'ack_timeout' });
     else if (by === 'session-timer') this.end({ by: 'gateway', reason: 'session_expired' });
@@ -256,6 +213,11 @@ export class CallSession {
     // He took the call and let it go again before the caller was answered: nobody will talk to him.
     else if (role === 'business') this.end({ by: 'business', reason: 'normal', loss: 'declined' });
     else this.media.hungUp(cause);
+  }
+
+  /** Nobody would tell us of an answer; over another trunk the caller's carrier may do better. */
+  #linkLost(): void {
+    if (this.call.answeredAt === null) this.end({ by: 'gateway', reason: 'link_lost', loss: 'gateway_lost', sip: 503 });
   }
 
   /** Channels of the trunk that the caller came by, and of the number that he dialled. */
@@ -366,9 +328,9 @@ export class CallSession {
     const { engagedAt, lossReason: lost } = this.call;
     const engaged = engagedAt !== null;
     const status = engaged ? statusForLoss(lost ?? 'no_answer') : (this.call.ended?.sip ?? 480);
-    for (const attempt of this.#attempts) attempt.cancel();
+    this.invites.cancel();
     if (engaged && end.announcement) await this.#sayLastWords(end.announcement, status);
-    this.#dialBack?.refuse(status);
+    this.invites.dialBack?.refuse(status);
     const legs = [...this.#dialogs.values()].map((leg) => leg.bye());
     if (!engaged) {
       if (end.announcement) await this.media.server?.announce(this.invite, end.announcement);
@@ -381,12 +343,12 @@ export class CallSession {
 
   /** To a caller who has been answered FreeSWITCH's dialplan speaks itself, when its dial-back has been refused. */
   async #sayLastWords(sound: string, status: number): Promise<void> {
-    const channel = this.#dialBack?.header(CHANNEL_HEADER);
+    const channel = this.invites.dialBack?.header(CHANNEL_HEADER);
     if (!this.media.server || channel === undefined) return;
     await this.media.server.setLastWords(channel, sound);
     const over = new Promise<void>((resolve) => this.leg('media-caller')?.onEnd(() => resolve()));
     const callerLeft = new Promise<void>((resolve) => this.leg('caller')?.onEnd(() => resolve()));
-    this.#dialBack?.refuse(status);
+    this.invites.dialBack?.refuse(status);
     await withDeadline(Promise.race([over, callerLeft]), LAST_WORDS_TIMEOUT_MS, 'announcement').catch(() => undefined);
   }
 }

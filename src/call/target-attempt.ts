@@ -136,7 +136,7 @@ export class TargetAttempt {
     const { sdp } = this.context;
     const ringMs = Math.max(1, this.#msLeft);
     const request = outgoingRequest(session.call, this.#target, address, sdp, ringMs, session.hopsLeft);
-    const invite = session.own(deps.sip.invite(request));
+    const invite = session.invites.own(deps.sip.invite(request));
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
     const ringing = this.#target.trunk?.earlyMedia === 'ring';

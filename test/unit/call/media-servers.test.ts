@@ -20,8 +20,7 @@ function asked(options: { sipUp?: boolean; dialledBack?: boolean; ended?: boolea
   const session = {
     id: 'call',
     ended,
-    dialledBack,
-    own: (attempt: OutgoingInvite) => attempt,
+    invites: { own: (attempt: OutgoingInvite) => attempt, dialBack: dialledBack ? {} : null },
     media: { use: ({ id }: MediaServer) => used.push(id) },
     logger: pino({ level: 'silent' }),
   } as unknown as CallSession;

@@ -30,7 +30,7 @@ function ringing() {
   const session = {
     call,
     ended: false,
-    own: (invite: OutgoingInvite) => invite,
+    invites: { own: (invite: OutgoingInvite) => invite },
     channels: { occupy: () => undefined },
     metLimit: () => undefined,
     logger: pino({ level: 'silent' }),
