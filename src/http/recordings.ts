@@ -7,6 +7,7 @@ import type { Found, Here, RecordingArchive } from '../recordings/archive.js';
 import type { AuditAction, AuditActor, AuditLine, AuditLog } from '../recordings/audit.js';
 import { makeLink, type LinkSecret } from '../recordings/links.js';
 import { reducePeaks } from '../recordings/peaks.js';
+import type { Hold } from '../recordings/vault.js';
 import { keyActor, requireScope, sitesOf } from './auth.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody } from './query.js';
@@ -207,31 +208,47 @@ async function answerHold(source: RecordingsSource, req: Request, res: Response)
   const found = await findHere(source, req, res);
   const who = keyActor(res);
   const hold = { by: who.name, at: new Date().toISOString(), reason };
-  await source.audit.write(lineOf('recording.hold', who, req, found, { reason }));
-  await withDeadline(source.archive.setHold(found, hold), FIND_TIMEOUT_MS, 'writing a hold');
+  await setHold(source, req, { found, who, hold });
   res.json(hold);
 }
 
 async function answerRelease(source: RecordingsSource, req: Request, res: Response): Promise<void> {
-  const found = await findHere(source, req, res);
-  await source.audit.write(lineOf('recording.release', keyActor(res), req, found, {}));
-  await withDeadline(source.archive.setHold(found, null), FIND_TIMEOUT_MS, 'releasing a hold');
+  await setHold(source, req, { found: await findHere(source, req, res), who: keyActor(res), hold: null });
   res.status(204).end();
 }
 
+/** Holds it, or with null releases it. The line stands in the audit log before it is done, or it is not done. */
+export async function setHold(
+  { archive, audit }: Pick<RecordingsSource, 'archive' | 'audit'>,
+  req: Request,
+  { found, who, hold }: { found: Here; who: AuditActor; hold: Hold | null },
+): Promise<void> {
+  const action = hold ? 'recording.hold' : 'recording.release';
+  await audit.write(lineOf(action, who, req, found, hold ? { reason: hold.reason } : {}));
+  await withDeadline(archive.setHold(found, hold), FIND_TIMEOUT_MS, 'changing a hold');
+}
+
 async function answerDelete(source: RecordingsSource, req: Request, res: Response): Promise<void> {
-  const { archive, audit } = source;
   const found = await find(source, req, res);
-  const id = String(req.params['id']);
-  // What was deleted but broke off is finished by the same request.
-  if (found.state === 'none' || found.state === 'away') here(found);
-  else {
-    const deletion = { at: new Date().toISOString(), reason: 'request' as const };
-    const removing = archive.remove(found, id, found.state === 'deleted' ? found.deletion : deletion);
-    await withDeadline(removing, DELETE_TIMEOUT_MS, 'deleting a recording');
-    await audit.write(lineOf('recording.delete', keyActor(res), req, { ...found, id }, { reason: 'request' }));
-    res.status(204).end();
-  }
+  await removeRecording(source, req, { found, id: String(req.params['id']), who: keyActor(res) });
+  res.status(204).end();
+}
+
+/**
+ * Deletes it as somebody asked; what broke off once is finished by asking again.
+ * @param asked.id of its call
+ * @throws GatewayError that says why there is nothing to delete, GW_ERR_LEGAL_HOLD
+ */
+export async function removeRecording(
+  { archive, audit }: Pick<RecordingsSource, 'archive' | 'audit'>,
+  req: Request,
+  { found, id, who }: { found: Found | null; id: string; who: AuditActor },
+): Promise<void> {
+  const there = found?.state === 'deleted' ? found : here(found);
+  const reason = 'request' as const;
+  const deletion = there.state === 'deleted' ? there.deletion : { at: new Date().toISOString(), reason };
+  await withDeadline(archive.remove(there, id, deletion), DELETE_TIMEOUT_MS, 'deleting a recording');
+  await audit.write(lineOf('recording.delete', who, req, { id, site: there.site }, { reason }));
 }
 
 function lineOf(

@@ -1,8 +1,16 @@
-import { answerSound, here, holdRequest, readFormat, type RecordingsSource } from '../../http/recordings.js';
+import {
+  answerSound,
+  here,
+  holdRequest,
+  readFormat,
+  removeRecording,
+  setHold,
+  type RecordingsSource,
+} from '../../http/recordings.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { Found, Here } from '../../recordings/archive.js';
-import type { AuditAction, AuditLine } from '../../recordings/audit.js';
+import type { AuditActor } from '../../recordings/audit.js';
 import { makeLink } from '../../recordings/links.js';
 import { reducePeaks } from '../../recordings/peaks.js';
 import type { Hold } from '../../recordings/vault.js';
@@ -12,7 +20,6 @@ import type { Visit } from '../visit.js';
 import { callOf } from './one-call.js';
 
 const FIND_TIMEOUT_MS = 35_000;
-const DELETE_TIMEOUT_MS = 60_000;
 /** Enough for a wide screen, and to find pauses by. */
 const POINTS = 6_000;
 const HOUR_MS = 3_600_000;
@@ -33,10 +40,9 @@ export function recordingRoutes(options: Options): Route[] {
         const found = await hereOf(visit, recordings);
         const { id } = visit.req.params;
         const downloadName = visit.query('download') === undefined ? null : `call-${String(id)}`;
-        const who = { kind: 'user', name: visit.user.name } as const;
         await answerSound(recordings, visit.req, visit.res, {
           found,
-          who,
+          who: actorOf(visit),
           format: readFormat(visit.req),
           downloadName,
         });
@@ -107,7 +113,15 @@ async function share(visit: Visit, { recordings }: Options): Promise<void> {
   const about = { callId, expiresAt, oneTime, downloadName: null, format: null };
   const { id, url } = makeLink(about, await links.secret(), links.publicUrl());
   const detail = { link: id, expiresAt: new Date(expiresAt).toISOString(), oneTime };
-  await audit.write(lineOf(visit, 'recording.share', callId, found.site, detail));
+  await audit.write({
+    at: new Date().toISOString(),
+    action: 'recording.share',
+    who: actorOf(visit),
+    from: visit.req.ip ?? null,
+    call: callId,
+    site: found.site,
+    detail,
+  });
   visit.page('parts/link', {
     url,
     until: visit.format.minute(expiresAt, visit.zoneOf(found.site)),
@@ -119,39 +133,22 @@ async function hold(visit: Visit, { recordings }: Options): Promise<void> {
   const asked = holdRequest.safeParse({ reason: visit.field('reason').trim() });
   if (!asked.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'say why, in at most 500 characters');
   const { reason } = asked.data;
-  await setHold(visit, recordings, { by: visit.user.name, at: new Date().toISOString(), reason });
+  await changeHold(visit, recordings, { by: visit.user.name, at: new Date().toISOString(), reason });
 }
 
-const release = (visit: Visit, { recordings }: Options): Promise<void> => setHold(visit, recordings, null);
+const release = (visit: Visit, { recordings }: Options): Promise<void> => changeHold(visit, recordings, null);
 
-/** The line stands in the audit log before it is done, or it is not done. */
-async function setHold(visit: Visit, recordings: RecordingsSource, wanted: Hold | null): Promise<void> {
+async function changeHold(visit: Visit, recordings: RecordingsSource, wanted: Hold | null): Promise<void> {
   const found = await hereOf(visit, recordings);
-  const { callId } = found.manifest;
-  const action = wanted === null ? 'recording.release' : 'recording.hold';
-  await recordings.audit.write(
-    lineOf(visit, action, callId, found.site, wanted === null ? {} : { reason: wanted.reason }),
-  );
-  await withDeadline(recordings.archive.setHold(found, wanted), FIND_TIMEOUT_MS, 'changing a hold');
-  visit.go(`/calls/${callId}`);
+  await setHold(recordings, visit.req, { found, who: actorOf(visit), hold: wanted });
+  visit.go(`/calls/${found.manifest.callId}`);
 }
 
 async function remove(visit: Visit, options: Options): Promise<void> {
-  const { archive, audit } = options.recordings;
-  const call = await callOf(visit, options);
+  const { id } = await callOf(visit, options);
   const found = await foundOf(visit, options.recordings);
-  if (found?.state !== 'here' && found?.state !== 'deleted') {
-    here(found);
-    return;
-  }
-  const deletion =
-    found.state === 'deleted' ? found.deletion : { at: new Date().toISOString(), reason: 'request' as const };
-  await withDeadline(archive.remove(found, call.id, deletion), DELETE_TIMEOUT_MS, 'deleting a recording');
-  await audit.write(lineOf(visit, 'recording.delete', call.id, found.site, { reason: 'request' }));
-  visit.go(`/calls/${call.id}`);
+  await removeRecording(options.recordings, visit.req, { found, id, who: actorOf(visit) });
+  visit.go(`/calls/${id}`);
 }
 
-function lineOf(visit: Visit, action: AuditAction, call: string, site: string, detail: AuditLine['detail']): AuditLine {
-  const who = { kind: 'user', name: visit.user.name } as const;
-  return { at: new Date().toISOString(), action, who, from: visit.req.ip ?? null, call, site, detail };
-}
+const actorOf = ({ user }: Visit): AuditActor => ({ kind: 'user', name: user.name });
