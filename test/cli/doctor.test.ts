@@ -10,6 +10,7 @@ import { judgeRedis } from '../../src/cli/doctor/redis.js';
 import { configSchema } from '../../src/config/schema.js';
 import { AddressBlock } from '../support/addresses.js';
 import type { Engines } from '../support/engines.js';
+import { openOwnRedis } from '../support/redis.js';
 import { OwnRedis } from '../support/redis-server.js';
 import { startSandboxEngines } from '../support/sandbox-engines.js';
 
@@ -81,9 +82,40 @@ describe('doctor', () => {
     expect(of('redis 127')).toMatchObject({ result: 'ok', detail: expect.stringContaining('version') as string });
     expect(of('redis appendonly')).toMatchObject({ result: 'warn' });
     expect(of('redis maxmemory-policy')).toMatchObject({ result: 'ok' });
+    expect(of('redis memory')).toMatchObject({
+      detail: expect.stringMatching(/MB used of \d+ MB of the machine/) as string,
+    });
     expect(of('clock')).toMatchObject({ result: 'ok' });
     expect(of('spool')?.detail).toContain('GB free');
     expect(of('HTTP')).toMatchObject({ result: 'warn', detail: 'free: the gateway is not running' });
+  });
+
+  it('finds a Redis that will throw events away, and one that takes no more', async () => {
+    const { raw, server } = await openOwnRedis();
+    const redis = { url: server.url };
+    await raw.config('SET', 'maxmemory', '100mb');
+    await raw.config('SET', 'maxmemory-policy', 'volatile-lru');
+    await raw.config('SET', 'appendonly', 'yes');
+    const roomy = await examine({ redis });
+    expect(roomy.of('redis appendonly')).toMatchObject({ result: 'ok', detail: 'yes' });
+    expect(roomy.of('redis memory')).toMatchObject({
+      result: 'ok',
+      detail: expect.stringMatching(/^\d MB used of 105 MB maxmemory$/) as string,
+    });
+    expect(roomy.of('redis maxmemory-policy')).toMatchObject({
+      result: 'warn',
+      detail: expect.stringMatching(/^volatile-lru; .* once 105 MB are full/) as string,
+    });
+    await raw.config('SET', 'maxmemory-policy', 'noeviction');
+    await raw.setrange('ballast', 90_000_000, 'x');
+    expect((await examine({ redis })).of('redis memory')).toMatchObject({ result: 'warn' });
+    await raw.config('SET', 'maxmemory', '50mb');
+    const full = await examine({ redis });
+    expect(full.of('redis memory')).toMatchObject({
+      result: 'fail',
+      detail: expect.stringMatching(/takes no writes$/) as string,
+    });
+    expect(full.status).toBe(1);
   });
 
   it('says what is wrong, and ends with 1', async () => {
@@ -123,17 +155,31 @@ describe('doctor', () => {
 });
 
 describe('what doctor thinks', () => {
-  const facts = { version: '7.0.15', appendOnly: 'yes', maxMemoryPolicy: 'noeviction', skewMs: 3 };
+  const facts = {
+    version: '7.0.15',
+    appendOnly: true,
+    maxMemoryPolicy: 'noeviction',
+    usedBytes: 2e8,
+    maxMemoryBytes: 1e9,
+    memoryBytes: 8e9,
+    skewMs: 3,
+  };
   it.for([
-    [{}, 'ok ok ok ok'],
-    [{ version: '6.2.14' }, 'fail ok ok ok'],
-    [{ version: '7.0.0' }, 'ok ok ok ok'],
-    [{ version: '10.1.0' }, 'ok ok ok ok'],
-    [{ version: '8.2.1' }, 'ok ok ok ok'],
-    [{ appendOnly: 'no', maxMemoryPolicy: 'allkeys-lru' }, 'ok warn warn ok'],
-    [{ appendOnly: null, maxMemoryPolicy: null }, 'ok warn warn ok'],
-    [{ skewMs: -800 }, 'ok ok ok warn'],
-    [{ skewMs: 9000 }, 'ok ok ok fail'],
+    [{}, 'ok ok ok ok ok'],
+    [{ version: '6.2.14' }, 'fail ok ok ok ok'],
+    [{ version: '7.0.0' }, 'ok ok ok ok ok'],
+    [{ version: '10.1.0' }, 'ok ok ok ok ok'],
+    [{ version: '8.2.1' }, 'ok ok ok ok ok'],
+    [{ appendOnly: false, maxMemoryPolicy: 'allkeys-lru' }, 'ok warn warn ok ok'],
+    [{ maxMemoryPolicy: 'allkeys-lru', maxMemoryBytes: 0 }, 'ok ok warn ok ok'],
+    [{ appendOnly: null, maxMemoryPolicy: null }, 'ok warn warn ok ok'],
+    [{ usedBytes: 9e8 }, 'ok ok ok warn ok'],
+    [{ usedBytes: 1e9 }, 'ok ok ok fail ok'],
+    [{ usedBytes: 2e9, maxMemoryBytes: 0 }, 'ok ok ok ok ok'],
+    [{ usedBytes: 7e9, maxMemoryBytes: 0 }, 'ok ok ok warn ok'],
+    [{ usedBytes: 0, maxMemoryBytes: 0, memoryBytes: 0 }, 'ok ok ok warn ok'],
+    [{ skewMs: -800 }, 'ok ok ok ok warn'],
+    [{ skewMs: 9000 }, 'ok ok ok ok fail'],
   ] as const)('of a Redis with %o', ([change, results]) => {
     expect(
       judgeRedis('redis', { ...facts, ...change })

@@ -8,13 +8,21 @@ const CONNECT_TIMEOUT_MS = 3000;
 const LEAST_MAJOR = 7;
 const SKEW_WARN_MS = 500;
 const SKEW_FAIL_MS = 5000;
+/** Redis copies pages that change while it writes its files: what is left must suffice for that and for a busy day. */
+const FULL_WARN_SHARE = 0.8;
+const MB = 1e6;
 
 /** What the checks need to know; read in one go so that the checks are pure. */
 export interface RedisFacts {
   version: string;
-  /** null where CONFIG is not allowed to us (managed servers). */
-  appendOnly: string | null;
+  /** This and the next are null, and bytes are 0, where what answers does not say so: not all that speaks RESP is Redis. */
+  appendOnly: boolean | null;
   maxMemoryPolicy: string | null;
+  usedBytes: number;
+  /** 0: no limit. */
+  maxMemoryBytes: number;
+  /** Of the machine. */
+  memoryBytes: number;
   /** Its clock less ours. */
   skewMs: number;
 }
@@ -45,44 +53,66 @@ function nameOf({ url, sentinel, cluster }: RedisAddress): string {
   return cluster?.length ? `redis cluster of ${cluster.join(', ')}` : `redis ${new URL(url).host}`;
 }
 
+/** All of it by INFO: managed servers allow no CONFIG. */
 async function readFacts(link: RedisLink, server: Server): Promise<RedisFacts> {
-  const info = await link.send(() => server.info('server'));
-  const setting = (name: string) =>
-    link
-      .send(() => server.config('GET', name))
-      .then(
-        (reply) => (Array.isArray(reply) ? String(reply[1]) : null),
-        () => null,
-      );
-  const appendOnly = await setting('appendonly');
-  const maxMemoryPolicy = await setting('maxmemory-policy');
+  const info = await link.send(() => server.info());
+  const fact = (name: string): string | null => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? null;
+  const appendOnly = fact('aof_enabled');
   const before = Date.now();
   const [seconds = 0, micros = 0] = (await link.send(() => server.time())).map(Number);
   const middle = (before + Date.now()) / 2;
-  const version = /redis_version:(\S+)/.exec(info)?.[1] ?? '0';
-  return { version, appendOnly, maxMemoryPolicy, skewMs: Math.round(seconds * 1000 + micros / 1000 - middle) };
+  return {
+    version: fact('redis_version') ?? '0',
+    appendOnly: appendOnly === null ? null : appendOnly === '1',
+    maxMemoryPolicy: fact('maxmemory_policy'),
+    usedBytes: Number(fact('used_memory')),
+    maxMemoryBytes: Number(fact('maxmemory')),
+    memoryBytes: Number(fact('total_system_memory')),
+    skewMs: Math.round(seconds * 1000 + micros / 1000 - middle),
+  };
 }
 
 export function judgeRedis(what: string, facts: RedisFacts): Finding[] {
-  const old = Number.parseInt(facts.version, 10) < LEAST_MAJOR;
-  const skew = Math.abs(facts.skewMs);
+  const { version, skewMs } = facts;
+  const old = Number.parseInt(version, 10) < LEAST_MAJOR;
+  const skew = Math.abs(skewMs);
   const judgeSkew = skew > SKEW_FAIL_MS ? fail : skew > SKEW_WARN_MS ? warn : ok;
   return [
     old
-      ? fail(what, `version ${facts.version}; ${LEAST_MAJOR}.0 or later is needed`)
-      : ok(what, `reachable, version ${facts.version}`),
-    facts.appendOnly === 'yes'
-      ? ok('redis appendonly', 'yes')
-      : warn(
-          'redis appendonly',
-          `${facts.appendOnly ?? 'not to be read'}; "yes" keeps undelivered events over a restart`,
-        ),
-    facts.maxMemoryPolicy === 'noeviction'
-      ? ok('redis maxmemory-policy', 'noeviction')
-      : warn(
-          'redis maxmemory-policy',
-          `${facts.maxMemoryPolicy ?? 'not to be read'}; anything but "noeviction" may throw events away`,
-        ),
-    judgeSkew('clock', `${facts.skewMs} ms from that of Redis`),
+      ? fail(what, `version ${version}; ${LEAST_MAJOR}.0 or later is needed`)
+      : ok(what, `reachable, version ${version}`),
+    judgeAppendOnly(facts),
+    judgePolicy(facts),
+    judgeMemory(facts),
+    judgeSkew('clock', `${skewMs} ms from that of Redis`),
   ];
 }
+
+function judgeAppendOnly({ appendOnly }: RedisFacts): Finding {
+  if (appendOnly) return ok('redis appendonly', 'yes');
+  const said = appendOnly === null ? 'not to be read' : 'no';
+  return warn('redis appendonly', `${said}; "yes" keeps undelivered events over a restart`);
+}
+
+function judgePolicy({ maxMemoryPolicy, maxMemoryBytes }: RedisFacts): Finding {
+  const what = 'redis maxmemory-policy';
+  if (maxMemoryPolicy === 'noeviction') return ok(what, 'noeviction');
+  if (maxMemoryPolicy === null) return warn(what, 'not to be read; anything but "noeviction" may throw events away');
+  const when = maxMemoryBytes > 0 ? `once ${inMb(maxMemoryBytes)} are full` : 'as soon as there is a maxmemory';
+  return warn(what, `${maxMemoryPolicy}; throws calls and events away ${when}, "noeviction" does not`);
+}
+
+/** Redis knows no bound but `maxmemory`; where it has none the machine's own ends it. */
+function judgeMemory({ usedBytes, maxMemoryBytes, memoryBytes }: RedisFacts): Finding {
+  const what = 'redis memory';
+  const limited = maxMemoryBytes > 0;
+  const most = limited ? maxMemoryBytes : memoryBytes;
+  if (most === 0) return warn(what, 'not to be read');
+  const detail = `${inMb(usedBytes)} used of ${inMb(most)} ${limited ? 'maxmemory' : 'of the machine, no maxmemory'}`;
+  if (limited && usedBytes >= most) return fail(what, `${detail}: Redis takes no writes`);
+  if (usedBytes < most * FULL_WARN_SHARE) return ok(what, detail);
+  const then = limited ? 'takes no writes' : 'is killed';
+  return warn(what, `${detail}: when it is full Redis ${then}`);
+}
+
+const inMb = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
