@@ -4,6 +4,7 @@ import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { newAmendmentId } from '../lib/ids.js';
 import type { AmendmentStore, CallAmender } from './amender.js';
+import { isSettledEarly } from './amendments.js';
 import { judge } from './attribution.js';
 import type { Attribution, Call, Verdict } from './call.js';
 import { findDeferred } from './deferred.js';
@@ -176,7 +177,8 @@ export class Aftercare {
   }
 }
 
-const isDeferred = ({ attribution }: Call): boolean => attribution.verdict === 'deferred';
+/** Redis has not told yet what it could not tell when the call came. */
+const isDeferred = (call: Call): boolean => call.attribution.verdict === 'deferred' || isSettledEarly(call);
 
 /** Nothing written later can say more than the lease that covered the call's arrival, or than the caller's own code. */
 function leaseWasThere({ verdict, candidates }: Attribution): boolean {

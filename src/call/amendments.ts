@@ -116,24 +116,36 @@ const tagged = (kind: string, what: object): Amended => ({ type: 'call.tagged', 
 
 function correct(
   call: Call,
-  { attribution, reason, past, by, at }: Extract<Amendment, { kind: 'attribution' }>,
+  { attribution: found, reason, past, by, at }: Extract<Amendment, { kind: 'attribution' }>,
 ): Amended | null {
   const old = call.attribution;
   // Said by a person it is certain, also where the gateway had found the same.
-  const confirmed = attribution.rule === 'operator' && old.rule !== 'operator';
-  const same = old.verdict === attribution.verdict && old.leaseId === attribution.leaseId && !confirmed;
+  const confirmed = found.rule === 'operator' && old.rule !== 'operator';
+  const same = old.verdict === found.verdict && old.leaseId === found.leaseId && !confirmed;
   // What a person has decided, or the caller's own code said, is not undone by what the gateway finds later.
-  const decided = old.rule === 'operator' || (old.verdict === 'promo' && attribution.verdict !== 'promo');
-  if (same || (by === 'gateway' && decided)) return null;
+  const decided = old.rule === 'operator' || (old.verdict === 'promo' && found.verdict !== 'promo');
+  const stays = same || (by === 'gateway' && decided);
+  // A code or a person tells who called; the ad that the number stands in is the same whoever it was.
+  const attribution = stays
+    ? { ...old, source: old.source ?? found.source }
+    : { ...found, source: found.source ?? old.source };
+  // Who was faster than Redis knew neither the ad nor the caller's past.
+  const learnt = attribution.source !== old.source || (past && call.caller.firstCall === null);
+  if (stays && !learnt) return null;
   if (past) {
     call.caller = { ...call.caller, ...past.caller };
     for (const one of past.tags) addTag(call, one);
   }
-  // A code or a person tells who called; the ad that the number stands in is the same whoever it was.
-  call.attribution = { ...attribution, source: attribution.source ?? old.source };
-  const correction = { by, at, reason, old: outlineOf(old), new: outlineOf(call.attribution) };
+  call.attribution = attribution;
+  const correction = { by, at, reason, old: outlineOf(old), new: outlineOf(attribution) };
   call.corrections = [...correctionsOf(call), correction].slice(-MAX_CORRECTIONS);
-  return { type: 'call.attribution.corrected', extra: { old, new: call.attribution, reason } };
+  return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
+}
+
+/** Somebody has said whose call it is that came while Redis was away, before Redis could tell the rest. */
+export function isSettledEarly(call: Call): boolean {
+  const { rule, verdict } = call.attribution;
+  return (rule === 'operator' || verdict === 'promo') && correctionsOf(call).at(-1)?.old.verdict === 'deferred';
 }
 
 /** Calls that were written before there were any have none. */

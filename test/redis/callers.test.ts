@@ -9,7 +9,7 @@ import type { AdmissionQuery, CallEvent, Holder, ScreeningNeeds } from '../../sr
 import { configSchema } from '../../src/config/schema.js';
 import { GatewayError } from '../../src/lib/errors.js';
 import { DEFAULT_RATES } from '../../src/numbers/call-rates.js';
-import { DEFERRED } from '../../src/numbers/verdict.js';
+import { DEFERRED, judgedByCode } from '../../src/numbers/verdict.js';
 import { RedisAdmissions } from '../../src/redis/admissions.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallers } from '../../src/redis/callers.js';
@@ -334,6 +334,21 @@ describe('after a call', () => {
     expect(await callers.due(0, 10)).toEqual([]);
     const types = (await keptEvents(redis)).map(({ type }) => type);
     expect(types).toEqual(['call.received', 'call.completed', 'call.attribution.corrected']);
+  });
+
+  it('what a code has settled early is completed after its gateway has died', async () => {
+    const redis = await openAftercare();
+    const { aftercare, amender, store, callers, raw, keys } = redis;
+    const source = { utm_source: 'billboard' };
+    await raw.hset(keys.number(NUMBER), { kind: 'static', source: JSON.stringify(source) });
+    const call = await deferredCall(redis, { firstCall: null });
+    const made = { id: 'a', by: 'gateway', at: new Date().toISOString() };
+    const attribution = judgedByCode(holder('v', 1, -10), T0);
+    await amender.amend(call.id, { kind: 'attribution', attribution, reason: 'promo code', ...made });
+    for (let sweep = 0; sweep < 2; sweep += 1) await aftercare.sweep();
+    const settled = await store.get(call.id);
+    expect(settled).toMatchObject({ attribution: { ...attribution, source }, caller: { firstCall: true } });
+    expect(await callers.due(0, 10)).toEqual([]);
   });
 
   it('is looked for again where Redis fails in between', async () => {

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { amend, type Amendment, type AmendmentKind, noteText, tagName } from '../../../src/call/amendments.js';
-import { judgedByCode, judgedByOperator } from '../../../src/numbers/verdict.js';
+import {
+  amend,
+  type Amendment,
+  type AmendmentKind,
+  isSettledEarly,
+  noteText,
+  tagName,
+} from '../../../src/call/amendments.js';
+import { DEFERRED, judgedByCode, judgedByOperator } from '../../../src/numbers/verdict.js';
 import { exampleCall, exampleHolder } from '../../redis/examples.js';
 
 const STAMP = { by: 'crm', at: '2026-11-21T11:00:00.000Z' };
@@ -101,6 +108,35 @@ describe('amending a call', () => {
     expect(corrected?.extra).toMatchObject({ new: { verdict: 'promo', leaseId: 'lease-of-the-code', source } });
     expect(call.attribution.source).toEqual(source);
   });
+
+  it.each([
+    ['his code', judgedByCode(exampleHolder({ leaseId: 'lease-of-the-code' }), 1_500_000)],
+    ['a person', judgedByOperator(exampleHolder({ leaseId: 'lease-of-the-code' }), 1_500_000)],
+  ])(
+    'once %s has settled it before Redis was back, the ad and the caller are still made up for, once',
+    (_, settled) => {
+      const source = { utm_source: 'billboard', label: 'MKAD 32 km' };
+      const unknown = { firstCall: null, previousCalls: null, lastCallAt: null, lastDisposition: null };
+      const call = exampleCall({ attribution: DEFERRED });
+      call.caller = { ...call.caller, ...unknown };
+      amend(call, amendment({ kind: 'attribution', attribution: settled, reason: 'promo code' }));
+      expect([call.attribution.source, isSettledEarly(call)]).toEqual([null, true]);
+      const past = {
+        caller: { ...unknown, firstCall: false, previousCalls: 2 },
+        tags: [{ name: 'repeat', by: 'gateway', at: STAMP.at }],
+      };
+      const attribution = { ...DEFERRED, verdict: 'static', rule: 'static-number', confidence: 1, source } as const;
+      const found = { kind: 'attribution', attribution, past, reason: 'store was away when the call came' } as const;
+      expect(amend(call, amendment(found, 'a-2', 'gateway'))).toEqual({
+        type: 'call.attribution.corrected',
+        extra: { old: settled, new: { ...settled, source }, reason: found.reason },
+      });
+      expect(call.caller).toMatchObject({ firstCall: false, previousCalls: 2 });
+      expect(call.tags.map(({ name }) => name)).toEqual(['repeat']);
+      expect(isSettledEarly(call)).toBe(false);
+      expect(amend(call, amendment(found, 'a-3', 'gateway'))).toBeNull();
+    },
+  );
 
   it('also where he says what the gateway has found: from then on it is certain', () => {
     const { attribution } = exampleCall();
