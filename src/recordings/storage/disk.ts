@@ -19,17 +19,33 @@ export class DiskStore implements RecordingStore {
 
   /** Made once a folder, so that gateways which share a folder know it. */
   async identity(): Promise<string> {
-    const known = await this.load(IDENTITY);
-    if (known) return known.toString('utf8').trim();
-    const file = this.pathOf(IDENTITY);
-    // Two gateways may start at once: the one whose file is there first names the store.
-    const made = await open(file, 'wx').catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error;
-      return null;
-    });
-    await made?.writeFile(randomUUID());
-    await made?.close();
-    return (await readFile(file, 'utf8')).trim();
+    const known = await this.#knownIdentity();
+    if (known) return known;
+    const draft = DRAFTS + randomUUID();
+    await this.save(draft, Buffer.from(randomUUID()));
+    await this.#nameOnce(this.pathOf(draft), this.pathOf(IDENTITY), known === null);
+    const named = await this.#knownIdentity();
+    if (!named) throw new Error('the name of the store was taken away as it was written');
+    return named;
+  }
+
+  /** null where there is none; empty where a full disk, or a death, left it without its text. */
+  async #knownIdentity(): Promise<string | null> {
+    const file = await this.load(IDENTITY);
+    return file && file.toString('utf8').trim();
+  }
+
+  /** Two gateways may start at once: the one whose file has the name first names the store. */
+  async #nameOnce(draft: string, target: string, free: boolean): Promise<void> {
+    try {
+      if (free) await link(draft, target);
+      else await rename(draft, target);
+    } catch (error) {
+      if (LINKLESS.has(codeOf(error))) await rename(draft, target);
+      else if (codeOf(error) !== 'EEXIST') throw error;
+    } finally {
+      await rm(draft, { force: true });
+    }
   }
 
   /** Names are made by us, but a name from a file is not trusted to stay inside. */
