@@ -275,6 +275,34 @@ describe('the live page', () => {
     await page.waitForSelector('text=No call is in progress.');
     await context.close();
   });
+
+  it('says that too many look, stays as it is, and comes back by itself', async () => {
+    const { url } = await openWorld();
+    const context = await browser.newContext();
+    const { page, complaints } = await sit(context, url, 'ops');
+    const cookie = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+    const others = new AbortController();
+    const looking = Array.from({ length: 200 }, () =>
+      fetch(`${url}/live/stream`, { headers: { cookie }, signal: others.signal }),
+    );
+    expect((await Promise.all(looking)).map(({ status }) => status)).not.toContain(503);
+    // As it is, but for half a minute.
+    await page.route('**/live/stream', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replace('retry: 30000', 'retry: 50') });
+    });
+    let shown = 0;
+    page.on('framenavigated', () => (shown += 1));
+    await page.goto(`${url}/live`);
+    await page.waitForSelector('#live-state:text("Too many")');
+    await page.waitForResponse('**/live/stream');
+    await page.waitForSelector('#live-state:text("Too many")');
+    await page.unroute('**/live/stream');
+    others.abort();
+    await page.waitForSelector('#live-state:text("Connected")');
+    expect([shown, complaints]).toEqual([1, []]);
+    await context.close();
+  });
 });
 
 describe('the recording of a talk', () => {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import express from 'express';
 import { pino } from 'pino';
-import { it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { LiveBoard } from '../../src/console/live/board.js';
 import type { Visit } from '../../src/console/visit.js';
 import { until } from '../support/until.js';
@@ -13,7 +13,7 @@ const nothing = () => Promise.resolve([]);
 /** More than the sockets of both sides hold: the answer of who does not read cannot end. */
 const MUCH = 'x'.repeat(16 * 1024 * 1024);
 
-async function openBoard() {
+async function openBoard(drawn = MUCH) {
   let away = false;
   let now = 0;
   const board = new LiveBoard({
@@ -33,7 +33,7 @@ async function openBoard() {
   const app = express();
   app.get('/', (_req, res) => {
     answers.push(res);
-    board.join({ res } as unknown as Visit, () => MUCH);
+    board.join({ res } as unknown as Visit, () => drawn);
   });
   const server = createServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -50,7 +50,8 @@ async function openBoard() {
     const before = answers.length;
     return await until('it is asked', () => answers[before]);
   };
-  return { look, takeAway: () => (away = true), pass: (ms: number) => (now += ms) };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, look, takeAway: () => (away = true), pass: (ms: number) => (now += ms) };
 }
 
 it('lets go of who does not read, and writes nothing behind the end of his answer', async () => {
@@ -62,4 +63,20 @@ it('lets go of who does not read, and writes nothing behind the end of his answe
   takeAway();
   // Rejects by an error of the answer, which would be the end of the process: nobody else listens for it.
   await once(answer, 'close');
+});
+
+it('sends away who comes when 200 look, and says when to come back; the place of who leaves is free', async () => {
+  const { url } = await openBoard('-');
+  const leave = new AbortController();
+  const watch = async (signal?: AbortSignal) => (await fetch(url, signal ? { signal } : {})).body;
+  const watchers = await Promise.all(Array.from({ length: 200 }, (_, n) => watch(n === 0 ? leave.signal : undefined)));
+  const answer = await fetch(url);
+  expect([answer.status, await answer.text()]).toEqual([200, 'retry: 30000\nevent: full\ndata: -\n\n']);
+  leave.abort();
+  await until('there is a place', async () => {
+    for await (const chunk of (await watch()) ?? []) return Buffer.from(chunk).toString().startsWith('retry: 2000');
+    return false;
+  });
+  // Held until here: a stream that nobody can read any more is broken off by whoever collects the garbage.
+  expect(watchers).toHaveLength(200);
 });

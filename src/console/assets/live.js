@@ -6,9 +6,14 @@
   const source = new EventSource(place.dataset.stream);
   const up = () => (state.textContent = state.dataset.up);
   const down = () => (state.textContent = state.dataset.down);
-  source.addEventListener('open', up);
+  // Sent away because too many look: the connection that ends then is not lost, and comes back by itself.
+  let full = false;
+  source.addEventListener('full', () => {
+    full = true;
+    state.textContent = state.dataset.full;
+  });
   source.addEventListener('error', () => {
-    down();
+    if (!full) down();
     // Refused for good: the session is over, and the page will say so.
     if (source.readyState === EventSource.CLOSED) location.reload();
   });
@@ -41,6 +46,7 @@
     });
   }
   source.addEventListener('view', (event) => {
+    full = false;
     up();
     waiting = JSON.parse(event.data);
     show();

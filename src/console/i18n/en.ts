@@ -350,6 +350,8 @@ export const en = {
   'live.title': 'Calls in progress',
   'live.state': 'Connected: changes appear by themselves.',
   'live.lost': 'Connection lost; trying again …',
+  'live.crowded':
+    'Too many are looking at this page: what stands here is not brought up to date. It tries again by itself in half a minute.',
   'live.calls': 'Calls',
   'live.empty': 'No call is in progress.',
   'live.since': 'For',

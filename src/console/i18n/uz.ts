@@ -353,6 +353,8 @@ export const uz: Dictionary = {
   'live.title': 'Hozirgi qo‘ng‘iroqlar',
   'live.state': 'Aloqa bor: o‘zgarishlar o‘zi ko‘rinadi.',
   'live.lost': 'Aloqa uzildi, qayta urinilmoqda …',
+  'live.crowded':
+    'Bu sahifani juda ko‘p kishi ko‘rmoqda: undagi narsalar yangilanmaydi. Yarim daqiqadan keyin u o‘zi qayta urinadi.',
   'live.calls': 'Qo‘ng‘iroqlar',
   'live.empty': 'Hozir qo‘ng‘iroq yo‘q.',
   'live.since': 'Davomi',

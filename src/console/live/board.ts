@@ -1,11 +1,11 @@
 import type { Response } from 'express';
 import type { Logger } from 'pino';
 import type { Call } from '../../call/call.js';
+import { STREAM_HEADERS } from '../../http/live-listener.js';
 import type { DestinationView, LineView, ResourceReader, TrunkView } from '../../http/ports.js';
 import { inBackground } from '../../lib/background.js';
 import { systemClock, type Clock } from '../../lib/clock.js';
 import { toError, withDeadline } from '../../lib/deadline.js';
-import { GatewayError } from '../../lib/errors.js';
 import type { LiveCalls } from '../ports.js';
 import type { Visit } from '../visit.js';
 
@@ -13,6 +13,8 @@ const TICK_MS = 1_000;
 const READ_TIMEOUT_MS = 5_000;
 const MOST_CALLS = 200;
 const MOST_LISTENERS = 200;
+/** Who finds no place looks again after this: browsers come back by themselves (`retry`). */
+const FULL_RETRY_MS = 30_000;
 /** After this the page asks anew, and with it whether its session still stands. */
 const LISTEN_MS = 300_000;
 /** What may wait for one listener before it is left out of a turn. */
@@ -65,16 +67,15 @@ export class LiveBoard {
 
   /** Sends server-sent events (WHATWG HTML, section 9.2) until the client goes, or should ask anew. */
   join({ res }: Visit, draw: Listener['draw']): void {
-    if (this.#listeners.size >= MOST_LISTENERS) throw new GatewayError('GW_ERR_NOT_READY', 'too many look already');
+    res.writeHead(200, STREAM_HEADERS);
+    if (this.#listeners.size >= MOST_LISTENERS) {
+      // Of a status the page would learn nothing but that it failed.
+      res.end(`retry: ${FULL_RETRY_MS}\nevent: full\ndata: -\n\n`);
+      return;
+    }
     const listener = { res, draw, until: this.#now() + LISTEN_MS };
     this.#listeners.add(listener);
     res.once('close', () => this.#leave(listener));
-    res.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      // nginx would keep events back until its buffer is full.
-      'X-Accel-Buffering': 'no',
-    });
     res.write('retry: 2000\n\n');
     this.#timer ??= setInterval(() => inBackground(this.#tick()), TICK_MS);
     inBackground(this.#tick());
