@@ -17,6 +17,8 @@ const POLL_MS = 1_000;
 const BACKLOG_MS = 5_000;
 const TRIM_MS = 60_000;
 const DISABLE_AFTER_MS = 5 * 86_400_000;
+/** Of the time to stop: so long what falls due is still taken, the rest is for the receivers' answers. */
+const TAKING_SHARE = 0.6;
 
 /** An endpoint, with what makes something else of it than a receiver of signed events. */
 export interface AnyEndpointConfig extends EndpointConfig, SinkConfigs {}
@@ -124,12 +126,15 @@ export class Dispatcher {
     return changed;
   }
 
-  /** Resolves when nothing is being sent any more; what takes longer than `deadlineMs` is broken off and given back. */
+  /**
+   * Resolves when nothing is due and nothing is being sent any more: the ends of its last calls fall due as it stops. What takes longer than `deadlineMs` is broken off and given back.
+   */
   async stop(deadlineMs: number): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    const workers = [...[...this.#served.values()].map(({ worker }) => worker), ...this.#leaving];
+    const served = [...this.#served.values()].map(({ worker }) => worker.stop(deadlineMs, deadlineMs * TAKING_SHARE));
+    const leaving = [...this.#leaving].map((worker) => worker.stop(deadlineMs));
+    await Promise.all([...served, ...leaving]);
     this.#served.clear();
-    await Promise.all(workers.map((worker) => worker.stop(deadlineMs)));
   }
 
   #serve(config: AnyEndpointConfig): void {

@@ -92,6 +92,8 @@ export class EndpointWorker {
   #disabling = 0;
   #latencyMs = Infinity;
   #idle: (() => void) | null = null;
+  /** Asked to stop, and to leave nothing due: told when that is so. */
+  #emptied: (() => void) | null = null;
   #finished: Promise<void> | null = null;
 
   constructor(parts: WorkerParts) {
@@ -112,19 +114,21 @@ export class EndpointWorker {
   }
 
   /**
-   * Takes nothing more, lets what is being sent finish until `deadlineMs`, then breaks it off and gives it back. May be
-   * asked for again with less time.
+   * Takes what is due for `takingMs` more, then nothing; lets what is being sent finish until `deadlineMs`, then breaks it
+   * off and gives it back. May be asked for again with less time.
    */
-  stop(deadlineMs: number): Promise<void> {
+  stop(deadlineMs: number, takingMs = 0): Promise<void> {
     const timer = setTimeout(() => {
       this.#aborted = true;
+      this.#emptied?.();
       this.#parts.channel.abort();
     }, deadlineMs);
-    this.#finished ??= this.#finish();
+    this.#finished ??= this.#finish(takingMs);
     return this.#finished.finally(() => clearTimeout(timer));
   }
 
-  async #finish(): Promise<void> {
+  async #finish(takingMs: number): Promise<void> {
+    if (takingMs > 0) await this.#untilEmpty(takingMs);
     this.#running = false;
     this.#giveBack();
     await this.#exchange;
@@ -134,6 +138,23 @@ export class EndpointWorker {
     if (this.#ended.length > 0) await this.#run();
     if (this.#timer) clearTimeout(this.#timer);
     await this.#parts.channel.close();
+  }
+
+  /** Settles when nothing is due and nothing under way, when Redis cannot say so, or after `mostMs`. */
+  async #untilEmpty(mostMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, mostMs);
+      this.#emptied = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#turn();
+    });
+    this.#emptied = null;
+  }
+
+  #nothingUnderWay(): boolean {
+    return !this.#again && this.#sending === 0 && this.#ready.length === 0 && this.#ended.length === 0;
   }
 
   /** An exchange now, or right after the one under way. */
@@ -164,11 +185,13 @@ export class EndpointWorker {
       ended.forEach((one, i) => this.#tell(one, turn.applied[i] === true));
       this.#take(turn);
       this.#after(turn.nextMs === null ? pollMs : Math.min(turn.nextMs, pollMs), turn);
+      if (turn.nextMs !== 0 && this.#nothingUnderWay()) this.#emptied?.();
     } catch (error) {
       // Kept, so that nobody gets again what he has acknowledged. Nothing is taken meanwhile, so this is bounded.
       this.#ended = [...ended.map((one) => ({ ...one, repeated: true })), ...this.#ended];
       this.#report(error);
       this.#rest(pollMs);
+      this.#emptied?.();
     }
   }
 
@@ -284,7 +307,7 @@ export class EndpointWorker {
     this.#pump();
     if (this.#sending === 0) this.#idle?.();
     if (failed) this.#turn();
-    else if (followed || this.#more || outcome === 'returned') this.#replenish();
+    else if (followed || this.#more || outcome === 'returned' || this.#emptied) this.#replenish();
     else this.#rest(SETTLE_WITHIN_MS);
   }
 

@@ -382,6 +382,39 @@ describe('stopping', () => {
     expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(0);
   });
 
+  it('delivers what has just fallen due, all events of each call', async () => {
+    const receiver = await openReceiver(SECRET);
+    const { dispatcher, write, outbox } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    const story = ['call.received', 'call.ringing', 'call.missed'] as const;
+    await Promise.all(Array.from({ length: 20 }, () => write(exampleCall(), [...story])));
+    await dispatcher.stop(PATIENCE_MS);
+    expect(receiver.received).toHaveLength(60);
+    expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(0);
+  });
+
+  it('does not wait for what is due later', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => answer(500);
+    const { dispatcher, write, outbox } = open(await openRedis());
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received', 'call.missed']);
+    await dispatcher.stop(PATIENCE_MS);
+    expect((await outbox.backlog(['crm'])).get('crm')?.events).toBe(2);
+  });
+
+  it('does not wait for a Redis that is away', async () => {
+    const receiver = await openReceiver(SECRET);
+    const redis = await openOwnRedis();
+    const { dispatcher } = open(redis);
+    dispatcher.start([endpoint(receiver)]);
+    const down = once(redis.link, 'down');
+    await redis.server.kill();
+    await down;
+    await dispatcher.stop(PATIENCE_MS);
+    expect(receiver.received).toEqual([]);
+  });
+
   it.each([
     ['', undefined],
     [', of an endpoint that has just left its configuration too', []],
