@@ -113,11 +113,11 @@ export class App {
     this.#callers = new CallerSide({
       ...shared,
       admissions: this.#admissions,
+      promoCodes: this.#pools.promo,
       eraseRecordings: (...caller) => this.#recordings.archive.removeOfCaller(...caller),
       history: () => this.#history,
       owner: this.#store.owner,
       onQueued,
-      endpointsFor: this.#endpointsFor,
     });
     this.#recordings = new RecordingHouse({ ...shared, calls: this.#store, callers: this.#callers });
     this.#history = new History({ ...shared, recordings: this.#recordings });
@@ -288,6 +288,7 @@ export class App {
       metrics: this.#metrics,
       registry: this.#registry,
       logger: this.logger,
+      endpointsFor: this.#endpointsFor,
       tell: (event: OperationalEvent, subject: string) => this.#tell(event, subject),
     };
   }
@@ -301,7 +302,7 @@ export class App {
       callerEraser: this.#callers.eraser,
       ...this.#history.http,
       events: this.#events,
-      ...this.#callers.http(this.#store, this.#pools.promo, this.#recordings.source.audit),
+      ...this.#callers.http(this.#store, this.#recordings.source.audit),
       resources: this.#buildOverview(use),
       reports: reportSource(use, { config: () => this.#config, pools: () => this.#pools.now(this.#callers.rates) }),
       ...this.#pools.http,

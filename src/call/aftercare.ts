@@ -4,12 +4,13 @@ import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { newAmendmentId } from '../lib/ids.js';
 import type { AmendmentStore, CallAmender } from './amender.js';
-import { isSettledEarly } from './amendments.js';
+import { isSettledEarly, type Amendment } from './amendments.js';
 import { judge } from './attribution.js';
 import type { Attribution, Call, Verdict } from './call.js';
 import { findDeferred } from './deferred.js';
-import type { CallDeps } from './deps.js';
+import type { CallDeps, PromoCodes } from './deps.js';
 import type { Admissions, KnownCaller } from './ports.js';
+import { findByCode } from './promo.js';
 
 /** What callers' histories are kept in. All reject with GW_ERR_REDIS_AWAY. */
 export interface HistoryKeeper {
@@ -28,6 +29,7 @@ interface AftercareDeps {
   calls: Pick<AmendmentStore, 'read'>;
   amender: CallAmender;
   admissions: Admissions;
+  promoCodes: PromoCodes;
   judge: Pick<CallDeps, 'config' | 'callRates'>;
   logger: Logger;
   recheckMs?: number;
@@ -43,8 +45,8 @@ const RECHECK_MS = 10_000;
 const MOST_RECHECKS = 5000;
 /** Between two sweeps; what is beyond is found by its mark. */
 const MOST_NOTED = 5000;
-/** Whose verdict is looked for with each sweep; of more the mark of their end reminds us. */
-const MOST_DEFERRED = 5000;
+/** What is asked with each sweep; of more verdicts the mark of the call's end reminds us. */
+const MOST_UNANSWERED = 5000;
 
 /** How much a verdict says: a later one must say more to take its place. */
 const RANK: Readonly<Record<Verdict, number>> = {
@@ -69,8 +71,8 @@ export class Aftercare {
   readonly #known = new WeakMap<Call, KnownCaller | null>();
   /** Marks of written histories, still to be taken away; the next sweep does, long before they count as overdue. */
   #noted: string[] = [];
-  /** Of this gateway, without a verdict yet. */
-  readonly #deferred = new Set<Call>();
+  /** What Redis could not say of calls of this gateway: asked with each sweep until it does. */
+  readonly #unanswered = new Set<() => Promise<void>>();
 
   constructor(private readonly deps: AftercareDeps) {}
 
@@ -82,12 +84,22 @@ export class Aftercare {
     this.#known.set(call, known);
   }
 
-  async deferred(call: Call): Promise<void> {
+  deferred(call: Call): Promise<void> {
+    return this.#untilAnswered(call, () => this.#findVerdict(call));
+  }
+
+  codeGiven(call: Call, code: string): Promise<void> {
+    return this.#untilAnswered(call, () => this.#findCode(call, code));
+  }
+
+  async #untilAnswered({ id: callId }: Call, ask: () => Promise<void>): Promise<void> {
     try {
-      await this.#findVerdict(call);
+      await ask();
     } catch (error) {
-      this.deps.logger.debug({ err: toError(error), callId: call.id }, 'verdict still deferred');
-      if (this.#deferred.size < MOST_DEFERRED) this.#deferred.add(call);
+      const { logger } = this.deps;
+      logger.debug({ err: toError(error), callId }, 'whose call it was is asked again');
+      if (this.#unanswered.size < MOST_UNANSWERED) this.#unanswered.add(ask);
+      else logger.warn({ callId }, 'whose call it was is not asked again: too many wait for Redis');
     }
   }
 
@@ -112,9 +124,9 @@ export class Aftercare {
   /** Writes what others have left undone. Rejects with GW_ERR_REDIS_AWAY. */
   async sweep(): Promise<void> {
     await this.#unmark();
-    for (const call of this.#deferred) {
-      await this.#findVerdict(call);
-      this.#deferred.delete(call);
+    for (const ask of this.#unanswered) {
+      await ask();
+      this.#unanswered.delete(ask);
     }
     for (const mark of await this.deps.history.due(this.deps.overdueMs ?? OVERDUE_MS, AT_ONCE)) {
       const [callId = mark] = mark.split('|');
@@ -134,10 +146,21 @@ export class Aftercare {
   }
 
   /** Tells what Redis could not say when the call came. Rejects with GW_ERR_REDIS_AWAY. */
-  async #findVerdict(call: Call): Promise<void> {
-    const { admissions, amender, history, logger } = this.deps;
+  #findVerdict(call: Call): Promise<void> {
+    const { admissions } = this.deps;
+    return this.#correct(call, () => findDeferred(call, { ...this.deps.judge, admissions }));
+  }
+
+  /** Tells whose code the caller gave. Rejects with GW_ERR_REDIS_AWAY. */
+  #findCode(call: Call, code: string): Promise<void> {
+    return this.#correct(call, () => findByCode(call, code, this.deps.promoCodes));
+  }
+
+  async #correct(call: Call, find: () => Promise<Amendment | null>): Promise<void> {
+    const { amender, history, logger } = this.deps;
     try {
-      const amended = await amender.amend(call.id, await findDeferred(call, { ...this.deps.judge, admissions }));
+      const amendment = await find();
+      const amended = amendment && (await amender.amend(call.id, amendment));
       // As it is now: the caller's later calls go by this one.
       if (amended) await history.note(amended);
     } catch (error) {

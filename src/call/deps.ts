@@ -56,6 +56,8 @@ export interface Callers {
   judged(call: Call, known: KnownCaller | null): void;
   /** Its verdict could not be found as it came: it is told as a correction, as soon as Redis says it. Never rejects. */
   deferred(call: Call): Promise<void>;
+  /** Whose the code is that he gave could not be found as he gave it: told as `deferred` does. Never rejects. */
+  codeGiven(call: Call, code: string): Promise<void>;
   /** Who is blocked at a site, and who is never screened. */
   lists(site: string): CallerLists;
 }

@@ -1,7 +1,10 @@
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
+import { newAmendmentId } from '../lib/ids.js';
 import { judgedByCode } from '../numbers/verdict.js';
-import type { CallDeps } from './deps.js';
+import type { Amendment } from './amendments.js';
+import type { Call } from './call.js';
+import type { CallDeps, PromoCodes } from './deps.js';
 import type { CallSession } from './session.js';
 
 /** Redis answers in about a millisecond; the business is dialled after this, whoever calls. */
@@ -12,22 +15,28 @@ const TIMEOUT_MS = 400;
  * Without Redis the code is looked up again when it is back. The keys are not logged.
  */
 export async function attributeByCode(session: CallSession, code: string, deps: CallDeps): Promise<void> {
-  const { site } = session.call;
-  if (site === null) return;
-  const judge = async (): Promise<void> => {
-    const holder = await deps.promoCodes.find(site, code);
-    session.logger.info({ found: holder !== null }, 'promo code keyed in');
-    if (holder) session.correctVerdict(judgedByCode(holder, Date.parse(session.call.startedAt)), 'promo code');
-  };
+  const { call } = session;
   try {
-    await withDeadline(judge(), TIMEOUT_MS, 'promo code');
+    const found = await withDeadline(findByCode(call, code, deps.promoCodes), TIMEOUT_MS, 'promo code');
+    session.logger.info({ found: found !== null }, 'promo code keyed in');
+    if (found) inBackground(session.amend(found));
   } catch (error) {
     session.logger.warn({ err: toError(error) }, 'promo code not looked up yet');
-    inBackground(
-      session
-        .written()
-        .then(judge)
-        .catch((again: unknown) => session.logger.warn({ err: toError(again) }, 'promo code not looked up')),
-    );
+    inBackground(session.written().then(() => deps.callers.codeGiven(call, code)));
   }
+}
+
+/** Whose call it is by the code that its caller gave; null where that is nobody's. Rejects with GW_ERR_REDIS_AWAY. */
+export async function findByCode(call: Call, code: string, codes: PromoCodes): Promise<Amendment | null> {
+  const holder = call.site === null ? null : await codes.find(call.site, code);
+  return (
+    holder && {
+      kind: 'attribution',
+      attribution: judgedByCode(holder, Date.parse(call.startedAt)),
+      reason: 'promo code',
+      id: newAmendmentId(),
+      by: 'gateway',
+      at: new Date().toISOString(),
+    }
+  );
 }

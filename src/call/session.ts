@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
-import { newAmendmentId, newSecretKey } from '../lib/ids.js';
+import { newSecretKey } from '../lib/ids.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
-import type { Attribution, Call, CallResources, HeldChannel } from './call.js';
+import type { Call, CallResources, HeldChannel } from './call.js';
 import type { CallEnd } from './call-end.js';
 import { CallChannels } from './call-channels.js';
 import { CallInvites } from './call-invites.js';
@@ -246,12 +246,6 @@ export class CallSession {
   }
 
   // --- Attribution ----------------------------------------------------------------------------------------------
-
-  /** A better verdict than the one told before. */
-  correctVerdict(attribution: Attribution, reason: string): void {
-    const stamp = { id: newAmendmentId(), by: 'gateway', at: new Date().toISOString() };
-    inBackground(this.amend({ kind: 'attribution', attribution, reason, ...stamp }));
-  }
 
   /** Facts could not be found at the time: find them as of then once Redis is back, and tell them as a correction. */
   #deferVerdict(): void {

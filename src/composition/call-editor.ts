@@ -1,6 +1,7 @@
 import type { CallAmender } from '../call/amender.js';
-import { judgedByCode, judgedByOperator } from '../numbers/verdict.js';
+import { judgedByOperator } from '../numbers/verdict.js';
 import type { PromoCodes } from '../call/deps.js';
+import { findByCode } from '../call/promo.js';
 import type { Admissions } from '../call/ports.js';
 import type { CallReader, CallEditor } from '../http/ports.js';
 import { GatewayError } from '../lib/errors.js';
@@ -35,10 +36,9 @@ export function callEditor(
     correctByCode: async (callId, code, by) => {
       const call = await calls.get(callId);
       if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
-      const holder = call.site === null ? null : await promoCodes.find(call.site, code);
-      if (!holder) throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has this code now");
-      const attribution = judgedByCode(holder, Date.parse(call.startedAt));
-      return amender.amend(callId, { kind: 'attribution', attribution, reason: 'promo code', ...stamp(by) });
+      const found = await findByCode(call, code, promoCodes);
+      if (!found) throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has this code now");
+      return amender.amend(callId, { ...found, ...stamp(by) });
     },
   };
 }

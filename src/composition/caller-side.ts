@@ -36,6 +36,7 @@ interface CallerSideParts {
   config: () => GatewayConfig;
   link: RedisLink;
   admissions: Admissions;
+  promoCodes: PromoCodes;
   /** Repeating it is harmless. */
   eraseRecordings: (number: string, callIds: readonly string[], asked: Forgetting) => Promise<CallersRecordings>;
   history: () => History;
@@ -81,6 +82,7 @@ export class CallerSide {
       calls: amendments,
       amender: this.#amender,
       admissions,
+      promoCodes: parts.promoCodes,
       judge: { config, callRates: this.rates },
       logger,
     });
@@ -103,13 +105,14 @@ export class CallerSide {
       arrived: (call) => this.#aftercare.arrived(call),
       judged: (call, known) => this.#aftercare.judged(call, known),
       deferred: (call) => this.#aftercare.deferred(call),
+      codeGiven: (call, code) => this.#aftercare.codeGiven(call, code),
       lists: (site) => this.#lists.of(site),
     };
   }
 
   /** What the HTTP interface does with calls. */
-  http(calls: Pick<CallReader, 'get'>, promoCodes: PromoCodes, audit: Pick<AuditLog, 'write'>) {
-    const { admissions, registry, config, link, keys } = this.parts;
+  http(calls: Pick<CallReader, 'get'>, audit: Pick<AuditLog, 'write'>) {
+    const { admissions, promoCodes, registry, config, link, keys } = this.parts;
     return {
       screening: this.screening,
       callEditor: callEditor(this.#amender, calls, admissions, promoCodes),

@@ -82,6 +82,7 @@ it('costs one exchange with Redis with everything in it: number, leases, channel
     callers: {
       arrived: () => Promise.resolve(),
       judged: () => undefined,
+      codeGiven: () => Promise.resolve(),
       deferred: () => Promise.resolve(),
       lists: (site: string) => lists.of(site),
     },

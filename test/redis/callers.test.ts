@@ -15,6 +15,7 @@ import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallers } from '../../src/redis/callers.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
+import { RedisPromoCodes } from '../../src/redis/promo-codes.js';
 import { ListBook } from '../../src/screening/lists.js';
 import { RedisScreening } from '../../src/redis/screening.js';
 import { keptEvents, openRedis } from '../support/redis.js';
@@ -208,17 +209,20 @@ describe('after a call', () => {
     const store = new RedisCallStore(link, keys, { owner: 'dead' });
     const amendments = new RedisAmendments(link, keys, 'here', () => undefined);
     const amender = new CallAmender({ store: amendments, living: () => null, endpointsFor: () => [], logger });
+    const lent = new RedisPromoCodes(link, keys);
+    const promoCodes = { find: (site: string, code: string) => lent.findCode(site, code) };
     const aftercare = new Aftercare({
       history: callers,
       calls: amendments,
       amender,
       admissions,
+      promoCodes,
       judge: judgeDeps,
       logger,
       recheckMs: 1,
       overdueMs: 0,
     });
-    return { ...redis, store, aftercare, amender };
+    return { ...redis, store, aftercare, amender, promoCodes };
   }
 
   it('whoever finds an end that no history knows writes it', async () => {
@@ -362,6 +366,23 @@ describe('after a call', () => {
     expect((await store.get(call.id))?.attribution.verdict).toBe('deferred');
     await aftercare.sweep();
     expect((await store.get(call.id))?.attribution.verdict).toBe('exact');
+  });
+
+  it('a code that was given while Redis was away is asked for until it answers, and what it answers is final', async () => {
+    const away = new GatewayError('GW_ERR_REDIS_AWAY', 'away again');
+    const redis = await openAftercare();
+    const { aftercare, store, promoCodes, raw, keys } = redis;
+    const find = vi.spyOn(promoCodes, 'find').mockRejectedValueOnce(away).mockRejectedValueOnce(away);
+    const call = callAt(0, { ...answered, site: 'divan' });
+    await store.commit(exampleChange(call, ['call.received', 'call.completed'], { closed: true }));
+    await raw.set(keys.promoCode('divan', '48210'), JSON.stringify(holder('shown', 1, -10)));
+    await aftercare.codeGiven(call, '48210');
+    await expect(aftercare.sweep()).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    for (let sweep = 0; sweep < 2; sweep += 1) await aftercare.sweep();
+    expect((await store.get(call.id))?.attribution).toMatchObject({ verdict: 'promo', leaseId: 'lease-shown' });
+    await aftercare.codeGiven(call, '11111');
+    await aftercare.sweep();
+    expect(find.mock.calls.map(([, code]) => code)).toEqual(['48210', '48210', '48210', '11111']);
   });
 
   it('a lease that was written too late is found, once, and told', async () => {
