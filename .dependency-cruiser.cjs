@@ -64,7 +64,7 @@ module.exports = {
     {
       name: 'only-composition-root-builds',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main|cli)' },
+      from: { path: '^src/', pathNot: '^src/(gateway|cli)' },
       to: { path: '^src/app\\.ts$' },
     },
   ],

@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { constants, mkdtemp, open, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { Phone, type PhoneOptions } from '../../src/sandbox/phone/index.js';
 import { AddressBlock } from '../support/addresses.js';
@@ -11,12 +13,12 @@ import { until } from '../support/until.js';
 
 const PORTS = { http: 8080, sip: 5060 };
 
-/** The gateway as somebody tries it who has nothing but a Redis; only where it listens is the test's own. */
-async function start(address: string): Promise<string> {
+/** The gateway as somebody runs it who has nothing but a Redis; only where it listens is the test's own. */
+async function start(address: string, config: string) {
   const redis = await OwnRedis.start();
   const folder = await mkdtemp(join(tmpdir(), 'calltrack-sandbox-'));
   const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-  const program = new Program(process.execPath, ['--import', 'tsx', entry, '--config', 'config/sandbox.yaml'], {
+  const program = new Program(process.execPath, ['--import', 'tsx', entry, '--config', config], {
     env: {
       PATH: process.env['PATH'],
       GW_REDIS_URL: redis.url,
@@ -33,17 +35,19 @@ async function start(address: string): Promise<string> {
     await rm(folder, { recursive: true });
   });
   const url = `http://${address}:${PORTS.http}`;
-  await until('the gateway is ready', async () => {
-    expect(program.running, program.output).toBe(true);
-    return (await fetch(`${url}/readyz`)).ok;
-  });
-  return url;
+  const ready = (): Promise<boolean> =>
+    until('the gateway is ready', async () => {
+      expect(program.running, program.output).toBe(true);
+      return (await fetch(`${url}/readyz`)).ok;
+    });
+  return { program, url, ready };
 }
 
 test('config/sandbox.yaml takes calls as it is', async () => {
   const addresses = await AddressBlock.claim();
   onTestFinished(() => addresses.release());
-  const url = await start(addresses.engines);
+  const { url, ready } = await start(addresses.engines, 'config/sandbox.yaml');
+  await ready();
   const open = async (options: PhoneOptions): Promise<Phone> => {
     const phone = await Phone.open(options);
     onTestFinished(() => phone.close());
@@ -66,4 +70,32 @@ test('config/sandbox.yaml takes calls as it is', async () => {
     return ((await response.json()) as { calls: { attribution: unknown }[] }).calls[0];
   });
   expect(answered.attribution).toMatchObject({ verdict: 'static', source: { utm_source: 'billboard' } });
+});
+
+test('a reload that is asked for while the gateway starts is done when it has started', async () => {
+  const addresses = await AddressBlock.claim();
+  const folder = await mkdtemp(join(tmpdir(), 'calltrack-early-'));
+  onTestFinished(async () => {
+    addresses.release();
+    await rm(folder, { recursive: true });
+  });
+  // Who reads a pipe waits for its writer: so long the gateway is starting.
+  const pipe = join(folder, 'gateway.yaml');
+  await promisify(execFile)('mkfifo', [pipe]);
+  const read = (): Promise<FileHandle> =>
+    until('it reads', () => {
+      expect(program.running, program.output).toBe(true);
+      return open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    });
+  const tell = async (reader: FileHandle, level: string): Promise<void> => {
+    await reader.writeFile(`${await readFile('config/sandbox.yaml', 'utf8')}\nlog: { level: ${level} }\n`);
+    await reader.close();
+  };
+  const { program } = await start(addresses.engines, pipe);
+  const first = await read();
+  program.kill('SIGHUP');
+  await tell(first, 'info');
+  await until('it has started', () => program.output.includes('gateway started'));
+  await tell(await read(), 'debug');
+  await until('it has reloaded', () => program.output.includes('configuration reloaded'));
 });
