@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CallEvent } from '../../src/call/ports.js';
+import { newPromoCode } from '../../src/leases/promo-code.js';
+import { Keys } from '../../src/redis/keys.js';
+import { exampleHolder } from '../redis/examples.js';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
+import { heard } from '../support/hearing.js';
 import { optionsStatus } from '../support/options.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -104,5 +108,46 @@ describe.skipIf(!enginesHere())('calls that ended while Redis is away', () => {
     const ends = (await after.events(2)).filter(({ type }) => /missed|completed/.test(type));
     expect(ends.map(({ type }) => type).toSorted()).toEqual(['call.completed', 'call.missed']);
     await until('nothing waits', () => isUnwritten(0));
+  });
+});
+
+const asking = await Stage.open();
+const keyed = asking.scene({ number: 'static', more: () => ({ route: { askPromo: true } }) });
+const ASKS_HZ = 620;
+
+describe.skipIf(!enginesHere())('a promo code that is keyed in while Redis is away', () => {
+  const promo = { announcement: `tone_stream://%(1000,0,${ASKS_HZ})`, timeout: '2s' };
+  const site = { id: 'shop', defaultRoute: keyed.routeId, webhooks: ['crm'], promo };
+  beforeAll(() => asking.start({ config: { sites: [site] } }));
+  afterAll(() => asking.stop());
+
+  test('tells whose call it was when Redis is back, beside the ad that the number stands in', async () => {
+    const code = newPromoCode(5);
+    const shown = exampleHolder({ site: 'shop', leaseId: 'lease-of-the-code' });
+    await asking.client.set(new Keys('ct:').promoCode('shop', code), JSON.stringify(shown));
+    asking.redis.freeze();
+    await until('the gateway knows', async () => (await fetch(`${asking.gateway.url}/readyz`)).status === 503);
+    const there = await keyed.businessPhone();
+    const caller = await (await keyed.callerPhone()).call(keyed.dialled);
+    await caller.answered();
+    await heard(caller, ASKS_HZ);
+    await caller.press(code);
+    const business = await there.nextCall();
+    await business.hangUp();
+    await caller.ended();
+    asking.redis.thaw();
+    const { call } = (
+      await asking.receiver.next(
+        ({ type, data: { call } }) =>
+          type === 'call.attribution.corrected' &&
+          call.attribution.verdict === 'promo' &&
+          call.caller.firstCall !== null,
+      )
+    ).data;
+    expect(call.attribution).toMatchObject({ leaseId: 'lease-of-the-code', source: { label: 'billboard' } });
+    expect(call.caller).toMatchObject({ firstCall: true, previousCalls: 0 });
+    const told = (await keyed.events()).filter(({ type }) => type === 'call.received');
+    expect(told[0]?.data.call.attribution.verdict).toBe('deferred');
+    await asking.expectNothingLeft();
   });
 });
