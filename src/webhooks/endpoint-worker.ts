@@ -278,7 +278,7 @@ export class EndpointWorker {
       const attempt = await this.#attempt(delivery);
       settlement = settlementOf(delivery, attempt, this.#aborted, this.#parts.random());
       if (settlement.outcome === 'abandoned') break;
-      traces.push(traceOf(attempt));
+      traces.push(traceOf(attempt, Date.now()));
       if (settlement.outcome !== 'delivered') break;
       if (this.#more) this.#replenish();
     }
@@ -345,8 +345,10 @@ export class EndpointWorker {
     if (!applied && !repeated && traces.length > 0)
       log.warn({ endpoint, callId: batch.orderingKey }, 'deliveries took longer than their lease');
     const delivered = deliveredOf(ended);
-    for (const delivery of batch.deliveries.slice(0, delivered))
-      hooks.onDelivered?.(endpoint, Math.max(0, (Date.now() - Date.parse(delivery.timestamp)) / 1000), delivery);
+    batch.deliveries.slice(0, delivered).forEach((delivery, i) => {
+      const takenAt = traces[i]?.at ?? Date.now();
+      hooks.onDelivered?.(endpoint, Math.max(0, (takenAt - Date.parse(delivery.timestamp)) / 1000), delivery);
+    });
     const failed = batch.deliveries[delivered];
     if (failed && delivered < traces.length) this.#tellFailed(failed, settlement, traces[delivered]);
   }

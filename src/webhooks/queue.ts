@@ -42,6 +42,8 @@ export type Settlement =
 
 /** What is kept of an attempt, to be looked at. */
 export interface AttemptTrace {
+  /** When it ended, ms since the epoch: writing it down may wait for the next exchange. */
+  at: number;
   /** HTTP status; null when no answer came. */
   status: number | null;
   latencyMs: number;

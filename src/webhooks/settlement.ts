@@ -20,10 +20,11 @@ export function settlementOf(delivery: Delivery, attempt: Attempt, brokenOff: bo
     : { outcome: 'retry', delayMs, pauseMs: delayMs };
 }
 
-export function traceOf(attempt: Attempt): AttemptTrace {
+/** `at`: when it ended, ms since the epoch. */
+export function traceOf(attempt: Attempt, at: number): AttemptTrace {
   const { delivered, status, latencyMs, response } = attempt;
-  if (delivered) return { status, latencyMs, text: response.slice(0, KEPT_OF_SUCCESS) };
-  return { status, latencyMs, text: status === null ? failure(attempt) : response };
+  if (delivered) return { at, status, latencyMs, text: response.slice(0, KEPT_OF_SUCCESS) };
+  return { at, status, latencyMs, text: status === null ? failure(attempt) : response };
 }
 
 const failure = ({ status, error }: Attempt): string =>

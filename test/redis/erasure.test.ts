@@ -138,7 +138,7 @@ describe('forgetting a caller', () => {
       const ended = deliveries.map((delivery) => ({
         batch: batchOf(delivery),
         settlement: { outcome: 'dead' as const, reason: 'refused' },
-        traces: [{ status: 400, latencyMs: 3, text: `not understood: ${delivery.body.toString()}` }],
+        traces: [{ at: Date.now(), status: 400, latencyMs: 3, text: `not understood: ${delivery.body.toString()}` }],
       }));
       expect((await outbox.work(endpoint, ended, { most: 0, mostOfKey: 1, leaseMs: 1 })).applied).toEqual([true, true]);
     }

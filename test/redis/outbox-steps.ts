@@ -4,7 +4,7 @@ import type { Batch, Delivery, Ended, Settlement } from '../../src/webhooks/queu
 import { keptEvents, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
 
-const TRACE = { status: 200, latencyMs: 3, text: 'ok' };
+const TRACE = { at: Date.now(), status: 200, latencyMs: 3, text: 'ok' };
 
 /** The two halves of an exchange with the outbox, each by itself; one event of each key at a time. */
 export async function claim(outbox: RedisOutbox, endpoint: string, most: number, leaseMs: number) {

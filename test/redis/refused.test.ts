@@ -57,7 +57,7 @@ describe('calls that a receiver refuses', () => {
         if (bad) attempts += 1;
         else delivered.push(batch);
         const settlement: Settlement = bad ? { outcome: 'retry', delayMs: 0 } : DELIVERED;
-        return { batch, settlement, traces: [{ status: bad ? 422 : 200, latencyMs: 3, text: '' }] };
+        return { batch, settlement, traces: [{ at: Date.now(), status: bad ? 422 : 200, latencyMs: 3, text: '' }] };
       });
     };
     for (let i = 0; i < 30; i += 1) {

@@ -92,6 +92,32 @@ describe('delivery', () => {
     await eventually(() => expect(delivered).toHaveLength(3));
   });
 
+  it('counts the time until an event was taken, not until that is written down', async () => {
+    const receiver = await openReceiver(SECRET);
+    const redis = await openRedis();
+    const { outbox, write } = open(redis);
+    const delivered: number[] = [];
+    let letWrite = (): void => undefined;
+    const mayWrite = new Promise<void>((resolve) => (letWrite = resolve));
+    outbox.work = async (...exchange) => {
+      if (exchange[1].some(({ traces }) => traces.length > 0)) await mayWrite;
+      return RedisOutbox.prototype.work.apply(outbox, exchange);
+    };
+    const log = pino({ level: 'silent' });
+    const onDelivered = (_endpoint: string, seconds: number) => delivered.push(seconds);
+    let takenBy = Infinity;
+    const onAttempt = () => setImmediate(() => (takenBy = Date.now()));
+    const dispatcher = new Dispatcher(outbox, log, { onDelivered, onAttempt }, QUICK);
+    onTestFinished(() => dispatcher.stop(0));
+    dispatcher.start([endpoint(receiver)]);
+    await write(exampleCall(), ['call.received']);
+    const [received] = await receiver.wait(1);
+    await eventually(() => expect(Date.now()).toBeGreaterThan(takenBy + 100));
+    letWrite();
+    await eventually(() => expect(delivered).toHaveLength(1));
+    expect(delivered[0]).toBeLessThanOrEqual((takenBy - Date.parse(received?.body.timestamp ?? '')) / 1000);
+  });
+
   it('signs with both secrets while one replaces the other', async () => {
     const old = 'an older secret of some length';
     const receiver = await openReceiver(old);
