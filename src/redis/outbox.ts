@@ -41,7 +41,8 @@ import { asArray, asBuffer, asNumber, asStrings, loadScript } from './scripts.js
  *
  * Retention: the stream of events is trimmed by age and count, but never past the oldest undelivered event, which is
  * the lowest entry of the backlogs: one look per endpoint. What is undelivered has bounds of its own (30 days, a million
- * events an endpoint, a week where no gateway serves it); what is dropped there is told as `events.dropped`.
+ * events an endpoint and as many dead letters, a week where no gateway serves it); what is dropped there is told as
+ * `events.dropped`.
  */
 
 /** The pull side (`events` of the call store) reaches back this far. */

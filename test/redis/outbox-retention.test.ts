@@ -95,6 +95,26 @@ describe('retention', () => {
     expect((await claim()).map(({ orderingKey, ageMs }) => [orderingKey, ageMs < 60_000])).toEqual([['b', true]]);
   });
 
+  it('drops no dead letter without telling of it: the old ones, and the oldest of too many', async () => {
+    const { outbox, write, kept, raw, keys } = await open({ undeliveredCount: 2 });
+    await write(['call.received']);
+    const old = Date.now() - 31 * 86_400_000;
+    const letter = (at: number, id: string) => raw.xadd(keys.dead('crm'), id, 'event', `${at}-0`, 'key', 'a');
+    for (const n of [1, 2, 3]) await letter(old, `${old}-${n}`);
+    for (const n of [1, 2, 3]) await letter(old + n, '*');
+    const { drops } = await outbox.trim(['crm']);
+    expect(drops.toSorted((a, b) => a.events - b.events)).toEqual([
+      { endpoint: 'crm', reason: 'count', events: 1 },
+      { endpoint: 'crm', reason: 'age', events: 3 },
+    ]);
+    const bodies = (await kept()).map(({ body }) => JSON.parse(body) as { type: string; data: object });
+    const told = bodies.filter(({ type }) => type === 'events.dropped').map(({ data }) => data);
+    expect(told).toHaveLength(2);
+    expect(told).toContainEqual({ endpoint: 'crm', events: 3, reason: 'age', oldestSeconds: 31 * 86_400 });
+    expect(await raw.xlen(keys.dead('crm'))).toBe(2);
+    expect(await outbox.trim(['crm'])).toMatchObject({ drops: [] });
+  });
+
   it('drops what was queued for an endpoint that nobody serves any more', async () => {
     const { outbox, write, claimOne, raw, keys, prefix } = await open({ unservedMs: 1_000 });
     await write(['call.received', 'call.ringing']);

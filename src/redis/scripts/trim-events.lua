@@ -3,7 +3,7 @@
 -- beyond them is told in the same step.
 -- KEYS: 1 events stream, 2 endpoints, 3 erased events (all of hash tag {calls})
 -- ARGV: 1 most age (ms), 2 most events, 3 outbox key prefix, 4 after how long an endpoint that no gateway serves is given up (ms),
---       5 most steps of work in one go, 6 age of dead letters (ms), 7 most age of undelivered events (ms), 8 most of them per endpoint,
+--       5 most steps of work in one go, 6 age of dead letters (ms), 7 most age of undelivered events (ms), 8 most of them, and of dead letters, per endpoint,
 --       9 seed of event ids (24 hex digits), 10 type, 11 timestamp, 12 number of endpoints to tell, then they,
 --       then endpoints that the calling gateway serves
 -- Returns: { events trimmed, 1 where more are to go, flat list: endpoint, reason, deliveries dropped, … }
@@ -81,6 +81,17 @@ local function dropBefore(endpoint, cut, reason)
   dropped(endpoint, reason, count, oldest)
 end
 
+-- Dead letters that nobody has repeated were never delivered either.
+local function dropLetters(endpoint)
+  local dead = prefix .. endpoint .. ':dead'
+  for reason, limit in pairs({ age = { 'MINID', now - tonumber(ARGV[6]) }, count = { 'MAXLEN', ARGV[8] } }) do
+    local first = redis.call('XRANGE', dead, '-', '+', 'COUNT', 1)[1]
+    if not first then return end
+    -- The first of its fields is the event's stream id.
+    dropped(endpoint, reason, redis.call('XTRIM', dead, unpack(limit)), tonumber(string.match(first[2][2], '^%d+')))
+  end
+end
+
 for _, endpoint in ipairs(redis.call('ZRANGEBYSCORE', registry, '-inf', now - tonumber(ARGV[4]))) do dropAll(endpoint) end
 
 -- The oldest undelivered event of all endpoints that has its text in the stream: nothing from its millisecond on is trimmed.
@@ -94,7 +105,7 @@ for _, endpoint in ipairs(redis.call('ZRANGE', registry, 0, -1)) do
     dropBefore(endpoint, tonumber(first[2]), 'count')
   end
   floor = math.min(floor, oldestOf(base))
-  redis.call('XTRIM', base .. 'dead', 'MINID', now - tonumber(ARGV[6]))
+  dropLetters(endpoint)
   redis.call('XTRIM', base .. 'log', 'MINID', now - tonumber(ARGV[6]))
 end
 
