@@ -4,6 +4,7 @@ import {
   type DeliveryArchive,
   type EndpointState,
   type FeedEvent,
+  type FoundEvent,
   type LoggedAttempt,
   type LogQuery,
   type Outcome,
@@ -12,7 +13,7 @@ import {
 import type { DisableReason } from '../webhooks/queue.js';
 import type { RedisLink } from './connection.js';
 import { eventCursorOf, readLogEntry } from './delivery-log.js';
-import { eventAt } from './feed-cursor.js';
+import { eventAt, millisOf } from './feed-cursor.js';
 import type { Keys } from './keys.js';
 import { FAILING_AFTER, type RedisOutbox } from './outbox.js';
 import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
@@ -24,6 +25,9 @@ const PAGE = 1_000;
 const MOST_PASSED = 10_000;
 /** An event is written within moments of its id; while Redis is away, later. */
 const BEFORE_ID_MS = 10_000;
+const EVENT_ID = /^evt_[0-9a-f]{32}$/;
+/** Longest that one step of Redis takes. */
+const STEP_MS = 1_000;
 
 /** The delivery log, the told calls and the dead letters; scripts `work-deliveries` and `requeue-events` write them. */
 export class RedisDeliveryArchive implements DeliveryArchive {
@@ -91,10 +95,21 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     return attempts.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at));
   }
 
-  async find(endpoint: string, eventId: string): Promise<FeedEvent | null> {
-    const place = eventAt(eventId);
-    if (place !== null) return this.#at(place);
-    if (!/^evt_[0-9a-f]{32}$/.test(eventId)) return null;
+  async find(endpoint: string, asked: string): Promise<FoundEvent | null> {
+    const place = eventAt(asked);
+    if (place === null && !EVENT_ID.test(asked)) return null;
+    const event = place === null ? await this.#inFeed(asked) : await this.#at(place);
+    if (place !== null && event === null) return null;
+    const eventId = event?.eventId ?? asked;
+    const attempt = await this.#lastAttempt(endpoint, eventId, event?.callId);
+    if (attempt === null) return event && { event, letter: null };
+    const letter = await this.#letterOf(endpoint, eventId, attempt);
+    if (letter) return letter;
+    const kept = event ?? (await this.#ofLog(endpoint, attempt));
+    return kept && { event: kept, letter: null };
+  }
+
+  async #inFeed(eventId: string): Promise<FeedEvent | null> {
     // Event ids of calls begin with their time (UUID version 7).
     const writtenAt = Number.parseInt(eventId.slice('evt_'.length, 'evt_'.length + 12), 16);
     let after = `${Math.max(0, writtenAt - BEFORE_ID_MS)}-0`;
@@ -105,7 +120,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
       if (page.length < PAGE) break;
       after = page.at(-1)?.cursor ?? after;
     }
-    return this.#ofLog(endpoint, eventId);
+    return null;
   }
 
   async feed(after: string, to: number, limit: number): Promise<FeedEvent[]> {
@@ -119,6 +134,11 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     if (events.length === 0) return 0;
     const items = events.flatMap(({ cursor, callId }) => [cursor, callId === '' ? 'about:replay' : callId]);
     return count(await this.#requeue(endpoint, 'events', items));
+  }
+
+  async repeat(endpoint: string, { event, letter }: FoundEvent): Promise<number> {
+    if (letter === null) return this.requeue(endpoint, [event]);
+    return count(await this.#requeue(endpoint, 'dead', [letter, '']));
   }
 
   async revive(endpoint: string, most: number, given: string | null): Promise<Revived> {
@@ -150,11 +170,33 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     return entries.map(readLogEntry);
   }
 
-  async #ofLog(endpoint: string, eventId: string): Promise<FeedEvent | null> {
-    const everything = { before: null, from: null, to: null, outcome: null, status: null };
-    const { attempts } = await this.attempts(endpoint, { ...everything, eventId, limit: 1 });
-    const at = attempts[0]?.cursor ?? '0-0';
-    const [entry] = await this.link.send((client) => client.xrange(this.keys.deliveryLog(endpoint), at, at));
+  /** The last attempt at an event, by its place in the log; null where there was none that is remembered. */
+  async #lastAttempt(endpoint: string, eventId: string, callId = ''): Promise<string | null> {
+    const told = this.keys.toldPrefix() + callId;
+    const value = await this.link.send((client) => client.hget(told, `${endpoint} ${eventId}`));
+    if (value) return value.split(' ')[2] ?? null;
+    const wanted = { from: null, to: null, outcome: null, status: null, limit: 1, eventId };
+    let before: string | null = null;
+    for (;;) {
+      const { attempts, next } = await this.attempts(endpoint, { ...wanted, before });
+      if (attempts[0] || next === null) return attempts[0]?.cursor ?? null;
+      before = next;
+    }
+  }
+
+  /** The step that logs the last attempt writes the letter just behind it. */
+  async #letterOf(endpoint: string, eventId: string, attempt: string): Promise<FoundEvent | null> {
+    const from = millisOf(attempt);
+    const near = await this.link.send((client) =>
+      client.xrange(this.keys.dead(endpoint), from, from + STEP_MS, 'COUNT', PAGE),
+    );
+    const found = near.find(([, flat]) => fieldsOf(flat).get('id') === eventId);
+    return found ? { event: readLetter(found), letter: found[0] } : null;
+  }
+
+  async #ofLog(endpoint: string, attempt: string): Promise<FeedEvent | null> {
+    const log = this.keys.deliveryLog(endpoint);
+    const [entry] = await this.link.send((client) => client.xrange(log, attempt, attempt));
     return entry ? this.#at(eventCursorOf(entry)) : null;
   }
 
@@ -180,6 +222,12 @@ function readFeed([cursor, flat]: [string, string[]]): FeedEvent {
   const fields = fieldsOf(flat);
   const text = (name: string): string => fields.get(name) ?? '';
   return { cursor, eventId: text('id'), type: text('type'), callId: text('call'), body: text('body') };
+}
+
+function readLetter([, flat]: [string, string[]]): FeedEvent {
+  const fields = fieldsOf(flat);
+  const text = (name: string): string => fields.get(name) ?? '';
+  return { cursor: text('event'), eventId: text('id'), type: text('type'), callId: text('key'), body: text('body') };
 }
 
 /** Where the log has gone already: what the call itself remembers. */

@@ -33,6 +33,12 @@ export interface FeedEvent {
   body: string;
 }
 
+export interface FoundEvent {
+  event: FeedEvent;
+  /** Its dead letter at the endpoint for which it was looked up; null where there is none. */
+  letter: string | null;
+}
+
 export interface EndpointState extends Backlog {
   /** null while it is not disabled. */
   disabledSince: { at: number; reason: DisableReason } | null;
@@ -77,12 +83,14 @@ export interface DeliveryArchive {
   attempts(endpoint: string, query: LogQuery): Promise<{ attempts: LoggedAttempt[]; next: string | null }>;
   /** The last attempt at each event of a call, the newest first. */
   ofCall(endpoint: string, callId: string): Promise<LoggedAttempt[]>;
-  /** An event by its id or by its cursor; null when it is not kept any more. */
-  find(endpoint: string, eventId: string): Promise<FeedEvent | null>;
+  /** An event by its id or by its cursor; null when neither the feed nor a dead letter has it any more. */
+  find(endpoint: string, eventId: string): Promise<FoundEvent | null>;
   /** Events after a cursor, in the order of the feed; `to` in ms since the epoch, exclusive. */
   feed(after: string, to: number, limit: number): Promise<FeedEvent[]>;
   /** Queues them once more; how many were not queued already. */
   requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number>;
+  /** The same for one event, in the place of its dead letter where it has one. */
+  repeat(endpoint: string, found: FoundEvent): Promise<number>;
   /**
    * Queues up to `most` dead letters once more, the oldest first.
    * @param until the last letter to take; null: the last there is now. Whoever is refused again comes behind it

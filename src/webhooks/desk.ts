@@ -78,12 +78,12 @@ export class WebhookDesk {
     return wanted === undefined ? attempts : attempts.filter((attempt) => isWanted(attempt, wanted));
   }
 
-  /** One event again, with its own id; null also where this endpoint has no such event. */
+  /** One event again, with its own id, a dead letter too; null also where this endpoint has no such event. */
   async replay(id: string, eventId: string): Promise<Replayed | null> {
     if (!this.#knows(id)) return null;
-    const event = await this.parts.archive.find(id, eventId);
-    if (!event || !this.#mayHave(id, event)) return null;
-    return this.#queue(id, [event], 1, null);
+    const found = await this.parts.archive.find(id, eventId);
+    if (!found || !this.#mayHave(id, found.event)) return null;
+    return this.#queued(id, await this.parts.archive.repeat(id, found), 1, null);
   }
 
   /** Everything of a time that this endpoint gets, from after a cursor on, in pieces. */
@@ -92,15 +92,14 @@ export class WebhookDesk {
     const page = await this.parts.archive.feed(after ?? `${Math.max(0, from - 1)}-9999999999`, to, MOST_REPLAYED);
     const own = page.filter((event) => this.#mayHave(id, event));
     const next = page.length === MOST_REPLAYED ? (page.at(-1)?.cursor ?? null) : null;
-    return this.#queue(id, own, page.length, next);
+    return this.#queued(id, await this.parts.archive.requeue(id, own), page.length, next);
   }
 
   /** All dead letters that there are when the first piece is asked for; `after` is the `next` of the piece before. */
   async replayDead(id: string, after: string | null): Promise<Replayed | null> {
     if (!this.#knows(id)) return null;
     const { queued, seen, next } = await this.parts.archive.revive(id, MOST_REPLAYED, after);
-    this.parts.dispatcher.poke([id]);
-    return { queued, skipped: seen - queued, next };
+    return this.#queued(id, queued, seen, next);
   }
 
   /** An event `webhook.test`, past the queue and at once; nothing of it is kept. */
@@ -120,8 +119,7 @@ export class WebhookDesk {
     return on ? dispatcher.enable(id) : dispatcher.disable(id, 'request');
   }
 
-  async #queue(id: string, events: FeedEvent[], seen: number, next: string | null): Promise<Replayed> {
-    const queued = await this.parts.archive.requeue(id, events);
+  #queued(id: string, queued: number, seen: number, next: string | null): Replayed {
     if (queued > 0) this.parts.dispatcher.poke([id]);
     return { queued, skipped: seen - queued, next };
   }

@@ -8,6 +8,7 @@ import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
+import type { Keys } from '../../src/redis/keys.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { httpOptions } from '../support/no-resources.js';
 import { answer, OK, openReceiver, type Received } from '../support/receiver.js';
@@ -17,14 +18,14 @@ const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const KEY = 'k'.repeat(64);
 type Body = Record<string, unknown>;
 
-async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], others: object[] = []) {
+async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], others: { id: string }[] = []) {
   const redis = await openRedis();
   const receiver = await openReceiver(SECRET);
   const config = configSchema.parse({
     trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
     routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
     sites: [
-      { id: 'divan', defaultRoute: 'none', webhooks: ['crm'] },
+      { id: 'divan', defaultRoute: 'none', webhooks: ['crm', ...others.map(({ id }) => id)] },
       { id: 'other', defaultRoute: 'none' },
     ],
     webhooks: [
@@ -52,9 +53,13 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], other
     const response = await fetch(`${url}/v1/webhooks${path}`, { headers, ...sent });
     return { status: response.status, body: (await response.json()) as Body };
   };
-  const write = async (types: Parameters<typeof exampleChange>[1] = ['call.received'], site = 'divan') => {
+  const write = async (
+    types: Parameters<typeof exampleChange>[1] = ['call.received'],
+    site = 'divan',
+    endpoints = ['crm'],
+  ) => {
     const call = exampleCall({ site });
-    await store.commit(exampleChange(call, types, { endpoints: site === 'divan' ? ['crm'] : [] }));
+    await store.commit(exampleChange(call, types, { endpoints: site === 'divan' ? endpoints : [] }));
     return call.id;
   };
   const cli = async (...args: string[]) => {
@@ -216,6 +221,26 @@ describe('/v1/webhooks', () => {
     expect(again?.raw).toBe(first?.raw);
     expect((await ask('/crm')).body['deadLetters']).toBe(0);
     expect((await ask('/crm/replay', { dead: true })).body).toEqual({ queued: 0, skipped: 0, next: null });
+  });
+
+  it.each([
+    ['feed', (keys: Keys) => keys.deliveryLog('old')],
+    ['log', (keys: Keys) => keys.events()],
+  ])('sends one dead letter again that only the %s still knows, and the letter is gone', async (_what, lost) => {
+    const template = { id: 'old', template: { fields: { uid: 'event.id' } } };
+    const { ask, receiver, write, raw, keys } = await open(undefined, [template]);
+    receiver.behave = () => answer(400);
+    const call = await write(['call.received'], 'divan', ['old']);
+    await receiver.wait(1);
+    await eventually(async () => expect((await ask('/old')).body['deadLetters']).toBe(1));
+    const [letter] = (await ask(`/old/deliveries?call=${call}`)).body['deliveries'] as Body[];
+    await raw.del(lost(keys));
+    receiver.behave = () => OK;
+    const path = `/old/deliveries/${String(letter?.['eventId'])}/replay`;
+    expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
+    const [first, again] = await receiver.wait(2);
+    expect(again?.raw).toBe(first?.raw);
+    expect((await ask('/old')).body['deadLetters']).toBe(0);
   });
 
   it('tests a receiver and tells what it answered', async () => {

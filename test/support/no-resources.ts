@@ -94,6 +94,7 @@ const noWebhooks = new WebhookDesk({
     ofCall: () => Promise.resolve([]),
     find: () => Promise.resolve(null),
     feed: () => Promise.resolve([]),
+    repeat: () => Promise.resolve(0),
     requeue: () => Promise.resolve(0),
     revive: () => Promise.resolve({ queued: 0, seen: 0, next: null }),
   },
