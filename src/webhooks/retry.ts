@@ -42,7 +42,8 @@ export function retryDelay({ attempt, ageMs, retryAfterMs }: FailedAttempt, rand
 export function parseRetryAfter(header: string | string[] | undefined, now: number): number | null {
   const value = Array.isArray(header) ? header[0] : header;
   if (value === undefined) return null;
-  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value) * SECOND;
-  const date = Date.parse(value);
+  if (/^\s*\d+\s*$/.test(value)) return Number(value) * SECOND;
+  // Date.parse takes "1.5" and "-5" for dates of 2001.
+  const date = /^\s*[A-Z][a-z]+,? /.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(date) ? null : Math.max(0, date - now);
 }
