@@ -4,6 +4,7 @@ import {
   credentials,
   HttpPoster,
   SENDER_TIMEOUTS,
+  withHeaders,
   type SenderTimeouts,
   type TlsConfig,
 } from '../webhooks/http-poster.js';
@@ -79,8 +80,7 @@ export class SinkChannel implements DeliveryChannel {
     const { pathname, search } = this.#sink.url;
     const whole = path === '' ? pathname + search : pathname.replace(/\/$/, '') + path;
     const own = ['user-agent', 'calltrack-gateway', ...credentials(this.#sink.url)];
-    const flat = [...own, ...Object.entries(headers).flat()];
-    const answer = await this.#poster.post({ method, path: whole, headers: flat, body });
+    const answer = await this.#poster.post({ method, path: whole, headers: withHeaders(own, headers), body });
     return { ...answer, json: jsonOf(answer.response) };
   }
 

@@ -184,6 +184,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
+/** Name, value, name, value …: ours, then those given. What is given under a name of ours takes its place. */
+export function withHeaders(own: readonly string[], given: Readonly<Record<string, string>>): string[] {
+  const names = new Set(Object.keys(given).map((name) => name.toLowerCase()));
+  const left = own.filter((_text, i) => !names.has((own[i - (i % 2)] ?? '').toLowerCase()));
+  return [...left, ...Object.entries(given).flat()];
+}
+
 /** `user:password@` of the URL as a header: name, value. */
 export function credentials(url: URL): string[] {
   if (url.username === '' && url.password === '') return [];

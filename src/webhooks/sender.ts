@@ -1,6 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
-import { credentials, HttpPoster, SENDER_TIMEOUTS, type HttpAnswer, type TlsConfig } from './http-poster.js';
+import {
+  credentials,
+  HttpPoster,
+  SENDER_TIMEOUTS,
+  withHeaders,
+  type HttpAnswer,
+  type TlsConfig,
+} from './http-poster.js';
 import type { Delivery } from './queue.js';
 import { parseRetryAfter } from './retry.js';
 import { signingKey, webhookHeaders } from './signature.js';
@@ -77,11 +84,8 @@ export class Sender implements DeliveryChannel {
     this.attemptMs = timeouts.totalMs;
     const url = new URL(endpoint.url);
     this.#path = url.pathname + url.search;
-    this.#headers = [
-      ...['content-type', 'application/json', 'user-agent', 'calltrack-gateway'],
-      ...credentials(url),
-      ...Object.entries(endpoint.headers ?? {}).flat(),
-    ];
+    const own = ['content-type', 'application/json', 'user-agent', 'calltrack-gateway', ...credentials(url)];
+    this.#headers = withHeaders(own, endpoint.headers ?? {});
     this.#keys = [endpoint.secret].flat().map(signingKey);
     this.#now = now;
     const { allowPrivate, tls } = endpoint;

@@ -29,13 +29,15 @@ async function attempt(cert: string | undefined, tls: TlsConfig, template?: Temp
   const server = createServer(options, (request, response) => {
     request.resume();
     const authorized = 'authorized' in request.socket && request.socket.authorized;
-    response.end(`${String(authorized)} ${String(request.headers['x-api-key'])}`);
+    response.end(
+      `${String(authorized)} ${request.rawHeaders.filter((text) => /^(k1|mine|calltrack.*)$/.test(text)).join()}`,
+    );
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const config = { id: 'crm', url, secret: 'a secret of more than 24 characters', allowPrivate: true };
-  const endpoint = { ...config, headers: { 'x-api-key': 'k1' }, tls };
+  const endpoint = { ...config, headers: { 'x-api-key': 'k1', 'User-Agent': 'mine' }, tls };
   const sink = openSink({ ...endpoint, template }, { inFlight: 1 }, NO_PORTS);
   const channel = sink ?? new Sender(endpoint, 1, systemClock);
   onTestFinished(async () => {
@@ -48,10 +50,13 @@ async function attempt(cert: string | undefined, tls: TlsConfig, template?: Temp
 it.each<[string, TemplateConfig | undefined]>([
   ['a webhook', undefined],
   ['a template', { as: 'json', fields: {} }],
-])('%s shows its certificate, trusts the authority it is given and sends its headers', async (_what, template) => {
-  const sent = await attempt(good, { ca: good ?? null, cert: good ?? null, key: key ?? null }, template);
-  expect(sent).toMatchObject({ delivered: true, response: 'true k1' });
-});
+])(
+  '%s shows its certificate, trusts the authority it is given and sends its headers in the place of ours',
+  async (_what, template) => {
+    const sent = await attempt(good, { ca: good ?? null, cert: good ?? null, key: key ?? null }, template);
+    expect(sent).toMatchObject({ delivered: true, response: 'true k1,mine' });
+  },
+);
 
 it.each([
   ['of an unknown authority', good, {}, 'DEPTH_ZERO_SELF_SIGNED_CERT'],

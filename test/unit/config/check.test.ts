@@ -246,6 +246,18 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     /24 to 64 bytes/,
   ],
   [
+    'a whsec_ that was cut short',
+    (c) => ((c.webhooks[0] as { secret: string }).secret = `whsec_${'A'.repeat(41)}`),
+    'webhooks[0].secret',
+    /24 to 64 bytes/,
+  ],
+  [
+    'two authorizations',
+    (c) => Object.assign(c.webhooks[0] ?? {}, { url: 'https://a:b@crm.example/', headers: { Authorization: 'k' } }),
+    'webhooks[0].headers.Authorization',
+    /leave out one of them/,
+  ],
+  [
     'user and password for a vendor',
     (c) => Object.assign(c.webhooks[0] ?? {}, { url: 'https://a:b@x.amocrm.ru', amocrm: { token: 't' } }),
     'webhooks[0].url',
