@@ -145,9 +145,13 @@ function taskOf(call: Call, card: Card | null): object {
     complete_till: Math.floor(endedAt / 1000) + CALL_BACK_WITHIN_S,
     ...(card?.entity_id === undefined
       ? {}
-      : { entity_id: card.entity_id, entity_type: `${card.entity_type ?? 'contact'}s`.replace(/ss$/, 's') }),
+      : { entity_id: card.entity_id, entity_type: pluralOf(card.entity_type ?? 'contact') }),
   };
 }
+
+/** Calls are answered with `contact` or `company`, tasks want `contacts` or `companies`. */
+const pluralOf = (entity: string): string =>
+  entity.endsWith('s') ? entity : entity.endsWith('y') ? `${entity.slice(0, -1)}ies` : `${entity}s`;
 
 /** amoCRM tells what it did not take beside what it took, with status 200 too. */
 function errorsOf({ json }: SinkAnswer): unknown[] {

@@ -32,7 +32,8 @@ export function metricaSink(url: string, { counter, token, goal }: MetricaConfig
       const columns: [string, string][] = [
         [...who],
         ['DateTime', String(Math.floor(at / 1000))],
-        ['StaticCall', call.numberKind === 'static' ? '1' : '0'],
+        // Metrica puts a static call to no visit. The visitor of this one is known, whichever number he called (promo codes).
+        ['StaticCall', '0'],
         ['PhoneNumber', call.trackingNumber],
         ['TalkDuration', String(Math.round(call.durations.talkSeconds))],
         ['HoldDuration', String(Math.round(call.durations.ringSeconds))],

@@ -140,6 +140,17 @@ describe('amoCRM', () => {
     expect(asked[2]?.json()).toMatchObject([{ entity_id: 9, entity_type: 'contacts' }]);
   });
 
+  it.each([
+    ['company', 'companies'],
+    ['lead', 'leads'],
+    ['contacts', 'contacts'],
+  ])('gets the task on a card that it calls %s', async (named, entity_type) => {
+    const on = { ...taken, _embedded: { calls: [{ id: 1, entity_id: 9, entity_type: named }] } };
+    const { asked, tell } = await open({ amocrm }, ({ path }) => [200, path.endsWith('/calls') ? on : {}]);
+    await tell('call.missed');
+    expect(asked[1]?.json()).toMatchObject([{ entity_id: 9, entity_type }]);
+  });
+
   it('links the recording for as long as links live', async () => {
     const { redis, asked, tell } = await open({ amocrm: { ...amocrm, recordings: 'signed' } }, well);
     await tell('recording.ready');

@@ -118,6 +118,12 @@ describe('Yandex.Metrica', () => {
     expect(line).toMatch(/^1763719901442013857,\d{10},0,\+74951111111,0,20,1,0,https:/);
   });
 
+  it('gets the call of a known visitor to a static number as one to put to his visit', async () => {
+    const { asked, url } = await vendor(() => [200, { uploading: { id: 1, line_quantity: 1 } }]);
+    await send(url, { metrica }, [fresh('call.missed').replace('"numberKind":"dynamic"', '"numberKind":"static"')]);
+    expect(asked[0]?.body).toMatch(/\n1763719901442013857,\d{10},0,/);
+  });
+
   it('a success with nothing taken is none', async () => {
     const { url } = await vendor(() => [200, { uploading: { id: 1, line_quantity: 0 } }]);
     expect((await send(url, { metrica }, [fresh('call.missed')]))[0]?.dead).toMatch(/no line/);
@@ -137,6 +143,13 @@ describe('the configuration', () => {
     const unknown = check({ template: { fields: { phone: 'caller.phone' } } });
     expect(unknown).toMatch(/template.*one of event\.id, .*caller\.number/);
     expect(check({ template: { fields: { phone: 'caller.number' } } })).toBe('');
+  });
+
+  it('takes no name for Google’s event that Google keeps for itself', () => {
+    const named = (eventName: string) => check({ ga4: { measurementId: 'G-1', apiSecret: 's', eventName } });
+    for (const one of ['session_start', 'error', 'ga_call', 'firebase_call', 'google_call'])
+      expect(named(one)).toMatch(/ga4\.eventName: .*does not keep for itself/);
+    for (const one of ['phone_call', 'generate_lead', 'gas_call']) expect(named(one)).toBe('');
   });
 
   it('says where recordings may be', () => {

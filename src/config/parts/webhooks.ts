@@ -49,6 +49,10 @@ function isUsable({ ca, cert, key }: Pems): boolean {
 /** Names that a receiver gives to what we know. */
 const templateField = z.enum(TEMPLATE_FIELDS, { error: `one of ${TEMPLATE_FIELDS.join(', ')}` });
 
+/** Google drops events of these names and beginnings without a word (Measurement Protocol, reserved names). */
+const NOT_GOOGLES =
+  /^(?!firebase_|ga_|google_|(ad_(activeview|click|exposure|query|reward)|adunit_exposure|app_(clear_data|exception|install|remove|store_refund|update|upgrade)|dynamic_link_(app_open|app_update|first_open)|error|first_(open|visit)|in_app_purchase|notification_(dismiss|foreground|open|receive)|os_update|session_start|user_engagement)$)/;
+
 /** `{id}` stands for the call's id; `signed`: a link of ours that ends. */
 const recordingsLink = z
   .string()
@@ -90,6 +94,7 @@ export const webhook = z.strictObject({
       eventName: z
         .string()
         .regex(/^[A-Za-z]\w{0,39}$/, 'a letter, then letters, digits and "_", at most 40')
+        .regex(NOT_GOOGLES, 'a name that Google Analytics does not keep for itself')
         .default('phone_call'),
     })
     .optional(),
