@@ -1,12 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { Webhook } from 'standardwebhooks';
 import type { CallEvent } from '../../src/call/ports.js';
 import { Keys } from '../../src/redis/keys.js';
+import { MoodyReceiver, type Mood } from '../support/moody-receiver.js';
+import { randomOf } from '../support/random.js';
 import { OwnRedis, type AppendFsync } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
@@ -41,84 +39,16 @@ export interface ChaosResult {
   unverified: number;
 }
 
-type Mood = 'well' | 'error' | 'hang' | 'reset';
-
-/** A receiver with moods, which remembers the order of what it has taken. */
-class MoodyReceiver {
-  mood: Mood = 'well';
-  requests = 0;
-  unverified = 0;
-  /** Event ids that were answered 200, in the order of their first coming, by call. */
-  readonly taken = new Map<string, Map<string, number>>();
-  readonly #webhook = new Webhook(SECRET);
-  readonly #server: Server = createServer((request, response) => this.#serve(request, response));
-
-  async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
-  }
-
-  get received(): number {
-    return [...this.taken.values()].reduce((sum, events) => sum + events.size, 0);
-  }
-
-  stop(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-
-  #serve(request: IncomingMessage, response: ServerResponse): void {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('error', () => undefined); // a killed gateway breaks off
-    request.on('end', () => this.#answer(Buffer.concat(chunks).toString('utf8'), request, response));
-  }
-
-  #answer(raw: string, request: IncomingMessage, response: ServerResponse): void {
-    this.requests += 1;
-    if (this.mood === 'hang') return;
-    if (this.mood === 'reset') response.socket?.resetAndDestroy();
-    else if (this.mood === 'error') response.writeHead(500).end();
-    else {
-      this.#take(raw, request.headers as Record<string, string>);
-      response.end('ok');
-    }
-  }
-
-  #take(raw: string, headers: Record<string, string>): void {
-    try {
-      const event = this.#webhook.verify(raw, headers) as CallEvent;
-      const { id } = event.data.call;
-      const events = this.taken.get(id) ?? new Map<string, number>();
-      this.taken.set(id, events);
-      if (!events.has(event.id)) events.set(event.id, event.sequence);
-    } catch {
-      this.unverified += 1;
-    }
-  }
-}
-
-/** Random numbers that a seed repeats (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Kills gateways, restarts Redis and lets the receiver fail until enough was written; then looks at what came of it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const redis = await OwnRedis.start({ appendfsync: options.appendfsync });
-  const receiver = new MoodyReceiver();
-  const url = await receiver.start();
+  const receiver = await MoodyReceiver.start(SECRET);
   const client = new Redis(redis.url, { retryStrategy: () => 50 });
   client.on('error', () => undefined); // Redis is taken away on purpose
   const launch = (): ChildProcess =>
-    fork(new URL('./gateway.ts', import.meta.url), [redis.url, url, SECRET], { execArgv: ['--import', 'tsx'] });
+    fork(new URL('./gateway.ts', import.meta.url), [redis.url, receiver.url, SECRET], {
+      execArgv: ['--import', 'tsx'],
+    });
   const gateways = Array.from({ length: options.gateways }, launch);
   const misfortunes: Record<string, number> = {};
   try {
