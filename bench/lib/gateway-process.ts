@@ -8,6 +8,8 @@ import { Inspector } from './inspector.js';
 import { ROOT } from './places.js';
 
 const STOP_MS = 15_000;
+/** For a machine that has other work too. */
+const READY_MS = 60_000;
 const INSPECTOR_PORT = 9229;
 
 export interface GatewayOptions {
@@ -16,6 +18,13 @@ export interface GatewayOptions {
   config: Record<string, unknown>;
   /** Opens node's inspector, to force collections of garbage or take a profile; it costs nothing while nobody asks. */
   inspect?: boolean;
+}
+
+export interface LogLine {
+  level: string;
+  /** ISO 8601. */
+  time: string;
+  msg?: string;
 }
 
 /** The built gateway, as a process of its own and as it runs in production. */
@@ -46,7 +55,10 @@ export class GatewayProcess {
     });
     died.catch(() => undefined);
     try {
-      await Promise.race([until('the gateway is ready', async () => (await fetch(`${url}/readyz`)).ok, 20_000), died]);
+      await Promise.race([
+        until('the gateway is ready', async () => (await fetch(`${url}/readyz`)).ok, READY_MS),
+        died,
+      ]);
     } catch (error) {
       await program.stop(STOP_MS);
       throw error;
@@ -58,21 +70,38 @@ export class GatewayProcess {
     return this.program.pid;
   }
 
+  /** Whether it says that it is ready for calls. */
+  async ready(): Promise<boolean> {
+    return (await fetch(`${this.url}/readyz`)).ok;
+  }
+
   /** Calls in progress, by its own metrics. */
-  async calls(): Promise<number> {
+  calls(): Promise<number> {
+    return this.metric('calltrack_calls_in_progress');
+  }
+
+  /** The sum of a metric's samples, whatever their labels; NaN where it has none. */
+  async metric(name: string): Promise<number> {
     const page = await (await fetch(`${this.url}/metrics`)).text();
-    return Number(/^calltrack_calls_in_progress (\d+)/m.exec(page)?.[1] ?? Number.NaN);
+    const samples = page.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)`, 'gm'));
+    const values = [...samples].map(([, value]) => Number(value));
+    return values.length === 0 ? Number.NaN : values.reduce((sum, value) => sum + value, 0);
   }
 
   /** Warnings and errors that it has logged since it started, by message: why calls failed. */
   async complaints(): Promise<Record<string, number>> {
     const counts: Record<string, number> = {};
-    for (const line of (await readFile(this.log, 'utf8')).split('\n')) {
-      if (!/"level":"?(?:[456]0|warn|error|fatal)/.test(line)) continue;
-      const { msg = '' } = JSON.parse(line) as { msg?: string };
-      counts[msg] = (counts[msg] ?? 0) + 1;
-    }
+    for (const { msg = '' } of await this.logged('warn', 'error', 'fatal')) counts[msg] = (counts[msg] ?? 0) + 1;
     return counts;
+  }
+
+  /** Lines of these levels in its log. */
+  async logged(...levels: string[]): Promise<LogLine[]> {
+    const marks = levels.map((level) => `"level":"${level}"`);
+    const lines = (await readFile(this.log, 'utf8')).split('\n');
+    // Of who was killed the last line may be half a one.
+    const whole = lines.filter((line) => line.endsWith('}') && marks.some((mark) => line.includes(mark)));
+    return whole.map((line) => JSON.parse(line) as LogLine);
   }
 
   inspector(): Promise<Inspector> {
@@ -81,5 +110,11 @@ export class GatewayProcess {
 
   async stop(): Promise<void> {
     await this.program.stop(STOP_MS);
+  }
+
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    this.program.kill('SIGKILL');
+    await this.program.exited;
   }
 }

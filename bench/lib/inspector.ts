@@ -10,6 +10,20 @@ interface Answer {
   error?: { message: string };
 }
 
+interface RemoteValue {
+  result: { value?: unknown; objectId?: string };
+}
+
+/** A class's own prototype is none of its objects. */
+const COUNT_BY_CLASS = `function (classes) {
+  const counts = Object.fromEntries(classes.map((name) => [name, 0]));
+  for (const object of this) {
+    const found = Object.getPrototypeOf(object)?.constructor?.name;
+    if (Object.hasOwn(counts, found)) counts[found] += 1;
+  }
+  return counts;
+}`;
+
 /** Node's inspector protocol, as far as the bench needs it. */
 export class Inspector {
   #id = 0;
@@ -46,6 +60,28 @@ export class Inspector {
     await this.ask('HeapProfiler.collectGarbage');
     const { usedSize } = (await this.ask('Runtime.getHeapUsage')) as { usedSize: number };
     return usedSize;
+  }
+
+  /** What an expression comes to there; it must be plain data. */
+  async evaluate(expression: string): Promise<unknown> {
+    const { result } = (await this.ask('Runtime.evaluate', { expression, returnByValue: true })) as RemoteValue;
+    return result.value;
+  }
+
+  /** Objects of these classes that are still referenced from somewhere, by class. */
+  async countObjects(...classes: string[]): Promise<Record<string, number>> {
+    await this.settledHeapBytes();
+    const { result } = (await this.ask('Runtime.evaluate', { expression: 'Object.prototype' })) as RemoteValue;
+    const { objects } = (await this.ask('Runtime.queryObjects', { prototypeObjectId: result.objectId })) as {
+      objects: { objectId: string };
+    };
+    const counted = (await this.ask('Runtime.callFunctionOn', {
+      objectId: objects.objectId,
+      functionDeclaration: COUNT_BY_CLASS,
+      arguments: [{ value: classes }],
+      returnByValue: true,
+    })) as RemoteValue;
+    return counted.result.value as Record<string, number>;
   }
 
   close(): void {

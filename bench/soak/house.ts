@@ -1,0 +1,182 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { AddressBlock } from '../../test/support/addresses.js';
+import type { Engines } from '../../test/support/engines.js';
+import { lend, visitor, writeNumber } from '../../test/support/lender.js';
+import { MoodyReceiver } from '../../test/support/moody-receiver.js';
+import { startRealEngines } from '../../test/support/real-engines.js';
+import { OwnRedis } from '../../test/support/redis-server.js';
+import { startSandboxEngines } from '../../test/support/sandbox-engines.js';
+import { TcpProxy } from '../../test/support/tcp-proxy.js';
+import { GatewayProcess, type LogLine } from '../lib/gateway-process.js';
+import { KINDS, NO_ANSWER_SECONDS, type Kind } from './behaviours.js';
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+export const PREFIX = 'ct:';
+/** Long enough for a hold, which is not silent by mistake, and short enough for the callers whose sound stops. */
+const MEDIA_TIMEOUT_MS = 4000;
+const OFFICE_CHANNELS = 2;
+const DAY_MS = 86_400_000;
+
+export const trackingNumber = (kind: Kind): string => `+7495210${String(KINDS.indexOf(kind)).padStart(4, '0')}`;
+
+/** One machine of two: engines, and the gateway that they serve. */
+export class Machine {
+  readonly #gateways: GatewayProcess[] = [];
+
+  constructor(
+    readonly id: string,
+    readonly engines: Engines,
+    /** What its gateway reaches drachtio by. */
+    readonly wire: TcpProxy,
+    private readonly launch: (start: number) => Promise<GatewayProcess>,
+  ) {}
+
+  /** Starts the gateway (again), with a log of its own. */
+  async start(): Promise<void> {
+    this.#gateways.push(await this.launch(this.#gateways.length + 1));
+  }
+
+  get gateway(): GatewayProcess {
+    const last = this.#gateways.at(-1);
+    if (last === undefined) throw new Error(`${this.id} was never started`);
+    return last;
+  }
+
+  get starts(): number {
+    return this.#gateways.length;
+  }
+
+  /** What all its gateways have logged as errors. */
+  async errors(): Promise<LogLine[]> {
+    return (await Promise.all(this.#gateways.map((gateway) => gateway.logged('error', 'fatal')))).flat();
+  }
+
+  async close(): Promise<void> {
+    await this.#gateways.at(-1)?.stop();
+    this.wire.close();
+    await this.engines.stop();
+  }
+}
+
+/** Two gateways with engines of their own on one Redis, and a receiver. */
+export class House {
+  private constructor(
+    readonly machines: readonly Machine[],
+    readonly redis: OwnRedis,
+    readonly client: Redis,
+    readonly receiver: MoodyReceiver,
+    readonly addresses: AddressBlock,
+    /** Where the business's phones are. */
+    readonly business: string,
+    private readonly folder: string,
+  ) {}
+
+  static async open(kind: Engines['kind']): Promise<House> {
+    const addresses = await AddressBlock.claim();
+    const folder = await mkdtemp(join(tmpdir(), 'calltrack-soak-'));
+    const redis = await OwnRedis.start({ appendfsync: 'always' });
+    const client = new Redis(redis.url, { retryStrategy: () => 50 });
+    client.on('error', () => undefined); // Redis is taken away on purpose
+    const receiver = await MoodyReceiver.start(SECRET);
+    const [business, nobody] = [addresses.business(), addresses.business()];
+    const shared = configuration({ business, nobody, folder, redis, receiver, carrier: addresses.carrierRange });
+    const places = { 'gw-1': addresses.engines, 'gw-2': addresses.peerEngines };
+    const machines = await Promise.all(
+      Object.entries(places).map(async ([id, address]) => await openMachine(kind, { id, address, folder, shared })),
+    );
+    const house = new House(machines, redis, client, receiver, addresses, business, folder);
+    await lendNumbers(client);
+    await Promise.all(machines.map((machine) => machine.start()));
+    return house;
+  }
+
+  /** Where finished recordings are kept. */
+  get recordings(): string {
+    return join(this.folder, 'recordings');
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.machines.map((machine) => machine.close()));
+    this.receiver.stop();
+    this.client.disconnect();
+    await this.redis.remove();
+    if (process.env['CALLTRACK_BENCH_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
+    else console.log(`kept ${this.folder}`);
+    this.addresses.release();
+  }
+}
+
+type Raw = Record<string, unknown>;
+
+async function openMachine(
+  kind: Engines['kind'],
+  place: { id: string; address: string; folder: string; shared: Raw },
+): Promise<Machine> {
+  const { id, address, folder, shared } = place;
+  const start = kind === 'real' ? startRealEngines : startSandboxEngines;
+  const engines = await start({ address, mediaTimeoutMs: MEDIA_TIMEOUT_MS });
+  const wire = await TcpProxy.open(engines.drachtio);
+  return new Machine(id, engines, wire, async (n) => {
+    const own = join(folder, `${id}-${n}`);
+    await mkdir(own);
+    const { drachtio, freeswitch, spool } = engines;
+    const config = {
+      ...shared,
+      gateway: { id },
+      http: { host: address, port: 8080 },
+      engines: {
+        mode: 'real',
+        drachtio: { ...drachtio, host: wire.host, port: wire.port },
+        freeswitch: [{ ...freeswitch, sipAddress: address }],
+      },
+      recordings: { directory: join(folder, 'recordings'), spool },
+    };
+    return await GatewayProcess.start({ folder: own, host: address, config, inspect: true });
+  });
+}
+
+interface Shared {
+  business: string;
+  nobody: string;
+  folder: string;
+  redis: OwnRedis;
+  receiver: MoodyReceiver;
+  carrier: string;
+}
+
+/** What both gateways have in common: a number, a route and a line for each kind of call. */
+function configuration({ business, nobody, redis, receiver, carrier }: Shared): Raw {
+  const lines = [...KINDS, 'spare'].filter((kind) => kind !== 'overflow' && kind !== 'unknown-number');
+  const stepsOf = (kind: string): Raw[] => {
+    if (kind === 'overflow')
+      return [
+        { dial: ['office'], for: '20s' },
+        { dial: ['spare'], when: 'overflow', for: '20s' },
+      ];
+    return [{ dial: [kind], for: kind === 'no-answer' ? `${NO_ANSWER_SECONDS}s` : '20s' }];
+  };
+  return {
+    redis: { url: redis.url, keyPrefix: PREFIX },
+    trunks: [
+      { id: 'carrier', inbound: { from: [carrier], trustAssertedIdentity: true } },
+      { id: 'outward', outbound: { to: `sip:${business}:5060` } },
+    ],
+    destinations: [{ id: 'office', trunk: 'outward', number: '+74953200000', channels: OFFICE_CHANNELS }],
+    lines: lines.map((id) => ({ id, uri: `sip:${id}@${id === 'unreachable' ? nobody : business}:5060` })),
+    routes: KINDS.filter((kind) => kind !== 'unknown-number').map((id) => ({ id, steps: stepsOf(id) })),
+    sites: [{ id: 'shop', defaultRoute: 'talk', webhooks: ['crm'] }],
+    webhooks: [{ id: 'crm', url: receiver.url, secret: SECRET, allowPrivate: true }],
+    log: { level: 'info' },
+  };
+}
+
+async function lendNumbers(client: Redis): Promise<void> {
+  const times = { leasedAt: Date.now() - 60_000, expiresAt: Date.now() + DAY_MS };
+  for (const kind of KINDS.filter((one) => one !== 'unknown-number')) {
+    await writeNumber(client, PREFIX, trackingNumber(kind), { site: 'shop', kind: 'dynamic', route: kind });
+    await lend(client, PREFIX, trackingNumber(kind), 'shop', visitor(`visit-${kind}`), times);
+  }
+}
