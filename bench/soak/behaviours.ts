@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Call } from '../../src/call/call.js';
 import type { AnswerScript, CallOptions, IncomingCall, OutgoingCall } from '../../src/sandbox/phone/index.js';
 import { BUSINESS_HZ } from '../../test/support/wav.js';
@@ -72,8 +71,7 @@ const untilEnded = async (call: OutgoingCall): Promise<void> => {
 
 async function talk(call: OutgoingCall, { talkMs, byBusiness }: Plan): Promise<void> {
   await call.answered(GIVES_UP_MS);
-  if (!byBusiness) await unlessEnded(call, talkMs);
-  else await unlessEnded(call, talkMs + GIVES_UP_MS);
+  await unlessEnded(call, byBusiness ? talkMs + GIVES_UP_MS : talkMs);
   await call.hangUp();
 }
 
@@ -197,7 +195,7 @@ export function drawPlan(n: number, machines: number, random: () => number): Pla
   return {
     kind: drawKind(random),
     caller: `+7916${String(1_000_000 + n)}`,
-    machine: between(0, machines * 1000 - 1) % machines,
+    machine: Math.floor(random() * machines),
     ringAfterMs: between(20, 600),
     answerMs: between(50, 2_000),
     talkMs: between(SHORTEST_MS, LONGEST_MS),
@@ -211,7 +209,7 @@ function drawKind(random: () => number): Kind {
   return KINDS.find((kind) => (at -= BEHAVIOURS[kind].weight) < 0) ?? 'talk';
 }
 
-/** Plays the caller's part; `pause` lets a request that is still under way end. */
+/** Plays the caller's part; what went otherwise than an end of the call could explain, or null. */
 export async function play(
   call: OutgoingCall,
   plan: Plan,
@@ -221,8 +219,10 @@ export async function play(
     await behaviourOf(plan.kind).caller(call, plan, business);
     return null;
   } catch (error) {
-    await pause(0);
     // Who is refused where he waited for something else has a story too: it is compared later.
-    return call.isEnded ? null : String(error);
+    if (call.isEnded) return null;
+    if (call.isAnswered) await call.hangUp();
+    else call.cancel();
+    return String(error);
   }
 }
