@@ -7,11 +7,13 @@ import { requireScope, sitesAsked } from './auth.js';
 import { sendGap, wants } from './feed.js';
 import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { callExportQuery, demandOrder, eventExportQuery, readQuery } from './query.js';
+import { callExportQuery, demandOrder, demandPast, eventExportQuery, readQuery } from './query.js';
 import { NDJSON, sendLines } from './send-lines.js';
 
 const PART = 200;
 const READ_TIMEOUT_MS = 5_000;
+
+const ALL_THAT_IS_KEPT = 'leave out "from" for all that is kept';
 
 interface ExportOptions {
   logger: Logger;
@@ -28,10 +30,11 @@ export function eventExportRouter(events: EventReader, options: ExportOptions): 
     .get(requireScope('events:read'), async (req, res) => {
       const { types, site, from = null, to = clock() } = readQuery(req, eventExportQuery);
       demandOrder(from, to);
+      demandPast('from', from, clock());
       const fits = wants({ types, sites: sitesAsked(res, site) });
       // The first part comes before the head of the answer: what is wrong with the beginning is still told in full.
       const first = await read(from === null ? null : events.cursorAt(from));
-      if (first.gap) sendGap(res, first.gap);
+      if (first.gap) sendGap(res, first.gap, ALL_THAT_IS_KEPT);
       else await sendLines(res, eventLines(first, to, fits, read), { type: NDJSON, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));

@@ -69,15 +69,18 @@ export async function readWanted(
   }
 }
 
-/** The problem document for a cursor that cannot be gone on from; `next` says where to go on. */
-export function sendGap(res: Response, gap: FeedGap): void {
+/**
+ * The problem document for a cursor that cannot be gone on from; `next` says where to go on.
+ * @param remedy what to ask in the place of this
+ */
+export function sendGap(res: Response, gap: FeedGap, remedy = `go on with "after=${gap.next}"`): void {
   const { gap: kind, lost, from, to, next } = gap;
   const period = `between ${from ?? 'the beginning'} and ${to ?? 'now'}`;
   const many = lost === null ? 'events' : `${lost} ${lost === 1 ? 'event' : 'events'}`;
   const detail =
     kind === 'gone'
-      ? `${many} ${period} ${lost === null ? 'may be' : lost === 1 ? 'is' : 'are'} no longer kept; go on with "after=${next}"`
-      : `this cursor is not of the events that are kept now: Redis was started without its data, or with older data; go on with "after=${next}"`;
+      ? `${many} ${period} ${lost === null ? 'may be' : lost === 1 ? 'is' : 'are'} no longer kept; ${remedy}`
+      : `this cursor is not of the events that are kept now: Redis was started without its data, or with older data; ${remedy}`;
   const code = kind === 'gone' ? 'GW_ERR_EVENTS_GONE' : 'GW_ERR_CURSOR_UNKNOWN';
   sendProblem(res, problemOf(code, detail, { lost: { events: lost, from, to }, next }));
 }

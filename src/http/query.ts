@@ -29,10 +29,17 @@ const MAX_LIMIT = 200;
 const MAX_WAIT_SECONDS = 30;
 const CLOCK_SKEW_MS = 300_000;
 
+const CURSOR_FORM = 'a cursor as given in "next"';
 const cursor = z
   .string()
-  .regex(/^[\w.:~+/=-]{1,256}$/, 'a cursor as given in "next"')
+  .regex(/^[\w.:~+/=-]{1,256}$/, CURSOR_FORM)
   .optional();
+/** Who has no cursor yet writes none behind `after=`. */
+const after = z
+  .string()
+  .regex(/^[\w.:~+/=-]{0,256}$/, CURSOR_FORM)
+  .optional()
+  .describe('`next` of the answer before; the oldest that is kept when left out or empty');
 const LIMIT_FORM = `a whole number from 1 to ${MAX_LIMIT}`;
 const limit = z
   .string()
@@ -72,7 +79,7 @@ const wait = z
 export const page = { cursor, limit };
 
 export const feedQuery = z.strictObject({
-  after: cursor.describe('`next` of the answer before; the oldest that is kept when left out'),
+  after,
   since: moment.optional().describe('In the place of `after`: what was written from then on'),
   limit,
   types,
@@ -108,12 +115,18 @@ export function demandSite(site: string, known: readonly string[]): void {
 
 /** Reads what the feed is asked; times in ms. A cursor says more than a time: both are an error. */
 export function readFeed(req: Request, now: number) {
-  const { after = null, since = null, limit, wait: seconds = 0, ...wanted } = readQuery(req, feedQuery);
+  const { after: given, since = null, limit, wait: seconds = 0, ...wanted } = readQuery(req, feedQuery);
+  const after = given === undefined || given === '' ? null : given;
   if (since !== null && after !== null)
     throw new GatewayError('GW_ERR_BAD_REQUEST', 'give "after" or "since", not both');
-  if (since !== null && since > now + CLOCK_SKEW_MS)
-    throw new GatewayError('GW_ERR_BAD_REQUEST', '"since" lies in the future');
+  demandPast('since', since, now);
   return { cursor: after, since, limit, waitMs: seconds * 1000, ...wanted };
+}
+
+/** @throws GatewayError GW_ERR_BAD_REQUEST for a beginning that is still to come, ms since the epoch; null: the oldest */
+export function demandPast(name: string, at: number | null, now: number): void {
+  if (at !== null && at > now + CLOCK_SKEW_MS)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', `"${name}" lies in the future`);
 }
 
 /** @throws GatewayError GW_ERR_BAD_REQUEST where nothing can lie between, ms since the epoch; null: open on this side */

@@ -114,12 +114,31 @@ describe('/v1/events', () => {
     expect(gone.body['detail']).toMatch(/^2 events between .* are no longer kept; go on with "after=/);
     const next = encodeURIComponent(String(gone.body['next']));
     expect(typesOf((await ask(`/events?after=${next}`)).body)).toEqual(['call.completed']);
+    const whole = await ask('/events/export?from=2025-01-01T00:00:00Z');
+    expect(whole).toMatchObject({ status: 410, body: { code: 'GW_ERR_EVENTS_GONE' } });
+    expect(whole.body['detail']).toMatch(/may be no longer kept; leave out "from" for all that is kept$/);
     await raw.flushall();
     expect(await ask(`/events?after=${String(body['next'])}`)).toMatchObject({
       status: 409,
       body: { code: 'GW_ERR_CURSOR_UNKNOWN' },
     });
   });
+});
+
+it('begins with the oldest for who has no cursor yet, and refuses what no feed gave out or no time has come to', async () => {
+  const { ask, happen } = await open();
+  await happen(['call.received']);
+  for (const path of ['/events', '/events?after=']) expect(typesOf((await ask(path)).body)).toEqual(['call.received']);
+  const ahead = 'from=2099-01-01T00:00:00Z&to=2100-01-01T00:00:00Z';
+  for (const [path, detail] of [
+    ['/events?after=0', /cursor/],
+    ['/events?after=&since=2099-01-01T00:00:00Z', /"since" lies in the future/],
+    [`/events/export?${ahead}`, /"from" lies in the future/],
+  ] as const) {
+    const { status, body } = await ask(path);
+    expect([status, body['code']]).toEqual([400, 'GW_ERR_BAD_REQUEST']);
+    expect(body['detail']).toMatch(detail);
+  }
 });
 
 // A range or a type that is mistyped must not be taken for none: the answer would be everything.
