@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { configSchema, type Scope } from '../../src/config/schema.js';
+import type { Values } from '../../src/cli/command.js';
 import { webhooks as command } from '../../src/cli/commands/webhooks.js';
 import { buildDelivery } from '../../src/composition/delivery.js';
 import { createHttpServer } from '../../src/http/server.js';
@@ -63,23 +65,19 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], other
     return call.id;
   };
   const cli = async (...args: string[]) => {
-    const out: string[] = [];
+    const [out, said]: [string[], string[]] = [[], []];
     const terminal = {
       out: (text: string) => out.push(text),
-      err: () => undefined,
+      err: (text: string) => said.push(text),
       tty: false,
       clear: () => undefined,
       secret: () => Promise.resolve(''),
       env: { CALLTRACK_URL: url, CALLTRACK_KEY: KEY },
       interrupted: new AbortController().signal,
     };
-    const dead = args.includes('--dead');
-    const status = await command.run(
-      { dead },
-      args.filter((arg) => arg !== '--dead'),
-      terminal,
-    );
-    return { status, text: out.join('\n') };
+    const { values, positionals } = parseArgs({ args, options: command.options, allowPositionals: true });
+    const status = await command.run(values as Values, positionals, terminal);
+    return { status, text: out.join('\n'), said: said.join('\n') };
   };
   return { ...redis, receiver, ask, write, cli, desk };
 }
@@ -309,6 +307,20 @@ describe('/v1/webhooks', () => {
 });
 
 describe('calltrack webhooks', () => {
+  it('shows the deliveries of one event, and older ones page by page', async () => {
+    const { cli, receiver, write } = await open();
+    await write(['call.received', 'call.ringing', 'call.missed']);
+    const ids = (await receiver.wait(3)).map(idOf);
+    await eventually(async () => expect((await cli('deliveries', 'crm')).text.split('\n')).toHaveLength(4));
+    const one = await cli('deliveries', 'crm', '--event', ids[1] ?? '');
+    expect(one.text.match(/evt_\w+/g)).toEqual([ids[1]]);
+    const newest = await cli('deliveries', 'crm', '--limit', '2');
+    expect(newest.text.match(/evt_\w+/g)).toEqual([ids[2], ids[1]]);
+    const [, place = ''] = /--before (\S+)$/.exec(newest.said) ?? [];
+    const older = await cli('deliveries', 'crm', '--limit', '2', '--before', place);
+    expect([older.text.match(/evt_\w+/g), older.said]).toEqual([[ids[0]], '']);
+  });
+
   it('shows, tests, switches and replays', async () => {
     const { cli, receiver, write, ask } = await open();
     expect(await cli()).toMatchObject({ status: 0, text: expect.stringMatching(/crm +up/) as string });

@@ -34,11 +34,13 @@ export const webhooks: Command = {
   help: [
     ...GATEWAY_HELP,
     '      --call ID       deliveries: those of one call',
+    '      --event ID      deliveries: those of one event',
     '      --outcome WORD  deliveries: delivered, retry or dead',
     '      --status CODE   deliveries: with this HTTP status',
     '      --from TIME     deliveries, replay: from this time on, like 2026-11-21T10:00:00Z',
     '      --to TIME       deliveries, replay: until this time',
     '      --limit N       deliveries: at most 200',
+    '      --before PLACE  deliveries: older ones, behind what was shown before',
     '      --dead          replay: all dead letters',
     '',
     'Status 1 where a receiver is failing or disabled, or a test was not taken.',
@@ -46,11 +48,13 @@ export const webhooks: Command = {
   options: {
     ...GATEWAY_OPTIONS,
     call: { type: 'string' },
+    event: { type: 'string' },
     outcome: { type: 'string' },
     status: { type: 'string' },
     from: { type: 'string' },
     to: { type: 'string' },
     limit: { type: 'string' },
+    before: { type: 'string' },
     dead: { type: 'boolean', default: false },
   },
   positionals: 3,
@@ -85,7 +89,7 @@ async function list(gateway: GatewayClient, values: Values, terminal: Terminal):
 
 async function deliveries({ gateway, terminal, values, id }: Asked): Promise<number> {
   const query = new URLSearchParams();
-  for (const name of ['call', 'outcome', 'status', 'from', 'to', 'limit']) {
+  for (const name of ['call', 'event', 'outcome', 'status', 'from', 'to', 'limit', 'before']) {
     const value = text(values[name]);
     if (value !== undefined) query.set(name, value);
   }
@@ -104,6 +108,7 @@ async function deliveries({ gateway, terminal, values, id }: Asked): Promise<num
   ]);
   const head = ['at', 'type', 'event', 'attempt', 'outcome', 'status', 'ms', 'answer'];
   terminal.out(values['json'] ? JSON.stringify(answer) : table(head, rows));
+  if (answer.next !== null && !values['json']) terminal.err(`older ones: --before ${answer.next}`);
   return OK;
 }
 
