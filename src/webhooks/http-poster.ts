@@ -9,7 +9,7 @@ export interface SenderTimeouts {
 
 export const SENDER_TIMEOUTS: SenderTimeouts = { connectMs: 3_000, totalMs: 15_000 };
 
-const RESPONSE_BYTES = 4_096;
+export const RESPONSE_BYTES = 4_096;
 /** Less than the five seconds after which common servers close an idle connection: a request must not meet that. */
 const KEEP_ALIVE_MS = 4_000;
 

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import {
   credentials,
   HttpPoster,
+  RESPONSE_BYTES,
   SENDER_TIMEOUTS,
   withHeaders,
   type HttpAnswer,
@@ -38,7 +39,7 @@ export interface Attempt {
   latencyMs: number;
   /** Only with 429 and 503. */
   retryAfterMs: number | null;
-  /** Start of the response body, at most 4 kB. */
+  /** Start of the response body, before it where a redirect leads to; at most 4 kB. */
   response: string;
   /** Why no further attempt can help; left out where one may. */
   dead?: string;
@@ -65,7 +66,18 @@ function attemptOf(answer: HttpAnswer, now: number): Attempt {
   const delivered = status !== null && status >= 200 && status < 300;
   const asks = status === 429 || status === 503;
   const retryAfterMs = asks ? parseRetryAfter(headers['retry-after'], now) : null;
-  return { delivered, status, error, latencyMs, retryAfterMs, response };
+  const told = (redirectOf(answer) + response).slice(0, RESPONSE_BYTES);
+  return { delivered, status, error, latencyMs, retryAfterMs, response: told };
+}
+
+/** Longer ones are cut. */
+const LOCATION_LETTERS = 256;
+
+/** Said before the body of a 3xx, which is mostly empty: people look for an error, not for another address. */
+function redirectOf({ status, headers }: HttpAnswer): string {
+  if (status === null || status < 300 || status > 399) return '';
+  const to = [headers['location']].flat()[0];
+  return `redirects are not followed${to === undefined ? '' : `, this one leads to ${to.slice(0, LOCATION_LETTERS)}`}. `;
 }
 
 /** Posts events to one endpoint as Standard Webhooks has it. */

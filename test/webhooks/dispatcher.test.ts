@@ -196,11 +196,16 @@ describe('receivers that fail', () => {
   });
 
   it.each([
-    ['hang', { kind: 'hang' }, null],
-    ['close the connection', { kind: 'close' }, null],
-    ['redirect', answer(302, { location: 'http://127.0.0.1:1/' }), 302],
-    ['refuse', answer(404), 404],
-  ] as const)('that %s are retried', async (_what, behaviour, status) => {
+    ['hang', { kind: 'hang' }, null, ''],
+    ['close the connection', { kind: 'close' }, null, ''],
+    [
+      'redirect',
+      answer(302, { location: 'http://127.0.0.1:1/' }),
+      302,
+      'redirects are not followed, this one leads to http://127.0.0.1:1/. ',
+    ],
+    ['refuse', answer(404), 404, ''],
+  ] as const)('that %s are retried', async (_what, behaviour, status, response) => {
     const receiver = await openReceiver(SECRET);
     receiver.behave = () => (receiver.received.length === 1 ? behaviour : OK);
     const { dispatcher, write, attempts } = open(
@@ -211,7 +216,7 @@ describe('receivers that fail', () => {
     await write(exampleCall(), ['call.received']);
     await receiver.wait(2);
     await eventually(() => expect(attempts.at(-1)).toMatchObject({ delivered: true, status: 200 }));
-    expect(attempts[0]).toMatchObject({ delivered: false, status });
+    expect(attempts[0]).toMatchObject({ delivered: false, status, response });
   });
 
   it.each([
