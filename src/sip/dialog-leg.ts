@@ -154,11 +154,14 @@ export class SrfDialogLeg implements DialogLeg {
       await this.overNewLink.bye(this.id);
       return;
     }
+    let confirmed = (): void => undefined;
     const sent = new Promise<void>((resolve) => {
-      // An error here means that the other side or the link has gone already: what BYE was to bring about.
+      confirmed = this.overNewLink.unlessConfirmed(() => resolve(this.overNewLink.bye(this.id)));
+      // An error here means that the other side has gone already: what BYE was to bring about.
       this.dialog.destroy({}, () => resolve());
     });
     await withDeadline(sent, REQUEST_TIMEOUT_MS, 'BYE').catch(() => undefined);
+    confirmed();
   }
 
   #ended(end: DialogEnd): void {

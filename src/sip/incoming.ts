@@ -78,8 +78,9 @@ export class SrfIncomingInvite implements IncomingInvite {
   refuse(status: number, headers: Record<string, string> = {}): void {
     if (this.#finished) return;
     this.#finished = true;
-    if (this.request.socket.destroyed) this.overNewLink.endInvite(this.open, status);
-    else this.response.send(status, { headers });
+    const again = (): void => this.overNewLink.endInvite(this.open, status);
+    if (this.request.socket.destroyed) again();
+    else this.response.send(status, { headers }, this.overNewLink.unlessConfirmed(again));
   }
 
   answer(sdp: string): Promise<DialogLeg> {

@@ -5,6 +5,8 @@ import type { OpenInvite } from '../call/call.js';
 export interface OverNewLink {
   bye(dialogId: string): Promise<void>;
   endInvite(invite: OpenInvite, status: number): void;
+  /** Runs `again` if the link is lost before the returned function is called: what was said over it may never have come. */
+  unlessConfirmed(again: () => void): () => void;
 }
 
 /** drachtio calls a dialog by its Call-ID and the tag of who called (sip-dialog.hpp): known before it is answered. */

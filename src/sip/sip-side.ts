@@ -43,10 +43,16 @@ export class DrachtioSipSide implements SipSide {
   readonly #link: DrachtioLink;
   readonly #pending = new Set<SrfOutgoingInvite>();
   readonly #registrations = new Set<SrfRegistration>();
+  /** What to say once more over the next link, of all that drachtio-server has not confirmed over this one. */
+  readonly #unconfirmed = new Set<() => void>();
   readonly #logger: Logger;
   readonly #overNewLink: OverNewLink = {
     bye: (dialogId) => this.endForeignDialog(dialogId),
     endInvite: (invite, status) => inBackground(this.endForeignInvite(invite, status)),
+    unlessConfirmed: (again) => {
+      this.#unconfirmed.add(again);
+      return () => this.#unconfirmed.delete(again);
+    },
   };
 
   constructor(options: LinkOptions, handlers: SipSideHandlers) {
@@ -65,6 +71,8 @@ export class DrachtioSipSide implements SipSide {
       onDown: () => {
         for (const invite of this.#pending) invite.linkLost();
         this.#pending.clear();
+        for (const again of this.#unconfirmed) again();
+        this.#unconfirmed.clear();
       },
     });
   }

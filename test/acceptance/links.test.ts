@@ -15,6 +15,7 @@ const scenes = {
   sipLinkNext: stage.scene(),
   ringing: stage.scene(),
   setUp: stage.scene(),
+  silent: stage.scene(),
   announced: stage.scene({ announcement: 'tone_stream://%(1000,0,620)' }),
 };
 
@@ -102,16 +103,21 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     await stage.expectNothingLeft();
   });
 
-  test('drachtio, silent in an announcement: the call lets go of its channels', { timeout: 40_000 }, async () => {
+  test('drachtio, silent: calls let go of their channels, and everybody is hung up on over the next link', async () => {
+    const { caller: talking, business } = await scenes.silent.talk();
     const scene = scenes.announced;
     await scene.businessPhone({ ring: false, refuse: { status: 486 } });
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     expect(await caller.ringing()).toMatchObject({ status: 183 });
     stage.wires.drachtio.freeze();
+    // FreeSWITCH tells of it over its own wire.
+    await talking.media.close();
     await until('nothing is held', async () => [...(await stage.channelsInUse()).values()].every((held) => held === 0));
     await cut('drachtio');
     await join('drachtio');
-    await caller.dispose();
+    expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(await talking.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'refused' });
   });
 
   test('nothing is left of all of them', () => stage.expectNothingLeft());

@@ -28,7 +28,12 @@ it('waits for the answer to a BYE that crossed another one, but not for long', a
     socket: { destroyed: false },
     destroy: () => undefined,
   });
-  const leg = new SrfDialogLeg(dialog as unknown as Srf.Dialog, {} as OverNewLink);
+  const overNewLink = {
+    bye: () => Promise.resolve(),
+    endInvite: () => undefined,
+    unlessConfirmed: () => () => undefined,
+  };
+  const leg = new SrfDialogLeg(dialog as unknown as Srf.Dialog, overNewLink);
   let gone = false;
   const over = leg.bye().then(() => (gone = true));
   dialog.emit('destroy', { get: () => undefined }, 'normal release');

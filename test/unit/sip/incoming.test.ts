@@ -23,7 +23,11 @@ it('a CANCEL that drachtio-server answered before our 200 came is the caller giv
       callback('Response not sent due to unknown transaction'),
   };
   const [message, nowhere] = [request as Srf.SrfRequest, {} as Srf.SrfResponse];
-  const overNewLink = { bye: () => Promise.resolve(), endInvite: () => undefined };
+  const overNewLink = {
+    bye: () => Promise.resolve(),
+    endInvite: () => undefined,
+    unlessConfirmed: () => () => undefined,
+  };
   const invite = new SrfIncomingInvite(srf as unknown as Srf, message, nowhere, overNewLink);
   let gaveUp = 0;
   invite.onCancel(() => (gaveUp += 1));
