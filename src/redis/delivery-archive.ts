@@ -110,9 +110,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
   }
 
   async #inFeed(eventId: string): Promise<FeedEvent | null> {
-    // Event ids of calls begin with their time (UUID version 7).
-    const writtenAt = Number.parseInt(eventId.slice('evt_'.length, 'evt_'.length + 12), 16);
-    let after = `${Math.max(0, writtenAt - BEFORE_ID_MS)}-0`;
+    let after = `${Math.max(0, writtenAt(eventId) - BEFORE_ID_MS)}-0`;
     for (let passed = 0; passed < MOST_PASSED; passed += PAGE) {
       const page = await this.feed(after, Infinity, PAGE);
       const event = page.find((one) => one.eventId === eventId);
@@ -172,10 +170,12 @@ export class RedisDeliveryArchive implements DeliveryArchive {
 
   /** The last attempt at an event, by its place in the log; null where there was none that is remembered. */
   async #lastAttempt(endpoint: string, eventId: string, callId = ''): Promise<string | null> {
-    const told = this.keys.toldPrefix() + callId;
-    const value = await this.link.send((client) => client.hget(told, `${endpoint} ${eventId}`));
-    if (value) return value.split(' ')[2] ?? null;
-    const wanted = { from: null, to: null, outcome: null, status: null, limit: 1, eventId };
+    if (callId !== '') {
+      const told = this.keys.toldPrefix() + callId;
+      const value = await this.link.send((client) => client.hget(told, `${endpoint} ${eventId}`));
+      return value?.split(' ')[2] ?? null;
+    }
+    const wanted = { from: writtenAt(eventId) - BEFORE_ID_MS, to: null, outcome: null, status: null, limit: 1, eventId };
     let before: string | null = null;
     for (;;) {
       const { attempts, next } = await this.attempts(endpoint, { ...wanted, before });
@@ -205,6 +205,9 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     return entry ? readFeed(entry) : null;
   }
 }
+
+/** Event ids begin with their time (UUID version 7), ms since the epoch. */
+const writtenAt = (eventId: string): number => Number.parseInt(eventId.slice('evt_'.length, 'evt_'.length + 12), 16);
 
 /** Ends of a range of stream ids, which know no time before 1970. */
 const startOf = (ms: number | null): string => (ms === null ? '-' : String(Math.max(0, ms)));
