@@ -175,7 +175,14 @@ export class RedisDeliveryArchive implements DeliveryArchive {
       const value = await this.link.send((client) => client.hget(told, `${endpoint} ${eventId}`));
       return value?.split(' ')[2] ?? null;
     }
-    const wanted = { from: writtenAt(eventId) - BEFORE_ID_MS, to: null, outcome: null, status: null, limit: 1, eventId };
+    const wanted = {
+      from: writtenAt(eventId) - BEFORE_ID_MS,
+      to: null,
+      outcome: null,
+      status: null,
+      limit: 1,
+      eventId,
+    };
     let before: string | null = null;
     for (;;) {
       const { attempts, next } = await this.attempts(endpoint, { ...wanted, before });
