@@ -67,3 +67,13 @@ export function endpointsForOperational(
   const entitled = (id: string): boolean => own.includes(id) || !others.has(id);
   return endpoints.filter(({ id, events }) => entitled(id) && matches(events, type)).map(({ id }) => id);
 }
+
+/**
+ * Ids of the endpoints that subscribe to calls and hear of those to unknown numbers at most, since no site names them. Mostly
+ * somebody forgot to.
+ */
+export function unnamedEndpoints(endpoints: readonly SubscribedEndpoint[], sites: readonly NamingSite[]): string[] {
+  const named = new Set(sites.flatMap(({ webhooks }) => webhooks));
+  const wantsCalls = (events: readonly string[]): boolean => CALL_EVENT_TYPES.some((type) => matches(events, type));
+  return endpoints.filter(({ id, events }) => !named.has(id) && wantsCalls(events)).map(({ id }) => id);
+}

@@ -118,6 +118,18 @@ describe('doctor', () => {
     expect(full.status).toBe(1);
   });
 
+  it('finds a webhook that waits for calls of which nobody tells it', async () => {
+    const hook = { url: 'https://crm.example/', secret: 'a text of 24 characters and more' };
+    const { status, findings } = await examine({
+      sites: [{ ...BASE.sites[0], webhooks: ['crm'] }],
+      webhooks: ['crm', 'forgotten'].map((id) => ({ id, ...hook })),
+    });
+    expect(findings.filter(({ what }) => what.startsWith('webhook'))).toEqual([
+      { what: 'webhooks', result: 'warn', detail: expect.stringMatching(/^no site names .*: forgotten$/) as string },
+    ]);
+    expect(status).toBe(0);
+  });
+
   it('says what is wrong, and ends with 1', async () => {
     const { drachtio, freeswitch } = engines;
     const { status, of } = await examine({

@@ -10,6 +10,7 @@ import {
   matches,
   SUBSCRIPTION_PATTERNS,
   unknownPatterns,
+  unnamedEndpoints,
 } from '../../src/events/subscriptions.js';
 import { exampleCall } from '../redis/examples.js';
 
@@ -75,6 +76,7 @@ describe('subscriptions', () => {
     expect(endpointsForCall('call.answered', 'kitchen', endpoints, sites)).toEqual([]);
     expect(endpointsForCall('call.rejected', null, endpoints, sites)).toEqual(['ops']);
     expect(endpointsForCall('call.rejected', null, endpoints, sites.slice(0, 1))).toEqual(['crm', 'ops']);
+    expect(unnamedEndpoints([...endpoints, { id: 'noc', events: ['trunk.*'] }], sites)).toEqual(['ops']);
     expect(endpointsForOperational('trunk.down', endpoints, null, sites)).toEqual(['crm', 'ops']);
     expect(endpointsForOperational('pool.low', endpoints, 'divan', sites)).toEqual(['crm', 'ops']);
     expect(endpointsForOperational('pool.low', endpoints, 'kitchen', sites)).toEqual(['ops']);

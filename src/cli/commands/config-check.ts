@@ -1,5 +1,7 @@
 import { ConfigError, formatIssue } from '../../config/errors.js';
 import { loadConfig } from '../../config/load.js';
+import type { GatewayConfig } from '../../config/schema.js';
+import { unnamedEndpoints } from '../../events/subscriptions.js';
 import { missingFormats } from '../../recordings/encoder.js';
 import { OK, text, WRONG, type Command } from '../command.js';
 
@@ -12,7 +14,8 @@ export const configCheck: Command = {
   help: [
     `  -c, --config FILE   ${DEFAULT_CONFIG} when left out`,
     '',
-    'Status 0 where all is right, 2 where something is wrong. A warning is what this machine lacks: it changes no status.',
+    'Status 0 where all is right, 2 where something is wrong. A warning is what this machine lacks, or what is right and',
+    'hardly meant: it changes no status.',
   ],
   options: { config: { type: 'string', short: 'c' } },
   positionals: 0,
@@ -23,9 +26,7 @@ export const configCheck: Command = {
       const counts = Object.entries(config).flatMap(([key, value]) =>
         Array.isArray(value) ? `${key} ${value.length}` : [],
       );
-      const formats = await missingFormats(config);
-      const warnings =
-        formats.length > 0 ? [`ffmpeg is not on the PATH: no ${formats.join(', ')}, recordings stay WAV`] : [];
+      const warnings = await warningsOf(config);
       const said = [`${file}: right (${counts.join(', ')})`, ...warnings.map((text) => `warning: ${text}`)];
       terminal.out(values['json'] ? JSON.stringify({ ok: true, file, errors: [], warnings }) : said.join('\n'));
       return OK;
@@ -37,3 +38,14 @@ export const configCheck: Command = {
     }
   },
 };
+
+async function warningsOf(config: GatewayConfig): Promise<string[]> {
+  const formats = await missingFormats(config);
+  const unnamed = unnamedEndpoints(config.webhooks, config.sites);
+  return [
+    ...(formats.length > 0 ? [`ffmpeg is not on the PATH: no ${formats.join(', ')}, recordings stay WAV`] : []),
+    ...(unnamed.length > 0
+      ? [`no site names these webhooks, they are told of no site's calls: ${unnamed.join(', ')}`]
+      : []),
+  ];
+}

@@ -3,7 +3,7 @@ import { loadConfig } from '../../config/load.js';
 import type { GatewayConfig } from '../../config/schema.js';
 import { FAILED, OK, text, WRONG, type Command } from '../command.js';
 import { checkDrachtio, checkFreeSwitch, checkSip } from '../doctor/engines.js';
-import { checkEncoder, checkFolder, checkHttp, checkPasswords } from '../doctor/local.js';
+import { checkEncoder, checkFolder, checkHttp, checkPasswords, checkWebhooks } from '../doctor/local.js';
 import { checkRedis } from '../doctor/redis.js';
 import { fail, ok, type Finding } from '../doctor/report.js';
 import { table } from '../table.js';
@@ -49,7 +49,7 @@ async function examine(config: GatewayConfig): Promise<Finding[]> {
       checkHttp(config.http),
     ]),
   ]);
-  return [...found.flat(), ...(await checkEncoder(config)), ...checkPasswords(config)];
+  return [...found.flat(), ...(await checkEncoder(config)), ...checkWebhooks(config), ...checkPasswords(config)];
 }
 
 function examineEngines(engines: GatewayConfig['engines']): Promise<Finding[]> {

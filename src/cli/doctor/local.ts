@@ -2,6 +2,7 @@ import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { localUrl } from '../../config/local-url.js';
 import type { GatewayConfig } from '../../config/schema.js';
+import { unnamedEndpoints } from '../../events/subscriptions.js';
 import { toError } from '../../lib/deadline.js';
 import { encodedFormats, hasEncoder } from '../../recordings/encoder.js';
 import { fail, ok, warn, type Finding } from './report.js';
@@ -84,6 +85,13 @@ export async function checkHttp(http: GatewayConfig['http']): Promise<Finding> {
     if (cause?.code === 'ECONNREFUSED') return warn(what, 'free: the gateway is not running');
     return fail(what, `no sensible answer: ${(cause ?? toError(error)).message}`);
   }
+}
+
+/** Webhooks that wait for calls of which nobody tells them. */
+export function checkWebhooks({ webhooks, sites }: GatewayConfig): Finding[] {
+  const unnamed = unnamedEndpoints(webhooks, sites);
+  if (unnamed.length === 0) return [];
+  return [warn('webhooks', `no site names these, they are told of no site's calls: ${unnamed.join(', ')}`)];
 }
 
 /** Every password of the configuration that is well known, or short. Their values are not told. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -61,12 +61,25 @@ describe.concurrent('calltrack config check', () => {
     const args = ['config', 'check'];
     const there = await calltrack(args, { ...SECRETS, PATH: folder });
     expect(there).toMatchObject({ err: '', status: 0 });
-    expect(there.out).not.toContain('warning');
+    expect(there.out).not.toContain('ffmpeg');
     const away = await calltrack(args, { ...SECRETS, PATH: '/nowhere' });
     expect(away.status).toBe(0);
     expect(away.out).toMatch(/\nwarning: ffmpeg is not on the PATH: no (mp3|opus|, )+, recordings stay WAV/);
     const { out } = await calltrack([...args, '--json'], { ...SECRETS, PATH: '/nowhere' });
-    expect(JSON.parse(out)).toMatchObject({ ok: true, warnings: [expect.stringContaining('mp3') as string] });
+    // The example's other systems are off.
+    const unnamed = expect.stringContaining('no site names') as string;
+    expect(JSON.parse(out)).toMatchObject({ ok: true, warnings: [expect.stringContaining('mp3') as string, unnamed] });
+  });
+
+  it('warns of a webhook that no site names', async ({ expect, onTestFinished }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'calltrack-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'gateway.yaml');
+    const hook = "webhooks: [{ id: crm, url: 'https://crm.example/', secret: 'a text of 24 characters and more' }]";
+    await writeFile(file, `${await readFile('config/sandbox.yaml', 'utf8')}\n${hook}\n`);
+    const { out, status } = await calltrack(['config', 'check', '-c', file]);
+    expect(status).toBe(0);
+    expect(out).toMatch(/\nwarning: no site names these webhooks, they are told of no site's calls: crm\n/);
   });
 
   it('ends with 2 and every error', async ({ expect }) => {
