@@ -49,6 +49,16 @@ export class RedisEventFeed implements Pick<EventReader, 'after' | 'cursorAt'> {
     return { id: facts.lastId, position: facts.added, feed: facts.feed };
   }
 
+  /**
+   * The same place with its position counted back from the end; unchanged where the end is further away than `limit`, or the
+   * feed is another one.
+   */
+  async recounted(cursor: FeedCursor, limit: number): Promise<FeedCursor> {
+    const { facts, places, entries } = await this.#read(cursor.id, limit);
+    if (facts.feed !== cursor.feed || entries.length === limit) return cursor;
+    return { ...cursor, position: facts.added - places };
+  }
+
   async #read(after: string, limit: number): Promise<{ facts: FeedFacts; places: number; entries: Entry[] }> {
     return this.link.run({
       script: readScript,

@@ -114,10 +114,11 @@ export class RedisEventTail implements LiveSource {
     }
   }
 
-  /** A Redis without its data has begun another feed, all of which is new. */
+  /** A Redis without its data has begun another feed, all of which is new; one without its last seconds counts on from before them. */
   async #afterOutage(at: FeedCursor): Promise<FeedCursor> {
     const end = await this.feed.end();
-    return end.feed === at.feed ? at : { id: '0-0', position: 0, feed: end.feed };
+    if (end.feed !== at.feed) return { id: '0-0', position: 0, feed: end.feed };
+    return this.feed.recounted(at, MOST_AT_ONCE);
   }
 
   async #read(link: RedisLink, after: FeedCursor): Promise<{ at: FeedCursor; event: FeedEvent }[]> {

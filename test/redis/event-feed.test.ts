@@ -245,4 +245,26 @@ describe('the live tail', () => {
     await eventually(() => expect(numbers(heard)).toEqual([1, 2, 3]));
     expect((await feed.after(null, 10)).events).toEqual(heard);
   });
+
+  it('gives the cursors of the feed, too, where Redis has come back without its last seconds', async () => {
+    const opened = await openOwnRedis();
+    const { feed, write } = open(opened);
+    const logger = pino({ level: 'silent' });
+    const tail = new RedisEventTail(feed, opened.keys, { url: opened.server.url, name: 'tail', logger });
+    onTestFinished(() => tail.stop());
+    const heard: FeedEvent[] = [];
+    await tail.subscribe((events) => heard.push(...events));
+    await write(1);
+    const copy = await opened.raw.dumpBuffer(opened.keys.events());
+    await write(2);
+    await eventually(() => expect(heard).toHaveLength(3));
+    await opened.raw.restore(opened.keys.events(), 0, copy, 'REPLACE');
+    const [, id = ''] = /id=(\d+) [^\n]*name=tail/.exec(String(await opened.raw.client('LIST'))) ?? [];
+    await opened.raw.client('KILL', 'ID', id);
+    await write(1);
+    await eventually(() => expect(numbers(heard)).toEqual([1, 2, 3, 4]));
+    const [, last] = (await feed.after(null, 10)).events;
+    expect(heard.at(-1)).toEqual(last);
+    expect((await feed.after(heard.at(-1)?.cursor ?? '', 10)).gap).toBeNull();
+  });
 });
