@@ -264,6 +264,9 @@ export class App {
       {
         onInvite: (invite) => this.#onInvite(invite),
         optionsStatus: (address) => this.#intake.optionsStatus(address),
+        onLinkLost: () => {
+          for (const session of this.#registry.all()) session.linkLost();
+        },
         onRegister: (request) => this.#phones.registrar.answer(request),
       },
     );

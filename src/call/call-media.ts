@@ -30,6 +30,7 @@ export class CallMedia {
   readonly #listeners = new Set<() => void>();
   #callerChannel: string | null = null;
   #bridged = false;
+  #held = false;
 
   constructor(private readonly deps: CallMediaDeps) {}
 
@@ -40,6 +41,11 @@ export class CallMedia {
   /** FreeSWITCH has said that both sides hear each other. */
   get bridged(): boolean {
     return this.#bridged;
+  }
+
+  /** The caller has put the call on hold. */
+  get held(): boolean {
+    return this.#held;
   }
 
   /** This server is asked to take the call; one that was asked before it and did not has no part in it any more. */
@@ -54,6 +60,7 @@ export class CallMedia {
 
   /** FreeSWITCH ends a caller's leg that sends no sound, unless he put the call on hold. */
   async callerHolds(held: boolean): Promise<void> {
+    this.#held = held;
     if (this.#callerChannel !== null) await this.#server?.allowSilence(this.#callerChannel, held);
   }
 

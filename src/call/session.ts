@@ -27,6 +27,8 @@ const RECORD_FLUSH_MS = 2000;
 
 /** No announcement is longer. */
 const LAST_WORDS_TIMEOUT_MS = 60_000;
+/** Over another trunk the caller's carrier may do better; the reason of loss is for who was not answered. */
+const LINK_LOST: CallEnd = { by: 'gateway', reason: 'link_lost', loss: 'gateway_lost', sip: 503 };
 
 /** Who keeps the calls of this gateway, and hears from each how its end goes. */
 interface CallKeeper {
@@ -82,7 +84,7 @@ export class CallSession {
       resources: this.resources,
       ended: this.signal,
       changed: resourcesChanged,
-      linkLost: () => this.#linkLost(),
+      linkLost: () => this.#attemptLost(),
     });
     this.#callerGone = new Promise((resolve) => {
       this.#markCallerGone = resolve;
@@ -215,9 +217,17 @@ export class CallSession {
     else this.media.hungUp(cause);
   }
 
+  /**
+   * A talk goes on without drachtio's link, and its silence tells when it is over. A caller who holds may be silent for as
+   * long as he likes, and his taking up the talk again would be refused: it could only be waited out.
+   */
+  linkLost(): void {
+    if (this.media.held) this.end(LINK_LOST);
+  }
+
   /** Nobody would tell us of an answer; over another trunk the caller's carrier may do better. */
-  #linkLost(): void {
-    if (this.call.answeredAt === null) this.end({ by: 'gateway', reason: 'link_lost', loss: 'gateway_lost', sip: 503 });
+  #attemptLost(): void {
+    if (this.call.answeredAt === null) this.end(LINK_LOST);
   }
 
   /** Channels of the trunk that the caller came by, and of the number that he dialled. */

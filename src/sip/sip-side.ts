@@ -34,6 +34,8 @@ export interface SipSideHandlers {
   onInvite: (invite: IncomingInvite) => void;
   /** What OPTIONS from this address is answered with: 200, 503 while we cannot take calls, 403 to who is no carrier. */
   optionsStatus: (address: string) => number;
+  /** The connection to drachtio-server broke: nothing is heard any more of dialogs that are up. */
+  onLinkLost: () => void;
   /** A phone registers, or someone tries to. */
   onRegister: (request: RegisterRequest) => Promise<RegisterAnswer>;
 }
@@ -73,6 +75,7 @@ export class DrachtioSipSide implements SipSide {
         this.#pending.clear();
         for (const again of this.#unconfirmed) again();
         this.#unconfirmed.clear();
+        handlers.onLinkLost();
       },
     });
   }

@@ -13,6 +13,7 @@ const scenes = {
   mediaLinkNext: stage.scene(),
   sipLink: stage.scene(),
   sipLinkNext: stage.scene(),
+  held: stage.scene(),
   ringing: stage.scene(),
   setUp: stage.scene(),
   silent: stage.scene(),
@@ -83,6 +84,20 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     const call = lastCall(await scene.events());
     expect(call).toMatchObject({ disposition: 'answered', recording: { status: 'ready' } });
+  });
+
+  test('drachtio: a talk that the caller holds ends: nobody would hear of his hanging up', async () => {
+    const { caller, business } = await scenes.held.talk();
+    expect((await caller.hold()).status).toBe(200);
+    await cut('drachtio');
+    await join('drachtio');
+    expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(lastCall(await scenes.held.events())).toMatchObject({
+      disposition: 'answered',
+      ended: { by: 'gateway', reason: 'link_lost' },
+      recording: { status: 'ready' },
+    });
   });
 
   test('drachtio: who is being set up is refused, and the phone that rings stops', async () => {

@@ -31,6 +31,7 @@ async function open(kind: 'sandbox' | 'real') {
     { ...server.admin, host: wire.host, port: wire.port, logger },
     {
       onInvite: (invite) => invite.refuse(404),
+      onLinkLost: () => undefined,
       optionsStatus: () => 200,
       onRegister: () => Promise.reject(new Error('nobody registers here')),
     },

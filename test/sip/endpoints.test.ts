@@ -14,6 +14,7 @@ it.each(sipServerKinds)('an endpoint of fsmrf that has gone may be hung up by wh
     { ...server.admin, logger: pino({ level: 'silent' }) },
     {
       onInvite: (invite) => invite.refuse(404),
+      onLinkLost: () => undefined,
       optionsStatus: () => 200,
       onRegister: () => Promise.reject(new Error('nobody registers here')),
     },

@@ -45,6 +45,7 @@ async function open(kind: 'sandbox' | 'real') {
     { ...server.admin, logger },
     {
       onInvite: (invite) => invite.refuse(404),
+      onLinkLost: () => undefined,
       optionsStatus: () => 200,
       onRegister: (request) => registrar.answer(request),
     },
