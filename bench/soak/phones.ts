@@ -1,6 +1,7 @@
 import { Phone, type IncomingCall, type OutgoingCall, type PhoneCall } from '../../src/sandbox/phone/index.js';
 import { CALLER_HZ } from '../../test/support/wav.js';
 import { behaviourOf, play, type Plan } from './behaviours.js';
+import { Crowds } from './crowds.js';
 import { trackingNumber, type House } from './house.js';
 import type { Story } from './ledger.js';
 
@@ -15,12 +16,13 @@ export class Phones {
     private readonly house: House,
     private readonly callers: Phone,
     private readonly business: Phone,
+    private readonly crowds: Crowds,
   ) {}
 
   static async open(house: House): Promise<Phones> {
     const callers = await Phone.open({ host: house.addresses.carrier(), port: 5060 });
     const business = await Phone.open({ host: house.business, port: 5060 });
-    const phones = new Phones(house, callers, business);
+    const phones = new Phones(house, callers, business, new Crowds());
     business.answers = ({ request }) => {
       const plan = phones.#plans.get(callerOf(request.headers.get('From')));
       return plan === undefined
@@ -53,10 +55,13 @@ export class Phones {
     forget(this.callers, call);
     this.#talking -= 1;
     this.#plans.delete(plan.caller);
-    return { ...storyOf(call), plan, placedAtMs, overAtMs: Date.now(), trouble };
+    const overAtMs = Date.now();
+    const crowded = this.crowds.between(placedAtMs, overAtMs);
+    return { ...storyOf(call), plan, placedAtMs, overAtMs, trouble, crowded };
   }
 
   async close(): Promise<void> {
+    this.crowds.stop();
     await Promise.all([this.callers.close(), this.business.close()]);
   }
 

@@ -26,9 +26,9 @@ const PATIENCE_MS = 420_000;
 const HEAP_NOISE = 0.05;
 /** Pages stay with the allocator for a while, so the resident size says less. */
 const RESIDENT_NOISE = 0.15;
-/** Connections to receiver and Redis come and go. */
+/** Connections to receiver and Redis come and go, and their timers with them. */
 const DESCRIPTOR_NOISE = 4;
-const TIMER_NOISE = 2;
+const TIMER_NOISE = 4;
 const keys = new Keys(PREFIX);
 
 /** Everything of calls that is still anywhere, by name: what is not 0 should not be there. */
