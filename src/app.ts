@@ -29,7 +29,7 @@ import { withDeadline } from './lib/deadline.js';
 import { FreeSwitchPool } from './media/pool.js';
 import { RememberedNumbers } from './numbers/last-known.js';
 import { GatewayMetrics } from './observability/metrics.js';
-import { RedisAdmissions } from './redis/admissions.js';
+import { RedisAdmissions, type Rubbish } from './redis/admissions.js';
 import { RedisCallStore } from './redis/call-store.js';
 import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
@@ -100,7 +100,7 @@ export class App {
     this.#pools = new Pools(shared);
     this.#limits = new Limits(shared);
     this.#admissions = new RedisAdmissions(this.#link, keys, this.#limits.channels, {
-      onRubbish: (rubbish) => logger.warn({ kind: rubbish.kind, count: rubbish.count }, 'unreadable data of a number'),
+      onRubbish: (rubbish) => this.#passedOver(rubbish),
       screening: () => needsOf(this.#config.sites),
       scarcity: this.#limits.scarcity,
     });
@@ -142,6 +142,11 @@ export class App {
     this.#http = this.#buildHttp(keys);
     this.#metrics.beforeScrape(() => this.#fillGauges());
     this.#followRedis();
+  }
+
+  #passedOver(rubbish: Rubbish): void {
+    this.#metrics.unreadable(rubbish.kind, rubbish.count);
+    this.logger.warn({ ...rubbish }, 'unreadable data of a number');
   }
 
   #followRedis(): void {

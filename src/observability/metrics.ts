@@ -77,6 +77,11 @@ export class GatewayMetrics implements CallMetrics {
     this.m.poolNumbers.set(labels, total);
   }
 
+  /** What stood in the contract keys and was passed over. */
+  unreadable(kind: string, pieces: number): void {
+    this.m.unreadable.inc({ kind }, pieces);
+  }
+
   recording(status: RecordingInfo['status']): void {
     this.m.recordings.inc({ status });
   }
@@ -200,6 +205,9 @@ function defineMetrics(registry: Registry) {
     poolFallback: counter('pool_fallback_total', 'Visitors for whom no number was free', ['site']),
     poolFree: gauge('pool_free', 'Numbers of the pool that can be lent now', ['site']),
     poolNumbers: gauge('pool_numbers', 'Numbers of the pool', ['site']),
+    unreadable: counter('unreadable_data_total', 'Pieces of numbers, leases and holders that were passed over', [
+      'kind',
+    ]),
     inProgress: gauge('calls_in_progress', 'Calls of this gateway now', []),
     unwritten: gauge('calls_unwritten', 'Calls that are over and wait for Redis', []),
     collectErrors: counter('metrics_collect_errors_total', 'Collectors that failed at a scrape', []),

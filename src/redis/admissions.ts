@@ -12,7 +12,7 @@ import { inBackground } from '../lib/background.js';
 import { grantsOf, reserveCalls, type Granted, type RedisChannels, type ScarcityWatch } from './channels.js';
 import { historyCall, pastCall, rangeCall, type CallerPast, type CallerReply } from './callers.js';
 import type { RedisLink } from './connection.js';
-import { numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
+import { isInSeconds, numberIsOdd, parseHolder, parseHolderJson, parseNumber } from './holders.js';
 import type { Keys } from './keys.js';
 import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
 
@@ -42,7 +42,7 @@ export interface Rubbish {
 }
 
 interface AdmissionsHooks {
-  /** Outsiders wrote what cannot be read; it was passed over. Called per admission: count it, log it once per number. */
+  /** Outsiders wrote what cannot be read; it was passed over. Called per admission. */
   onRubbish?: (rubbish: Rubbish) => void;
   /** What the sites' rules against spam want to know; nothing when left out. */
   screening?: () => ScreeningNeeds;
@@ -156,7 +156,7 @@ export class RedisAdmissions implements Admissions {
     const oddNumber = reply.number.state !== 'none' && (number === null || numberIsOdd(reply.number.fields));
     const badHolders = parsed.length - readable.length + (reply.holders.state === 'rubbish' ? 1 : 0);
     this.#tell(name, 'number', oddNumber ? 1 : 0);
-    this.#tell(name, 'lease', reply.lease.state !== 'none' && present === null ? 1 : 0);
+    this.#tell(name, 'lease', reply.lease.state !== 'none' && (present === null || isInSeconds(present)) ? 1 : 0);
     this.#tell(name, 'holders', badHolders);
     this.#tell(name, 'oversized', reply.oversized);
     this.#tell(name, 'foreign', readable.length - holders.length + (present && !ours ? 1 : 0));

@@ -29,6 +29,12 @@ export function parseHolderJson(json: string): Holder | null {
   return fields === null ? null : parseHolder(fields);
 }
 
+/** In any case; whatever else stands in `enabled` never costs a caller his call. */
+const NO = new Set(['0', 'false', 'no', 'off']);
+const YES = new Set(['1', 'true', 'yes', 'on']);
+/** As ms of 1973; as seconds of the year 5138. */
+const SECONDS_BELOW = 1e11;
+
 /** The hash of a number. Without a site it is none; an unknown kind counts as `dynamic`, bad extras as absent. */
 export function parseNumber(number: string, fields: Record<string, unknown>): TrackingNumber | null {
   const site = identifier(fields['site']);
@@ -36,18 +42,28 @@ export function parseNumber(number: string, fields: Record<string, unknown>): Tr
   return {
     number,
     site,
-    kind: fields['kind'] === 'static' ? 'static' : 'dynamic',
+    kind: word(fields['kind']) === 'static' ? 'static' : 'dynamic',
     route: identifier(fields['route']),
     source: parseSource(fields['source']),
-    enabled: !['0', 'false', 'no', 'off'].includes((text(fields['enabled']) ?? '1').toLowerCase()),
+    enabled: !NO.has(word(fields['enabled'])),
   };
 }
 
 /** Whether the hash of a number holds something that `parseNumber` had to pass over. */
 export function numberIsOdd(fields: Record<string, unknown>): boolean {
-  const { kind, source } = fields;
-  return (kind !== 'static' && kind !== 'dynamic') || (source !== undefined && parseSource(source) === null);
+  const { kind, source, enabled } = fields;
+  if (!['static', 'dynamic'].includes(word(kind))) return true;
+  if (enabled !== undefined && !NO.has(word(enabled)) && !YES.has(word(enabled))) return true;
+  return source !== undefined && parseSource(source) === null;
 }
+
+/** Whether a lease was written in seconds: as ms it would have ended in 1970, and nobody would be told why. */
+export function isInSeconds({ leasedAt, expiresAt }: Pick<Holder, 'leasedAt' | 'expiresAt'>): boolean {
+  return leasedAt > 1e9 && expiresAt < SECONDS_BELOW;
+}
+
+/** A word of ours as others spell it: `True`, `STATIC`. */
+const word = (value: unknown): string => (text(value) ?? '').trim().toLowerCase();
 
 function parseSource(value: unknown): Record<string, string> | null {
   const fields = record(value);

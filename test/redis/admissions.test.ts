@@ -243,6 +243,31 @@ describe('rubbish in the contract keys', () => {
     expect(rubbish).toEqual([{ number: NUMBER, kind: 'number', count: 1 }]);
   });
 
+  it.each([
+    ['False', false, 0],
+    [' no ', false, 0],
+    ['OFF', false, 0],
+    ['True', true, 0],
+    ['', true, 1],
+    ['maybe', true, 1],
+  ])('a number whose enabled is %j', async (enabled, expected, told) => {
+    const { admissions, rubbish, writeNumber } = await open();
+    await writeNumber({ kind: 'Static', enabled });
+    expect((await admissions.admit(query())).number).toMatchObject({ kind: 'static', enabled: expected });
+    expect(rubbish).toHaveLength(told);
+  });
+
+  it('a lease in seconds covers nothing, and is told', async () => {
+    const { admissions, raw, keys, rubbish, writeNumber, writeLease } = await open();
+    const at = Date.parse('2026-11-21T10:12:00.000Z');
+    const seconds = { leasedAt: at / 1000 - 60, expiresAt: at / 1000 + 600 };
+    await writeNumber();
+    await writeLease(exampleHolder());
+    await raw.hset(keys.lease(NUMBER), seconds);
+    expect((await admissions.admit(query({ at }))).lease).toBeNull();
+    expect(rubbish).toEqual([{ number: NUMBER, kind: 'lease', count: 1 }]);
+  });
+
   it('anything at all in all three keys never fails an admission', async () => {
     const { admissions, raw, keys } = await open();
     const value = fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.constantFrom('', '0', '1e400', 'NaN', 'null'));

@@ -11,14 +11,19 @@ local DISABLED_MS = 60000
 local OFF = { ['0'] = true, ['false'] = true, ['no'] = true, ['off'] = true }
 local now = clock()
 
+-- As the admission reads it (`holders.ts`).
+local function word(text)
+  return string.lower(string.match(text or '', '^%s*(.-)%s*$'))
+end
+
 local function refuse(reason, at)
   return { reason, math.max(now + 1, math.min(at, now + tonumber(ARGV[7]))) }
 end
 
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return { 'none', 0 } end
 local number = redis.call('HMGET', KEYS[1], 'site', 'kind', 'enabled')
-if number[1] ~= site or number[2] == 'static' then return { 'none', 0 } end
-if OFF[string.lower(number[3] or '1')] then return refuse('disabled', now + DISABLED_MS) end
+if number[1] ~= site or word(number[2]) == 'static' then return { 'none', 0 } end
+if OFF[word(number[3])] then return refuse('disabled', now + DISABLED_MS) end
 -- We were held up for longer than the lease lasts: the pool may have passed the number on.
 if ends <= now then return refuse('late', now) end
 

@@ -17,6 +17,7 @@ describe('GatewayMetrics', () => {
     metrics.overflowed({ from: 'main-office', reason: 'no_free_channel' });
     metrics.refused('unknown_source');
     metrics.recording('ready');
+    metrics.unreadable('lease', 2);
     metrics.channels('trunk-in', 'carrier-a', 3, 30);
     metrics.channels('line', 'sales-1', 1, null);
     metrics.calls({ inProgress: 2, unwritten: 1 });
@@ -38,6 +39,7 @@ describe('GatewayMetrics', () => {
       'calltrack_event_delivery_seconds_count 1',
       'calltrack_webhook_backlog{endpoint="crm"} 7',
       'calltrack_recordings_total{status="ready"} 1',
+      'calltrack_unreadable_data_total{kind="lease"} 2',
       'calltrack_engine_up{engine="drachtio"} 1',
       'calltrack_trunk_up{trunk="carrier-a"} 0',
       'calltrack_invites_refused_total{reason="unknown_source"} 1',
