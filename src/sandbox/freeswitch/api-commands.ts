@@ -3,7 +3,7 @@ import { parseCause } from './causes.js';
 import type { Channel } from './channel.js';
 import { FREESWITCH_VERSION } from './event-bus.js';
 import { openSource } from './frame-source.js';
-import { channelDump, showCalls, showChannels } from './show.js';
+import { callRows, channelDump, channelRows, showRows } from './show.js';
 import type { Switch } from './switch.js';
 
 type Command = (words: string[], rest: string) => string | Promise<string>;
@@ -33,7 +33,7 @@ export class ApiCommands {
     const at = text.search(/\s/);
     const name = at < 0 ? text : text.slice(0, at);
     const rest = at < 0 ? '' : text.slice(at).trim();
-    const command = this.#table[name];
+    const command = this.#table[name.toLowerCase()];
     if (command === undefined) return `-ERR ${name} Command not found!\n`;
     return command(rest === '' ? [] : rest.split(/\s+/), rest);
   }
@@ -79,7 +79,7 @@ export class ApiCommands {
         fs.hangup(channel, parseCause(cause ?? '') ?? 'NORMAL_CLEARING');
         return '+OK\n';
       }),
-      uuid_dump: on((channel) => channelDump(fs, channel)),
+      uuid_dump: on((channel, [format]) => channelDump(fs, channel, format?.toLowerCase() === 'json')),
       uuid_getvar: on((channel, [name]) => channel.get(name ?? '') ?? '_undef_'),
       uuid_setvar: on((channel, [name, ...value]) => {
         channel.set(name ?? '', value.join(' '));
@@ -141,9 +141,12 @@ export class ApiCommands {
   }
 
   #show(words: string[]): string {
+    const what = words[0]?.toLowerCase();
     const json = words.slice(-2).join(' ').toLowerCase() === 'as json';
-    if (words[0] === 'channels') return json ? showChannels(this.fs) : `\n${this.fs.channels.size} total.\n`;
-    if (words[0] === 'calls') return json ? showCalls(this.fs) : `\n${this.fs.channels.size} total.\n`;
+    const count = words[1]?.toLowerCase() === 'count';
+    const show = { as: json ? 'json' : 'csv', count } as const;
+    if (what === 'channels') return showRows(channelRows(this.fs), show);
+    if (what === 'calls') return showRows(callRows(this.fs), show);
     return '-USAGE: channels|calls [as json]\n';
   }
 
@@ -169,16 +172,32 @@ export class ApiCommands {
   }
 
   #transfer(channel: Channel, words: string[]): string {
-    const both = words[0] === '-both';
-    const destination = both ? words[1] : words[0];
+    const side = /^-(both|bleg)$/i.exec(words[0] ?? '')?.[1]?.toLowerCase();
+    const [destination, dialplan = 'XML'] = splitQuoted((side === undefined ? words : words.slice(1)).join(' '));
     if (destination === undefined) return '-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n';
-    const legs = [channel, ...(both && channel.bridge ? [channel.bridge] : [])];
-    const peer = this.fs.unbridge(channel);
-    if (!destination.startsWith('park')) this.fs.hangup(channel, 'NO_ROUTE_DESTINATION');
-    for (const leg of legs) if (leg.isUp()) leg.fire('CHANNEL_PARK');
+    const other = channel.bridge;
+    if (side === 'bleg' && other === undefined) return NO_CHANNEL;
+    const moved = side === 'bleg' ? other : channel;
+    const legs = side === 'both' ? [channel, other] : [moved];
+    this.fs.unbridge(channel);
+    for (const leg of legs) {
+      if (leg?.isUp() === true) void this.#moveTo(leg, destination, dialplan).catch(() => undefined);
+    }
     // hangup_after_bridge: a leg that is left alone does not stay.
-    if (!both && peer !== undefined) this.fs.hangup(peer, 'NORMAL_CLEARING');
+    const left = side === 'both' ? undefined : moved === channel ? other : channel;
+    if (left !== undefined) this.fs.hangup(left, 'NORMAL_CLEARING');
     return '+OK\n';
+  }
+
+  /** There is no extension but the gateway's own, which a transferred leg does not match. */
+  async #moveTo(leg: Channel, destination: string, dialplan: string): Promise<void> {
+    leg.media.source?.stop();
+    const inline = dialplan.toLowerCase() === 'inline' || destination === 'park';
+    const steps = inline ? inlineSteps(destination) : [];
+    if (steps.length === 0) this.fs.hangup(leg, 'NO_ROUTE_DESTINATION');
+    for (const { name, data } of steps) await this.applications.execute(leg, name, data);
+    // Where the dialplan ends, so does the call.
+    if (leg.isUp() && steps.at(-1)?.name !== 'park') this.fs.hangup(leg, 'NORMAL_CLEARING');
   }
 
   async #record(words: string[]): Promise<string> {
@@ -233,4 +252,19 @@ export class ApiCommands {
     }
     return '+OK Message sent\n';
   }
+}
+
+/** Words, of which those in single quotes may hold blanks. */
+function splitQuoted(text: string): string[] {
+  return Array.from(text.matchAll(/'([^']*)'|(\S+)/g), ([, quoted, plain]) => quoted ?? plain ?? '');
+}
+
+/** `app:data,app:data` of the inline dialplan; `m:^:` before it says what stands between them in the comma's place. */
+function inlineSteps(text: string): { name: string; data: string }[] {
+  const [, separator = ',', list = text] = /^m:(.):(.*)$/s.exec(text) ?? [];
+  const steps = list.split(separator).filter((step) => step !== '');
+  return steps.map((step) => {
+    const [name = '', ...data] = step.split(':');
+    return { name: name.trim(), data: data.join(':') };
+  });
 }

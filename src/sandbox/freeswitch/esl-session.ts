@@ -173,7 +173,6 @@ function parseCommand(block: string): EslCommand {
     if (at > 0) headers.set(header.slice(0, at).trim().toLowerCase(), header.slice(at + 1).trim());
   }
   const at = line.search(/\s/);
-  return at < 0
-    ? { verb: line.trim(), args: '', headers }
-    : { verb: line.slice(0, at), args: line.slice(at).trim(), headers };
+  const verb = (at < 0 ? line : line.slice(0, at)).toLowerCase();
+  return { verb, args: at < 0 ? '' : line.slice(at).trim(), headers };
 }

@@ -29,12 +29,21 @@ function identity(channel: Channel): Row {
   };
 }
 
-const toJson = (rows: Row[]): string =>
-  rows.length === 0 ? '{"row_count": 0}\n' : JSON.stringify({ row_count: rows.length, rows });
+/** `show channels [count] [as json]`, and `calls`. */
+export function showRows(rows: Row[], { as, count }: { as: 'json' | 'csv'; count: boolean }): string {
+  const total = `\n${rows.length} total.\n`;
+  if (as === 'json') {
+    return count || rows.length === 0
+      ? `{"row_count": ${rows.length}}\n`
+      : JSON.stringify({ row_count: rows.length, rows });
+  }
+  if (count || rows.length === 0) return total;
+  const lines = [Object.keys(rows[0] ?? {}), ...rows.map((row) => Object.values(row))];
+  return `${lines.map((values) => `${values.join(',')}\n`).join('')}${total}`;
+}
 
-/** `show channels as json` */
-export function showChannels(fs: Switch): string {
-  const rows = [...fs.channels.values()].map((channel) => {
+export function channelRows(fs: Switch): Row[] {
+  return [...fs.channels.values()].map((channel) => {
     const codec = channel.media.codecName ?? '';
     return {
       ...identity(channel),
@@ -59,12 +68,11 @@ export function showChannels(fs: Switch): string {
       initial_context: 'calltrack',
     };
   });
-  return toJson(rows);
 }
 
-/** `show calls as json`: one row a joined pair, the second leg's columns with the prefix `b_`. */
-export function showCalls(fs: Switch): string {
-  const rows = [...fs.channels.values()]
+/** One row a joined pair, the second leg's columns with the prefix `b_`. */
+export function callRows(fs: Switch): Row[] {
+  return [...fs.channels.values()]
     .filter((channel) => channel.bridge === undefined || channel.bridgeOriginator)
     .map((channel) => {
       const other = channel.bridge === undefined ? undefined : identity(channel.bridge);
@@ -77,12 +85,11 @@ export function showCalls(fs: Switch): string {
         call_created_epoch: other === undefined ? '' : String(Math.floor(channel.times.bridged / 1e6)),
       };
     });
-  return toJson(rows);
 }
 
-/** `uuid_dump`: the channel as escaped `Name: value` lines. */
-export function channelDump(fs: Switch, channel: Channel): string {
+/** `uuid_dump`: the channel as escaped `Name: value` lines, or as JSON. */
+export function channelDump(fs: Switch, channel: Channel, json: boolean): string {
   const event = fs.bus.create('CHANNEL_DATA');
   channel.describe(event);
-  return `${event.toHeaderText()}\n`;
+  return json ? `${event.toJson()}\n` : `${event.toHeaderText()}\n`;
 }

@@ -107,6 +107,8 @@ describe('the control port', () => {
     ['api uuid_record', '-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n'],
     ['api uuid_record x start /tmp/x', '-ERR Cannot locate session!\n'],
     ['api show channels as json', '{"row_count": 0}\n'],
+    ['api show channels count', '\n0 total.\n'],
+    ['API UUID_EXISTS x', 'false'],
     ['api global_getvar nope', '-ERR no reply\n'],
     ['event foo', '-ERR no keywords supplied'],
     ['event plain HEARTBEAT', '+OK event listener enabled plain'],
@@ -158,6 +160,14 @@ describe('commands on a call', () => {
     expect(await esl.api(`uuid_getvar ${uuid} note`)).toBe('two words');
     expect(await esl.api(`uuid_getvar ${uuid} nothing`)).toBe('_undef_');
     expect(await esl.api(`uuid_dump ${uuid}`)).toContain('variable_note: two%20words\n');
+    expect(JSON.parse(await esl.api(`uuid_dump ${uuid} json`))).toMatchObject({
+      'Unique-ID': uuid,
+      variable_note: 'two words',
+    });
+    const [names, ...rows] = (await esl.api('show channels')).split('\n');
+    expect(names).toMatch(/^uuid,direction,created,/);
+    expect(rows.slice(2)).toEqual(['', '2 total.', '']);
+    expect(rows.slice(0, 2).join('\n')).toContain(uuid);
   });
 
   it('record, mask and stop', async () => {
@@ -202,6 +212,22 @@ describe('commands on a call', () => {
     expect(await stage.esl.api(`uuid_kill ${uuid} USER_BUSY`)).toBe('+OK\n');
     expect((await call.ended()).reason).toBe('Q.850;cause=17;text="USER_BUSY"');
     expect(await stage.esl.api(`uuid_exists ${uuid}`)).toBe('false');
+  });
+
+  it('transfer both sides by the inline dialplan', async () => {
+    const { esl } = stage;
+    expect(await esl.api(`uuid_transfer ${uuid} -both 'set:note=left alone,park:' inline`)).toBe('+OK\n');
+    await until('both are told', async () => (await esl.api(`uuid_getvar ${uuid} note`)) === 'left alone');
+    const channels = JSON.parse(await esl.api('show channels as json')) as { rows: { application: string }[] };
+    expect(channels.rows.map(({ application }) => application)).toEqual(['park', 'park']);
+    expect(await esl.api(`uuid_transfer ${uuid} m:^:set:a=b^hangup:USER_BUSY inline`)).toBe('+OK\n');
+    expect((await call.ended()).reason).toBe('Q.850;cause=17;text="USER_BUSY"');
+  });
+
+  it.each(['', '-bleg '])('transfer %sto nowhere, which ends both', async (side) => {
+    expect(await stage.esl.api(`uuid_transfer ${uuid} ${side}nowhere`)).toBe('+OK\n');
+    await call.ended();
+    await until('no leg left', () => stage.fs.sessionCount === 0);
   });
 
   it('end it at a given time', async () => {
