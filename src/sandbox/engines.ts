@@ -36,7 +36,10 @@ export interface RunningEngines {
 }
 
 /** Starts both stand-ins in this process; normally they have one of their own (`startSandbox`). */
-export async function startEngines(options: SandboxOptions): Promise<RunningEngines> {
+export async function startEngines(
+  options: SandboxOptions,
+  onRefused?: (line: string) => void,
+): Promise<RunningEngines> {
   const host = options.host ?? '127.0.0.1';
   const secret = options.drachtio?.secret ?? newPassword();
   const password = options.freeswitch?.password ?? newPassword();
@@ -47,6 +50,7 @@ export async function startEngines(options: SandboxOptions): Promise<RunningEngi
     sipHost: host,
     sipPort: options.drachtio?.sipPort ?? 0,
     ...(options.timers === undefined ? {} : { timers: options.timers }),
+    ...(onRefused === undefined ? {} : { onRefused }),
   });
   let freeswitch: FreeSwitchServer;
   try {

@@ -41,7 +41,7 @@ function closeOnRequest(engines: RunningEngines): void {
 }
 
 try {
-  const engines = await startEngines(readOptions());
+  const engines = await startEngines(readOptions(), (line) => process.stdout.write(`${line}\n`));
   closeOnRequest(engines);
   process.stdout.write(`${NOTICE}\n`);
   report({ type: 'ready', ...engines.addresses });

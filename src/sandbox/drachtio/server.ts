@@ -21,6 +21,8 @@ export interface DrachtioOptions {
   sipPort: number;
   /** Default: those of RFC 3261. Every timeout of the server follows from them. */
   timers?: SipTimers;
+  /** SIP that no application hears of, since it cannot be read: one line each, `MOST_LINES` a second. */
+  onRefused?: (line: string) => void;
 }
 
 /** What is open now; all zero when every call has ended. */
@@ -34,6 +36,8 @@ export interface DrachtioCounts {
 
 /** The version it says it is: that of the public image whose behaviour it follows. */
 const VERSION = 'v0.9.10';
+const MOST_LINES = 20;
+const LONGEST_REASON = 100;
 
 /** A stand-in for drachtio-server: the applications' wire protocol on one side, a SIP stack on the other. */
 export class DrachtioServer {
@@ -52,6 +56,7 @@ export class DrachtioServer {
     this.adminPort = typeof address === 'object' && address !== null ? address.port : options.adminPort;
     this.#uas = new Uas(stack, this.#apps, this.#dialogs, hangUp);
     this.#uac = new Uac(stack, this.#dialogs, hangUp, (record) => this.#uas.watch(record));
+    if (options.onRefused) tellRefused(stack, options.onRefused);
     admin.on('connection', (socket) => this.#accept(new AppConnection(socket)));
     admin.on('error', () => undefined);
   }
@@ -151,4 +156,20 @@ export class DrachtioServer {
     connection.reply(id, 'NO', reason);
     connection.end();
   }
+}
+
+/** Whoever sends rubbish shall be found in the log, and shall not fill it. */
+function tellRefused({ transport }: SipStack, tell: (line: string) => void): void {
+  let second = 0;
+  let lines = 0;
+  transport.on('refused', ({ reason, status }, { protocol, address, port }) => {
+    const now = Math.floor(performance.now() / 1000);
+    lines = now === second ? lines + 1 : 1;
+    second = now;
+    if (lines > MOST_LINES) return;
+    const answer = status === null ? 'not answered' : `answered ${status}`;
+    tell(
+      `malformed SIP from ${protocol}/${formatHostPort(address, port)}, ${answer}: ${reason.slice(0, LONGEST_REASON)}`,
+    );
+  });
 }

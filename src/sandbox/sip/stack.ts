@@ -200,7 +200,9 @@ export class SipStack extends EventEmitter<{
     const { request, arrival } = transaction;
     // 8.1.1.8 and 12.1.1: a dialog cannot be made without these.
     if (request.fromTag === undefined || request.contact === undefined) {
-      transaction.respond(400, { reason: 'Missing Contact or From tag' });
+      const reason = 'Missing Contact or From tag';
+      transaction.respond(400, { reason });
+      this.transport.emit('refused', { reason, status: 400 }, arrival);
       return;
     }
     const invite = new IncomingInvite(this.#host, transaction, this.contact(arrival.protocol));

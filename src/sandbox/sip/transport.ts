@@ -28,6 +28,8 @@ const PORT_ATTEMPTS = 20;
 export class SipTransport extends EventEmitter<{
   message: [SipMessage, Arrival];
   malformed: [Malformed, Arrival];
+  /** What was wrong with a message, and what its sender was told; null: nothing. For whoever keeps a log. */
+  refused: [{ reason: string; status: number | null }, Arrival];
   /** Nobody listens there: ICMP port unreachable, TCP refused or reset. */
   unreachable: [Hop, Error];
 }> {
@@ -115,6 +117,9 @@ export class SipTransport extends EventEmitter<{
     if (message.kind === 'malformed') {
       this.counters.malformed += 1;
       this.emit('malformed', message, arrival);
+      const { reason, request, status } = message;
+      const answered = request !== undefined && request.method !== 'ACK';
+      this.emit('refused', { reason, status: answered ? status : null }, arrival);
     } else {
       this.emit('message', message, arrival);
     }
