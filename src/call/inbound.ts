@@ -130,6 +130,8 @@ function readInvite(
     caller: readCaller({
       from: invite.header('From'),
       pAssertedIdentity: invite.header('P-Asserted-Identity'),
+      remotePartyId: invite.header('Remote-Party-ID'),
+      pPreferred: invite.header('P-Preferred-Identity'),
       privacy: invite.header('Privacy'),
       trusted: inbound.trustAssertedIdentity,
       country,

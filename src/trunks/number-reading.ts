@@ -27,9 +27,11 @@ export interface CallerHeaders {
   from: string | null | undefined;
   /** May hold several values, separated by commas (RFC 3325 section 9.1: one SIP and one tel URI). */
   pAssertedIdentity?: string | null | undefined;
+  /** What PBXs and older carriers send in its place (draft-ietf-sip-privacy-04); may hold several values as well. */
+  remotePartyId?: string | null | undefined;
   pPreferred?: string | null | undefined;
   privacy?: string | null | undefined;
-  /** Whether this source's P-Asserted-Identity is believed (trunk's `trustAssertedIdentity`). */
+  /** Whether this source's P-Asserted-Identity, and the likes of it, are believed (trunk's `trustAssertedIdentity`). */
   trusted: boolean;
   /** ISO 3166 code of the trunk's numbering plan (`inbound.numbers.country`). */
   country: string;
@@ -116,13 +118,15 @@ export function readCaller(headers: CallerHeaders): Caller {
       .toLowerCase()
       .split(/[;,\s]+/),
   );
-  if (privacy.has('id') || privacy.has('user')) return { number: null, withheld: true, name: null };
+  const remote = readRemoteParty(headers.remotePartyId ?? '');
+  if (privacy.has('id') || privacy.has('user') || remote.hidden) return { number: null, withheld: true, name: null };
   const from = readNameAddr(headers.from ?? '');
   if (asksForPrivacy(from) && !privacy.has('none')) return { number: null, withheld: true, name: null };
 
   const asserted = headers.trusted ? splitList(headers.pAssertedIdentity ?? '').map(readNameAddr) : [];
+  const remoteParty = headers.trusted ? remote.identities : [];
   const preferred = headers.trusted ? splitList(headers.pPreferred ?? '').map(readNameAddr) : [];
-  for (const identity of [...asserted, from, ...preferred]) {
+  for (const identity of [...asserted, ...remoteParty, from, ...preferred]) {
     const number = readNumber(identity.uri, headers.country);
     if (number) return { number, withheld: false, name: readName(identity.name) ?? readName(from.name) };
   }
@@ -164,6 +168,21 @@ function readNameAddr(raw: string): NameAddr {
 function splitList(raw: string): string[] {
   const values = raw.slice(0, MAX_HEADER).match(/(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,])+/gs) ?? [];
   return values.map((value) => value.trim()).filter(Boolean);
+}
+
+/** Who calls by Remote-Party-ID; hidden where he asked for it (`privacy=full` or `uri`), and then it names nobody. */
+function readRemoteParty(raw: string): { identities: NameAddr[]; hidden: boolean } {
+  const parts = splitList(raw).map((value) => {
+    const params = value.slice(value.lastIndexOf('>') + 1);
+    const param = (name: string): string =>
+      new RegExp(`;\\s*${name}\\s*=\\s*"?([\\w-]*)`, 'i').exec(params)?.[1]?.toLowerCase() ?? '';
+    return { identity: readNameAddr(value), party: param('party'), privacy: param('privacy') };
+  });
+  const calling = parts.filter(({ party }) => party === '' || party === 'calling');
+  return {
+    identities: calling.map(({ identity }) => identity),
+    hidden: calling.some(({ privacy }) => privacy === 'full' || privacy === 'uri'),
+  };
 }
 
 interface UriParts {

@@ -19,6 +19,8 @@ const scenes = {
   routeGone: stage.scene(),
   withheld: stage.scene(),
   asserted: stage.scene(),
+  remoteParty: stage.scene(),
+  preferred: stage.scene(),
   notations: stage.scene(),
   noAudio: stage.scene(),
   forked: stage.scene(),
@@ -208,14 +210,17 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
     expect(offered).toMatch(/^Max-Forwards: 69\r?$/m);
   });
 
-  test.concurrent('a trusted carrier names the caller in P-Asserted-Identity', async () => {
-    const scene = scenes.asserted;
+  test.concurrent.each([
+    ['P-Asserted-Identity', scenes.asserted],
+    ['Remote-Party-ID', scenes.remoteParty],
+    ['P-Preferred-Identity', scenes.preferred],
+  ] as const)('a trusted carrier names the caller in %s', async (header, scene) => {
     await scene.business('business-refuses');
     const caller = await scene.caller('caller-is-refused', {
       values: {
         STATUS: 486,
         FROM: '<sip:gateway@carrier.example>',
-        HEADERS: `P-Asserted-Identity: <tel:${scene.callerNumber}>`,
+        HEADERS: `${header}: <tel:${scene.callerNumber}>`,
       },
     });
     expectPlayed(await caller.done);

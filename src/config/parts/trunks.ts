@@ -34,7 +34,7 @@ export const trunk = z.strictObject({
           country: countryCode,
         })
         .prefault({ country: 'RU' }),
-      /** Believe P-Asserted-Identity from this source; from anyone else it is ignored. */
+      /** Believe P-Asserted-Identity and Remote-Party-ID from this source; from anyone else they are ignored. */
       trustAssertedIdentity: z.boolean().default(false),
       /** No call for so long means that something is wrong: `trunk.down` with the reason `silence`. */
       silence: durationUpTo(7 * 86_400_000, '7d').optional(),
