@@ -9,7 +9,7 @@ import { Faults } from './faults.js';
 import { House } from './house.js';
 import { Ledger, type Findings, type Judgement } from './ledger.js';
 import { Phones } from './phones.js';
-import { judgeGrowth, settle, weigh, type Holdings } from './remains.js';
+import { judgeGrowth, settle, WARM_CALLS, weigh, type Holdings } from './remains.js';
 
 const { values } = parseArgs({
   options: {
@@ -57,6 +57,7 @@ class Soak {
   readonly #running = new Set<Promise<void>>();
   readonly #faults: Faults;
   #placed = 0;
+  #warm = false;
 
   constructor(
     private readonly house: House,
@@ -73,6 +74,7 @@ class Soak {
     try {
       await this.#place(first);
       await this.#quiet(/spool/);
+      this.#warm = this.#placed >= WARM_CALLS * this.house.machines.length;
       const before = await weigh(this.house);
       log(`after the first fifth: ${JSON.stringify(before)}`);
       const endMs = Date.now() + rest;
@@ -144,7 +146,7 @@ class Soak {
       const objects = `${is.sessions} sessions, ${is.dialogs} dialogs`;
       report.judge(kind, `${id}: objects of calls`, '0', objects, is.sessions + is.dialogs === 0);
       // Who was killed has begun anew.
-      if (starts === 1) judgeGrowth(report, kind, id, [was, is]);
+      if (starts === 1) judgeGrowth(report, { kind, id, warm: this.#warm }, [was, is]);
     }
     await this.#judgeLogs();
   }
