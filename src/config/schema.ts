@@ -42,7 +42,12 @@ const sentinel = z.strictObject({
 });
 
 export const configSchema = z.strictObject({
-  gateway: z.strictObject({ id: id.default('gw-1'), publicUrl: z.url().default('http://127.0.0.1:8080') }).prefault({}),
+  gateway: z
+    .strictObject({
+      id: id.default('gw-1'),
+      publicUrl: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
+    })
+    .prefault({}),
   http: z
     .strictObject({
       host: z.string().default('127.0.0.1'),

@@ -191,7 +191,7 @@ webhooks:
 
   it('reports every error of the schema at once', async () => {
     const text = `
-gateway: { id: "no spaces please" }
+gateway: { id: "no spaces please", publicUrl: "calls.example.org:8443" }
 http: { port: 70000, prot: 1 }
 engines: { mode: sandbox, setupTimeout: 25, maxCalls: 0 }
 trunks:
@@ -214,6 +214,7 @@ __proto__: 1
     const errors = await errorsIn(text);
     for (const start of [
       '2:12 gateway.id: must be letters, digits',
+      '2:36 gateway.publicUrl: must be a URL with http:// or https://',
       '3:9 http.port: must be at most 65535',
       '3:22 http.prot: unknown key; allowed: host, port',
       '4:27 engines.setupTimeout: must be a duration like "250ms"',
