@@ -5,7 +5,7 @@ import { expectDigest } from '../support/digest.js';
 import { headerOf } from '../support/sipp-trace.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
-import { BUSINESS_HZ } from '../support/wav.js';
+import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
 
 const stage = await Stage.open();
 
@@ -18,6 +18,7 @@ const scenes = {
   tcp: stage.scene({ transport: 'tcp' }),
   challenged: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   held: stage.scene(),
+  heldByBusiness: stage.scene(),
   refreshed: stage.scene(),
   lateOffer: stage.scene(),
   earlySound: stage.scene(),
@@ -135,6 +136,21 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     expect(holdAnswer?.text).toMatch(/^a=(recvonly|inactive)/m);
     const tones = [undefined, BUSINESS_HZ];
     await expectTalk(stage, scene, { endedBy: 'caller', seenBy: [heardBack, there], tones });
+  });
+
+  test.concurrent('the business holds, resumes and refreshes', async () => {
+    const scene = scenes.heldByBusiness;
+    const business = await scene.business('business-holds', { values: { TALK: 4500, HOLD: 4000 } });
+    const caller = await scene.caller('caller-stays');
+    const [heardBack, there] = await Promise.all([caller.done, business.done]);
+    expectPlayed(heardBack, there);
+    const answers = there.trace.messages.filter(
+      ({ direction, kind, method }) => direction === 'received' && kind === '200' && method === 'INVITE',
+    );
+    const directions = answers.map(({ text }) => /^a=(\w+(?:only|recv|active))/m.exec(text)?.[1] ?? 'sendrecv');
+    expect(directions).toEqual([expect.stringMatching(/^(recvonly|inactive)$/), 'sendrecv', 'sendrecv']);
+    const tones = [CALLER_HZ, undefined];
+    await expectTalk(stage, scene, { endedBy: 'business', seenBy: [heardBack, there], tones });
   });
 
   test.concurrent(
