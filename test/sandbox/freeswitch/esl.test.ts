@@ -193,6 +193,30 @@ describe('commands on a call', () => {
     expect(await esl.api(`uuid_record ${uuid} stop ${path}`)).toBe('-ERR Cannot stop record session!\n');
   });
 
+  it('pause a recording and go on with it', async () => {
+    const { esl } = stage;
+    const path = join(stage.spoolDir, 'paused.wav');
+    const sound = async (): Promise<void> => {
+      const sent = call.media.packetsSent;
+      await until('a second of sound', () => call.media.packetsSent > sent + 50);
+    };
+    await esl.api(`uuid_record ${uuid} start ${path} 0 {RECORD_STEREO=true}`);
+    const begun = call.media.packetsSent;
+    await sound();
+    expect(await esl.api(`uuid_record ${uuid} pause ${path}`)).toBe('+OK Success\n');
+    const paused = call.media.packetsSent;
+    await sound();
+    await sound();
+    expect(await esl.api(`uuid_record ${uuid} resume ${path}`)).toBe('+OK Success\n');
+    const resumed = call.media.packetsSent;
+    await sound();
+    await esl.api(`uuid_record ${uuid} stop ${path}`);
+    const wanted = (paused - begun + call.media.packetsSent - resumed) * 160;
+    const [left = new Int16Array(0)] = (await readWav(path)).channels;
+    expect(Math.abs(left.length - wanted)).toBeLessThan(50 * 160);
+    expect(await esl.api(`uuid_record ${uuid} pause ${path}`)).toBe('-ERR Cannot pause recording session!\n');
+  });
+
   it('drop a recording into which nothing was written', async () => {
     const path = join(stage.spoolDir, 'empty.wav');
     await stage.esl.api(`uuid_record ${uuid} start ${path} 0 {RECORD_MIN_SEC=60}`);
