@@ -176,8 +176,8 @@ export class ApiCommands {
     const [destination, dialplan = 'XML'] = splitQuoted((side === undefined ? words : words.slice(1)).join(' '));
     if (destination === undefined) return '-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n';
     const other = channel.bridge;
-    if (side === 'bleg' && other === undefined) return NO_CHANNEL;
-    const moved = side === 'bleg' ? other : channel;
+    // FreeSWITCH moves the one side that there is, whichever was meant.
+    const moved = side === 'bleg' && other !== undefined ? other : channel;
     const legs = side === 'both' ? [channel, other] : [moved];
     this.fs.unbridge(channel);
     for (const leg of legs) {
