@@ -229,7 +229,8 @@ describe('the live tail', () => {
     await eventually(async () => expect(await clients()).not.toContain('name=tail'));
   });
 
-  it('goes on where it was after an outage, with the cursors of the feed', async () => {
+  /** One listener, what he has heard, and his tail's connection to be broken. */
+  async function listen() {
     const opened = await openOwnRedis();
     const { feed, write } = open(opened);
     const logger = pino({ level: 'silent' });
@@ -237,30 +238,31 @@ describe('the live tail', () => {
     onTestFinished(() => tail.stop());
     const heard: FeedEvent[] = [];
     await tail.subscribe((events) => heard.push(...events));
+    const breakLink = async () => {
+      const [, id = ''] = /id=(\d+) [^\n]*name=tail/.exec(String(await opened.raw.client('LIST'))) ?? [];
+      expect(await opened.raw.client('KILL', 'ID', id)).toBe(1);
+    };
+    return { opened, feed, write, heard, breakLink };
+  }
+
+  it('goes on where it was after an outage, with the cursors of the feed', async () => {
+    const { feed, write, heard, breakLink } = await listen();
     await write(1);
     await eventually(() => expect(heard).toHaveLength(1));
-    const [, id = ''] = /id=(\d+) [^\n]*name=tail/.exec(String(await opened.raw.client('LIST'))) ?? [];
-    expect(await opened.raw.client('KILL', 'ID', id)).toBe(1);
+    await breakLink();
     await write(2);
     await eventually(() => expect(numbers(heard)).toEqual([1, 2, 3]));
     expect((await feed.after(null, 10)).events).toEqual(heard);
   });
 
   it('gives the cursors of the feed, too, where Redis has come back without its last seconds', async () => {
-    const opened = await openOwnRedis();
-    const { feed, write } = open(opened);
-    const logger = pino({ level: 'silent' });
-    const tail = new RedisEventTail(feed, opened.keys, { url: opened.server.url, name: 'tail', logger });
-    onTestFinished(() => tail.stop());
-    const heard: FeedEvent[] = [];
-    await tail.subscribe((events) => heard.push(...events));
+    const { feed, write, opened, heard, breakLink } = await listen();
     await write(1);
     const copy = await opened.raw.dumpBuffer(opened.keys.events());
     await write(2);
     await eventually(() => expect(heard).toHaveLength(3));
     await opened.raw.restore(opened.keys.events(), 0, copy, 'REPLACE');
-    const [, id = ''] = /id=(\d+) [^\n]*name=tail/.exec(String(await opened.raw.client('LIST'))) ?? [];
-    await opened.raw.client('KILL', 'ID', id);
+    await breakLink();
     await write(1);
     await eventually(() => expect(numbers(heard)).toEqual([1, 2, 3, 4]));
     const [, last] = (await feed.after(null, 10)).events;
