@@ -132,6 +132,7 @@ export class RouteWalk {
         step: index + 1,
         until: Math.min(Date.now() + step.for, this.#deadline),
         claim: () => this.#claim(),
+        heard: () => this.#earlyMediaHeard,
         onProgress: (leg, status, sdp) =>
           this.#progress(leg, status, step.strategy === 'all-at-once' ? '' : sdp, dialBack),
       });

@@ -43,6 +43,8 @@ export interface AttemptContext {
   /** When the target is given up, whatever of it has been tried by then, ms since the epoch. */
   until: number;
   onProgress: (leg: Leg, status: number, sdp: string) => void;
+  /** Whether the caller has heard early media: then nobody else is dialled for him. */
+  heard: () => boolean;
   /** True for the first one that answers, of all phones that the call rings. */
   claim: () => boolean;
 }
@@ -112,6 +114,7 @@ export class TargetAttempt {
       const dialled = await this.#dial({ uri, proxy: null, via: several ? hostOf(uri) : null });
       if (dialled.kind === 'answered') return dialled;
       if (dialled.result !== 'unreachable' && dialled.result !== 'capacity') return dialled;
+      if (this.context.heard()) return dialled;
       results.push(dialled.result);
     }
     // One full gateway among dead ones: whoever overflows from this target must hear of it.

@@ -54,6 +54,7 @@ const scenes = {
     }),
   }),
   earlyMedia: cast({ next: 'always' }),
+  earlyMediaGateway: cast({ to: 'destination' }),
   unheard: cast({ next: 'busy' }),
   ringsInstead: cast({ to: 'destination', next: 'busy' }),
   silentGateway: cast({ to: 'destination' }),
@@ -73,6 +74,7 @@ const second = {
   silent: stage.addresses.business(),
   busy: stage.addresses.business(),
   late: stage.addresses.business(),
+  afterEarlyMedia: stage.addresses.business(),
 };
 
 /** The trunks of two scenes have a second gateway; the destination of another one has the number that its callers dial. */
@@ -87,6 +89,7 @@ function configuration(): Record<string, unknown> {
     trunk(scenes.silentGateway, second.silent),
     trunk(scenes.busyGateway, second.busy),
     trunk(scenes.lateGateway, second.late),
+    trunk(scenes.earlyMediaGateway, second.afterEarlyMedia),
   ];
   const [wrongPassword] = scenes.wrongPassword.configuration().trunks;
   const [reroute] = scenes.reroute.configuration().trunks;
@@ -100,6 +103,7 @@ function configuration(): Record<string, unknown> {
     scenes.reroute,
     scenes.ringsInstead,
     scenes.lateGateway,
+    scenes.earlyMediaGateway,
   ];
   return {
     trunks: [
@@ -300,6 +304,18 @@ describe.skipIf(!enginesHere())('routes', () => {
     const types = ['call.received', 'call.ringing', 'call.missed'];
     await expectLost(scene, { lossReason: 'busy', legs: ['busy'], types });
     expect(next.calls).toHaveLength(0);
+  });
+
+  test.concurrent('nor to another gateway of the carrier that he has heard', async () => {
+    const scene = scenes.earlyMediaGateway;
+    await scene.businessPhone({ ...playsAndRefuses, refuse: { status: 503 } });
+    const other = await stage.phone({ host: second.afterEarlyMedia, port: 5060, answers: ANSWERS });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    expect(await caller.ringing()).toMatchObject({ status: 183 });
+    expect(await caller.ended()).toMatchObject({ status: 486 });
+    const types = ['call.received', 'call.ringing', 'call.missed'];
+    await expectLost(scene, { lossReason: 'destination_capacity', legs: ['capacity'], types });
+    expect(other.calls).toHaveLength(0);
   });
 
   test.concurrent.each([

@@ -58,6 +58,7 @@ function ringing() {
       until: Date.now() + 60_000,
       onProgress: () => undefined,
       claim: () => true,
+      heard: () => false,
     },
   );
   /** As it is told of. */
