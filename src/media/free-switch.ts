@@ -122,7 +122,7 @@ export class FreeSwitch implements MediaServer {
   async record(channelId: string, callId: string, action: RecordingAction): Promise<void> {
     // The spool is FreeSWITCH's folder, which only it knows.
     const file = `\${calltrack_spool}/${callId}.wav`;
-    const own = action === 'start' ? ' 0 {RECORD_STEREO=true,RECORD_BRIDGE_REQ=true}' : '';
+    const own = action === 'start' ? ' 0 {RECORD_STEREO=true,RECORD_BRIDGE_REQ=true,RECORD_PRE_BUFFER_FRAMES=0}' : '';
     await this.#link.api(`expand uuid_record ${channelId} ${action} ${file}${own}`);
   }
 

@@ -23,6 +23,8 @@ const notice = `tone_stream://%(1200,0,${NOTICE_HZ})`;
 const stage = await Stage.open();
 const recorded = (recording: Record<string, unknown>) => ({ more: () => ({ route: { recording } }) });
 const scenes = {
+  brief: stage.scene(),
+  briefOnDemand: stage.scene(recorded({ mode: 'on-demand' })),
   masked: stage.scene(),
   paused: stage.scene(),
   stopped: stage.scene(),
@@ -150,6 +152,29 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const by = { action: 'recording.control', who: { kind: 'key', name: 'crm' } };
     const masks = ['unmask', 'mask', 'mask'].map((action) => ({ ...by, detail: { action } }));
     await until('the audit log', async () => isDeepStrictEqual(await audited(id), masks));
+  });
+
+  test.concurrent('a talk of a fraction of a second is recorded too, from its first packet to its last', async () => {
+    const scene = scenes.brief;
+    await scene.businessPhone();
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await caller.answered();
+    await talkOn(caller, 240);
+    await caller.hangUp();
+    const call = lastCall(await scene.events());
+    expect(call.recording).toMatchObject({ status: 'ready', reason: null });
+    expect(call.recording.durationSeconds).toBeGreaterThan(0.2);
+  });
+
+  test.concurrent('on demand: asked for at the very end', async () => {
+    const scene = scenes.briefOnDemand;
+    const { caller } = await scene.talk();
+    await acts(await idOf(scene), 'start');
+    await talkOn(caller, 240);
+    await caller.hangUp();
+    const call = lastCall(await scene.events());
+    expect(call.recording).toMatchObject({ status: 'ready', reason: null });
+    expect(call.recording.durationSeconds).toBeGreaterThan(0.2);
   });
 
   test.concurrent('what is paused is left out, and not missed', async () => {
