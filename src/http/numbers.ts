@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { LeaseDesk } from '../leases/desk.js';
-import { MAX_ROWS, readRows, type KnownNames, type ReadRows, type RowError } from '../numbers/import.js';
+import { MAX_ROWS, readRows, type GivenRow, type KnownNames, type ReadRows, type RowError } from '../numbers/import.js';
 import type { NumberChange, NumberInventory, RowConflict } from '../numbers/inventory.js';
 import { requireScope, sitesAsked } from './auth.js';
 import { leaseView } from './leases.js';
@@ -38,7 +38,7 @@ export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDes
       res.json(await bounded(inventory.list(sitesAsked(res, site) ?? names().sites, cursor, limit)));
     })
     .post(requireScope('numbers:write'), async (req, res) => {
-      const read = await readRows([req.body ?? {}], names(), null);
+      const read = await readRows([{ row: 1, value: req.body ?? {} }], names(), null);
       const row = read.rows[0];
       if (!row || read.errorCount > 0) {
         refuseRows(res, read);
@@ -114,7 +114,7 @@ async function importNumbers(
   if (conflicts.length === 0) res.json({ created, unchanged });
   else {
     const errors = conflicts.map(({ index, reason }): RowError => {
-      return { row: index + 1, field: 'number', message: CONFLICTS[reason] };
+      return { row: read.places[index] ?? 0, field: 'number', message: CONFLICTS[reason] };
     });
     const more = { errors: errors.slice(0, 100), errorCount: errors.length };
     sendProblem(res, problemOf('GW_ERR_CONFLICT', NOTHING_DONE, more));
@@ -123,9 +123,9 @@ async function importNumbers(
 
 const NOTHING_DONE = 'nothing was imported; "errors" has the rows that stand in the way';
 
-function rowsOfJson(body: unknown): unknown[] {
+function rowsOfJson(body: unknown): GivenRow[] {
   const rows: unknown = Array.isArray(body) ? body : (body as { numbers?: unknown } | undefined)?.numbers;
-  if (Array.isArray(rows)) return rows;
+  if (Array.isArray(rows)) return rows.map((value: unknown, index) => ({ row: index + 1, value }));
   throw new GatewayError(
     'GW_ERR_BAD_REQUEST',
     'send a table as text/csv, or JSON like {"numbers": [{"number": "+7…"}]}',

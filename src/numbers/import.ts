@@ -10,8 +10,13 @@ const MAX_ERRORS = 100;
 const ROWS_AT_ONCE = 200;
 const SOURCE_COLUMN = 'source.';
 
+export interface GivenRow {
+  /** 1 is the first row after the header; rows in which nothing stands count, as they do where one looks for it. */
+  row: number;
+  value: unknown;
+}
+
 export interface RowError {
-  /** 1 is the first row after the header. */
   row: number;
   field: string;
   message: string;
@@ -27,6 +32,8 @@ export interface KnownNames {
 
 export interface ReadRows {
   rows: NewNumber[];
+  /** Of each of these, where it stood. */
+  places: number[];
   /** The first hundred of them. */
   errors: RowError[];
   errorCount: number;
@@ -35,12 +42,15 @@ export interface ReadRows {
 const blank = (value: unknown): unknown => (value === '' || value === null ? undefined : value);
 const words = z.string().max(2_048, 'at most 2,048 characters');
 
+const NO_NUMBER = 'a number in E.164, like "+74951111111"';
+const PLUS_LOST = `${NO_NUMBER}: a spreadsheet takes the plus away where the column is not text`;
+
 /** One number, as JSON or as a row of CSV; `site` may come from the request. */
 export const numberRow = z.strictObject({
   number: z
-    .string({ error: 'a number in E.164, like "+74951111111"' })
+    .string({ error: NO_NUMBER })
     .trim()
-    .regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74951111111"'),
+    .regex(/^\+[1-9]\d{4,14}$/, { error: ({ input }) => (/^\d{10,15}$/.test(input ?? '') ? PLUS_LOST : NO_NUMBER) }),
   site: z.preprocess(blank, z.string().max(64).optional()),
   kind: z.preprocess(blank, z.enum(['dynamic', 'static'], 'dynamic or static').default('dynamic')),
   route: z.preprocess(blank, z.string().max(64).optional()),
@@ -59,6 +69,16 @@ export const numberRow = z.strictObject({
   ),
 });
 
+const COLUMNS = ['number', 'site', 'kind', 'route', 'enabled'];
+
+/** What a column is called here, whatever case its author likes; null where it is none. */
+export function columnOfTable(name: string): string | null {
+  const lower = name.toLowerCase();
+  if (COLUMNS.includes(lower)) return lower;
+  const isSource = lower.startsWith(SOURCE_COLUMN) && name.length > SOURCE_COLUMN.length;
+  return isSource ? SOURCE_COLUMN + name.slice(SOURCE_COLUMN.length) : null;
+}
+
 /** Columns `source.<name>` become the texts of `source`. */
 export function rowOfTable(columns: Record<string, string>): Record<string, unknown> {
   const row: Record<string, unknown> = {};
@@ -71,28 +91,30 @@ export function rowOfTable(columns: Record<string, string>): Record<string, unkn
 }
 
 /** Judges all rows, so that every error is told at once. */
-export async function readRows(given: readonly unknown[], names: KnownNames, site: string | null): Promise<ReadRows> {
+export async function readRows(given: readonly GivenRow[], names: KnownNames, site: string | null): Promise<ReadRows> {
   const rows: NewNumber[] = [];
+  const places: number[] = [];
   const errors: RowError[] = [];
   let errorCount = 0;
   const first = new Map<string, number>();
-  for (const [index, value] of given.entries()) {
+  for (const [index, { row, value }] of given.entries()) {
     if (index % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await breathe();
     const found = judgeRow(value, names, site);
     if (Array.isArray(found)) {
       errorCount += found.length;
-      errors.push(...found.map((error) => ({ row: index + 1, ...error })));
+      errors.push(...found.map((error) => ({ row, ...error })));
       continue;
     }
     const before = first.get(found.number);
-    if (before === undefined) first.set(found.number, index + 1);
+    if (before === undefined) first.set(found.number, row);
     else {
       errorCount += 1;
-      errors.push({ row: index + 1, field: 'number', message: `stands in row ${before} already` });
+      errors.push({ row, field: 'number', message: `stands in row ${before} already` });
     }
     rows.push(found);
+    places.push(row);
   }
-  return { rows, errors: errors.slice(0, MAX_ERRORS), errorCount };
+  return { rows, places, errors: errors.slice(0, MAX_ERRORS), errorCount };
 }
 
 type FieldError = Omit<RowError, 'row'>;

@@ -208,6 +208,47 @@ describe('/v1/numbers', () => {
     expect((await ask('GET', '/+74950000001')).body).toMatchObject({ source: { label: 'МКАД' } });
   });
 
+  it.each([
+    ['a text with a comma between semicolons', 'number;kind;source.label\n+74950000001;static;МКАД, 32 км\n'],
+    ['a text with a semicolon between commas', 'number,source.label\n+74950000001,a; b\n'],
+    ['tabs', 'number\tkind\n+74950000001\tstatic\n'],
+    ['a line that says what stands between columns', '\uFEFFsep=;\r\nnumber;source.label\r\n+74950000001;a,b\r\n'],
+    ['columns and rows in which nothing stands', 'number;kind;;\n+74950000001;static;;\n;;;\n;;;\n'],
+    ['rows that are cut short', 'number;kind;source.label\n+74950000001\n'],
+    ['rows that are too long by empty cells', 'number;kind\n+74950000001;static;;\n'],
+    ['names of columns in capitals', 'Number;KIND;Source.label\n+74950000001;static;x\n'],
+  ])('reads %s, as spreadsheets write it', async (_what, csv) => {
+    const { importCsv } = await open();
+    expect((await importCsv(csv, '?site=divan')).body).toEqual({ created: 1, unchanged: 0 });
+  });
+
+  it('takes a text whole, whatever stands between the columns of others', async () => {
+    const { ask, importCsv } = await open();
+    await importCsv('number;kind;Source.Label\n+74950000001;static;МКАД, 32 км\n', '?site=divan');
+    expect((await ask('GET', '/+74950000001')).body).toMatchObject({ source: { Label: 'МКАД, 32 км' } });
+  });
+
+  it.each([
+    ['a column that is none', 'number;Nummer\n+74950000001;x\n', '"Nummer" in its first row is no column'],
+    ['a column twice', 'number;kind;Number\n+74950000001;;+74950000002\n', '"number" twice'],
+    ['no names of columns', '+74950000001;divan\n+74950000002;divan\n', '"+74950000001" in its first row'],
+    ['no column of numbers', 'kind\nstatic\n', '"number" among them'],
+    ['more than the columns named', 'number;kind\n\n+74950000001;static;x\n', 'row 2 has something in column 3'],
+    ['something under no name', 'number;;kind\n+74950000001;x;static\n', 'row 1 has something in column 2'],
+  ])('says what is wrong with a table with %s', async (_what, csv, why) => {
+    const { importCsv } = await open();
+    const answer = await importCsv(csv, '?site=divan');
+    expect(answer).toMatchObject({ status: 400, body: { detail: expect.stringContaining(why) as string } });
+  });
+
+  it('counts rows as the spreadsheet does, and says where the plus went', async () => {
+    const { importCsv } = await open();
+    const wrong = await importCsv('number;kind\n\n+74950000001;static\n;\n74950000002;static\n', '?site=divan');
+    expect(wrong.body.errors).toMatchObject([{ row: 4, message: expect.stringContaining('plus') as string }]);
+    const taken = await importCsv('number;kind\n;\n+74951111111;static\n', '?site=divan');
+    expect(taken).toMatchObject({ status: 409, body: { errors: [{ row: 2 }] } });
+  });
+
   it('reads a table in many turns: calls share the process', async () => {
     const row = 'a'.repeat(1000);
     let turns = 0;
