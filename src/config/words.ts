@@ -1,4 +1,6 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { readSipUri } from '../lines/sip-uri.js';
 
 /** Words that several parts of the configuration are made of. */
 
@@ -60,10 +62,27 @@ export function isTimeZone(name: string): boolean {
 
 export const port = z.int().min(0).max(65535);
 
-export const sipUri = z.string().regex(/^sips?:[^\s@]*@?[^\s@]+$/i, 'a SIP URI like "sip:101@10.0.0.5:5060"');
+export const sipUri = z
+  .string()
+  .refine(
+    isDialable,
+    'a SIP URI like "sip:101@10.0.0.5:5060" or "sip:sip.carrier.example;transport=tcp", without headers behind "?"',
+  );
+
+/** What could never be dialled shall be found when it is written, not by the first caller. */
+function isDialable(text: string): boolean {
+  const uri = readSipUri(text);
+  if (!uri || uri.port === 0) return false;
+  const transport = uri.params.get('transport')?.toLowerCase();
+  if (transport !== undefined && !['udp', 'tcp', 'tls'].includes(transport)) return false;
+  if (uri.host.includes(':')) return isIPv6(uri.host);
+  return /^[\d.]+$/.test(uri.host) ? isIPv4(uri.host) : /^\w([\w-]*\w)?(\.\w([\w-]*\w)?)*\.?$/.test(uri.host);
+}
 
 /** Who we are to a carrier: user and host, nothing else. */
-export const accountUri = z.string().regex(/^sip:[\w.+*~-]{1,64}@[\w.-]{1,253}(:\d{1,5})?$/i);
+export const accountUri = z
+  .string()
+  .regex(/^sip:[\w.+*~-]{1,64}@[\w.-]{1,253}(:\d{1,5})?$/i, 'an account like "sip:123456@sip.carrier.example"');
 
 export const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'an address or CIDR range' });
 

@@ -74,6 +74,7 @@ export const trunk = z.strictObject({
       codecs: z
         .array(z.enum(['PCMA', 'PCMU']))
         .min(1)
+        .refine((codecs) => new Set(codecs).size === codecs.length, 'each codec once')
         .default(['PCMA', 'PCMU']),
       /** What the carrier plays before the answer: the caller hears it, or ringing in its place. */
       earlyMedia: z.enum(['pass', 'ring']).default('pass'),

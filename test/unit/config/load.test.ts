@@ -258,6 +258,38 @@ __proto__: 1
     expect(errors[0]).toContain(expected);
   });
 
+  it.each([
+    'sip:101@10.0.0.5:99999',
+    'sip:101@10.0.0.5:0',
+    'sip:101@10.0.0.5:',
+    'sip:101@10.0.0.5:5060:5060',
+    'sip:101@10.0.0.300',
+    'sip:@pbx',
+    'sip:101@-',
+    'sip:101@<pbx>',
+    'sip:101@pbx?Subject=x',
+    'sip:101@pbx;transport=quic',
+  ])('refuses an address that nobody could dial: %s', async (uri) => {
+    const text = SMALL.replace('sip:101@10.0.0.5', uri);
+    expect(await errorsIn(text)).toEqual([
+      expect.stringMatching(/^6:\d+ lines\[0\].uri: must be a SIP URI like "sip:101@10.0.0.5:5060"/),
+    ]);
+  });
+
+  it.each(['sip:pbx', 'sip:101@my_pbx.local;transport=TCP', 'sips:101@[2001:db8::5]:5061', 'sip:10.0.0.5;user=phone'])(
+    'takes %s',
+    async (uri) => {
+      expect((await load(SMALL.replace('sip:101@10.0.0.5', uri))).lines[0]?.uri).toBe(uri);
+    },
+  );
+
+  it.each([
+    ['outbound: { to: "sip:a", codecs: [PCMA, PCMA] }', 'outbound.codecs: must be each codec once'],
+  ])('refuses %s', async (key, expected) => {
+    const text = SMALL.replace('{ from: [203.0.113.0/29] }', `{ from: [203.0.113.0/29] }, ${key}`);
+    expect(await errorsIn(text)).toEqual([expect.stringContaining(`trunks[0].${expected}`)]);
+  });
+
   it('says what is allowed where a name is wrong, and what a bound leaves out', async () => {
     const text = SMALL.replace(
       '{ from: [203.0.113.0/29] }',
