@@ -4,6 +4,7 @@ import { toError, withDeadline } from '../lib/deadline.js';
 import { newCallId } from '../lib/ids.js';
 import { DEFERRED } from '../numbers/verdict.js';
 import { findRoute } from '../routing/find-route.js';
+import { accountUser } from '../trunks/account.js';
 import { readCalled, readCaller } from '../trunks/number-reading.js';
 import { judge } from './attribution.js';
 import { describeCaller } from './callers.js';
@@ -124,7 +125,7 @@ function readInvite(
         requestUri: invite.requestUri,
         calledParty: () => invite.header('P-Called-Party-ID'),
         to: () => invite.header('To'),
-        account: trunk.register?.username,
+        account: trunk.register && accountUser(trunk.register),
         country,
       }) ?? userPart(invite.requestUri),
     caller: readCaller({

@@ -3,6 +3,7 @@ import type Srf from 'drachtio-srf';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import { answerChallenge } from '../lib/digest.js';
+import { accountUser } from '../trunks/account.js';
 import type { CarrierRegistration, RegisterSettings } from '../trunks/carriers/ports.js';
 import type { RegistrationState } from '../trunks/carriers/state.js';
 
@@ -27,7 +28,12 @@ export function retryDelay(failures: number, random: number): number {
 /** Sends one REGISTER; null for silence; rejects while the link to drachtio is down. */
 export type SendRegister = (uri: string, headers: Record<string, string>) => Promise<Srf.SrfResponse | null>;
 
-type Outcome = { granted: number; status: number } | { granted: null; status: number | null };
+type Outcome =
+  | { granted: number; status: number }
+  /** `notBeforeMs`: for how long the carrier asks to be left alone. */
+  | { granted: null; status: number | null; notBeforeMs: number };
+
+const NOBODY_ANSWERED: Outcome = { granted: null, status: null, notBeforeMs: 0 };
 
 /** Our registration with one carrier (RFC 3261 10.2): one Call-ID, rising CSeq, one attempt at a time. */
 export class SrfRegistration implements CarrierRegistration {
@@ -83,7 +89,7 @@ export class SrfRegistration implements CarrierRegistration {
       return; // our own link is down; `register` is called when it is back
     }
     if (this.#stopped || attempt !== this.#attempt) return;
-    if (outcome.granted === null) this.#failed(outcome.status);
+    if (outcome.granted === null) this.#failed(outcome);
     else this.#registered(outcome.status, outcome.granted);
     this.onChange();
   }
@@ -101,9 +107,9 @@ export class SrfRegistration implements CarrierRegistration {
     this.#again(delay);
   }
 
-  #failed(status: number | null): void {
+  #failed({ status, notBeforeMs }: Extract<Outcome, { granted: null }>): void {
     const failures = this.#state.failures + 1;
-    const delay = retryDelay(failures, Math.random());
+    const delay = Math.max(retryDelay(failures, Math.random()), notBeforeMs);
     this.#state = { ...this.#state, state: 'failed', lastStatus: status, failures, nextAttemptAt: fromNow(delay) };
     this.#again(delay);
   }
@@ -117,12 +123,13 @@ export class SrfRegistration implements CarrierRegistration {
   async #exchange(expiresSeconds: number): Promise<Outcome> {
     let expires = expiresSeconds;
     let authorization: Record<string, string> = {};
-    let status: number | null = null;
+    let refused = NOBODY_ANSWERED;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const response = await this.send(this.settings.registrar, this.#headers(expires, authorization));
-      if (!response) return { granted: null, status: null };
-      ({ status } = response);
-      if (status < 300) return { granted: grantedBy(response, this.settings.username, expires), status };
+      if (!response) return NOBODY_ANSWERED;
+      const { status } = response;
+      refused = { granted: null, status, notBeforeMs: retryAfterOf(response) };
+      if (status < 300) return { granted: grantedBy(response, accountUser(this.settings), expires), status };
       const least = status === 423 ? Number.parseInt(response.get('Min-Expires') ?? '', 10) : 0;
       if (least > expires && least <= MAX_EXPIRES_SECONDS) {
         expires = least;
@@ -134,21 +141,22 @@ export class SrfRegistration implements CarrierRegistration {
       if (!answer || (Object.keys(authorization).length > 0 && !answer.stale)) break;
       authorization = answer.headers;
     }
-    return { granted: null, status };
+    return refused;
   }
 
   #headers(expires: number, authorization: Record<string, string>): Record<string, string> {
-    const { registrar, username } = this.settings;
+    const { registrar, account } = this.settings;
     const [, host = '', parameters = ''] = /^sips?:(?:[^@]*@)?([^;?]+)([^?]*)/i.exec(registrar) ?? [];
     const transport = /;transport=(tcp|tls)/i.exec(parameters)?.[0] ?? '';
-    const own = `<sip:${username}@${host.replace(/:\d+$/, '')}>`;
+    const user = accountUser(this.settings);
+    const own = `<${account ?? `sip:${user}@${host.replace(/:\d+$/, '')}`}>`;
     return {
       From: `${own};tag=${this.#tag}`,
       To: own,
       'Call-ID': this.#callId,
       CSeq: `${++this.#sequence} REGISTER`,
       // drachtio puts its own address in the place of "localhost".
-      Contact: `<sip:${username}@localhost${transport}>`,
+      Contact: `<sip:${user}@localhost${transport}>`,
       Expires: String(expires),
       ...authorization,
     };
@@ -172,10 +180,16 @@ export class SrfRegistration implements CarrierRegistration {
   }
 }
 
+/** As for INVITEs: hours would be a mistake of the carrier's that should not cost a day's calls. */
+function retryAfterOf(response: Srf.SrfResponse): number {
+  const seconds = Number.parseInt(response.get('Retry-After') ?? '', 10);
+  return seconds > 0 ? Math.min(seconds * 1000, RETRY_MAX_MS) : 0;
+}
+
 /** Seconds granted: of our own contact, else of the whole answer, else as asked for. */
-function grantedBy(response: Srf.SrfResponse, username: string, asked: number): number {
+function grantedBy(response: Srf.SrfResponse, user: string, asked: number): number {
   const contacts = (response.get('Contact') ?? '').split(/,(?=\s*(?:"[^"]*"\s*)?<)/);
-  const ours = contacts.filter((contact) => contact.includes(`:${username}@`));
+  const ours = contacts.filter((contact) => contact.includes(`:${user}@`));
   const granted = ours.flatMap((contact) => Number(/;\s*expires\s*=\s*"?(\d+)/i.exec(contact)?.[1] ?? Number.NaN));
   // Other gateways of ours may be registered beside us: the first to run out is as good a guess as any.
   const least = Math.min(...granted.filter((seconds) => seconds > 0));

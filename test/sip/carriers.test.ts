@@ -220,6 +220,22 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     expect(one.registered).toEqual([300, 0]);
   });
 
+  it('as the account that the carrier knows, with a user name that is for the password only', async () => {
+    const { gateway, carrier, addresses } = await open(kind);
+    const named = { username: '495123@ims.carrier.example', password: 'a password' };
+    const one = await carrier({ account: named, grants: 40 });
+    const account = 'sip:+74951110000@carrier.example';
+    const trunks = gateway('gw-1', register(one, { ...named, account }));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    const [asked] = one.registers;
+    expect(asked?.uri).toBe(one.uri);
+    expect(asked?.headers.get('From')).toMatch(/^<sip:\+74951110000@carrier\.example>;tag=/);
+    expect(asked?.headers.get('To')).toBe(`<${account}>`);
+    expect(asked?.headers.get('Contact')).toContain(`<sip:+74951110000@${addresses.engines}:5060`);
+    const { registeredUntil = null } = registration(trunks) ?? {};
+    expect(Date.parse(registeredUntil ?? '') - Date.now()).toBeLessThanOrEqual(40_000);
+  });
+
   it('asks for longer where the carrier wants it, and refreshes in time what it was granted', async () => {
     const { gateway, carrier } = await open(kind);
     const one = await carrier({ account: ACCOUNT, minExpires: 1800, grants: 2 });
@@ -245,6 +261,17 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     expect(one.registers).toHaveLength(2); // one challenge, one answer, no storm
     await until('it is told', async () => (await told()).includes('down registration'));
     expect(trunks.list()[0]).toMatchObject({ up: false, down: [{ reason: 'registration' }] });
+  });
+
+  it('leaves it alone for as long as it asks', async () => {
+    const { gateway, carrier } = await open(kind);
+    const one = await carrier();
+    one.registrations = 503;
+    one.headers = { 'Retry-After': '60' };
+    const begun = Date.now();
+    const trunks = gateway('gw-1', register(one));
+    await until('it has failed', () => registration(trunks)?.state === 'failed');
+    expect(Date.parse(registration(trunks)?.nextAttemptAt ?? '') - begun).toBeGreaterThanOrEqual(60_000);
   });
 
   it('registers anew when the link to drachtio is back, and is not down meanwhile', async () => {

@@ -17,6 +17,8 @@ export interface CarrierOptions {
 export class Carrier {
   options: Behaviour = 200;
   invites: Behaviour = 480;
+  /** What it answers REGISTER with, whoever asks; null: as `account` and the others say. */
+  registrations: number | null = null;
   /** Put on every refusal. */
   headers: Record<string, string> = {};
   readonly asked: Record<'OPTIONS' | 'INVITE', ServerTransaction['request'][]> = { OPTIONS: [], INVITE: [] };
@@ -64,6 +66,10 @@ export class Carrier {
   #register(transaction: ServerTransaction): void {
     const { request } = transaction;
     this.registers.push(request);
+    if (this.registrations !== null) {
+      transaction.respond(this.registrations, { headers: this.headers });
+      return;
+    }
     const credentials = request.headers.get('Authorization');
     const verdict = credentials === undefined ? 'none' : this.#verifier.verify(credentials, 'REGISTER');
     if (verdict !== 'ok') {

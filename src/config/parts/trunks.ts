@@ -88,9 +88,15 @@ export const trunk = z.strictObject({
   register: z
     .strictObject({
       registrar: sipUri,
-      username: z.string().min(1),
+      /** Whom the carrier knows, where that is not the user name at the registrar's host. */
+      account: accountUri.optional(),
+      username: z.string().regex(/^[^\s"\\]{1,128}$/, 'a name without blanks, quotation marks and backslashes'),
       password: z.string().min(1),
       expires: durationOf('5m', 86_400_000, '24h'),
+    })
+    .refine(({ account, username }) => account !== undefined || /^[\w.+*~!'()&=$,;?/%-]+$/.test(username), {
+      path: ['username'],
+      error: 'the user of an address like "sip:USER@registrar"; where it is for the password only, say "account" too',
     })
     .optional(),
   /** Asks each gateway of the carrier by OPTIONS: after `down` silences it is not dialled, after `up` answers it is again. */

@@ -285,6 +285,9 @@ __proto__: 1
 
   it.each([
     ['outbound: { to: "sip:a", codecs: [PCMA, PCMA] }', 'outbound.codecs: must be each codec once'],
+    ['register: { registrar: "sip:a", username: "1@b", password: x }', 'register.username: must be the user of an'],
+    ['register: { registrar: "sip:a", username: "a b", password: x }', 'register.username: must be a name without'],
+    ['register: { registrar: "sip:a", account: "1@b", username: a, password: x }', 'register.account: must be an acc'],
   ])('refuses %s', async (key, expected) => {
     const text = SMALL.replace('{ from: [203.0.113.0/29] }', `{ from: [203.0.113.0/29] }, ${key}`);
     expect(await errorsIn(text)).toEqual([expect.stringContaining(`trunks[0].${expected}`)]);
