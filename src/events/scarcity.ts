@@ -97,8 +97,10 @@ export function poolEvent(change: PoolChange): OperationalEvent<'pool.low' | 'po
   return buildOperationalEvent(type, data, change.at, eventIdOf(change));
 }
 
+/** Begins with its time like every other id of an event: a replay looks there for it. */
 function eventIdOf({ resource, number, at }: { resource: string; number: number; at: number }): string {
-  return `evt_${createHash('sha256').update(`${resource} ${number} ${at}`).digest('hex').slice(0, 32)}`;
+  const rest = createHash('sha256').update(`${resource} ${number} ${at}`).digest('hex');
+  return `evt_${at.toString(16).padStart(12, '0')}${rest.slice(0, 20)}`;
 }
 
 const DIRECTIONS: Record<string, 'inbound' | 'outbound'> = { 'trunk-in': 'inbound', 'trunk-out': 'outbound' };

@@ -6,6 +6,7 @@ import { configSchema, type Scope } from '../../src/config/schema.js';
 import type { Values } from '../../src/cli/command.js';
 import { webhooks as command } from '../../src/cli/commands/webhooks.js';
 import { buildDelivery } from '../../src/composition/delivery.js';
+import { capacityEvent, poolEvent } from '../../src/events/scarcity.js';
 import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
@@ -79,7 +80,7 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], other
     const status = await command.run(values as Values, positionals, terminal);
     return { status, text: out.join('\n'), said: said.join('\n') };
   };
-  return { ...redis, receiver, ask, write, cli, desk };
+  return { ...redis, receiver, ask, write, cli, desk, store };
 }
 
 const deliveriesOf = async (ask: Awaited<ReturnType<typeof open>>['ask'], query = '') =>
@@ -165,6 +166,22 @@ describe('/v1/webhooks', () => {
     expect(idOf(again)).toBe(idOf(first));
     expect(again?.headers['webhook-attempt']).toBe('1');
     expect(again?.verified).toBe(true);
+  });
+
+  it.each([
+    [
+      'capacity.high',
+      capacityEvent({ resource: 'line:x', number: 1, level: 'high', inUse: 4, limit: 5, at: Date.now() }),
+    ],
+    ['pool.low', poolEvent({ resource: 'pool:divan', number: 1, level: 'low', free: 1, total: 9, at: Date.now() })],
+  ])('sends %s again by its id, though nobody drew that', async (_type, event) => {
+    const { ask, receiver, store } = await open();
+    await store.appendOperational(event, 'x', ['crm']);
+    // Until its delivery is written down it is queued already.
+    await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(1));
+    const replayed = await ask(`/crm/deliveries/${event.id}/replay`, {});
+    expect(replayed).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
+    expect((await receiver.wait(2)).map(idOf)).toEqual([event.id, event.id]);
   });
 
   it('tells no webhook of calls that are not its own', async () => {
