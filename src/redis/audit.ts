@@ -38,7 +38,8 @@ export class RedisAudit implements AuditLog {
   }
 
   async read({ cursor, limit, call, sites }: AuditQuery): Promise<AuditPage> {
-    if (cursor !== null && !/^\d{1,15}-\d{1,10}$/.test(cursor))
+    // There is nothing before 0-0, and Redis refuses to look.
+    if (cursor !== null && (!/^\d{1,15}-\d{1,10}$/.test(cursor) || /^0+-0+$/.test(cursor)))
       throw new GatewayError('GW_ERR_BAD_REQUEST', 'the cursor is not one that this log gave out');
     const lines: AuditPage['lines'] = [];
     let before = cursor;
