@@ -7,7 +7,6 @@ export const ERROR_CODES = {
   GW_ERR_DEADLINE: { http: 504, retryable: true },
   GW_ERR_LINK_LOST: { http: 503, retryable: true },
   GW_ERR_REDIS_AWAY: { http: 503, retryable: true },
-  GW_ERR_NO_MEDIA: { http: 503, retryable: true },
   GW_ERR_MEDIA_COMMAND: { http: 502, retryable: true },
   GW_ERR_SIP_TARGET: { http: 500, retryable: false },
   GW_ERR_NOT_FOUND: { http: 404, retryable: false },

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../../src/lib/errors.js';
 
@@ -23,5 +24,12 @@ describe('docs/errors.md', () => {
       ),
     );
     expect(documented).toHaveLength(Object.keys(ERROR_CODES).length);
+  });
+
+  it('lists none that nobody raises', () => {
+    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+    const raising = files.filter((name) => name !== join('lib', 'errors.ts') && !name.includes('openapi'));
+    const code = raising.map((name) => readFileSync(join('src', name), 'utf8')).join('\n');
+    expect(Object.keys(ERROR_CODES).filter((one) => !code.includes(`'${one}'`))).toEqual([]);
   });
 });
