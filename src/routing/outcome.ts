@@ -21,7 +21,8 @@ const BY_STATUS: Readonly<Record<number, LegResult>> = {
   488: 'incompatible',
   606: 'incompatible',
   415: 'incompatible',
-  487: 'cancelled',
+  // Nobody here has cancelled it: a network's own timer has (some exchanges end an unanswered call so).
+  487: 'no_answer',
 };
 
 /**
