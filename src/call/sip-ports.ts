@@ -70,6 +70,8 @@ export interface SipFailure {
   /** null: no final answer (the far end or the link is silent). */
   status: number | null;
   reason: string;
+  /** What it says in Reason and Warning beside the status line. */
+  texts: readonly string[];
   /** Q.850 cause of the Reason header. */
   q850: number | null;
   retryAfterSeconds: number | null;

@@ -51,5 +51,5 @@ function matchesCapacityCode(failure: SipFailure, code: string): boolean {
   if (slash < 0) return failure.q850 === null || failure.q850 !== CAUSE_USER_BUSY;
   const detail = code.slice(slash + 1);
   if (/^\d+$/.test(detail)) return failure.q850 === Number(detail);
-  return failure.reason.toLowerCase().includes(detail.toLowerCase());
+  return [failure.reason, ...failure.texts].some((text) => text.toLowerCase().includes(detail.toLowerCase()));
 }

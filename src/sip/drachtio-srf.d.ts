@@ -92,6 +92,7 @@ declare module 'drachtio-srf' {
       proxy?: string;
     }
     class SipError extends Error {
+      constructor(status: number, reason?: string);
       readonly status: number;
       readonly reason: string;
       readonly res?: SrfResponse;

@@ -1,6 +1,6 @@
 import Srf from 'drachtio-srf';
 import type { SipFailure } from '../call/sip-ports.js';
-import { cleanHeaderValue, q850Cause } from './sanitise.js';
+import { cleanHeaderValue, q850Cause, quotedTexts } from './sanitise.js';
 
 /** A refusal of a request inside a dialog. */
 export class SipFailureError extends Error {
@@ -25,6 +25,7 @@ export function toSipFailure(error: unknown): SipFailure {
     return {
       status: error.status,
       reason: cleanHeaderValue(error.reason),
+      texts: [error.res?.get('Reason'), error.res?.get('Warning')].flatMap(quotedTexts),
       q850: q850Cause(error.res?.get('Reason')),
       retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : null,
     };
@@ -32,6 +33,7 @@ export function toSipFailure(error: unknown): SipFailure {
   return {
     status: null,
     reason: String((error as Error | undefined)?.message ?? error),
+    texts: [],
     q850: null,
     retryAfterSeconds: null,
   };

@@ -16,7 +16,7 @@ const CANCEL_TIMEOUT_MS = 34_000;
 
 const silence = (reason: string): InviteOutcome => ({
   kind: 'failed',
-  failure: { status: null, reason, q850: null, retryAfterSeconds: null },
+  failure: { status: null, reason, texts: [], q850: null, retryAfterSeconds: null },
 });
 const NO_RESPONSE = silence('no response');
 

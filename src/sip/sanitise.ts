@@ -68,6 +68,18 @@ export function reasonText(reason: string | undefined): string | null {
   return text === undefined ? null : cleanHeaderValue(text);
 }
 
+/** More of them are no explanation. */
+const MOST_TEXTS = 4;
+
+/** What stands in quotes in a Reason or Warning header (RFC 3261 20.43): words for people, cleaned, without numbers of theirs. */
+export function quotedTexts(header: string | undefined): string[] {
+  const texts = (header ?? '').slice(0, 2048).match(/"[^"]*"/g) ?? [];
+  return texts
+    .slice(0, MOST_TEXTS)
+    .map((text) => cleanHeaderValue(text).replace(/\d{5,}/g, '…'))
+    .filter(Boolean);
+}
+
 /** Whether the first address of a Contact header is a SIP URI that names a host (RFC 3261 8.1.1.8). */
 export function hasHost(contact: string): boolean {
   const first = /^(?:[^"<,]*|\s*"(?:[^"\\]|\\.)*"\s*)<([^>]*)>/.exec(contact)?.[1] ?? contact.split(/[;,]/)[0] ?? '';

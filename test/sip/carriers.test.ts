@@ -145,7 +145,7 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     await until('it is back', () => states(trunks)?.join() === 'up,up');
     expect(trunks.list()[0]?.gateways.map(({ share }) => share)).toEqual([0.05, 1]);
 
-    const failure = { status: 503, reason: 'Service Unavailable', q850: null, retryAfterSeconds: 7200 };
+    const failure = { status: 503, reason: 'Service Unavailable', texts: [], q850: null, retryAfterSeconds: 7200 };
     trunks.failed('carrier', dialled(to)[0]?.uri ?? '', failure, 'unreachable');
     trunks.failed('carrier', dialled(to)[1]?.uri ?? '', { ...failure, status: 486 }, 'capacity');
     expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: dialled(to).slice(1), full: false });

@@ -84,7 +84,17 @@ const rows: Row[] = [
 
 describe('what a refusal means for routing', () => {
   it.each(rows)('%s with cause %s "%s", trunk says %j → %s', (status, q850, reason, codes, expected) => {
-    expect(classifyFailure({ status, q850, reason, retryAfterSeconds: null }, codes)).toBe(expected);
+    expect(classifyFailure({ status, q850, reason, texts: [], retryAfterSeconds: null }, codes)).toBe(expected);
+  });
+
+  it.each([
+    ['403/channel limit', 'capacity'],
+    ['403/no such word', 'declined'],
+    ['503/channel limit', 'declined'],
+  ])('what is said beside the status line counts as what stands in it: %s → %s', (code, expected) => {
+    const texts = ['Normal, unspecified', 'User Channel Limit exceeded'];
+    const failure = { status: 403, q850: 31, reason: 'Forbidden', texts, retryAfterSeconds: null };
+    expect(classifyFailure(failure, [code])).toBe(expected);
   });
 
   it('has a table worth the name', () => {

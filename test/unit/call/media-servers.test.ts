@@ -39,7 +39,7 @@ function asked(options: { sipUp?: boolean; dialledBack?: boolean; ended?: boolea
 
 const failed = (status: number | null): InviteOutcome => ({
   kind: 'failed',
-  failure: { status, reason: '', q850: null, retryAfterSeconds: null },
+  failure: { status, reason: '', texts: [], q850: null, retryAfterSeconds: null },
 });
 
 describe('a call that a FreeSWITCH did not take', () => {

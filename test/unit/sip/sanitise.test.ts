@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanSdp, hasHost, sdpOf } from '../../../src/sip/sanitise.js';
+import { cleanSdp, hasHost, quotedTexts, sdpOf } from '../../../src/sip/sanitise.js';
 
 const AUDIO = [
   'v=0',
@@ -74,4 +74,23 @@ describe('hasHost', () => {
     'sip:a@',
     '*, <sip:a@b>',
   ])('not in "%s"', (contact) => expect(hasHost(contact)).toBe(false));
+});
+
+describe('quotedTexts', () => {
+  it.each([
+    ['Q.850;cause=34;text="No circuit", SIP;cause=403;text="Limit"', ['No circuit', 'Limit']],
+    ['399 gw.example "User channel limit exceeded"', ['User channel limit exceeded']],
+    ['399 gw "+79161234567 has \r\nno%20credit"', ['+… has no20credit']],
+    ['Q.850;cause=16', []],
+    ['399 gw "never closed', []],
+    [undefined, []],
+  ])('of %j are %j', (header, expected) => {
+    expect(quotedTexts(header)).toEqual(expected);
+  });
+
+  it('are few and short, whatever comes', () => {
+    const texts = quotedTexts(`"${'x'.repeat(500)}"`.repeat(50));
+    expect(texts.length).toBeLessThanOrEqual(4);
+    expect(texts.join('').length).toBeLessThanOrEqual(512);
+  });
 });
