@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { sound } from './words.js';
-import { cidr, durationOf, id, isUrl, port, URL_FORM } from './words.js';
+import { cidr, durationOf, host, hostAndPort, id, isUrl, port, URL_FORM } from './words.js';
 import { audit, recordings } from './parts/recordings.js';
 import { engines } from './parts/engines.js';
 import type { carrierGateway } from './parts/trunks.js';
@@ -27,8 +27,6 @@ export {
   type Language,
 } from './parts/access.js';
 
-const hostAndPort = z.string().regex(/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/, 'like "10.0.0.1:26379"');
-
 /** Sentinels that know which of several servers writes now. */
 const sentinel = z.strictObject({
   /** What they call the group of servers. */
@@ -50,7 +48,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   http: z
     .strictObject({
-      host: z.string().default('127.0.0.1'),
+      host: host.default('127.0.0.1'),
       port: port.default(8080),
       /** Proxies in front of us: the client's address is what they say in X-Forwarded-For. */
       trustedProxies: z.array(cidr).default([]),

@@ -60,7 +60,26 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
+/** To listen on; 0 takes any free one. */
 export const port = z.int().min(0).max(65535);
+/** Of somebody else. */
+export const peerPort = port.min(1);
+
+/** An empty one would be every address to listen on, and this machine to connect to. */
+export const host = z
+  .string()
+  .refine((text) => /^[\w.-]+$/.test(text) || isIPv6(text), 'a name or an address, like "10.0.0.5"');
+/** With its port behind a colon. */
+export const hostAndPort = z
+  .string()
+  .regex(/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/, { error: 'like "10.0.0.1:26379"', abort: true })
+  .refine(
+    (text) => peerPort.safeParse(Number(text.split(':').at(-1))).success,
+    'like "10.0.0.1:26379"; ports end at 65535',
+  );
+
+/** An empty path would be wherever the gateway was started. */
+export const folder = z.string().min(1, 'a folder');
 
 export const sipUri = z
   .string()

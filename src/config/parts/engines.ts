@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationOf, port } from '../words.js';
+import { durationOf, host, id, peerPort } from '../words.js';
 
 /** `engines`: drachtio and FreeSWITCH, or the stand-ins. */
 
@@ -7,21 +7,21 @@ export const engines = z.strictObject({
   /** `real`: drachtio-server and FreeSWITCH at the addresses given. `sandbox`: stand-ins started with the gateway. */
   mode: z.enum(['real', 'sandbox']).default('real'),
   drachtio: z
-    .strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9022), secret: z.string().min(1) })
+    .strictObject({ host: host.default('127.0.0.1'), port: peerPort.default(9022), secret: z.string().min(1) })
     .optional(),
   freeswitch: z
     .array(
       z.strictObject({
         /** Address and port of the event socket. */
-        host: z.string().default('127.0.0.1'),
-        port: port.default(8021),
+        host: host.default('127.0.0.1'),
+        port: peerPort.default(8021),
         secret: z.string().min(1),
         /** Our address as FreeSWITCH can dial it back for announcements (outbound event socket). */
-        callbackAddress: z.string().default('127.0.0.1'),
+        callbackAddress: host.default('127.0.0.1'),
         /** Where FreeSWITCH's dial-back INVITE comes from, when that is not `host`. */
-        sipAddress: z.string().optional(),
+        sipAddress: host.optional(),
         /** Name of the sofia profile. */
-        profile: z.string().default('calltrack'),
+        profile: id.default('calltrack'),
       }),
     )
     .default([]),
@@ -30,7 +30,8 @@ export const engines = z.strictObject({
       /** Where the stand-in takes SIP, over both transports. */
       sip: z
         .string()
-        .regex(/^udp\+tcp:\/\/[^:]+:\d+$/, 'like "udp+tcp://127.0.0.1:5060"')
+        .regex(/^udp\+tcp:\/\/[\w.-]+:\d{1,5}$/, { error: 'like "udp+tcp://127.0.0.1:5060"', abort: true })
+        .refine((text) => Number(text.split(':')[2]) <= 65_535, 'like "udp+tcp://127.0.0.1:5060"; ports end at 65535')
         .default('udp+tcp://127.0.0.1:5060'),
     })
     .prefault({}),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteSize, duration, durationOf, durationUpTo, id, sound } from '../words.js';
+import { byteSize, duration, durationOf, durationUpTo, folder, id, sound } from '../words.js';
 
 const RETENTION_MAX_MS = 3650 * 86_400_000;
 export const RECORDING_FORMATS = ['wav', 'mp3', 'opus'] as const;
@@ -58,9 +58,9 @@ export const siteRecording = z.strictObject({
 
 export const recordings = z.strictObject({
   /** Where finished recordings are kept; with `store: s3` until they are uploaded. */
-  directory: z.string().default('./var/recordings'),
+  directory: folder.default('./var/recordings'),
   /** Where FreeSWITCH writes while the call is up, as the gateway sees that folder. */
-  spool: z.string().default('./var/spool'),
+  spool: folder.default('./var/spool'),
   /** With less free space on the spool's or the directory's disk new calls go on without recording. */
   minFree: byteSize.prefault('1GB'),
   /** How long a recording is kept, from the start of its call. */

@@ -293,6 +293,32 @@ __proto__: 1
     expect(await errorsIn(text)).toEqual([expect.stringContaining(`trunks[0].${expected}`)]);
   });
 
+  it.each([
+    ['http: { host: "" }', 'http.host: must be a name or an address'],
+    ['http: { host: "0.0.0.0:8080" }', 'http.host: must be a name or an address'],
+    ['redis: { cluster: ["10.0.0.1:70000"] }', 'redis.cluster[0]: must be like "10.0.0.1:26379"; ports end at 65535'],
+    [
+      'redis: { sentinel: { name: a, nodes: ["b:0"] } }',
+      'redis.sentinel.nodes[0]: must be like "10.0.0.1:26379"; ports',
+    ],
+    ['engines: { mode: sandbox, drachtio: { port: 0, secret: x } }', 'engines.drachtio.port: must be at least 1'],
+    [
+      'engines: { mode: sandbox, freeswitch: [{ secret: x, callbackAddress: "" }] }',
+      'engines.freeswitch[0].callbackAddress: must be a name or an address',
+    ],
+    ['engines: { mode: sandbox, freeswitch: [{ secret: x, profile: "" }] }', 'engines.freeswitch[0].profile: must be'],
+    ['engines: { mode: sandbox, sandbox: { sip: "udp+tcp://127.0.0.1:70000" } }', 'engines.sandbox.sip: must be like'],
+    ['recordings: { spool: "" }', 'recordings.spool: must be a folder'],
+  ])('refuses a place that is none: %s', async (key, expected) => {
+    const others = SMALL.replace(/^engines:.*\n/m, '');
+    const text = key.startsWith('engines') ? `${others}${key}\n` : `${SMALL}${key}\n`;
+    expect(await errorsIn(text)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it.each(['::', 'fe80::1%eth0', '0.0.0.0', 'gateway_1.internal'])('listens at %s', async (host) => {
+    expect((await load(`${SMALL}http: { host: "${host}" }\n`)).http.host).toBe(host);
+  });
+
   it('says what is allowed where a name is wrong, and what a bound leaves out', async () => {
     const text = SMALL.replace(
       '{ from: [203.0.113.0/29] }',
