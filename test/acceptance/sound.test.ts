@@ -62,7 +62,7 @@ describe.skipIf(!enginesHere())('what is heard', () => {
     await scene.events();
   });
 
-  test.concurrent('the business holds and resumes', async () => {
+  test.concurrent('the business holds, resumes and refreshes by UPDATE', async () => {
     const { caller, business } = await scenes.businessHolds.talk();
     const held = await business.hold();
     expect(held.body).toMatch(/^a=recvonly\r$/m);
@@ -75,6 +75,12 @@ describe.skipIf(!enginesHere())('what is heard', () => {
     expect(version(offer)).toBeGreaterThan(version(heldAgain));
     expect(version(await business.hold())).toBeGreaterThan(version(offer));
     await business.resume();
+    const timer = { Supported: 'timer', 'Session-Expires': '90;refresher=uac' };
+    for (const refreshed of [
+      await business.refresh('UPDATE', timer),
+      await business.request('UPDATE', { headers: timer }),
+    ])
+      expect([refreshed.status, refreshed.headers.get('Session-Expires')]).toEqual([200, '90;refresher=uac']);
     await until('they hear each other once more', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
     await business.hangUp();
     expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'bye' });
