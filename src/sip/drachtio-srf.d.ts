@@ -109,6 +109,11 @@ declare module 'drachtio-srf' {
     invite(handler: Handler): void;
     options(handler: Handler): void;
     register(handler: Handler): void;
+    subscribe(handler: Handler): void;
+    notify(handler: Handler): void;
+    publish(handler: Handler): void;
+    message(handler: Handler): void;
+    info(handler: Handler): void;
     createUAC(
       uri: string,
       options: Srf.UacOptions,

@@ -18,6 +18,8 @@ export interface LinkHandlers {
   onInvite: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onOptions: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onRegister: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
+  /** Of a method that we serve nobody outside a dialog. */
+  onUnserved: (request: Srf.SrfRequest, response: Srf.SrfResponse) => void;
   onUp: () => void;
   onDown: () => void;
 }
@@ -30,6 +32,12 @@ export interface LinkOptions {
   /** ms between two pings; three without an answer end the link. */
   pingIntervalMs?: number;
 }
+
+/**
+ * What phones and PBXs send beside calls: message lamps, presence, chat. drachtio-server answers 503 to what no
+ * application asks it for, and many phones take that for a registrar that is down (RFC 3261 21.5.4).
+ */
+const UNSERVED = ['subscribe', 'notify', 'publish', 'message', 'info'] as const;
 
 const PING_INTERVAL_MS = 5000;
 const PINGS_MISSED_MAX = 3;
@@ -109,6 +117,11 @@ export class DrachtioLink {
     srf.register((request, response) => {
       this.handlers.onRegister(request, response);
     });
+    for (const method of UNSERVED) {
+      srf[method]((request, response) => {
+        this.handlers.onUnserved(request, response);
+      });
+    }
     srf.on('connect', (error, hostport) => {
       if (srf !== this.#srf) return;
       if (error) this.#lose(srf, 'drachtio-server refused our secret', RETRY_REFUSED_MS);

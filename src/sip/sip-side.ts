@@ -67,6 +67,7 @@ export class DrachtioSipSide implements SipSide {
       },
       onRegister: (request, response) =>
         inBackground(serveRegister(request, response, handlers.onRegister, this.#logger)),
+      onUnserved: (request, response) => this.#refuseUnserved(request, response, handlers),
       onUp: () => {
         for (const registration of this.#registrations) registration.register();
       },
@@ -187,6 +188,13 @@ export class DrachtioSipSide implements SipSide {
       // drachtio may have lost it with a restart of its own: then there is nobody left to tell.
       this.#logger.info({ err: toError(error), what }, 'what another link had begun was gone already');
     }
+  }
+
+  /** Strangers learn nothing; a dialog that we do not know is gone (RFC 3261 12.2.2); the rest is not served here. */
+  #refuseUnserved(request: Srf.SrfRequest, response: Srf.SrfResponse, handlers: SipSideHandlers): void {
+    if (handlers.optionsStatus(request.source_address) === 403) response.send(403);
+    else if (/;\s*tag=/i.test(request.get('To') ?? '')) response.send(481);
+    else response.send(405, { headers: { Allow: ALLOWED_METHODS } });
   }
 
   #invited(request: Srf.SrfRequest, response: Srf.SrfResponse, handlers: SipSideHandlers): void {

@@ -12,10 +12,11 @@ it('is one connection also after drachtio-server has closed it: of two it would 
   const server = await DrachtioServer.listen({ ...local, secret: SECRET });
   const wire = await TcpProxy.open({ host: '127.0.0.1', port: server.adminPort });
   let ups = 0;
-  const handlers = { onInvite: () => undefined, onOptions: () => undefined, onRegister: () => undefined };
+  const nothing = () => undefined;
+  const handlers = { onInvite: nothing, onOptions: nothing, onRegister: nothing, onUnserved: nothing };
   const link = new DrachtioLink(
     { host: wire.host, port: wire.port, secret: SECRET, logger: pino({ level: 'silent' }) },
-    { ...handlers, onUp: () => (ups += 1), onDown: () => undefined },
+    { ...handlers, onUp: () => (ups += 1), onDown: nothing },
   );
   onTestFinished(async () => {
     link.stop();
