@@ -12,6 +12,7 @@ export interface NumberPatterns {
 const MIN_DIGITS = 3;
 /** E.164 has 15; in front of them may stand 8~10 or 00. */
 const MAX_DIGITS = 20;
+const MAX_E164 = 15;
 /** Countries in which 8 is dialled before a number of another city. */
 const EIGHT = new Set(['RU', 'KZ', 'BY', 'UZ', 'TM', 'TJ', 'KG', 'AZ']);
 
@@ -24,17 +25,23 @@ export function numberPatterns(text: string, countries: readonly string[]): Numb
   const { plus, digits } = typed(text);
   if (digits.length < MIN_DIGITS || digits.length > MAX_DIGITS) return null;
   if (plus) return { beginnings: [digits], endings: [] };
-  // A whole number by anybody's habits is meant as one: 8 916 123-45-67 is no ending of another number.
   const whole = countries.flatMap((country) => readNumber(digits, country)?.slice(1) ?? []);
-  if (whole.length > 0) return { beginnings: [...new Set(whole)], endings: [] };
-  const beginnings = new Set([digits]);
+  // What is whole by somebody's habits is no ending of another number: 8 916 123-45-67. It may still be one that is being
+  // typed: 7 916 000 00 0 has as many digits as a number within Russia.
+  if (whole.length > 0) return { beginnings: [...new Set([...whole, digits])], endings: [] };
+  const beginnings = [digits, ...countries.flatMap((country) => beginningsIn(country, digits))];
   const abroad = /^(?:810|00)(\d{3,})$/.exec(digits)?.[1];
-  if (abroad !== undefined) beginnings.add(abroad);
-  for (const country of countries) {
-    if (EIGHT.has(country) && isSupportedCountry(country) && digits.startsWith('8'))
-      beginnings.add(getCountryCallingCode(country) + digits.slice(1));
-  }
-  return { beginnings: [...beginnings].filter((one) => one.length <= 15), endings: [digits] };
+  if (abroad !== undefined) beginnings.push(abroad);
+  return { beginnings: [...new Set(beginnings)].filter((one) => one.length <= MAX_E164), endings: [digits] };
+}
+
+/** What digits without a plus begin when they are written as one does within a country: 8 916, or 916 alone. */
+function beginningsIn(country: string, digits: string): string[] {
+  if (!isSupportedCountry(country)) return [];
+  const code = getCountryCallingCode(country);
+  const prefix = EIGHT.has(country) ? '8' : '0';
+  const behind = digits.startsWith(prefix) ? [code + digits.slice(1)] : [];
+  return digits.startsWith(code) ? behind : [code + digits, ...behind];
 }
 
 /**

@@ -122,6 +122,7 @@ const QUERIES: Partial<CallQuery>[] = [
   { sites: [] },
   { number: '+7916' },
   { number: '8 (916) 123' },
+  { number: '916 12' },
   { number: '8-916-123-45-67' },
   { number: '4567' },
   { number: '2222222' },
