@@ -6,7 +6,7 @@ import { GatewayError } from '../lib/errors.js';
 import { daysOf, isId } from '../lib/ids.js';
 import { maySee, requireScope, sitesAsked } from './auth.js';
 import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
-import { csvOfCall, csvRow, type CallColumn } from './csv.js';
+import { CSV_FOR_PROGRAMS, csvHead, csvOfCall, type CallColumn, type CsvManner } from './csv.js';
 import type { ArchiveReader, CallReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { sendLines } from './send-lines.js';
@@ -59,7 +59,8 @@ export function callsCsvRouter(history: CallHistory, logger: Logger): Router {
     .route('/')
     .get(requireScope('calls:read'), async (req, res) => {
       const { site, query, columns } = readCallExport(req);
-      await sendCallsCsv(res, { history, query: { ...query, sites: sitesAsked(res, site) }, columns, logger });
+      const asked = { ...query, sites: sitesAsked(res, site) };
+      await sendCallsCsv(res, { history, query: asked, columns, manner: CSV_FOR_PROGRAMS, logger });
     })
     .all(methodNotAllowed('GET', 'HEAD'));
   return router;
@@ -69,29 +70,31 @@ export interface CallsCsv {
   history: CallHistory;
   query: Omit<CallQuery, 'cursor' | 'limit'>;
   columns: readonly CallColumn[];
+  manner: CsvManner;
   logger: Logger;
 }
 
 /** What a search finds as a table, read page by page: a large one takes time, not memory. */
-export async function sendCallsCsv(res: Response, { history, query, columns, logger }: CallsCsv): Promise<void> {
+export async function sendCallsCsv(res: Response, table: CallsCsv): Promise<void> {
+  const { history, query, logger } = table;
   const read = (cursor: string | null) =>
     withDeadline(history.search({ ...query, cursor, limit: CSV_PAGE }), READ_TIMEOUT_MS, 'searching calls');
   // The first page comes before the head of the answer: what is wrong with the beginning is still told in full.
   const first = await read(null);
-  await sendLines(res, csvRows(first, columns, read), { type: CSV, file: 'calls.csv', logger });
+  await sendLines(res, csvRows(first, table, read), { type: CSV, file: 'calls.csv', logger });
 }
 
 async function* csvRows(
   first: CallPage,
-  columns: readonly CallColumn[],
+  { columns, manner }: Pick<CallsCsv, 'columns' | 'manner'>,
   read: (cursor: CallQuery['cursor'] & string) => Promise<CallPage>,
 ): AsyncGenerator<string> {
-  yield csvRow(columns);
+  yield csvHead(columns, manner);
   let rows = 0;
   for (let page = first; ; page = await read(page.next)) {
     const calls = page.calls.slice(0, MAX_CSV_ROWS - rows);
     rows += calls.length;
-    if (calls.length > 0) yield calls.map((call) => csvOfCall(call, columns)).join('');
+    if (calls.length > 0) yield calls.map((call) => csvOfCall(call, columns, manner)).join('');
     if (page.next === null || rows >= MAX_CSV_ROWS) return;
   }
 }

@@ -254,6 +254,26 @@ describe('the list', () => {
     expect(await times('/calls?site=divan')).toEqual(['Europe/Moscow', '22/11/2026, 13:00:00']);
   });
 
+  it('is a table that a double click opens in Excel: its letters, separator, broken numbers, and the clocks of the page', async () => {
+    const sites = [{ id: 'divan', timezone: 'Asia/Tashkent', defaultRoute: 'divan' }];
+    const { login, url, end } = await openConsole({ config: { sites } });
+    const caller = { ...endedCall().caller, name: 'Иван; Петров' };
+    const durations = { ...endedCall().durations, talkSeconds: 12.5 };
+    await end(endedCall({ caller, durations, startedAt: '2026-11-22T21:00:00.000Z' }));
+    const visitor = await login('supervisor');
+    const table = async (language: string) => {
+      const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      const answer = await fetch(`${url}/calls.csv`, { headers: { cookie, 'Accept-Language': language } });
+      const text = Buffer.from(await answer.arrayBuffer()).toString('utf8');
+      expect(text.startsWith('\uFEFFid'), 'a byte order mark').toBe(true);
+      return text.slice(1).split('\r\n');
+    };
+    const [head, first] = await table('ru');
+    expect(head).toMatch(/^id;startedAt \(Asia\/Tashkent\);site;/);
+    expect(first).toMatch(/;2026-11-23 02:00:00;divan;\d+;"Иван; Петров";.*;12,5;/);
+    expect((await table('en'))[1]).toMatch(/,2026-11-23 02:00:00,divan,\d+,Иван; Петров,.*,12\.5,/);
+  });
+
   it('says what a number needs to be looked for by', async () => {
     const { login, end } = await openConsole();
     await end(endedCall());

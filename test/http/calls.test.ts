@@ -44,7 +44,11 @@ const CALLS = Array.from({ length: 5 }, (_, n) =>
     site: n === 4 ? 'shop' : 'divan',
     disposition: n % 2 ? 'answered' : 'missed',
     lossReason: n % 2 ? null : 'destination_capacity',
-    caller: { ...exampleCall().caller, number: `+7916000000${n}`, name: n === 1 ? '=HYPERLINK("http://x")' : null },
+    caller: {
+      ...exampleCall().caller,
+      number: `+7916000000${n}`,
+      name: ['a;=1+1, -2', '=HYPERLINK("http://x")'][n] ?? null,
+    },
     tags: n === 1 ? [{ name: '-2+3', by: 'x', at: '2026-11-21T10:00:00.000Z' }] : [],
   }),
 );
@@ -125,6 +129,8 @@ describe('/v1/calls.csv', () => {
       source: 'yandex',
       disposition: 'answered',
     });
+    // Also for one that cuts at another separator than ours.
+    expect(rows[3]).toMatchObject({ callerName: "a;'=1+1,' -2" });
     for (const cell of rows.flatMap(Object.values)) expect(cell).not.toMatch(/^[=+\-@\t\r]/);
   });
 

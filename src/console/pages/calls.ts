@@ -1,7 +1,7 @@
 import { DISPOSITIONS, LOSS_REASONS, VERDICTS, type Call } from '../../call/call.js';
 import type { CallHistory, CallQuery } from '../../history/query.js';
 import { sendCallsCsv } from '../../http/calls.js';
-import { CALL_COLUMNS } from '../../http/csv.js';
+import { CALL_COLUMNS, type CsvManner } from '../../http/csv.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { ConsoleOptions } from '../ports.js';
@@ -47,8 +47,10 @@ export function callsRoutes(options: Pick<ConsoleOptions, 'history' | 'config' |
       path: '/calls.csv',
       needs: 'calls:export',
       handle: (visit) => {
-        const query = queryOf(visit, filledIn(visit));
-        return sendCallsCsv(visit.res, { history, query, columns: CALL_COLUMNS, logger });
+        const filled = filledIn(visit);
+        const query = queryOf(visit, filled);
+        const manner = spreadsheetOf(visit, visit.zoneOf(filled.site ?? null));
+        return sendCallsCsv(visit.res, { history, query, columns: CALL_COLUMNS, manner, logger });
       },
     },
   ];
@@ -82,6 +84,12 @@ async function showCalls(visit: Visit, history: CallHistory, config: Config): Pr
   if (!visit.partial) visit.page('calls', data);
   // "Show older" adds rows to the table; a search changes all of it.
   else visit.page(visit.query('cursor') === undefined ? 'parts/calls-found' : 'parts/calls-rows', data);
+}
+
+/** As the Excel of somebody who reads this language opens it: by a double click, with what separates there. */
+function spreadsheetOf({ parts: { language } }: Visit, timeZone: string): CsvManner {
+  const comma = language !== 'en';
+  return { separator: comma ? ';' : ',', decimal: comma ? ',' : '.', timeZone, byteOrderMark: true };
 }
 
 /** What was found; where the question makes no sense, nothing, and why. */
