@@ -164,10 +164,20 @@ describe('every page in a real browser', () => {
       const cut = `[...document.querySelectorAll('.scroll:has(table.rows)')].filter((one) => one.scrollWidth > one.clientWidth).length`;
       expect(await page.evaluate(cut), path).toBe(0);
       await expectAccessible(page, `phone ${path}`);
+      if (path === '/calls') {
+        const first = await page.locator('tbody tr').first().boundingBox();
+        expect(first?.y, 'the first result').toBeLessThan(550);
+      }
       await page.screenshot({
         path: `${ARTIFACTS}/phone-${path.slice(1).replace(heard.id, 'one').replace(live.id, 'live').replace(/\W+/g, '-')}.png`,
       });
     }
+    await page.goto(`${url}/calls`);
+    await page.click('summary:has-text("Filters")');
+    await page.selectOption('select[name=disposition]', 'missed');
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(2);
+    await page.reload();
+    expect(await page.isVisible('select[name=disposition]'), 'a filter that says something').toBe(true);
     expect(complaints).toEqual([]);
     await context.close();
   });

@@ -75,6 +75,7 @@ export const en = {
   'calls.target': 'Line or number dialled',
   'calls.minTalk': 'Talk from, s',
   'calls.maxTalk': 'Talk to, s',
+  'calls.filters': 'Filters',
   'calls.moreFilters': 'More conditions',
   'calls.columns': 'Columns',
   'calls.columns.save': 'Show these',

@@ -76,6 +76,7 @@ export const ru: Dictionary = {
   'calls.target': 'Набранная линия или номер',
   'calls.minTalk': 'Разговор от, с',
   'calls.maxTalk': 'Разговор до, с',
+  'calls.filters': 'Фильтры',
   'calls.moreFilters': 'Ещё условия',
   'calls.columns': 'Столбцы',
   'calls.columns.save': 'Показать эти',

@@ -76,6 +76,7 @@ export const uz: Dictionary = {
   'calls.target': 'Terilgan liniya yoki raqam',
   'calls.minTalk': 'Suhbat kamida, s',
   'calls.maxTalk': 'Suhbat ko‘pi bilan, s',
+  'calls.filters': 'Filtrlar',
   'calls.moreFilters': 'Yana shartlar',
   'calls.columns': 'Ustunlar',
   'calls.columns.save': 'Shularni ko‘rsatish',

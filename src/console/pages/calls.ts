@@ -67,6 +67,8 @@ async function showCalls(visit: Visit, history: CallHistory, config: Config): Pr
     ...found,
     columns,
     filled,
+    // On narrow pages the fields behind the first one are folded up where they say nothing.
+    filtered: FIELDS.some((field) => field !== 'number' && filled[field] !== undefined),
     zone,
     short: isShort(filled.number),
     rows: found.calls.map((call) => callRow(visit, call, zone)),
