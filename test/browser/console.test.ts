@@ -419,6 +419,28 @@ describe('whose call it was', () => {
 });
 
 describe('without a mouse', () => {
+  it('a search stays when one chooses columns or a language', async () => {
+    const { url } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls`);
+    await page.fill('[data-search]', '000 0001');
+    await page.waitForURL(/number=000/);
+    await page.click('summary:has-text("Columns")');
+    await page.check('input[value=recording]');
+    await page.click('.columns button');
+    await page.waitForSelector('th:has-text("Recording")');
+    expect(await page.inputValue('[data-search]')).toBe('000 0001');
+    await page.fill('[data-search]', '0011');
+    await page.waitForURL(/number=0011/);
+    await page.click('.own summary');
+    await page.selectOption('select[name=language]', 'ru');
+    await page.click('.own form button');
+    await page.waitForSelector('h1:has-text("Звонки")');
+    expect(await page.inputValue('[data-search]')).toBe('0011');
+    await context.close();
+  });
+
   it('one searches, goes through the rows and opens a call', async () => {
     const { url, heard } = await openWorld();
     const context = await browser.newContext();

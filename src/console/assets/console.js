@@ -33,6 +33,11 @@
     if (left) rows[Math.min(left.at, rows.length - 1)]?.querySelector(left.what)?.focus();
     left = null;
   });
+  // A search changes the address; where a form leads back to says what it was when the page came.
+  document.body.addEventListener('submit', (event) => {
+    const { back } = event.target.elements;
+    if (back) back.value = location.pathname + location.search;
+  });
   document.body.addEventListener('htmx:sendError', () => {
     flash.textContent = flash.dataset.offline;
   });
