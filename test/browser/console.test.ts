@@ -188,8 +188,12 @@ describe('the player', () => {
     const { url, heard, house } = await openWorld();
     const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
     const { page, complaints } = await sit(context, url, 'agent');
-    await page.goto(`${url}/calls/${heard.id}#t=1`);
+    const lines = async () => (await house.audit.read({ cursor: null, limit: 10, call: heard.id, sites: null })).lines;
+    await page.goto(`${url}/calls/${heard.id}#t=1`, { waitUntil: 'networkidle' });
     await page.waitForSelector('#player[data-drawn]', { state: 'attached' });
+    await page.click('#forward');
+    expect([await page.textContent('#clock'), await lines()], 'who only looks has not listened').toEqual(['0:06', []]);
+    await page.click('#back');
     const time = () => page.evaluate<number>('document.getElementById("sound").currentTime');
     await expect.poll(time).toBe(1);
     await page.click('h1');
@@ -217,8 +221,7 @@ describe('the player', () => {
     expect(page.url()).toBe(`${url}/calls/${heard.id}#t=${at}`);
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(page.url());
     expect(complaints).toEqual([]);
-    const { lines } = await house.audit.read({ cursor: null, limit: 10, call: heard.id, sites: null });
-    expect(lines.map(({ action, who }) => [action, who])).toContainEqual([
+    expect((await lines()).map(({ action, who }) => [action, who])).toContainEqual([
       'recording.play',
       { kind: 'user', name: 'agent' },
     ]);

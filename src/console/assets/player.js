@@ -16,8 +16,11 @@
     return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
   }
 
+  // Nothing of the sound is asked for before somebody plays it: each request of it is a hearing in the audit log.
+  let wave = null;
   function seek(at) {
     audio.currentTime = Math.min(Math.max(0, at), seconds);
+    wave?.setTime(audio.currentTime);
     show();
   }
   function toggle() {
@@ -126,8 +129,7 @@
     if (match) seek(Number(match[1] ?? 0) * 60 + Number(match[2]));
   }
   window.addEventListener('hashchange', startAt);
-  if (audio.readyState > 0) startAt();
-  else audio.addEventListener('loadedmetadata', startAt, { once: true });
+  startAt();
 
   const KEYS = {
     p: toggle,
@@ -167,7 +169,7 @@
     pauses = findPauses(data);
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const height = data.peaks.length > 1 ? 60 : 120;
-    const wave = window.WaveSurfer.create({
+    const drawn = window.WaveSurfer.create({
       container: '#wave',
       media: audio,
       peaks: data.peaks.map((side) => side.map((value) => value / 255)),
@@ -182,7 +184,13 @@
         progressColor: colour('--quiet'),
       })),
     });
-    wave.on('ready', () => root.setAttribute('data-drawn', 'yes'));
+    drawn.on('timeupdate', show);
+    // Before that it takes the sound to have no length.
+    drawn.on('ready', () => {
+      wave = drawn;
+      wave.setTime(audio.currentTime);
+      root.setAttribute('data-drawn', 'yes');
+    });
   }
   drawWaves().catch(() => undefined);
 })();
