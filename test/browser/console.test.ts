@@ -275,6 +275,28 @@ describe('the player', () => {
 });
 
 describe('the live page', () => {
+  it('comes back by itself after an answer of somebody in front of a gateway that is away', async () => {
+    const { url, inUse } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'ops');
+    const away = { status: 502, contentType: 'text/html', body: '<h1>Bad Gateway</h1>' };
+    await page.route('**/live/stream', (route) => route.fulfill(away));
+    await page.goto(`${url}/live`);
+    await page.route('**/live', (route) => route.fulfill(away));
+    await page.waitForSelector('#live-state:text("Connection lost")');
+    await page.waitForResponse((answer) => answer.url() === `${url}/live` && answer.status() === 502);
+    inUse['main-office'] = 4;
+    await page.unrouteAll();
+    await page.waitForSelector('#live-state:text("Connected")');
+    await page.waitForSelector('text=4 of 4');
+    // Refused because the session is over: then the page says so.
+    await page.route('**/live/stream', (route) => route.fulfill({ status: 401 }));
+    await page.reload();
+    await context.clearCookies({ name: 'calltrack-session' });
+    await page.waitForSelector('h1:has-text("Log in")');
+    await context.close();
+  });
+
   it('moves by itself', async () => {
     const { url, inUse, end, live } = await openWorld();
     const context = await browser.newContext();

@@ -3,21 +3,40 @@
   'use strict';
   const place = document.getElementById('live');
   const state = document.getElementById('live-state');
-  const source = new EventSource(place.dataset.stream);
   const up = () => (state.textContent = state.dataset.up);
   const down = () => (state.textContent = state.dataset.down);
   // Sent away because too many look: the connection that ends then is not lost, and comes back by itself.
   let full = false;
-  source.addEventListener('full', () => {
-    full = true;
-    state.textContent = state.dataset.full;
-  });
-  source.addEventListener('error', () => {
-    if (!full) down();
-    // Refused for good: the session is over, and the page will say so.
-    if (source.readyState === EventSource.CLOSED) location.reload();
-  });
-  source.addEventListener('away', down);
+  let source = null;
+  const AGAIN_MS = 3000;
+
+  function listen() {
+    source = new EventSource(place.dataset.stream);
+    source.addEventListener('full', () => {
+      full = true;
+      state.textContent = state.dataset.full;
+    });
+    source.addEventListener('away', down);
+    source.addEventListener('view', (event) => {
+      full = false;
+      up();
+      waiting = JSON.parse(event.data);
+      show();
+    });
+    source.addEventListener('error', () => {
+      if (!full) down();
+      // Browsers come back by themselves to what breaks off, and never to what was refused.
+      if (source.readyState === EventSource.CLOSED) setTimeout(askAgain, AGAIN_MS);
+    });
+  }
+
+  /** Over is the session, and the page will say so, or the gateway is away and somebody in front of it has answered. */
+  async function askAgain() {
+    const answer = await fetch(location.href, { redirect: 'manual', method: 'HEAD' }).catch(() => null);
+    if (answer?.ok) listen();
+    else if (answer === null || answer.status >= 500) setTimeout(askAgain, AGAIN_MS);
+    else location.reload();
+  }
 
   /** What stands for an element in the next drawing too. */
   const nameOf = (element) => element?.id || element?.getAttribute('href');
@@ -45,11 +64,8 @@
       setTimeout(show);
     });
   }
-  source.addEventListener('view', (event) => {
-    full = false;
-    up();
-    waiting = JSON.parse(event.data);
-    show();
-  });
+  listen();
   window.addEventListener('pagehide', () => source.close());
+  // The page may come back as it was left.
+  window.addEventListener('pageshow', ({ persisted }) => persisted && listen());
 })();
