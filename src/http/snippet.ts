@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import { isbot } from 'isbot';
 import { z } from 'zod';
 import type { SnippetConfig } from '../config/schema.js';
 import type { LeaseDesk } from '../leases/desk.js';
@@ -52,8 +53,13 @@ export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSni
     .post(refuseTooMany(limit), express.json({ limit: MAX_BODY, type: () => true }), async (req, res) => {
       const { session } = readBody(req, snippetRequest);
       const { id } = (res.locals as Locals).site;
-      const given = await withDeadline(desk.allocate({ site: id, session }), TIMEOUT_MS, 'the pool');
       res.setHeader('Cache-Control', 'no-store');
+      // Crawlers run scripts too, and are a new visitor on each page: one that goes through a shop would hold its whole pool.
+      if (isbot(req.get('User-Agent'))) {
+        res.json(answer(desk.turnAway(id), null));
+        return;
+      }
+      const given = await withDeadline(desk.allocate({ site: id, session }), TIMEOUT_MS, 'the pool');
       res.json(answer(given.number, given.lease && given.lease.expiresAt - Date.now()));
     })
     .all(methodNotAllowed('POST'));

@@ -25,7 +25,7 @@ type Lending =
 /** `promo`: for sites that lend codes; null too where nearly all of them are lent. */
 export type Allocation = Lending & { promo: PromoCode | null };
 
-export type LeaseOutcome = Allocation['outcome'] | 'extended' | 'released';
+export type LeaseOutcome = Allocation['outcome'] | 'robot' | 'extended' | 'released';
 
 export interface DeskHooks {
   /** Each thing that happened to a lease, for counting. */
@@ -58,6 +58,13 @@ export class LeaseDesk {
     if (lends === 'beside' || !promo) return { ...(await this.#lend(request, policy)), promo };
     this.hooks.onOutcome?.(site, 'code');
     return { outcome: 'code', number: policy.fallback ?? null, lease: null, promo };
+  }
+
+  /** For who reads the page and calls nobody: what everybody may see, and nobody went without a number for it. */
+  turnAway(site: string): string | null {
+    const { fallback = null } = this.#policy(site);
+    this.hooks.onOutcome?.(site, 'robot');
+    return fallback;
   }
 
   async #lend({ site, session, lengthMs }: AllocationRequest, policy: PoolPolicy): Promise<Lending> {

@@ -111,7 +111,9 @@ async function open({ numbers = ['+74951111111', '+74951111112'], lease = '10m',
 
 /** A visitor: a browser profile of his own. */
 async function visitor(): Promise<BrowserContext> {
-  const context = await browser.newContext({ locale: 'ru-RU' });
+  // As it is, without a window, it would be a robot.
+  const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`;
+  const context = await browser.newContext({ locale: 'ru-RU', userAgent });
   onTestFinished(() => context.close());
   return context;
 }

@@ -1,16 +1,21 @@
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpServer } from '../../src/http/server.js';
+import { LeaseDesk, type LeaseOutcome } from '../../src/leases/desk.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
-import { httpOptions } from '../support/no-resources.js';
+import { httpOptions, noLeaseStore } from '../support/no-resources.js';
 
 const KEY = 'site-divan-0123456789';
 const ORIGINS = ['https://divan.example', 'https://*.shop.example:8443'];
 
-async function listen(perAddress = 60): Promise<string> {
+const BROWSER =
+  'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
+
+async function listen(perAddress = 60, leases = httpOptions().leases): Promise<string> {
   const sites = [{ id: 'divan', snippet: { key: KEY, origins: ORIGINS, perAddress } }, { id: 'without' }];
   const server = createHttpServer({
     ...httpOptions(),
+    leases,
     sites: () => sites,
     trustedProxies: ['127.0.0.1'],
     metrics: new GatewayMetrics({ nodeDefaults: false }),
@@ -21,12 +26,12 @@ async function listen(perAddress = 60): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-async function open(perAddress?: number) {
-  const url = await listen(perAddress);
+async function open(perAddress?: number, leases?: LeaseDesk) {
+  const url = await listen(perAddress, leases);
   return (headers: Record<string, string>, { key = KEY, method = 'POST', body = '{"session":{"id":"s"}}' } = {}) =>
     fetch(`${url}/dni/${key}/leases`, {
       method,
-      headers: { 'content-type': 'text/plain', ...headers },
+      headers: { 'content-type': 'text/plain', 'user-agent': BROWSER, ...headers },
       ...(method === 'POST' ? { body } : {}),
     });
 }
@@ -101,5 +106,27 @@ describe("the snippet's way in", () => {
     for (const last of [1, 2]) expect((await from(`2001:db8:1:2::${last}`)).status).toBe(400);
     expect((await from('2001:db8:1:2:ffff::3')).status).toBe(429);
     expect((await from('2001:db8:1:3::1')).status).toBe(400);
+  });
+
+  it.each([
+    ['a visitor', BROWSER, 'fallback'],
+    ['a visitor who does not say with what he looks', '', 'fallback'],
+    ['a crawler', 'Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)', 'robot'],
+    ['a program', 'curl/8.9.1', 'robot'],
+  ])('asks the pool for %s: %s', async (_who, agent, expected) => {
+    const outcomes: LeaseOutcome[] = [];
+    const pool = {
+      lease: 600_000,
+      maxLease: 3_600_000,
+      quarantine: 600_000,
+      low: 0.1,
+      holders: 86_400_000,
+      fallback: '+74952222222',
+    };
+    const desk = new LeaseDesk(noLeaseStore, () => pool, { onOutcome: (_site, outcome) => outcomes.push(outcome) });
+    const ask = await open(60, desk);
+    const answer = await ask({ origin: 'https://divan.example', 'user-agent': agent });
+    expect(await answer.json()).toEqual({ number: '+74952222222', expiresInSeconds: 0, askAgainSeconds: 60 });
+    expect(outcomes).toEqual([expected]);
   });
 });

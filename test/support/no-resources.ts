@@ -10,6 +10,7 @@ import type { RecordingsSource } from '../../src/http/recordings.js';
 import { explainRoute } from '../../src/routing/explain.js';
 import { configSchema, type GatewayConfig } from '../../src/config/schema.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
+import type { LeaseStore } from '../../src/leases/ports.js';
 import { WebhookDesk } from '../../src/webhooks/desk.js';
 import type { TrunkStates } from '../../src/trunks/carriers/state.js';
 
@@ -53,19 +54,19 @@ const noHistory: CallHistory = {
   operators: () => Promise.resolve([]),
 };
 
+/** No number is free. */
+export const noLeaseStore: LeaseStore = {
+  take: () => Promise.resolve({ outcome: 'dry', again: false }),
+  lend: () => Promise.reject(new Error('nothing was taken')),
+  find: () => Promise.resolve(null),
+  findBySession: () => Promise.resolve(null),
+  list: () => Promise.resolve({ leases: [], next: null }),
+  extend: () => Promise.resolve(null),
+  release: () => Promise.resolve(false),
+};
+
 /** No site lends anything. */
-const noLeases = new LeaseDesk(
-  {
-    take: () => Promise.resolve({ outcome: 'dry', again: false }),
-    lend: () => Promise.reject(new Error('nothing was taken')),
-    find: () => Promise.resolve(null),
-    findBySession: () => Promise.resolve(null),
-    list: () => Promise.resolve({ leases: [], next: null }),
-    extend: () => Promise.resolve(null),
-    release: () => Promise.resolve(false),
-  },
-  () => null,
-);
+const noLeases = new LeaseDesk(noLeaseStore, () => null);
 
 const noNumbers: NumberSource = {
   inventory: {
