@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPrivateHost } from '../ranges.js';
 import { id } from '../words.js';
 
 /** `access`: keys of the HTTP interface and users of the console. */
@@ -62,11 +63,21 @@ export const consoleUser = z.strictObject({
   language: z.enum(LANGUAGES).optional(),
 });
 
+function isGuarded(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || isPrivateHost(hostname);
+}
+
 export const oidc = z.strictObject({
   /** On the button of the log-in page. */
   name: z.string().min(1).max(40).default('SSO'),
   /** Exactly as the provider writes it; its `/.well-known/openid-configuration` tells the rest. */
-  issuer: z.url({ protocol: /^https?$/ }),
+  issuer: z
+    .url({ protocol: /^https?$/, abort: true })
+    .refine(
+      isGuarded,
+      'a URL with https://; http:// only to a private or loopback address, since its keys say who gets in',
+    ),
   clientId: z.string().min(1),
   /** Of a confidential client; a public one is protected by PKCE alone. */
   clientSecret: z.string().min(1).optional(),
