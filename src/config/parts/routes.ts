@@ -85,12 +85,14 @@ export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 /** Opening hours in the site's time zone. */
 export const schedule = z.strictObject({
   id,
-  weekly: z.strictObject(
-    Object.fromEntries(WEEKDAYS.map((day) => [day, z.array(dayTime).default([])])) as Record<
-      (typeof WEEKDAYS)[number],
-      z.ZodDefault<z.ZodArray<typeof dayTime>>
-    >,
-  ),
+  weekly: z
+    .strictObject(
+      Object.fromEntries(WEEKDAYS.map((day) => [day, z.array(dayTime).default([])])) as Record<
+        (typeof WEEKDAYS)[number],
+        z.ZodDefault<z.ZodArray<typeof dayTime>>
+      >,
+    )
+    .prefault({}),
   /** Days that are closed whatever the week says. */
   holidays: z.array(isoDay).default([]),
   /** Days with hours of their own. */

@@ -31,9 +31,9 @@ export const trunk = z.strictObject({
       channels,
       numbers: z
         .strictObject({
-          country: countryCode,
+          country: countryCode.prefault('RU'),
         })
-        .prefault({ country: 'RU' }),
+        .prefault({}),
       /** Believe P-Asserted-Identity and Remote-Party-ID from this source; from anyone else they are ignored. */
       trustAssertedIdentity: z.boolean().default(false),
       /** No call for so long means that something is wrong: `trunk.down` with the reason `silence`. */

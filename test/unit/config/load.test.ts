@@ -60,6 +60,28 @@ describe('loadConfig', () => {
     expect(gateway).toEqual({ id: 'gw-1', publicUrl: 'https://calls.example.org' });
   });
 
+  it('takes a trunk without a country, and days that are open without a week', async () => {
+    const text = SMALL.replace('[203.0.113.0/29] }', '[203.0.113.0/29], numbers: {} }');
+    const day = '{ "2026-12-31": ["09:00-12:00"] }';
+    const { trunks, schedules } = await load(`${text}schedules: [{ id: once, exceptions: ${day} }]\n`);
+    expect(trunks[0]?.inbound?.numbers.country).toBe('RU');
+    expect(schedules[0]?.weekly).toMatchObject({ mon: [], sun: [] });
+  });
+
+  it.each([
+    ['https://sso.example.org/realms/a', []],
+    ['http://127.0.0.1:8080', []],
+    ['http://sso.internal', []],
+    [
+      'http://sso.example.org',
+      [expect.stringContaining('access.oidc.issuer: must be a URL with https://; http:// only')],
+    ],
+    ['sso.example.org', [expect.stringContaining('access.oidc.issuer: must be a URL with http:// or https://')]],
+  ])('lets %s say who gets in, or not', async (issuer, errors) => {
+    const oidc = `{ issuer: "${issuer}", clientId: a, roles: [{ value: a, role: agent }] }`;
+    expect(await errorsIn(`${SMALL}access: { oidc: ${oidc} }\n`)).toEqual(errors);
+  });
+
   it('fills in defaults and turns durations into milliseconds', async () => {
     const config = await load(SMALL);
     expect(config.routes[0]?.steps[0]).toEqual({
