@@ -242,6 +242,8 @@ export interface LineRegistrations {
   userAgents: string[];
   /** When the last of them ends unless renewed; ISO 8601. */
   expiresAt: string | null;
+  /** Each with where it registered from. */
+  phones: { address: string; port: number; userAgent: string; unreachable: boolean; expiresAt: string }[];
 }
 
 export interface LineView extends LimitUse {

@@ -142,6 +142,12 @@ function listeningAt({ host, port, params }: SipUri, address: string): string | 
   return `sip:${hostPort(address, port ?? 5060)};transport=${params.get('transport')?.toLowerCase() ?? 'udp'}`;
 }
 
+/** Where a contact is rung, which is where it registered from, whatever it calls itself; null where that cannot be read. */
+export function rungAt({ uri, proxy }: Pick<Contact, 'uri' | 'proxy'>): { address: string; port: number } | null {
+  const read = readSipUri(proxy ?? uri);
+  return read && { address: read.params.get('maddr') ?? read.host, port: read.port ?? 5060 };
+}
+
 function readPath(header: string | undefined): SipUri[] | null {
   const hops = splitList(header ?? '').map((hop) => readSipUri(readNameAddr(hop)?.uri ?? ''));
   if (hops.length > MAX_PATH_HOPS) return null;

@@ -13,6 +13,7 @@ import {
   type KeepAliveStore,
   type RegistrationStore,
 } from '../lines/ports.js';
+import { rungAt } from '../lines/registration.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
@@ -51,6 +52,19 @@ export interface LineRegistrations {
   userAgents: string[];
   /** When the last of them ends unless renewed; ISO 8601, null where there is none. */
   expiresAt: string | null;
+  phones: RegisteredPhone[];
+}
+
+/** One of them. */
+export interface RegisteredPhone {
+  /** Where it registered from, and is rung. */
+  address: string;
+  port: number;
+  userAgent: string;
+  /** It does not answer our keep-alive. */
+  unreachable: boolean;
+  /** When it ends unless renewed; ISO 8601. */
+  expiresAt: string;
 }
 
 /**
@@ -239,11 +253,19 @@ function readBindings(flat: (string | null)[]): Binding[] {
 }
 
 function describe(bindings: Binding[]): LineRegistrations {
+  const now = Date.now();
+  const ends = (ms: number): string => new Date(now + ms).toISOString();
   const lastMs = Math.max(...bindings.map(({ expiresInMs }) => expiresInMs));
   return {
     contacts: bindings.length,
     unreachable: bindings.filter(({ silences }) => silences >= SILENCES_MAX).length,
     userAgents: [...new Set(bindings.map(({ userAgent }) => userAgent).filter((name) => name !== ''))],
-    expiresAt: bindings.length === 0 ? null : new Date(Date.now() + lastMs).toISOString(),
+    expiresAt: bindings.length === 0 ? null : ends(lastMs),
+    phones: bindings.flatMap((binding) => {
+      const { userAgent, silences, expiresInMs } = binding;
+      const at = rungAt(binding);
+      const unreachable = silences >= SILENCES_MAX;
+      return at ? [{ ...at, userAgent, unreachable, expiresAt: ends(expiresInMs) }] : [];
+    }),
   };
 }

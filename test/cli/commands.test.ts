@@ -52,12 +52,22 @@ routes: [{ id: main, steps: [{ dial: [office], for: 25s }] }]
 sites: [{ id: divan, defaultRoute: main }]
 numbers: [{ number: '+74951111111', site: divan, kind: static }]
 `;
+const LATER = '2026-11-21T11:00:00.000Z';
 const LINE = {
   id: 'sales-2',
   uri: null,
   state: 'registered',
   draining: false,
-  registrations: { contacts: 2, unreachable: 1, userAgents: ['Phone 1.0'], expiresAt: '2026-11-21T11:00:00.000Z' },
+  registrations: {
+    contacts: 2,
+    unreachable: 1,
+    userAgents: ['Phone 1.0'],
+    expiresAt: '2026-11-21T11:00:00.000Z',
+    phones: [
+      { address: '192.0.2.7', port: 5062, userAgent: 'Phone 1.0', unreachable: false, expiresAt: LATER },
+      { address: '2001:db8::7', port: 5060, userAgent: '', unreachable: true, expiresAt: LATER },
+    ],
+  },
   kind: 'line',
   channels: { inUse: 1, limit: 1, peakToday: 1 },
 };
@@ -229,7 +239,7 @@ describe('lines', () => {
   it('tell who is registered, and end with 1 where nobody is', async () => {
     const { status, out } = await run(lines, { '/v1/lines': { lines: [LINE] } });
     expect(status).toBe(0);
-    expect(out).toContain('2 phones, 1 silent (Phone 1.0)');
+    expect(out).toContain('192.0.2.7:5062 (Phone 1.0); [2001:db8::7]:5060 (silent)');
     expect((await run(lines, { '/v1/lines': { lines: [{ ...LINE, state: 'unregistered' }] } })).status).toBe(1);
     const drains = { ...LINE, state: 'unregistered', draining: true };
     expect((await run(lines, { '/v1/lines': { lines: [drains] } })).status).toBe(0);

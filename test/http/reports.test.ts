@@ -43,6 +43,7 @@ const config = configSchema.parse({
   ],
   numbers: [{ number: '+74951111111', site: 'divan', kind: 'static' }],
 });
+const NOBODY_REGISTERED = { contacts: 0, unreachable: 0, userAgents: [], expiresAt: null, phones: [] };
 const POOL = {
   site: 'divan',
   free: 1,
@@ -71,8 +72,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
     use,
     trunkStates: unwatchedTrunks(() => config),
     drains,
-    registrations: (ids) =>
-      Promise.resolve(new Map(ids.map((id) => [id, { contacts: 0, unreachable: 0, userAgents: [], expiresAt: null }]))),
+    registrations: (ids) => Promise.resolve(new Map(ids.map((id) => [id, NOBODY_REGISTERED]))),
     findNumber: () => Promise.resolve(null),
   });
   const server = createHttpServer({

@@ -77,11 +77,15 @@ describe('registrations', () => {
     const told = await store.registrations(['sales', 'desk', 'none']);
     expect(link.exchanges - before).toBe(1);
     expect(told.get('sales')).toMatchObject({ contacts: 2, unreachable: 0, userAgents: ['Phone/1.0'] });
+    const { phones = [] } = told.get('sales') ?? {};
+    const phone = { address: '192.0.2.7', port: 5062, userAgent: 'Phone/1.0', unreachable: false };
+    expect(phones).toMatchObject([phone, phone]);
+    expect(phones[1]?.expiresAt).toBe(told.get('sales')?.expiresAt);
     const leftMs = Date.parse(told.get('sales')?.expiresAt ?? '') - Date.now();
     expect(leftMs).toBeGreaterThan(60_000);
     expect(leftMs).toBeLessThanOrEqual(120_500);
     expect(told.get('desk')).toMatchObject({ contacts: 1, userAgents: [] });
-    expect(told.get('none')).toEqual({ contacts: 0, unreachable: 0, userAgents: [], expiresAt: null });
+    expect(told.get('none')).toEqual({ contacts: 0, unreachable: 0, userAgents: [], expiresAt: null, phones: [] });
   });
 
   it('end by themselves, and leave no key', async () => {

@@ -1,4 +1,5 @@
 import type { LineView } from '../../http/ports.js';
+import { hostPort } from '../../lines/sip-uri.js';
 import { FAILED, GATEWAY_HELP, GATEWAY_OPTIONS, OK, type Command } from '../command.js';
 import { drain, DRAIN_USAGE } from '../drain.js';
 import { GatewayClient } from '../gateway-client.js';
@@ -33,7 +34,11 @@ function row({ id, state, draining, uri, channels, registrations }: LineView): (
   ];
 }
 
-function phonesOf({ contacts, unreachable, userAgents }: NonNullable<LineView['registrations']>): string {
-  const silent = unreachable > 0 ? `, ${unreachable} silent` : '';
-  return `${contacts} phone${contacts === 1 ? '' : 's'}${silent} (${userAgents.join(', ')})`;
+function phonesOf({ phones }: NonNullable<LineView['registrations']>): string {
+  return phones
+    .map(({ address, port, userAgent, unreachable }) => {
+      const about = [userAgent, unreachable ? 'silent' : ''].filter(Boolean).join(', ');
+      return `${hostPort(address, port)}${about ? ` (${about})` : ''}`;
+    })
+    .join('; ');
 }

@@ -64,6 +64,15 @@ const line = z
         unreachable: count,
         userAgents: z.array(z.string()),
         expiresAt: time.nullable(),
+        phones: z.array(
+          z.object({
+            address: z.string().describe('where it registered from, and is rung'),
+            port: z.int(),
+            userAgent: z.string(),
+            unreachable: z.boolean().describe('it does not answer our keep-alive'),
+            expiresAt: time,
+          }),
+        ),
       })
       .nullable(),
   })

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { planRegistration, type RegisterRequest, type RegistrationPlan } from '../../../src/lines/registration.js';
+import {
+  planRegistration,
+  rungAt,
+  type RegisterRequest,
+  type RegistrationPlan,
+} from '../../../src/lines/registration.js';
 import { readNameAddr, readSipUri, splitList } from '../../../src/lines/sip-uri.js';
 
 const RULES = {
@@ -148,6 +153,7 @@ describe('what a REGISTER asks for', () => {
     ],
   ])('rings %s', (_what, parts, contact) => {
     expect(plan(parts)).toMatchObject({ kind: 'update', bindings: [{ contact }] });
+    expect(rungAt(contact)?.address).toBe(request(parts).source.address);
   });
 
   it.each([
