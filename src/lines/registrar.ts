@@ -89,6 +89,19 @@ export class Registrar {
     return this.#sources.has(sourceOf(address), this.deps.clock());
   }
 
+  /**
+   * A phone of this user is registered at this address, whichever gateway took it: as if it had registered here. Without
+   * it whoever guesses at passwords would lock the phones out of a gateway that has just started.
+   */
+  recall(user: string, address: string, registeredUntilMs: number): void {
+    const now = this.deps.clock();
+    const source = sourceOf(address);
+    const until = registeredUntilMs + NONCE_LIFE_MS;
+    // What is known from the phone itself holds for longer.
+    if (!this.#trusted.has(`${source} ${user}`, now)) this.#trusted.add(`${source} ${user}`, until);
+    if (!this.#sources.has(source, now)) this.#sources.add(source, until);
+  }
+
   /** Lets go of every answer that is being delayed. */
   stop(): void {
     this.#held.releaseAll();

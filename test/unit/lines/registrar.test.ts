@@ -125,6 +125,20 @@ describe('the registrar', () => {
     expect((await answered({ authorization: right })).status).toBe(200);
   });
 
+  it('shuts out no phone that has registered with another gateway, or before a restart', async () => {
+    const right = await credentials('agent', 'right');
+    store.counts = { pair: 0, source: 60, user: 200 };
+    registrar.recall('agent', '192.0.2.7', now + 60_000);
+    expect(registrar.knows('192.0.2.7')).toBe(true);
+    expect((await answered({ authorization: right })).status).toBe(200);
+    const elsewhere = { address: '192.0.2.8', port: 5060, protocol: 'udp' };
+    expect((await answered({ authorization: right, source: elsewhere })).status).toBe(403);
+    // Not for ever: the registration ends, and some minutes later so does what is known by it.
+    registrar.recall('colleague', '192.0.2.9', now + 60_000);
+    now += 60_000 + 300_001;
+    expect(registrar.knows('192.0.2.9')).toBe(false);
+  });
+
   it('takes the right password from nobody who has guessed too often', async () => {
     store.counts = { pair: 10, source: 10, user: 10 };
     expect((await answered({ authorization: await credentials('agent', 'right') })).status).toBe(403);
