@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { SCOPES } from '../../../src/config/parts/access.js';
+import { verifyPassword } from '../../../src/console/auth/passwords.js';
 import { allKeyPaths } from '../../../src/config/describe.js';
 import { loadConfig, readConfig } from '../../../src/config/load.js';
 import { redact } from '../../../src/config/redact.js';
@@ -87,6 +89,13 @@ describe('config/sandbox.yaml', () => {
   it('is right as it is, and its key is the one it says', async () => {
     const config = await loadConfig('config/sandbox.yaml', {});
     expect(config.access.keys[0]?.hash).toBe(createHash('sha256').update('sandbox').digest('hex'));
+    expect(config.access.keys[0]?.scopes.toSorted()).toEqual(SCOPES.toSorted());
+  });
+
+  it('lets somebody into the console', async () => {
+    const config = await loadConfig('config/sandbox.yaml', {});
+    const [person] = config.access.users;
+    expect(await verifyPassword(person?.name ?? '', person?.password ?? '')).toBe(true);
   });
 });
 
