@@ -3,7 +3,17 @@ import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { LeaseDesk } from '../leases/desk.js';
-import { MAX_ROWS, readRows, type GivenRow, type KnownNames, type ReadRows, type RowError } from '../numbers/import.js';
+import {
+  MAX_ROWS,
+  NO_ROUTE,
+  readRows,
+  routeName,
+  sourceTexts,
+  type GivenRow,
+  type KnownNames,
+  type ReadRows,
+  type RowError,
+} from '../numbers/import.js';
 import type { NumberChange, NumberInventory, RowConflict } from '../numbers/inventory.js';
 import { requireScope, sitesAsked } from './auth.js';
 import { leaseView } from './leases.js';
@@ -26,7 +36,13 @@ const siteName = z.string().min(1).max(64).optional();
 export const importQuery = z.strictObject({ site: siteName.describe('For rows that name none') });
 export const numbersQuery = z.strictObject({ site: siteName, ...page });
 export const holdersQuery = z.strictObject(page);
-export const numberChange = z.strictObject({ enabled: z.boolean() });
+export const numberChange = z
+  .strictObject({
+    enabled: z.boolean().optional(),
+    route: routeName.min(1).nullable().optional().describe("null: the site's"),
+    source: sourceTexts.nullable().optional().describe('The whole of it'),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'give "enabled", "route" or "source"');
 
 /** `/v1/numbers`: the tracking numbers, those of the configuration (read-only here) beside those of this interface. */
 export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDesk): Router {
@@ -53,11 +69,11 @@ export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDes
     .route('/import')
     .post(requireScope('numbers:write'), (req, res) => importNumbers(req, res, inventory, names()))
     .all(methodNotAllowed('POST'));
-  addOne(router, inventory, desk);
+  addOne(router, { inventory, names }, desk);
   return router;
 }
 
-function addOne(router: Router, inventory: NumberInventory, desk: LeaseDesk): void {
+function addOne(router: Router, { inventory, names }: NumberSource, desk: LeaseDesk): void {
   router
     .route('/:number')
     .get(requireScope('numbers:read'), async (req, res) => {
@@ -68,8 +84,10 @@ function addOne(router: Router, inventory: NumberInventory, desk: LeaseDesk): vo
     })
     .patch(requireScope('numbers:write'), async (req, res) => {
       const number = numberIn(req);
-      const { enabled } = readBody(req, numberChange);
-      accept(await bounded(inventory.setEnabled(number, enabled)));
+      const change = readBody(req, numberChange);
+      if (typeof change.route === 'string' && !names().routes.includes(change.route))
+        throw new GatewayError('GW_ERR_BAD_REQUEST', `"route" ${NO_ROUTE}`);
+      accept(await bounded(inventory.change(number, change)));
       res.json(await bounded(inventory.read(number)));
     })
     .delete(requireScope('numbers:write'), async (req, res) => {

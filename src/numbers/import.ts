@@ -42,6 +42,11 @@ export interface ReadRows {
 const blank = (value: unknown): unknown => (value === '' || value === null ? undefined : value);
 const words = z.string().max(2_048, 'at most 2,048 characters');
 
+export const routeName = z.string().max(64);
+export const sourceTexts = z
+  .record(z.string().max(256), words)
+  .refine((source) => Object.keys(source).length <= 32, 'at most 32 texts');
+
 const NO_NUMBER = 'a number in E.164, like "+74951111111"';
 const PLUS_LOST = `${NO_NUMBER}: a spreadsheet takes the plus away where the column is not text`;
 
@@ -53,14 +58,8 @@ export const numberRow = z.strictObject({
     .regex(/^\+[1-9]\d{4,14}$/, { error: ({ input }) => (/^\d{10,15}$/.test(input ?? '') ? PLUS_LOST : NO_NUMBER) }),
   site: z.preprocess(blank, z.string().max(64).optional()),
   kind: z.preprocess(blank, z.enum(['dynamic', 'static'], 'dynamic or static').default('dynamic')),
-  route: z.preprocess(blank, z.string().max(64).optional()),
-  source: z.preprocess(
-    blank,
-    z
-      .record(z.string().max(256), words)
-      .refine((source) => Object.keys(source).length <= 32, 'at most 32 texts')
-      .optional(),
-  ),
+  route: z.preprocess(blank, routeName.optional()),
+  source: z.preprocess(blank, sourceTexts.optional()),
   enabled: z.preprocess(
     (value) =>
       ({ true: true, '1': true, yes: true, false: false, '0': false, no: false })[String(value).toLowerCase()] ??
@@ -117,6 +116,8 @@ export async function readRows(given: readonly GivenRow[], names: KnownNames, si
   return { rows, places, errors: errors.slice(0, MAX_ERRORS), errorCount };
 }
 
+export const NO_ROUTE = 'names no route of the configuration';
+
 type FieldError = Omit<RowError, 'row'>;
 
 function judgeRow(value: unknown, names: KnownNames, defaultSite: string | null): NewNumber | FieldError[] {
@@ -134,7 +135,6 @@ function judgeRow(value: unknown, names: KnownNames, defaultSite: string | null)
     errors.push({ field: 'number', message: 'is a destination of the configuration: its calls would go round' });
   if (site === null) errors.push({ field: 'site', message: 'is needed: in the row, or as "site" of the request' });
   else if (!names.sites.includes(site)) errors.push({ field: 'site', message: 'names no site of the configuration' });
-  if (route !== null && !names.routes.includes(route))
-    errors.push({ field: 'route', message: 'names no route of the configuration' });
+  if (route !== null && !names.routes.includes(route)) errors.push({ field: 'route', message: NO_ROUTE });
   return site === null || errors.length > 0 ? errors : { number, site, kind, route, source, enabled };
 }

@@ -23,6 +23,9 @@ export type Creation =
 /** `busy`: lent, or a call is up on it. */
 export type NumberChange = 'done' | 'absent' | 'file' | 'other' | 'busy';
 
+/** What is left out stays. */
+export type NumberPatch = { [key in 'enabled' | 'route' | 'source']?: NewNumber[key] | undefined };
+
 /** All reject with GW_ERR_REDIS_AWAY. */
 export interface NumberInventory {
   /**
@@ -37,7 +40,8 @@ export interface NumberInventory {
   read(number: string): Promise<NumberRecord | null>;
   /** All or none; rows that stand there already, the same in everything, are none to create. */
   create(rows: readonly NewNumber[]): Promise<Creation>;
-  setEnabled(number: string, enabled: boolean): Promise<NumberChange>;
+  /** Its lease, its calls and its history stay as they are. */
+  change(number: string, patch: NumberPatch): Promise<NumberChange>;
   /** Its history goes with it. */
   remove(number: string): Promise<NumberChange>;
   /**

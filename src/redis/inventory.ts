@@ -7,6 +7,7 @@ import type {
   NumberChange,
   NumberInventory,
   NumberOrigin,
+  NumberPatch,
   NumberRecord,
   RowConflict,
 } from '../numbers/inventory.js';
@@ -83,16 +84,19 @@ export class RedisInventory implements NumberInventory {
     return { created: claimed.length, unchanged: rows.length - claimed.length, conflicts: [] };
   }
 
-  async setEnabled(number: string, enabled: boolean): Promise<NumberChange> {
-    const change = await this.#change(number, enabled ? 'enable' : 'disable');
-    if (change.outcome !== 'done') return change.outcome;
-    const { site, kind } = change;
-    await listInPools(this.link, this.keys, [listingOf({ number, site, kind, enabled })]);
-    return 'done';
+  async change(number: string, { enabled, route, source }: NumberPatch): Promise<NumberChange> {
+    const fields: string[] = [];
+    if (enabled !== undefined) fields.push('enabled', enabled ? '1' : '0');
+    if (route !== undefined) fields.push('route', route ?? '');
+    if (source !== undefined) fields.push('source', source ? JSON.stringify(source) : '');
+    const { outcome, site, kind } = await this.#change(number, ['set', ...fields]);
+    if (outcome === 'done' && enabled !== undefined)
+      await listInPools(this.link, this.keys, [listingOf({ number, site, kind, enabled })]);
+    return outcome;
   }
 
   async remove(number: string): Promise<NumberChange> {
-    const { outcome, site } = await this.#change(number, 'remove');
+    const { outcome, site } = await this.#change(number, ['remove']);
     if (outcome === 'done') await listInPools(this.link, this.keys, [{ site, number, state: 'gone' }]);
     return outcome;
   }
@@ -157,12 +161,12 @@ export class RedisInventory implements NumberInventory {
     );
   }
 
-  #change(number: string, how: 'enable' | 'disable' | 'remove'): Promise<Changed> {
+  #change(number: string, args: string[]): Promise<Changed> {
     const { keys } = this;
     return this.link.run({
       script: changeScript,
       keys: [keys.number(number), keys.lease(number), keys.holders(number), keys.channel(numberResource(number))],
-      args: [how],
+      args,
       read: (reply) => {
         const [outcome, site, kind] = asStrings(reply);
         return { outcome: outcome as NumberChange, site: site ?? '', kind: kind === 'static' ? 'static' : 'dynamic' };

@@ -72,7 +72,7 @@ describe('calltrack numbers', () => {
     await expect(run(numbers, () => ({ body: {} }), ['import', `${file}x`])).rejects.toThrow('cannot be read');
     await writeFile(file, Buffer.from('cccac0c4', 'hex'));
     await expect(run(numbers, () => ({ body: {} }), ['import', file])).rejects.toThrow('is not UTF-8');
-    await expect(run(numbers, () => ({ body: {} }), ['remove', '+7495'])).rejects.toThrow('import FILE');
+    await expect(run(numbers, () => ({ body: {} }), ['erase', '+7495'])).rejects.toThrow('import FILE');
   });
 
   it('disables one', async () => {
@@ -80,6 +80,20 @@ describe('calltrack numbers', () => {
       json: true,
     });
     expect(JSON.parse(out)).toEqual({ asked: '/v1/numbers/%2B7495', body: '{"enabled":false}' });
+  });
+
+  it('removes one', async () => {
+    const asked: string[] = [];
+    const { out } = await run(
+      numbers,
+      ({ method, url }) => {
+        asked.push(`${method} ${url}`);
+        return { status: 204, body: null };
+      },
+      ['remove', '+7495'],
+    );
+    expect(asked).toEqual(['DELETE /v1/numbers/%2B7495']);
+    expect(out).toBe('+7495 is removed');
   });
 });
 

@@ -113,6 +113,22 @@ describe('/v1/numbers', () => {
     expect((await ask('GET', '/+74950000001/holders')).status).toBe(404);
   });
 
+  it('changes what a number stands for and its route, while it is lent, and keeps its history', async () => {
+    const { ask, lendTo, raw, keys } = await open();
+    await ask('POST', '', { number: '+74950000001', site: 'stol', source: { label: 'MKAD' }, route: 'main' });
+    await ask('POST', '', { number: '+74950000002', site: 'divan' });
+    const { number } = await lendTo('a');
+    expect((await ask('PATCH', `/${number}`, { route: 'main' })).body).toMatchObject({ route: 'main', enabled: true });
+    expect((await ask('GET', `/${number}/holders`)).body.holders).toHaveLength(1);
+    expect((await lendTo('a')).number).toBe(number);
+    const changed = await ask('PATCH', '/+74950000001', { route: null, source: { utm_source: 'radio' } });
+    expect(changed.body).toMatchObject({ route: null, source: { utm_source: 'radio' } });
+    expect((await ask('PATCH', '/+74950000001', { source: null })).body).toMatchObject({ source: null });
+    expect(await raw.hget(keys.number('+74950000001'), 'enabled')).toBe('1');
+    for (const body of [{}, { route: 'nowhere' }, { route: '' }, { source: { a: 1 } }, { site: 'divan' }])
+      expect((await ask('PATCH', '/+74950000001', body)).status).toBe(400);
+  });
+
   it("leaves the configuration's numbers and other services' alone", async () => {
     const { ask, raw, prefix } = await open();
     await writeNumber(raw, prefix, '+74950000009', { site: 'divan', kind: 'dynamic' });

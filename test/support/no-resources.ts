@@ -73,7 +73,7 @@ const noNumbers: NumberSource = {
     list: () => Promise.resolve({ numbers: [], next: null }),
     read: () => Promise.resolve(null),
     create: () => Promise.resolve({ created: 0, unchanged: 0, conflicts: [] }),
-    setEnabled: () => Promise.resolve('absent'),
+    change: () => Promise.resolve('absent'),
     remove: () => Promise.resolve('absent'),
     holders: () => Promise.resolve({ holders: [], next: null }),
   },

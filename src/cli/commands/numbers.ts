@@ -25,13 +25,14 @@ interface Row {
 
 export const numbers: Command = {
   name: 'numbers',
-  usage: '[import FILE | enable NUMBER | disable NUMBER] [--site ID]',
+  usage: '[import FILE | enable NUMBER | disable NUMBER | remove NUMBER] [--site ID]',
   summary: 'tracking numbers; imports a table (CSV or JSON) of them, all or none',
   help: [
     '      --site ID       only of this site; for an import, the site of rows that name none',
     ...GATEWAY_HELP,
     '',
     'An import names every wrong row. Columns: number, site, kind, route, enabled, source.<name>.',
+    'With a number that is removed goes the history of who has had it; one that is lent or talked on stays.',
   ],
   options: { ...GATEWAY_OPTIONS, site: { type: 'string' } },
   positionals: 2,
@@ -42,16 +43,12 @@ export const numbers: Command = {
       terminal.out(values['json'] ? JSON.stringify({ numbers: found }) : table(HEADER, found.map(row)));
       return OK;
     }
-    if (argument === undefined || !['import', 'enable', 'disable'].includes(what))
-      throw new UsageError('"import FILE", "enable NUMBER" or "disable NUMBER"');
+    if (argument === undefined || !['import', 'enable', 'disable', 'remove'].includes(what))
+      throw new UsageError('"import FILE", "enable NUMBER", "disable NUMBER" or "remove NUMBER"');
     const answer =
       what === 'import'
         ? await importFile(gateway, argument, siteQuery(values))
-        : await gateway.send(
-            'PATCH',
-            `/v1/numbers/${encodeURIComponent(argument)}`,
-            JSON.stringify({ enabled: what === 'enable' }),
-          );
+        : await change(gateway, what, `/v1/numbers/${encodeURIComponent(argument)}`);
     terminal.out(values['json'] ? JSON.stringify(answer) : said(what, argument, answer));
     return OK;
   },
@@ -84,6 +81,11 @@ async function importFile(gateway: GatewayClient, file: string, query: string): 
   if (!isUtf8(content)) throw new CommandError(`${file} is not UTF-8: save it so (spreadsheets call it "CSV UTF-8")`);
   const type = file.endsWith('.json') ? 'application/json' : 'text/csv';
   return gateway.send('POST', `/v1/numbers/import?${query}`, content.toString('utf8'), type);
+}
+
+function change(gateway: GatewayClient, what: string, path: string): Promise<unknown> {
+  if (what === 'remove') return gateway.delete(path);
+  return gateway.send('PATCH', path, JSON.stringify({ enabled: what === 'enable' }));
 }
 
 function said(what: string, argument: string, answer: unknown): string {

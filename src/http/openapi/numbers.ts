@@ -58,8 +58,8 @@ export const numberOperations: Operation[] = [
     path: '/v1/numbers/import',
     summary: 'Creates up to 10,000 numbers, all or none',
     description:
-      'JSON, or `text/csv` with the columns `number`, `site`, `kind`, `route`, `enabled` and `source.<name>`; comma or ' +
-      'semicolon; 2 MB at most. Errors are told by row (`errors`, the first hundred; `errorCount`).',
+      'JSON, or `text/csv` with the columns `number`, `site`, `kind`, `route`, `enabled` and `source.<name>`; commas, ' +
+      'semicolons or tabs; 2 MB at most. Errors are told by row (`errors`, the first hundred; `errorCount`).',
     scope: 'numbers:write',
     query: importQuery,
     body: {
@@ -81,8 +81,10 @@ export const numberOperations: Operation[] = [
   {
     ...one,
     method: 'patch',
-    summary: 'Enables or disables a number',
-    description: 'A disabled number is not lent, and calls to it are rejected.',
+    summary: 'Enables or disables a number, changes its route or what it stands for',
+    description:
+      'What is left out stays. A disabled number is not lent, and calls to it are rejected. Its lease and its history ' +
+      'stay; a call goes by what stood there when it came.',
     scope: 'numbers:write',
     body: { schema: numberChange, example: { enabled: false } },
     answers: ok('As it is now', number, example),

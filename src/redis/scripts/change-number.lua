@@ -1,6 +1,6 @@
--- Enables, disables or removes a number of the API's.
+-- Changes or removes a number of the API's.
 -- KEYS: 1 number hash, 2 lease hash, 3 holders, 4 calls on the number (one hash tag: the number)
--- ARGV: 1 enable | disable | remove
+-- ARGV: 1 set | remove; of set, 2 … field and value in turns, "" takes the field away
 -- Returns: { "done", site, kind } | { "absent" | "file" | "other" | "busy" (lent, or a call is up on it) }
 --- @include now
 --- @include lease
@@ -13,6 +13,8 @@ if ARGV[1] == 'remove' then
   if standing(KEYS[2], now) or redis.call('ZCOUNT', KEYS[4], '(' .. now, '+inf') > 0 then return { 'busy' } end
   redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 else
-  redis.call('HSET', KEYS[1], 'enabled', ARGV[1] == 'enable' and '1' or '0')
+  for i = 2, #ARGV, 2 do
+    if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  end
 end
 return { 'done', number[2] or '', number[3] or '' }
