@@ -21,6 +21,8 @@ const text = z
   .default(null);
 const id = z.string().min(1).max(256);
 
+const NO_UTM = { source: null, medium: null, campaign: null, content: null, term: null };
+
 /** A visitor session as contracts section 3 has it; what is not known may be left out. */
 export const sessionSchema = z
   .strictObject({
@@ -28,7 +30,11 @@ export const sessionSchema = z
     visitorId: text,
     landingPage: text,
     referrer: text,
-    utm: z.strictObject({ source: text, medium: text, campaign: text, content: text, term: text }).prefault({}),
+    utm: z
+      .strictObject({ source: text, medium: text, campaign: text, content: text, term: text })
+      .nullable()
+      .prefault({})
+      .transform((utm) => utm ?? NO_UTM),
     keyword: text,
     gclid: text,
     yclid: text,

@@ -150,6 +150,12 @@ describe('/v1/leases', () => {
     expect(answer.body.detail).toContain(detail);
   });
 
+  it.each([{}, { utm: null }, { utm: {} }])('takes a visitor of no campaign, as %j', async (session) => {
+    const { ask } = await open();
+    const lent = await ask('POST', '', { site: 'divan', session: { id: 'a', ...session } });
+    expect(lent.body.lease).toMatchObject({ session: { utm: { source: null, term: null } } });
+  });
+
   it('cuts a text that is too long, and refuses a look-up that is none', async () => {
     const { ask } = await open();
     const long = await ask('POST', '', { site: 'divan', session: { id: 'a', landingPage: 'x'.repeat(5_000) } });
