@@ -5,7 +5,7 @@ import express, { Router, type Request, type RequestHandler, type Response } fro
 import { isbot } from 'isbot';
 import { z } from 'zod';
 import type { SnippetConfig } from '../config/schema.js';
-import type { LeaseDesk } from '../leases/desk.js';
+import type { Allocation, LeaseDesk } from '../leases/desk.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { sourceOf } from '../lib/source.js';
@@ -30,6 +30,8 @@ export const snippetAnswer = z.object({
   number: z.string().nullable().describe('What to show; null: leave the page as it is'),
   expiresInSeconds: z.number().describe('0 where it is the number of everybody'),
   askAgainSeconds: z.number().describe('When to ask again, as long as the page is seen: that extends the lease'),
+  code: z.string().nullable().describe('The promo code of this visitor, where the site lends codes'),
+  codeExpiresInSeconds: z.number().describe('0 where there is no code'),
 });
 
 /**
@@ -56,11 +58,11 @@ export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSni
       res.setHeader('Cache-Control', 'no-store');
       // Crawlers run scripts too, and are a new visitor on each page: one that goes through a shop would hold its whole pool.
       if (isbot(req.get('User-Agent'))) {
-        res.json(answer(desk.turnAway(id), null));
+        res.json(answer({ outcome: 'fallback', number: desk.turnAway(id), lease: null, promo: null }));
         return;
       }
       const given = await withDeadline(desk.allocate({ site: id, session }), TIMEOUT_MS, 'the pool');
-      res.json(answer(given.number, given.lease && given.lease.expiresAt - Date.now()));
+      res.json(answer(given));
     })
     .all(methodNotAllowed('POST'));
   return router;
@@ -70,12 +72,21 @@ interface Locals {
   site: { id: string; snippet: SnippetConfig };
 }
 
-/** At half of the lease, so that one lost request costs nothing. */
-function answer(number: string | null, leftMs: number | null): z.output<typeof snippetAnswer> {
-  if (leftMs === null) return { number, expiresInSeconds: 0, askAgainSeconds: RETRY_SECONDS };
-  const expiresInSeconds = Math.max(0, Math.floor(leftMs / 1000));
-  return { number, expiresInSeconds, askAgainSeconds: Math.max(MIN_ASK_AGAIN_SECONDS, expiresInSeconds / 2) };
+/** Asked again at half of what was lent, so that one lost request costs nothing; soon where no number was free. */
+function answer({ outcome, number, lease, promo }: Allocation): z.output<typeof snippetAnswer> {
+  const [expiresInSeconds, codeExpiresInSeconds] = [secondsLeft(lease), secondsLeft(promo)];
+  const half = (outcome === 'code' ? codeExpiresInSeconds : expiresInSeconds) / 2;
+  return {
+    number,
+    expiresInSeconds,
+    askAgainSeconds: outcome === 'fallback' ? RETRY_SECONDS : Math.max(MIN_ASK_AGAIN_SECONDS, half),
+    code: promo && promo.code,
+    codeExpiresInSeconds,
+  };
 }
+
+const secondsLeft = (lent: { expiresAt: number } | null): number =>
+  lent ? Math.max(0, Math.floor((lent.expiresAt - Date.now()) / 1000)) : 0;
 
 /** Minified by the build, plain when run from the sources. Made once; an hour old is young enough for a page. */
 function script(): RequestHandler {

@@ -26,13 +26,25 @@
   var TIMEOUT_MS = 5000;
   var RETRY_MS = 15000;
   var MAX_RETRY_MS = 300000;
+  var LOOK_MS = 15000;
+  var GAP = '[\\s().\\u2010-\\u2015-]*'; // between two digits of a number
+  // A tag manager and the page may both bring it, and some bring it again with each view.
+  var running = (page.calltrackRunning = page.calltrackRunning || {});
+  if (running[key + own]) return;
+  running[key + own] = true;
 
   var shown = own;
+  var code; // promo code; undefined until there is one
   var ends = 0; // of the lease
+  var codeEnds = 0;
   var dueAt = 0;
   var retryMs = RETRY_MS;
   var timer;
   var asking = false;
+  var told = false; // that there is anything else to show than the page does
+  var learnt = []; // numbers that were ever shown here
+  var notations = []; // of all of these
+  var anyNotation;
   var visit = readVisit();
 
   // --- The visit ------------------------------------------------------------------------------------------------
@@ -43,14 +55,14 @@
     ['utm_source', 'utm_medium', 'utm_campaign', 'utm_content', 'utm_term', 'gclid', 'yclid'].forEach(function (name) {
       if (query.get(name)) ad[name] = query.get(name).slice(0, 500);
     });
-    var known = recall() || {};
-    var clicked = Object.keys(ad).length > 0 && JSON.stringify(ad) !== JSON.stringify(known.ad);
+    var known = recall();
+    var clicked = Object.keys(ad).length > 0 && JSON.stringify(ad) !== JSON.stringify(known && known.ad);
     // A new ad clicked is a new visit, however soon.
-    if (!known.id || Date.now() - known.at > IDLE_MS || clicked) {
+    if (!known || Math.abs(Date.now() - known.at) > IDLE_MS || clicked) {
       var referrer = doc.referrer.indexOf(page.location.origin + '/') === 0 ? '' : doc.referrer;
       known = {
         id: random(),
-        visitor: known.visitor || random(),
+        visitor: (known && known.visitor) || random(),
         landing: page.location.href,
         referrer: referrer,
         ad: ad,
@@ -61,10 +73,16 @@
 
   function recall() {
     try {
-      return JSON.parse(page.localStorage.getItem(STORE));
+      var kept = JSON.parse(page.localStorage.getItem(STORE));
+      // Others may use the same name.
+      return isText(kept.id) && isText(kept.landing) && isText(kept.referrer) && kept.ad && kept.at > 0 ? kept : null;
     } catch (e) {
       return null; // no storage, or not ours: a visit of one page
     }
+  }
+
+  function isText(value) {
+    return typeof value === 'string';
   }
 
   function remember() {
@@ -108,7 +126,7 @@
       keyword: ad.utm_term,
       gclid: ad.gclid,
       yclid: ad.yclid,
-      gaClientId: cookie(/(?:^|; )_ga=GA\d\.\d\.(\d+\.\d+)/),
+      gaClientId: cookie(/(?:^|; )_ga=GA\d\.[\d-]+\.(\d+\.\d+)/),
       ymClientId: cookie(/(?:^|; )_ym_uid=(\d+)/),
     };
   }
@@ -119,7 +137,8 @@
     page.clearTimeout(timer);
     if (asking || doc.visibilityState === 'hidden') return; // nobody reads the number
     asking = true;
-    remember();
+    follow();
+    var asked = visit.id;
     var abort = new AbortController();
     var deadline = page.setTimeout(function () {
       abort.abort();
@@ -140,19 +159,20 @@
       .then(function (given) {
         retryMs = RETRY_MS;
         ends = Date.now() + given.expiresInSeconds * 1000;
-        show(digitsOf(given.number || '') || own);
+        if (given.code) codeEnds = Date.now() + given.codeExpiresInSeconds * 1000;
+        show(digitsOf(given.number || '') || own, given.code);
         plan(given.askAgainSeconds * 1000);
       })
       .catch(function () {
         // By now the number may be somebody else's.
-        if (Date.now() > ends) show(own);
+        if (Date.now() > ends) show(own, Date.now() > codeEnds ? null : code);
         plan(retryMs);
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
       })
       .then(function () {
         page.clearTimeout(deadline);
         asking = false;
-        if (dueAt <= Date.now()) ask();
+        if (visit.id !== asked || dueAt <= Date.now()) ask();
       });
   }
 
@@ -161,9 +181,25 @@
     timer = page.setTimeout(ask, ms);
   }
 
-  doc.addEventListener('visibilitychange', function () {
-    if (Date.now() >= dueAt) ask();
-  });
+  function look() {
+    if (doc.visibilityState === 'hidden') return;
+    if (follow() || Date.now() >= dueAt) ask();
+  }
+
+  /** While the page is seen the visit goes on; where another ad was clicked in another tab, it is that one. */
+  function follow() {
+    var latest = recall();
+    var isOther = latest && latest.at > visit.at && latest.id !== visit.id;
+    if (isOther) visit = latest;
+    remember();
+    return isOther;
+  }
+
+  doc.addEventListener('visibilitychange', look);
+  // Taken out of the browser's memory by "back".
+  page.addEventListener('pageshow', look);
+  // Timers stand still while the machine sleeps; leases do not.
+  page.setInterval(look, LOOK_MS);
 
   // --- The page -------------------------------------------------------------------------------------------------
 
@@ -172,53 +208,103 @@
   }
 
   /**
-   * How `digits` write a number shown here; null where they are another. People at home leave out the country code and may
-   * begin with 8 or 0 instead: `8 495 …` and `495 …` for `+7 495 …`, `90 …` for `+998 90 …`.
+   * How a number may be written that was ever shown here (a part of the page that was put away may bring it back): with its
+   * country code, and a 0 in parentheses behind it, or as people at home do, who leave the code out and may begin with 8 or 0
+   * instead: `8 495 …` and `495 …` for `+7 495 …`, `90 …` for `+998 90 …`.
    */
-  function readShown(digits) {
-    var read = null;
-    [own, shown].forEach(function (number) {
-      // Codes have one digit in zones 1 and 7, two or three elsewhere (E.164).
-      [0].concat(/^[17]/.test(number) ? 1 : [2, 3]).forEach(function (length) {
-        var rest = number.slice(length);
-        var trunk = digits.slice(0, -rest.length);
-        if (rest.length > 5 && /^[08]?$/.test(trunk) && digits === trunk + rest)
-          read = read || { trunk: trunk, code: number.slice(0, length), length: number.length };
+  function learn(number) {
+    if (learnt.indexOf(number) >= 0) return;
+    learnt.push(number);
+    // Codes have one digit in zones 1 and 7, two or three elsewhere (E.164).
+    (/^[17]/.test(number) ? [1] : [3, 2]).forEach(function (length) {
+      var rest = number.slice(length);
+      if (rest.length < 6) return;
+      var prefix = number.slice(0, length);
+      var abroad = '(?:\\+|00)?' + gapped(prefix) + '(?:0' + GAP + ')?';
+      var atHome = '(?:[08]' + GAP + ')?';
+      notations.push({
+        code: prefix,
+        rest: rest.length,
+        pattern: '(?:' + abroad + '|' + atHome + ')' + gapped(rest).slice(0, -GAP.length),
       });
     });
-    return read;
+    var each = notations.map(function (one) {
+      return '(' + one.pattern + ')';
+    });
+    anyNotation = new RegExp('(^|\\D)(?:' + each.join('|') + ')(?!\\d)', 'g');
   }
 
-  /** `number` in the notation of `text`, which is one that is shown: its digits in the place of the digits there. */
-  function inNotationOf(text, number) {
-    var read = readShown(digitsOf(text));
-    if (!read) return text;
+  function gapped(digits) {
+    return digits.replace(/\d/g, '$&' + GAP);
+  }
+
+  /** `number` in the notation of `text`, which is one of `notation`: its digits in the place of the digits there. */
+  function inNotationOf(text, notation, number) {
+    var code = notation.code;
     // What is left out goes without saying within one country only.
-    if (number.length !== read.length || number.indexOf(read.code) !== 0) return '+' + number;
-    var put = read.trunk + number.slice(read.code.length);
-    var next = 0;
-    return text.replace(/\d/g, function () {
-      return put[next++];
+    if (number.length !== code.length + notation.rest || number.indexOf(code) !== 0) return '+' + number;
+    var next = code.length + notation.rest - digitsOf(text).length;
+    return text.replace(/\d/g, function (digit) {
+      next += 1;
+      return next > code.length ? number[next - 1] : digit;
     });
   }
 
+  /** Puts the number shown into these nodes, read as one text; each keeps its part of it. */
+  function swapNodes(nodes) {
+    var texts = nodes.map(function (node) {
+      return node.data;
+    });
+    var whole = texts.join('');
+    var letters = whole.split('');
+    whole.replace(anyNotation, function (match, before) {
+      var groups = [].slice.call(arguments, 2, -2);
+      var at = arguments[arguments.length - 2] + before.length;
+      var i = 0;
+      while (groups[i] === undefined) i += 1;
+      var found = groups[i];
+      // `+1 495 …` is another country's.
+      if (found[0] !== '+' && /\+\d{1,3}[\s().-]*$/.test(whole.slice(0, at))) return;
+      var put = inNotationOf(found, notations[i], shown);
+      for (i = 0; i < found.length; i += 1) letters[at + i] = put.length === found.length ? put[i] : i ? '' : put;
+    });
+    var from = 0;
+    nodes.forEach(function (node, i) {
+      var text = letters.slice(from, (from += texts[i].length)).join('');
+      if (text !== node.data) node.data = text;
+    });
+  }
+
+  /** Numbers within one node each, then those that markup divides: `<b>8 495</b> 222-22-22`. */
   function swapText(element) {
     var walker = doc.createTreeWalker(element, 4 /* text */);
+    var nodes = [];
     while (walker.nextNode()) {
-      var node = walker.currentNode;
-      var text = node.data.replace(/\+?\d[\d\s().\u2010-\u2015-]{5,}\d/g, function (found) {
-        return inNotationOf(found, swapText.to);
-      });
-      if (text !== node.data) node.data = text;
+      nodes.push(walker.currentNode);
+      swapNodes([walker.currentNode]);
     }
+    if (nodes.length > 1) swapNodes(nodes);
   }
 
-  function swapIn(root) {
-    root.querySelectorAll('[data-ct-number]').forEach(swapText);
-    root.querySelectorAll('a[href^="tel:"]').forEach(function (link) {
-      if (!readShown(digitsOf(decoded(link.getAttribute('href').slice(4))))) return;
-      link.setAttribute('href', 'tel:+' + swapText.to);
+  function isShown(digits) {
+    return notations.some(function (one) {
+      return new RegExp('^' + one.pattern + '$').test(digits);
+    });
+  }
+
+  function swapPage() {
+    doc.querySelectorAll('[data-ct-number]').forEach(swapText);
+    doc.querySelectorAll('a[href^="tel:" i]').forEach(function (link) {
+      if (!isShown(digitsOf(decoded(link.getAttribute('href').slice(4))))) return;
+      if (link.getAttribute('href') !== 'tel:+' + shown) link.setAttribute('href', 'tel:+' + shown);
       swapText(link);
+    });
+    if (code === undefined) return;
+    doc.querySelectorAll('[data-ct-code]').forEach(function (element) {
+      if (element.textContent !== code) element.textContent = code;
+    });
+    doc.querySelectorAll('[data-ct-with-code]').forEach(function (element) {
+      if (element.hidden !== !code) element.hidden = !code;
     });
   }
 
@@ -231,24 +317,35 @@
     }
   }
 
-  function show(number) {
-    swapText.to = number;
-    swapIn(doc);
-    var changed = number !== shown;
+  function show(number, newCode) {
+    var before = shown + code;
     shown = number;
-    if (changed)
-      doc.dispatchEvent(new CustomEvent('calltrack:number', { detail: { number: '+' + number, session: visit.id } }));
+    if (newCode || code) code = newCode || '';
+    learn(number);
+    told = told || number !== own || !!code;
+    swapPage();
+    if (shown + code === before) return;
+    var detail = { number: '+' + number, session: visit.id, code: code || null };
+    doc.dispatchEvent(new CustomEvent('calltrack:number', { detail: detail }));
   }
 
   // What the page adds or writes anew later shows the same number.
   var frame = 0;
   new MutationObserver(function () {
-    if (shown === own || frame) return;
+    if (!told || frame) return;
     frame = page.requestAnimationFrame(function () {
       frame = 0;
-      swapIn(doc);
+      swapPage();
     });
-  }).observe(doc.documentElement, { childList: true, subtree: true, characterData: true });
+  }).observe(doc.documentElement, {
+    childList: true,
+    subtree: true,
+    characterData: true,
+    attributes: true,
+    attributeFilter: ['href', 'data-ct-number'],
+  });
 
+  learn(own);
+  remember();
   ask();
 })(window, document);

@@ -9,9 +9,11 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { configSchema } from '../../src/config/schema.js';
 import { createHttpServer } from '../../src/http/server.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
+import { PromoDesk } from '../../src/leases/promo-desk.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisLeases } from '../../src/redis/leases.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
+import { RedisPromoCodes } from '../../src/redis/promo-codes.js';
 import { startChromium } from '../support/chromium.js';
 import { httpOptions } from '../support/no-resources.js';
 import { openRedis } from '../support/redis.js';
@@ -44,6 +46,31 @@ const TASHKENT = {
 <p id="other" data-ct-number>00-11-22, 998712001</p>`,
 };
 
+/** As designers divide and decorate what they write. */
+const DECORATED = {
+  own: '+7 495 222-22-22',
+  body: `
+<a id="marked" href="TEL:8-495-222-22-22"><span>8 (495)</span> <b>222</b>-22-22</a>
+<p id="hours" data-ct-number>9-18 8 (495) 222-22-22 24/7</p>
+<p id="two" data-ct-number>+7 812 333-33-33 8 495 2222222</p>
+<p id="foreign" data-ct-number>+1 495 222-22-22</p>
+<ul id="list" data-ct-number><li>8 495 222-22-22</li><li>8 812 333-33-33</li></ul>`,
+};
+
+const LONDON = {
+  own: '+442079460000',
+  body: `
+<p id="marked" data-ct-number>+44 (0)20 7946 0000</p>
+<p id="home" data-ct-number>020 7946 0000</p>
+<a id="link" href="tel:00442079460000">0044 20 7946 0000</a>`,
+};
+
+const WITH_CODE = {
+  own: '+7 495 222-22-22',
+  body: `<p id="marked" data-ct-number>+7 495 222-22-22</p>
+<p id="with" data-ct-with-code hidden>Назовите код <b id="code" data-ct-code></b></p>`,
+};
+
 let browser: Browser;
 
 beforeAll(async () => {
@@ -70,7 +97,15 @@ interface Setting {
   origins?: string[];
   /** Of the shop; by default Moscow's. */
   page?: { own: string; body: string };
+  /** Whether it lends promo codes. */
+  promo?: 'beside' | 'instead';
 }
+
+/** What is asked for in the gateway's place is answered so. */
+const ANYBODY = { 'Access-Control-Allow-Origin': '*' };
+const NOTHING_FREE = { number: null, expiresInSeconds: 0, askAgainSeconds: 60, code: null, codeExpiresInSeconds: 0 };
+/** A visit that is over. */
+const OLD = JSON.stringify({ id: 'old', visitor: 'v', landing: 'https://divan.example/', referrer: '', ad: {}, at: 1 });
 
 /** A shop's site and a gateway that lends it numbers, on origins of their own. */
 async function open({ numbers = ['+74951111111', '+74951111112'], lease = '10m', ...more }: Setting = {}) {
@@ -87,16 +122,22 @@ async function open({ numbers = ['+74951111111', '+74951111112'], lease = '10m',
     trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
     routes: [{ id: 'main', steps: [{ announce: 'silence_stream://1000' }] }],
     sites: [
-      { id: 'divan', defaultRoute: 'main', pool: { lease, fallback }, snippet: { key: KEY, origins, perAddress } },
+      {
+        ...{ id: 'divan', defaultRoute: 'main', pool: { lease, fallback } },
+        ...{ snippet: { key: KEY, origins, perAddress }, promo: { lend: more.promo } },
+      },
     ],
     numbers: numbers.map((number) => ({ number, site: 'divan', kind: 'dynamic' })),
   });
   await new RedisNumbers(link, keys, 'gw-1').write(config.numbers);
+  const siteOf = (site: string) => config.sites.find(({ id }) => id === site);
   const gateway = createHttpServer({
     ...httpOptions(),
     leases: new LeaseDesk(
       new RedisLeases(link, keys),
-      (site) => config.sites.find(({ id }) => id === site)?.pool ?? null,
+      (site) => siteOf(site)?.pool ?? null,
+      {},
+      new PromoDesk(new RedisPromoCodes(link, keys), (site) => siteOf(site)?.promo ?? null),
     ),
     sites: () => config.sites,
     metrics: new GatewayMetrics({ nodeDefaults: false }),
@@ -153,6 +194,65 @@ describe('dni.js in a browser', () => {
     expect(await textOf(page, 'other')).toBe('00-11-22, 998712001');
   });
 
+  it('finds the number in divided markup, and beside other digits', async () => {
+    const { shop } = await open({ page: DECORATED });
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '8 (495) 111-11-11');
+    expect(await page.innerHTML('#marked')).toBe('<span>8 (495)</span> <b>111</b>-11-11');
+    expect(await page.getAttribute('#marked', 'href')).toBe('tel:+74951111111');
+    expect(await textOf(page, 'hours')).toBe('9-18 8 (495) 111-11-11 24/7');
+    expect(await textOf(page, 'two')).toBe('+7 812 333-33-33 8 495 1111111');
+    expect(await textOf(page, 'foreign')).toBe('+1 495 222-22-22');
+    expect(await page.innerHTML('#list')).toBe('<li>8 495 111-11-11</li><li>8 812 333-33-33</li>');
+  });
+
+  it('knows a 0 in parentheses, and 00 for the plus', async () => {
+    const { shop } = await open({ page: LONDON, numbers: ['+442079461234'] });
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '+44 (0)20 7946 1234');
+    expect(await textOf(page, 'home')).toBe('020 7946 1234');
+    expect(await textOf(page, 'link')).toBe('0044 20 7946 1234');
+    expect(await page.getAttribute('#link', 'href')).toBe('tel:+442079461234');
+  });
+
+  it('puts the number into a link that is given its address later, and into what the page had put away', async () => {
+    const { shop } = await open({ numbers: ['+74951111111'] });
+    const page = await (await visitor()).newPage();
+    await page.clock.install();
+    await page.goto(shop);
+    await shows(page, 'marked', '111-11-11');
+    await page.evaluate(`document.getElementById('other').setAttribute('href', 'tel:+74952222222')`);
+    await until('it is swapped', async () => (await page.getAttribute('#other', 'href')) === 'tel:+74951111111');
+    // The visitor's number ends; a view that was away meanwhile must not bring it back.
+    await page.evaluate(`window.view = document.getElementById('marked'); window.view.remove()`);
+    await page.route('**/dni/**', (route) => route.fulfill({ json: NOTHING_FREE, headers: ANYBODY }));
+    await page.clock.fastForward(300_000);
+    await until('it is given back', async () => (await textOf(page, 'eight')) === '8 495 222 22 22');
+    await page.evaluate(`document.body.append(window.view)`);
+    await shows(page, 'marked', '222-22-22');
+  });
+
+  it.each(['beside', 'instead'] as const)('shows the code where the site lends codes %s', async (promo) => {
+    const { shop } = await open({ page: WITH_CODE, promo });
+    const page = await (await visitor()).newPage();
+    await page.clock.install();
+    await page.goto(shop);
+    await until('it is seen', () => page.isVisible('#with'));
+    const code = await textOf(page, 'code');
+    expect(code).toMatch(/^\d{5}$/);
+    expect(await textOf(page, 'marked')).toContain(promo === 'beside' ? '111-11-11' : '222-22-22');
+    await page.reload();
+    await until('it is seen again', () => page.isVisible('#with'));
+    expect(await textOf(page, 'code')).toBe(code);
+    // The site lends no more codes.
+    await page.route('**/dni/**', (route) => route.fulfill({ json: NOTHING_FREE, headers: ANYBODY }));
+    await page.clock.fastForward(86_400_000);
+    await until('it is hidden', () => page.isHidden('#with'));
+    expect(await textOf(page, 'code')).toBe('');
+  });
+
   it.each([
     ['an own number as it is written at home', '8 (495) 222-22-22'],
     ['no own number', ''],
@@ -194,7 +294,7 @@ describe('dni.js in a browser', () => {
     const { shop, leaseOn } = await open();
     const context = await visitor();
     await context.addCookies([
-      { name: '_ga', value: 'GA1.1.111.222', url: shop },
+      { name: '_ga', value: 'GA1.2-2.111.222', url: shop },
       { name: '_ym_uid', value: '1700000000000000000', url: shop },
     ]);
     const page = await context.newPage();
@@ -231,6 +331,84 @@ describe('dni.js in a browser', () => {
     await first.goto(`${shop}/?utm_source=google`);
     expect(await (await asked).json()).toMatchObject({ number: null });
     expect(await textOf(first, 'marked')).toContain('222-22-22');
+  });
+
+  it('goes on with the ad that was clicked last, in whichever tab', async () => {
+    const { shop, leaseOn } = await open();
+    const context = await visitor();
+    const [first, second] = [await context.newPage(), await context.newPage()];
+    await first.clock.install();
+    await first.goto(`${shop}/?utm_source=yandex`);
+    await shows(first, 'marked', '111-11-11');
+    await second.goto(`${shop}/?utm_source=google`);
+    await shows(second, 'marked', '111-11-12');
+    await first.clock.fastForward(16_000);
+    await shows(first, 'marked', '111-11-12');
+    await second.goto(`${shop}/delivery`);
+    await shows(second, 'marked', '111-11-12');
+    const { session = '' } = await leaseOn('+74951111112');
+    expect(JSON.parse(session)).toMatchObject({ utm: { source: 'google' } });
+  });
+
+  it('is one visit for as long as the page is seen', async () => {
+    const { shop } = await open({ lease: '24h' });
+    const page = await (await visitor()).newPage();
+    await page.clock.install();
+    await page.goto(`${shop}/?utm_source=yandex`);
+    await shows(page, 'marked', '111-11-11');
+    await page.clock.runFor(40 * 60_000);
+    await page.goto(`${shop}/delivery`);
+    await shows(page, 'marked', '111-11-11');
+  });
+
+  it.each([
+    ['is kept nowhere', `Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked'); } })`],
+    ['is of another script', `localStorage.setItem('calltrack', '{"id":"7"}')`],
+    ['is rubbish', `localStorage.setItem('calltrack', '{{')`],
+    ['is of a day to come', `localStorage.setItem('calltrack', JSON.stringify({ ...${OLD}, at: 9e15 }))`],
+  ])('gives a number where what storage has %s', async (_what, before) => {
+    const { shop, leaseOn } = await open();
+    const page = await (await visitor()).newPage();
+    await page.addInitScript(before);
+    await page.goto(`${shop}/?x=1`);
+    await shows(page, 'marked', '111-11-11');
+    const { session = '' } = await leaseOn('+74951111111');
+    expect(JSON.parse(session)).toMatchObject({ landingPage: `${shop}/?x=1` });
+  });
+
+  it('looks at its lease when the machine has slept', async () => {
+    const { shop, gatewayUrl } = await open();
+    const page = await (await visitor()).newPage();
+    await page.clock.install();
+    await page.goto(shop);
+    await shows(page, 'marked', '111-11-11');
+    await page.clock.setSystemTime(Date.now() + 3_600_000);
+    const asked = page.waitForRequest(`${gatewayUrl}/dni/**`);
+    await page.clock.runFor(15_000);
+    await asked;
+  });
+
+  it('asks once where the page brings it twice', async () => {
+    const { shop, gatewayUrl } = await open();
+    const page = await (await visitor()).newPage();
+    let asked = 0;
+    page.on('request', (request) => (asked += request.url().includes('/dni/') ? 1 : 0));
+    await page.goto(shop);
+    await shows(page, 'marked', '111-11-11');
+    const bring = (number: string) =>
+      page.evaluate(`new Promise((resolve) => {
+        const script = document.createElement('script');
+        script.src = '${gatewayUrl}/dni.js';
+        script.dataset.key = '${KEY}';
+        script.dataset.number = '${number}';
+        script.onload = resolve;
+        document.head.append(script);
+      })`);
+    await bring('+74952222222');
+    expect(asked).toBe(1);
+    // Another number of the page is another matter.
+    await bring('+74953333333');
+    await until('it is swapped', async () => (await page.getAttribute('#other', 'href')) === 'tel:+74951111111');
   });
 
   it('keeps the lease alive while the page is seen, and not otherwise', async () => {

@@ -27,6 +27,8 @@ export const snippetOperations: Operation[] = [
       number: '+74951111111',
       expiresInSeconds: 600,
       askAgainSeconds: 300,
+      code: null,
+      codeExpiresInSeconds: 0,
     }),
     errors: [
       'GW_ERR_FORBIDDEN',
