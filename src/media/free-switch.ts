@@ -3,12 +3,12 @@ import type { MediaEvent, MediaServer, RecordingAction } from '../call/media-por
 import type { IncomingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
 import { lastingChild } from '../observability/logger.js';
 import { Announcer } from './announcer.js';
 import { callIdOf, SUBSCRIBED_EVENTS, toMediaEvents } from './events.js';
 import { EslLink } from './esl-link.js';
 import type { FreeSwitchEvent } from './event-text.js';
+import { sipAddressOf } from './sofia-status.js';
 
 export interface FreeSwitchOptions {
   host: string;
@@ -215,15 +215,4 @@ export class FreeSwitch implements MediaServer {
 function channelsNamed(channelsJson: string, part: string): string[] {
   const { rows = [] } = JSON.parse(channelsJson) as { rows?: { uuid: string; name: string }[] };
   return rows.filter(({ name }) => name.includes(part)).map(({ uuid }) => uuid);
-}
-
-/** `calltrack  profile  sip:mod_sofia@10.0.0.6:5080  RUNNING (0)` → `10.0.0.6:5080`. Throws GW_ERR_MEDIA_COMMAND. */
-function sipAddressOf(sofiaStatus: string, profile: string): string {
-  for (const line of sofiaStatus.split('\n')) {
-    const [name, type, data] = line.trim().split(/\s+/);
-    if (name !== profile || type !== 'profile') continue;
-    const address = /^sip:mod_sofia@(\[[^\]]+\]:\d+|[^;\s]+:\d+)/.exec(data ?? '')?.[1];
-    if (address) return address;
-  }
-  throw new GatewayError('GW_ERR_MEDIA_COMMAND', 'FreeSWITCH has no such SIP profile');
 }

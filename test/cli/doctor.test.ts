@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { Terminal } from '../../src/cli/command.js';
 import { doctor } from '../../src/cli/commands/doctor.js';
 import { checkPasswords, judgeSpace } from '../../src/cli/doctor/local.js';
@@ -13,6 +13,7 @@ import type { Engines } from '../support/engines.js';
 import { openOwnRedis } from '../support/redis.js';
 import { OwnRedis } from '../support/redis-server.js';
 import { startSandboxEngines } from '../support/sandbox-engines.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 const BASE = {
   trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
@@ -77,7 +78,10 @@ describe('doctor', () => {
     expect(findings.filter(({ result }) => result === 'fail')).toEqual([]);
     expect(status).toBe(0);
     expect(of('drachtio')).toMatchObject({ result: 'ok', detail: 'reachable, secret accepted' });
-    expect(of('freeswitch')).toMatchObject({ result: 'ok', detail: 'reachable, password accepted' });
+    expect(of('freeswitch')).toMatchObject({
+      result: 'ok',
+      detail: `reachable, password accepted, profile calltrack at ${addresses.engines}:5080`,
+    });
     expect(of('SIP')?.detail).toMatch(/OPTIONS/);
     expect(of('redis 127')).toMatchObject({ result: 'ok', detail: expect.stringContaining('version') as string });
     expect(of('redis appendonly')).toMatchObject({ result: 'warn' });
@@ -88,6 +92,30 @@ describe('doctor', () => {
     expect(of('clock')).toMatchObject({ result: 'ok' });
     expect(of('spool')?.detail).toContain('GB free');
     expect(of('HTTP')).toMatchObject({ result: 'warn', detail: 'free: the gateway is not running' });
+  });
+
+  it('asks for SIP where drachtio-server says that it takes it, wherever its admin port is', async () => {
+    const wire = await TcpProxy.open(engines.drachtio);
+    onTestFinished(() => wire.close());
+    const drachtio = { ...engines.drachtio, host: wire.host, port: wire.port };
+    const { of } = await examine({ engines: { mode: 'real', drachtio, freeswitch: [engines.freeswitch] } });
+    expect(of(`drachtio ${wire.host}:${wire.port}`)).toMatchObject({ result: 'ok' });
+    expect(of(`SIP ${engines.sip.host}:${engines.sip.port} udp`)?.detail).toMatch(/OPTIONS/);
+  });
+
+  it('finds a FreeSWITCH without our profile, and the key of the configuration to try', async () => {
+    const { drachtio, freeswitch } = engines;
+    const sandbox = parse(await readFile('config/sandbox.yaml', 'utf8')) as { access: unknown };
+    const { status, of } = await examine({
+      engines: { mode: 'real', drachtio, freeswitch: [{ ...freeswitch, profile: 'internal' }] },
+      access: sandbox.access,
+    });
+    expect(of('freeswitch')).toMatchObject({
+      result: 'fail',
+      detail: expect.stringContaining('profile "internal" is not running') as string,
+    });
+    expect(of('key sandbox of access.keys')).toMatchObject({ result: 'fail', detail: 'is a well-known default' });
+    expect(status).toBe(1);
   });
 
   it('finds a Redis that will throw events away, and one that takes no more', async () => {

@@ -52,15 +52,16 @@ async function examine(config: GatewayConfig): Promise<Finding[]> {
   return [...found.flat(), ...(await checkEncoder(config)), ...checkWebhooks(config), ...checkPasswords(config)];
 }
 
-function examineEngines(engines: GatewayConfig['engines']): Promise<Finding[]> {
+async function examineEngines(engines: GatewayConfig['engines']): Promise<Finding[]> {
   if (engines.mode === 'sandbox') {
     const { hostname, port } = new URL(engines.sandbox.sip.replace('udp+tcp:', 'http:'));
-    return Promise.all([checkSip(hostname, Number(port))]);
+    return [await checkSip(hostname, Number(port))];
   }
-  return Promise.all([
-    ...(engines.drachtio ? [checkDrachtio(engines.drachtio), checkSip(engines.drachtio.host, 5060)] : []),
-    ...engines.freeswitch.map(checkFreeSwitch),
+  const found = await Promise.all([
+    engines.drachtio ? checkDrachtio(engines.drachtio) : [],
+    Promise.all(engines.freeswitch.map(checkFreeSwitch)),
   ]);
+  return found.flat();
 }
 
 const healthy = (findings: readonly Finding[]): boolean => findings.every(({ result }) => result !== 'fail');

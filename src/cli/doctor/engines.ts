@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import type { GatewayConfig } from '../../config/schema.js';
 import { toError } from '../../lib/deadline.js';
+import { sipAddressOf } from '../../media/sofia-status.js';
 import { converse } from './conversation.js';
 import { fail, ok, warn, type Finding } from './report.js';
 
@@ -9,32 +10,53 @@ const SIP_TIMEOUT_MS = 2000;
 
 type Engines = GatewayConfig['engines'];
 
-/** Whether drachtio-server is there and takes our secret: its admin protocol is `<bytes>#<id>|authenticate|<secret>|`. */
-export async function checkDrachtio(drachtio: NonNullable<Engines['drachtio']>): Promise<Finding> {
+/** drachtio-server, and SIP where it says that it takes it. */
+export async function checkDrachtio(drachtio: NonNullable<Engines['drachtio']>): Promise<Finding[]> {
+  const { finding, udp } = await askDrachtio(drachtio);
+  return [finding, ...(await Promise.all(udp.map(({ host, port }) => checkSip(host, port))))];
+}
+
+/**
+ * Whether drachtio-server is there and takes our secret: its admin protocol is `<bytes>#<id>|authenticate|<secret>|`, and
+ * the answer `…|OK|udp/10.0.0.1:5060,tcp/10.0.0.1:5060|<version>|<the same within NAT>`.
+ */
+async function askDrachtio(
+  drachtio: NonNullable<Engines['drachtio']>,
+): Promise<{ finding: Finding; udp: { host: string; port: number }[] }> {
   const what = `drachtio ${drachtio.host}:${drachtio.port}`;
   const message = `${randomUUID()}|authenticate|${drachtio.secret}|`;
   let sent = false;
   try {
-    const accepted = await converse(drachtio, (received) => {
+    const [accepted, addresses = '', , local = addresses] = await converse(drachtio, (received) => {
       if (!sent) {
         sent = true;
         return { send: `${Buffer.byteLength(message)}#${message}` };
       }
-      const answer = /\|response\|[^|]*\|(\w+)/.exec(received)?.[1];
-      return answer === undefined ? {} : { result: answer === 'OK' };
+      const [, bytes = '', answer = ''] = /^(\d+)#([^]*)$/.exec(received) ?? [];
+      const whole = bytes !== '' && Buffer.byteLength(answer) >= Number(bytes);
+      return whole ? { result: /\|response\|[^|]*\|([^]*)$/.exec(answer)?.[1]?.split('|') ?? [] } : {};
     });
-    return accepted
-      ? ok(what, 'reachable, secret accepted')
-      : fail(what, 'secret refused: look at engines.drachtio.secret');
+    if (accepted !== 'OK') {
+      return { finding: fail(what, 'secret refused: look at engines.drachtio.secret'), udp: [] };
+    }
+    return { finding: ok(what, 'reachable, secret accepted'), udp: udpAddresses(local || addresses) };
   } catch (error) {
-    return fail(what, `not reachable: ${toError(error).message}`);
+    return { finding: fail(what, `not reachable: ${toError(error).message}`), udp: [] };
   }
 }
 
-/** Whether FreeSWITCH's event socket is there and takes our password. */
+function udpAddresses(list: string): { host: string; port: number }[] {
+  return [...list.matchAll(/udp\/(\[[^\]]+\]|[^:,]+):(\d+)/g)].map(([, host = '', port]) => ({
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port),
+  }));
+}
+
+/** Whether FreeSWITCH's event socket is there and takes our password, and its SIP profile takes calls. */
 export async function checkFreeSwitch(server: Engines['freeswitch'][number]): Promise<Finding> {
   const what = `freeswitch ${server.host}:${server.port}`;
   let asked = false;
+  let listed = false;
   try {
     const reply = await converse(server, (received) => {
       if (received.includes('text/rude-rejection')) return { result: 'its ACL keeps us out (text/rude-rejection)' };
@@ -43,12 +65,27 @@ export async function checkFreeSwitch(server: Engines['freeswitch'][number]): Pr
         return { send: `auth ${server.secret}\n\n` };
       }
       const answer = /Reply-Text: ([^\n]*)\n/.exec(received)?.[1];
-      return answer === undefined ? {} : { result: answer };
+      if (answer?.startsWith('+OK') !== true) return answer === undefined ? {} : { result: answer };
+      if (!listed) {
+        listed = true;
+        return { send: 'api sofia status\n\n' };
+      }
+      const [, bytes = '', status = ''] = /api\/response\nContent-Length: (\d+)\n\n([^]*)$/.exec(received) ?? [];
+      return bytes !== '' && Buffer.byteLength(status) >= Number(bytes) ? { result: `+OK ${status}` } : {};
     });
-    if (reply.startsWith('+OK')) return ok(what, 'reachable, password accepted');
-    return fail(what, `password refused: ${reply}`);
+    return reply.startsWith('+OK')
+      ? judgeProfile(what, reply, server.profile)
+      : fail(what, `password refused: ${reply}`);
   } catch (error) {
     return fail(what, `not reachable: ${toError(error).message}`);
+  }
+}
+
+function judgeProfile(what: string, sofiaStatus: string, profile: string): Finding {
+  try {
+    return ok(what, `reachable, password accepted, profile ${profile} at ${sipAddressOf(sofiaStatus, profile)}`);
+  } catch {
+    return fail(what, `password accepted, but its SIP profile "${profile}" is not running: no call gets there`);
   }
 }
 

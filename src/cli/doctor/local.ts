@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { localUrl } from '../../config/local-url.js';
@@ -25,6 +26,7 @@ const WELL_KNOWN = new Set(
     'secret',
     'changeme',
     'calltrack',
+    'sandbox',
     'root',
     'redis',
     '1234',
@@ -32,6 +34,9 @@ const WELL_KNOWN = new Set(
     '123456',
   ].map((word) => word.toLowerCase()),
 );
+
+/** Of `access.keys` the file has the hashes only: config/sandbox.yaml's, too, and some copy that. */
+const WELL_KNOWN_HASHES = new Set([...WELL_KNOWN].map((word) => createHash('sha256').update(word).digest('hex')));
 
 /** @param minFreeBytes with less the gateway does not record */
 export async function checkFolder(what: string, folder: string, minFreeBytes: number): Promise<Finding> {
@@ -102,6 +107,11 @@ export function checkPasswords(config: GatewayConfig): Finding[] {
       ? [warn(`password ${where}`, `is shorter than ${LEAST_SECRET} characters`)]
       : [];
   });
+  weak.push(
+    ...config.access.keys
+      .filter(({ hash }) => WELL_KNOWN_HASHES.has(hash.toLowerCase()))
+      .map(({ name }) => fail(`key ${name} of access.keys`, 'is a well-known default')),
+  );
   return weak.length > 0 ? weak : [ok('passwords', 'none is a well-known default or short')];
 }
 
