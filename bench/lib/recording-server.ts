@@ -54,7 +54,7 @@ async function serve([wav = '', kind = '', redisUrl = '']: string[]): Promise<Se
     teller: { deleted: never },
     audit: { write: never },
   });
-  const links = { secret: never, secretOf: never, use: never, maxExpiry: () => 0, publicUrl: () => '' };
+  const links = { secret: never, secretOf: never, use: never, holder: never, maxExpiry: () => 0, publicUrl: () => '' };
   const app = express();
   const hash = createHash('sha256').update(KEY).digest('hex');
   app.use(

@@ -158,6 +158,7 @@ export class RecordingHouse {
         secret: () => this.#facts.linkSecret(),
         secretOf: (id) => this.#facts.linkSecretOf(id),
         use: (...use) => this.#facts.useLink(...use),
+        holder: (id) => this.#facts.linkHolder(id),
         maxExpiry: () => config().recordings.links.maxExpiry,
         publicUrl: () => config().gateway.publicUrl,
       },

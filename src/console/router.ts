@@ -1,9 +1,11 @@
 import express, { Router, type RequestHandler } from 'express';
+import type { SharedPages } from '../http/shared-links.js';
 import { Desk } from './desk.js';
 import { consoleFailures, consoleNotFound } from './failures.js';
 import { pageHeaders } from './headers.js';
 import { LiveBoard } from './live/board.js';
 import { consoleRoutes } from './pages/index.js';
+import { sharedPages } from './pages/shared.js';
 import type { ConsoleOptions } from './ports.js';
 import { Assets } from './view/assets.js';
 import { Renderer } from './view/renderer.js';
@@ -12,6 +14,8 @@ const MAX_FORM = '32kb';
 
 export interface Console {
   router: Router;
+  /** For who was sent a link to a recording. */
+  shared: SharedPages;
   /** Lets those go who look at the live view: an answer without an end would hold up the stop of the server. */
   stop(): void;
 }
@@ -33,5 +37,6 @@ export function createConsole(options: ConsoleOptions): Console {
   }
   router.use(consoleNotFound(routes));
   router.use(consoleFailures(desk, options.logger));
-  return { router, stop: () => board.stop() };
+  const shared = sharedPages(desk, () => config().sites);
+  return { router, shared, stop: () => board.stop() };
 }

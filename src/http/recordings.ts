@@ -27,6 +27,8 @@ export interface RecordingsSource {
     secretOf(id: string): Promise<string | null>;
     /** Takes a one-time link for `user`; who has it. */
     use(id: string, user: string, forMs: number): Promise<string>;
+    /** Who has taken it; null: nobody. */
+    holder(id: string): Promise<string | null>;
     /** ms. */
     maxExpiry(): number;
     publicUrl(): string;

@@ -150,7 +150,7 @@ function buildApp(options: HttpServerOptions, listeners: Listeners, live: LiveFe
   app.use(healthRouter(options.readiness, options.metrics));
   app.use(docsRouter());
   app.use(snippetRouter(options.leases, options.sites));
-  app.use('/r', sharedLinksRouter(options.recordings));
+  app.use('/r', sharedLinksRouter(options.recordings, options.console.shared));
   const authenticated = authenticate(options.keys, options.sites);
   // Who has no key gets no further: neither a body is read for him nor does he learn which addresses there are.
   // Only an import may be larger; what has read a body leaves nothing for the reader behind it.

@@ -67,4 +67,8 @@ export class RedisRecordings implements RecordingFacts {
     const former = await this.link.send((client) => client.set(key, user, 'PX', forMs, 'NX', 'GET'));
     return former ?? user;
   }
+
+  linkHolder(id: string): Promise<string | null> {
+    return this.link.send((client) => client.get(this.keys.linkUse(id)));
+  }
 }

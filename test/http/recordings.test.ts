@@ -48,6 +48,7 @@ async function open(options: HouseOptions = {}) {
         secret: () => house.facts.linkSecret(),
         secretOf: (id) => house.facts.linkSecretOf(id),
         use: (...use) => house.facts.useLink(...use),
+        holder: (id) => house.facts.linkHolder(id),
         maxExpiry: () => 86_400_000,
         publicUrl: () => base,
       },

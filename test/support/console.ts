@@ -170,6 +170,7 @@ function recordingsOf(
     secret: () => facts.linkSecret(),
     secretOf: (id: string) => facts.linkSecretOf(id),
     use: (...args: Parameters<typeof facts.useLink>) => facts.useLink(...args),
+    holder: (id: string) => facts.linkHolder(id),
     maxExpiry: () => 30 * 86_400_000,
     publicUrl: () => publicUrl,
   };

@@ -120,7 +120,14 @@ const noRecordings: RecordingsSource = {
     remove: away,
   },
   audit: { write: away, read: () => Promise.resolve({ lines: [], next: null }) },
-  links: { secret: away, secretOf: () => Promise.resolve(null), use: away, maxExpiry: () => 0, publicUrl: () => '' },
+  links: {
+    secret: away,
+    secretOf: () => Promise.resolve(null),
+    use: away,
+    holder: away,
+    maxExpiry: () => 0,
+    publicUrl: () => '',
+  },
 };
 
 /** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */
@@ -153,7 +160,11 @@ export const httpOptions = (): Omit<HttpServerOptions, 'logger' | 'metrics'> => 
   webhooks: noWebhooks,
   recordings: noRecordings,
   reloader: { reload: () => Promise.resolve({ restart: [], exceeded: [] }) },
-  console: { router: Router(), stop: () => undefined },
+  console: {
+    router: Router(),
+    shared: { player: () => undefined, failed: (error, _req, _res, next) => next(error) },
+    stop: () => undefined,
+  },
   readiness: () => ({ ready: true, checks: {} }),
 });
 

@@ -289,6 +289,15 @@ export const en = {
   'call.share.make': 'Make a link',
   'call.share.done': 'Anybody who has this link hears the recording until {time}:',
   'call.share.copy': 'Copy',
+  'shared.title': 'Recording of a call',
+  'shared.call': 'Call of {time} ({zone}), {length}.',
+  'shared.until': 'This link works until {time} ({zone}).',
+  'shared.once':
+    'This link plays once, on this device. Open it where you want to listen; it works until {time} ({zone}).',
+  'shared.ended':
+    'This link no longer works: its time is over, it was for one use and has been used, or the recording was deleted. Ask whoever sent it for another one.',
+  'shared.invalid': 'This link is not whole, or was altered. Ask whoever sent it for another one.',
+  'shared.away': 'The recording cannot be had right now. Try again in some minutes.',
   'call.delete': 'Delete the recording',
   'call.delete.sure': 'Yes, delete it for ever',
   'call.deleted': 'The recording has been deleted.',

@@ -292,6 +292,15 @@ export const uz: Dictionary = {
   'call.share.make': 'Havola yaratish',
   'call.share.done': 'Shu havolaga ega har kim yozuvni {time} gacha eshitadi:',
   'call.share.copy': 'Nusxa olish',
+  'shared.title': 'Suhbat yozuvi',
+  'shared.call': 'Qo‘ng‘iroq {time} ({zone}), {length}.',
+  'shared.until': 'Havola {time} ({zone}) gacha amal qiladi.',
+  'shared.once':
+    'Havolani bir marta, shu qurilmada tinglash mumkin. Uni tinglaydigan joyingizda oching; u {time} ({zone}) gacha amal qiladi.',
+  'shared.ended':
+    'Havola endi amal qilmaydi: muddati tugagan, bir martalik bo‘lib, ishlatib bo‘lingan yoki yozuv o‘chirilgan. Yuborgan kishidan boshqasini so‘rang.',
+  'shared.invalid': 'Havola to‘liq emas yoki o‘zgartirilgan. Yuborgan kishidan boshqasini so‘rang.',
+  'shared.away': 'Hozir yozuvni olib bo‘lmaydi. Bir necha daqiqadan keyin urining.',
   'call.delete': 'Yozuvni o‘chirish',
   'call.delete.sure': 'Ha, butunlay o‘chirilsin',
   'call.deleted': 'Yozuv o‘chirildi.',

@@ -156,6 +156,8 @@ export const recordingOperations: Operation[] = [
     method: 'get',
     path: '/r/{token}',
     summary: 'The recording that a shared link leads to',
+    description:
+      'Who opens it as a page of a browser gets one with a player, or is told in words why there is nothing to hear; everything else gets the sound. `?download=1` saves it.',
     scope: 'public',
     parameters: { token: 'As in the link' },
     headers: soundHeaders,
