@@ -233,6 +233,17 @@ describe('one call', () => {
     const wrong = await visitor.post(`/calls/${call.id}/tags`, { name: ' ' }, { 'HX-Request': 'true' });
     expect(wrong.status).toBe(400);
   });
+
+  it('knows a usual tag by the name that its pages show for it, in each language', async () => {
+    const { login, end, store } = await openConsole();
+    const call = await end(endedCall());
+    const visitor = await login('agent');
+    await visitor.post(`/calls/${call.id}/tags`, { name: 'Перезвонить' });
+    expect((await store.get(call.id))?.tags).toMatchObject([{ name: 'callback' }]);
+    for (const tag of ['callback', 'перезвонить', "Qayta qo'ng'iroq qilish"])
+      expect((await visitor.get(`/calls?tag=${encodeURIComponent(tag)}`)).html, tag).toContain(call.id);
+    expect((await visitor.get('/calls?tag=repeat')).html).not.toContain(call.id);
+  });
 });
 
 describe('the list', () => {

@@ -314,6 +314,7 @@ export const en = {
   'tag.callback': 'callback',
   'tag.not-a-lead': 'not a lead',
   'tag.repeat': 'repeat',
+  'tag.suspicious': 'suspicious',
 
   'player.play': 'Play',
   'player.pause': 'Pause',

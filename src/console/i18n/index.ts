@@ -21,6 +21,21 @@ export function nameOf(t: Translate, prefix: string, value: string): string {
   return key in en ? t(key as MessageKey) : value;
 }
 
+/** The value that somebody means who types what pages show in its place, in whichever language; else what he has typed. */
+export function valueOf(prefix: string, typed: string): string {
+  const wanted = plain(typed);
+  const keys = Object.keys(en).filter((key) => key.startsWith(`${prefix}.`)) as MessageKey[];
+  const meant = keys.find((key) => LANGUAGES.some((language) => plain(DICTIONARIES[language][key]) === wanted));
+  return meant?.slice(prefix.length + 1) ?? typed;
+}
+
+/** Keyboards have other apostrophes than books. */
+const plain = (text: string): string =>
+  text
+    .trim()
+    .toLowerCase()
+    .replace(/['`´‘’ʻʼ]/gu, "'");
+
 /** The first language of `Accept-Language` that we speak. */
 export function languageOf(accepted: string | undefined): Language | null {
   const wanted = (accepted ?? '')

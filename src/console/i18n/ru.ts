@@ -316,6 +316,7 @@ export const ru: Dictionary = {
   'tag.callback': 'перезвонить',
   'tag.not-a-lead': 'не клиент',
   'tag.repeat': 'повторный',
+  'tag.suspicious': 'подозрительный',
 
   'player.play': 'Играть',
   'player.pause': 'Пауза',

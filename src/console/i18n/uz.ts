@@ -317,6 +317,7 @@ export const uz: Dictionary = {
   'tag.callback': 'qayta qo‘ng‘iroq qilish',
   'tag.not-a-lead': 'mijoz emas',
   'tag.repeat': 'takroriy',
+  'tag.suspicious': 'shubhali',
 
   'player.play': 'Tinglash',
   'player.pause': 'To‘xtatib turish',

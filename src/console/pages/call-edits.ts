@@ -4,6 +4,7 @@ import type { Call } from '../../call/call.js';
 import type { CallEditor } from '../../http/ports.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
+import { valueOf } from '../i18n/index.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import type { Visit } from '../visit.js';
@@ -23,7 +24,7 @@ export function callEditRoutes(options: Options): Route[] {
     handle: (visit) => change(visit, options, changeOf(visit)),
   });
   return [
-    route('tags', (visit) => ({ kind: 'tag', name: read(tagName, visit.field('name')) })),
+    route('tags', (visit) => ({ kind: 'tag', name: valueOf('tag', read(tagName, visit.field('name'))) })),
     route('untag', (visit) => ({ kind: 'untag', name: visit.field('name').slice(0, 256) })),
     route('notes', (visit) => ({ kind: 'note', text: read(noteText, visit.field('text').replaceAll('\r\n', '\n')) })),
     route('handled', (visit) => ({ kind: 'handled', handled: visit.field('handled') === 'yes' })),

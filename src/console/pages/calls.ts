@@ -4,6 +4,7 @@ import { sendCallsCsv } from '../../http/calls.js';
 import { CALL_COLUMNS, type CsvManner } from '../../http/csv.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
+import { valueOf } from '../i18n/index.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import { callRow } from '../view/call-row.js';
@@ -128,7 +129,7 @@ function queryOf(visit: Visit, filled: Filled): Omit<CallQuery, 'limit' | 'curso
     sites,
     ...defined({
       ...whoOf(number),
-      tag,
+      tag: tag === undefined ? undefined : valueOf('tag', tag),
       source,
       trunk,
       target,
