@@ -263,6 +263,13 @@ describe('the list', () => {
     expect(await times('/calls')).toEqual(['UTC', '22/11/2026, 10:00:00', '22/11/2026, 10:00:00']);
     expect(await times('/calls?site=shop&from=2026-11-22T14:59')).toEqual(['Asia/Tashkent', '22/11/2026, 15:00:00']);
     expect(await times('/calls?site=divan')).toEqual(['Europe/Moscow', '22/11/2026, 13:00:00']);
+    const lost = { disposition: 'missed', lossReason: 'no_answer', answeredAt: null, startedAt } as const;
+    for (const site of ['divan', 'shop']) await end(endedCall({ ...lost, site }));
+    const { html } = await visitor.get('/missed');
+    expect([/Times of UTC/.test(html), html.match(/22\/11\/2026, \d\d:\d\d/g)]).toEqual([
+      true,
+      ['22/11/2026, 10:00', '22/11/2026, 10:00'],
+    ]);
   });
 
   it('is a table that a double click opens in Excel: its letters, separator, broken numbers, and the clocks of the page', async () => {

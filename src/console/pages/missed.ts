@@ -33,7 +33,6 @@ function missedRow(visit: Visit, missed: MissedCaller, now: number) {
   const { call, callId, forCapacity, attempts, lastAt, state, waitingSeconds, settledAt, callback } = missed;
   const { tries, lastTryAt } = missed;
   const number = call?.caller.number ?? null;
-  const zone = visit.zoneOf(missed.site);
   return {
     callId,
     known: call !== null,
@@ -43,12 +42,12 @@ function missedRow(visit: Visit, missed: MissedCaller, now: number) {
     why: call?.lossReason ? t(`loss.${call.lossReason}`) : '',
     forCapacity,
     attempts: format.number(attempts),
-    last: format.minute(lastAt, zone),
+    last: format.minute(lastAt),
     ago: t('missed.ago', { time: format.span((now - Date.parse(lastAt)) / 1000) }),
     waits: format.span(waitingSeconds),
-    state: callback ? callbackWords(visit, callback, zone) : t(`missed.state.${state}`),
-    settled: settledAt === null || callback ? '' : format.minute(settledAt, zone),
-    tried: tries === 0 ? '' : t('missed.tried', { count: format.number(tries), time: format.minute(lastTryAt, zone) }),
+    state: callback ? callbackWords(visit, callback, visit.timeZone) : t(`missed.state.${state}`),
+    settled: settledAt === null || callback ? '' : format.minute(settledAt),
+    tried: tries === 0 ? '' : t('missed.tried', { count: format.number(tries), time: format.minute(lastTryAt) }),
     settledBy: missed.settledBy,
   };
 }
