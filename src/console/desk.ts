@@ -9,7 +9,7 @@ import { isLanguage, languageOf } from './i18n/index.js';
 import type { ConsoleOptions } from './ports.js';
 import type { Route } from './route.js';
 import type { Renderer } from './view/renderer.js';
-import { THEMES, Visit, type Theme } from './visit.js';
+import { ownAddress, THEMES, Visit, type Theme } from './visit.js';
 
 /** Meets each request: who is it, what may he, in which language is he answered. */
 export class Desk {
@@ -42,8 +42,11 @@ export class Desk {
       if (!may(session.user, needs)) throw new GatewayError('GW_ERR_FORBIDDEN', `this needs "${needs}"`);
     }
     if (method === 'post' && !isOwnRequest(req, session?.csrf ?? visit.parts.cookies.get('login'))) {
-      if (needs !== 'open') throw new GatewayError('GW_ERR_FORBIDDEN', 'the form is not of this session');
-      visit.go(`${route.path}?stale`);
+      const page = pageOf(req);
+      // He has logged in anew beside this page: drawn again it is of the new session.
+      if (visit.partial && page !== null) drawAnew(visit, page);
+      else if (needs !== 'open') throw new GatewayError('GW_ERR_FORBIDDEN', 'the form is not of this session');
+      else visit.go(route.path === '/login' ? loginAddress(visit.field('next'), 'stale') : (page ?? '/'));
       return;
     }
     await route.handle(visit);
@@ -76,8 +79,28 @@ export class Desk {
 
 function askForLogin(visit: Visit): void {
   const { req } = visit;
-  const next = req.method === 'GET' && !visit.partial ? `?next=${encodeURIComponent(req.originalUrl)}` : '';
+  const whole = req.method === 'GET' && !visit.partial;
+  const address = loginAddress((whole ? req.originalUrl : pageOf(req)) ?? '');
   // Where a part of a page was asked for, the whole page goes to the log-in.
-  if (req.get('HX-Request') === 'true') visit.res.setHeader('HX-Redirect', '/login').status(401).end();
-  else visit.go(`/login${next}`);
+  if (req.get('HX-Request') === 'true') drawAnew(visit, address);
+  else visit.go(address);
+}
+
+/** The script of our pages keeps what is being typed for when the person is back (console.js). */
+function drawAnew({ res }: Visit, address: string): void {
+  res.setHeader('HX-Redirect', address).status(401).end();
+}
+
+/** Of our pages the one that this was asked from; null where that is not known. */
+function pageOf(req: Request): string | null {
+  const told = req.get('HX-Current-URL') ?? req.get('Referer') ?? '';
+  if (!URL.canParse(told)) return null;
+  const { host, pathname, search } = new URL(told);
+  return host === req.get('Host') ? ownAddress(pathname + search) : null;
+}
+
+function loginAddress(wanted: string, ...said: string[]): string {
+  const next = ownAddress(wanted);
+  const query = [...said, ...(next === null ? [] : [`next=${encodeURIComponent(next)}`])].join('&');
+  return query === '' ? '/login' : `/login?${query}`;
 }

@@ -427,6 +427,52 @@ describe('a recording under legal hold', () => {
   });
 });
 
+describe('a session that ends in the middle of a note', () => {
+  const NOTE = 'We promised delivery on Friday';
+
+  it('leads back to the call after the log-in, with what was typed', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.fill('#note-text', NOTE);
+    await context.clearCookies({ name: 'calltrack-session' });
+    await page.click('#note-add');
+    await page.fill('input[name=name]', 'agent');
+    await page.fill('input[name=password]', PASSWORD);
+    await page.press('input[name=password]', 'Enter');
+    await page.waitForURL(`${url}/calls/${heard.id}`);
+    expect(await page.inputValue('#note-text')).toBe(NOTE);
+    await page.click('#note-add');
+    await page.waitForSelector(`.note:has-text("${NOTE}")`);
+    await page.reload();
+    expect(await page.inputValue('#note-text')).toBe('');
+    await context.close();
+  });
+
+  it('costs nothing where he has logged in again beside it, and tells nobody else what was typed', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.fill('#note-text', NOTE);
+    await context.clearCookies({ name: 'calltrack-session' });
+    await sit(context, url, 'agent');
+    await page.click('#note-add');
+    await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('note-text');
+    expect(await page.inputValue('#note-text')).toBe(NOTE);
+    await context.clearCookies({ name: 'calltrack-session' });
+    await page.click('#note-add');
+    await page.waitForURL(/\/login\?next=/);
+    await page.fill('input[name=name]', 'supervisor');
+    await page.fill('input[name=password]', PASSWORD);
+    await page.press('input[name=password]', 'Enter');
+    await page.waitForURL(`${url}/calls/${heard.id}`);
+    expect(await page.inputValue('#note-text')).toBe('');
+    await context.close();
+  });
+});
+
 describe('whose call it was', () => {
   it('is put right by picking a visit, and the call tells before and after', async () => {
     const { url, heard } = await openWorld();

@@ -187,6 +187,27 @@ describe('a form', () => {
     expect((await visitor.send('/logout', own, { 'Sec-Fetch-Site': 'same-origin' })).status).toBe(303);
   });
 
+  it('that comes too late leads back to its page: by the log-in, or drawn anew where he has logged in again', async () => {
+    const { login, url } = await openConsole();
+    const visitor = await login('olga');
+    const page = `${url}/missed?view=settled`;
+    const stale = { _csrf: 'of-a-former-session' };
+    const toLogin = '/login?next=%2Fmissed%3Fview%3Dsettled';
+    const anew = await visitor.send('/logout', stale, { 'HX-Request': 'true', 'HX-Current-URL': page });
+    expect([anew.status, anew.headers.get('hx-redirect')]).toEqual([401, '/missed?view=settled']);
+    expect((await visitor.send('/settings', stale, { Referer: page })).headers.get('location')).toBe(
+      '/missed?view=settled',
+    );
+    const stranger = new Visitor(url);
+    const asked = await stranger.send('/logout', stale, { 'HX-Request': 'true', 'HX-Current-URL': page });
+    expect([asked.status, asked.headers.get('hx-redirect')]).toEqual([401, toLogin]);
+    expect((await stranger.send('/logout', stale, { Referer: page })).headers.get('location')).toBe(toLogin);
+    const elsewhere = { Referer: 'https://evil.example/missed' };
+    expect((await stranger.send('/logout', stale, elsewhere)).headers.get('location')).toBe('/login');
+    const late = await stranger.send('/login', { ...stale, next: '/missed' });
+    expect(late.headers.get('location')).toBe('/login?stale&next=%2Fmissed');
+  });
+
   it.each([
     'https://evil.example/',
     '//evil.example/',

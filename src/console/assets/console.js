@@ -38,6 +38,25 @@
     const { back } = event.target.elements;
     if (back) back.value = location.pathname + location.search;
   });
+  // Who must log in again in the middle of a sentence finds it where he typed it; nobody else does.
+  const DRAFT = 'calltrack-draft';
+  const me = document.querySelector('.who')?.textContent;
+  document.body.addEventListener('htmx:beforeOnLoad', ({ detail: { xhr } }) => {
+    if (xhr.status !== 401) return;
+    const fields = [...document.querySelectorAll('form[method=post] :is(input, textarea)[id]')];
+    const typed = fields.filter(({ value }) => value !== '').map(({ id, value }) => [id, value]);
+    sessionStorage.setItem(DRAFT, JSON.stringify({ me, page: location.pathname, typed }));
+  });
+  const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? 'null');
+  if (draft?.page === location.pathname) {
+    sessionStorage.removeItem(DRAFT);
+    for (const [id, value] of draft.me === me ? draft.typed : []) {
+      const field = document.getElementById(id);
+      if (!field) continue;
+      field.value = value;
+      field.focus();
+    }
+  }
   document.body.addEventListener('htmx:sendError', () => {
     flash.textContent = flash.dataset.offline;
   });
