@@ -277,6 +277,17 @@ describe('channels', () => {
   });
 });
 
+it('channels that are watched go on while the gateway restarts, and end where they are refused', async () => {
+  const screen = new Screen({ CALLTRACK_URL: 'http://127.0.0.1:9' });
+  const running = channels.run({ watch: true }, [], screen);
+  await expect.poll(() => screen.errors.join()).toMatch(/; trying again$/);
+  screen.interrupt();
+  expect(await running).toBe(0);
+  const { url } = await gatewayOf({});
+  await expect(channels.run({ watch: true }, [], new Screen({ CALLTRACK_URL: url }))).rejects.toThrow('there is none');
+  await expect(channels.run({}, [], new Screen({ CALLTRACK_URL: 'http://127.0.0.1:9' }))).rejects.toThrow('bad port');
+});
+
 it('channels on a terminal are drawn on a clean screen', async () => {
   const gateway = await gatewayOf(ALL);
   const screen = new Screen({ CALLTRACK_URL: gateway.url });

@@ -37,6 +37,12 @@ describe('opening hours', () => {
     expect(open(at)).toBe(expected);
   });
 
+  it('has its holidays by the calendar of the site', () => {
+    // Nine and a half on a Monday in Vladivostok, while it is Sunday in UTC: the week before, and on the holiday.
+    expect(open('2026-12-27T23:30:00Z', 'Asia/Vladivostok')).toBe(true);
+    expect(open('2027-01-03T23:30:00Z', 'Asia/Vladivostok')).toBe(false);
+  });
+
   it('goes by the zone of the site, daylight saving included', () => {
     // Berlin changes its clock on 2027-03-28: nine is 08:00Z the Monday before and 07:00Z the Monday after.
     expect(open('2027-03-22T07:30:00Z', 'Europe/Berlin')).toBe(false);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DestinationView, LimitUse, LineView, TrunkView } from '../../http/ports.js';
 import { GATEWAY_HELP, GATEWAY_OPTIONS, OK, type Command, type Terminal } from '../command.js';
-import { GatewayClient } from '../gateway-client.js';
+import { GatewayAway, GatewayClient } from '../gateway-client.js';
 import { table } from '../table.js';
 
 const WATCH_MS = 1000;
@@ -25,11 +25,23 @@ export const channels: Command = {
       if (values['watch'] && terminal.tty && !values['json']) terminal.clear();
       terminal.out(values['json'] ? JSON.stringify({ at: new Date().toISOString(), channels: rows }) : draw(rows));
     };
-    await show();
-    while (values['watch'] && (await paused(terminal))) await show();
+    if (!values['watch']) await show();
+    else
+      do await unlessAway(show, terminal);
+      while (await paused(terminal));
     return OK;
   },
 };
+
+/** Whoever watches wants to see a gateway that restarts come back; refusals end the command. */
+async function unlessAway(show: () => Promise<void>, terminal: Terminal): Promise<void> {
+  try {
+    await show();
+  } catch (error) {
+    if (!(error instanceof GatewayAway)) throw error;
+    if (!terminal.interrupted.aborted) terminal.err(`${error.message}; trying again`);
+  }
+}
 
 /** False once Ctrl-C was pressed. */
 const paused = (terminal: Terminal): Promise<boolean> =>
