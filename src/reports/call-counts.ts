@@ -7,7 +7,7 @@ export const HOUR_MS = 3_600_000;
 /** What is counted about ended calls, by the hour in which they began. */
 export type CallCountKey =
   | ['calls', site: string, disposition: string]
-  /** A caller whom nobody answered. `target` is "" where nothing was dialled. */
+  /** A caller whom nobody answered. `target` is "" where nothing was dialled, but for a full trunk. */
   | ['lost', site: string, target: string, reason: string]
   /** Answered, but not where the route wanted him first: `target` had no channel. */
   | ['rerouted', site: string, target: string, reason: string]
@@ -69,9 +69,13 @@ function legSums(leg: Leg, call: Call): Record<LegSum, number> {
 
 const isFull = ({ result }: Leg): boolean => result === 'no_channel' || result === 'capacity';
 
-/** A call lost for want of a channel is lost at the first limit it met (the one to widen), any other where it was last. */
+/**
+ * A call lost for want of a channel is lost at the first limit it met (the one to widen; its own trunk where that let nobody
+ * in), any other where it was last.
+ */
 function lostAt(call: Call): string {
   const full = call.legs.find(isFull);
   const forCapacity = call.lossReason !== null && isCapacityLoss(call.lossReason);
+  if (call.lossReason === 'trunk_capacity' && call.legs.length === 0) return call.trunk;
   return (forCapacity && full ? full : call.legs.at(-1))?.target ?? '';
 }

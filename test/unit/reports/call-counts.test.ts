@@ -41,6 +41,11 @@ describe('what an ended call is counted as', () => {
       ['calls divan missed', 'lost divan sales no_answer'],
     ],
     [
+      'lost at its own trunk',
+      { disposition: 'missed', lossReason: 'trunk_capacity', trunk: 'carrier-b' },
+      ['calls divan missed', 'lost divan carrier-b trunk_capacity'],
+    ],
+    [
       'nothing dialled',
       { disposition: 'missed', lossReason: 'schedule' },
       ['calls divan missed', 'lost divan  schedule'],
