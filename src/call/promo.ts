@@ -26,17 +26,19 @@ export async function attributeByCode(session: CallSession, code: string, deps: 
   }
 }
 
-/** Whose call it is by the code that its caller gave; null where that is nobody's. Rejects with GW_ERR_REDIS_AWAY. */
+/**
+ * Whose call it is by the code that its caller gave; null where that is nobody's, or was lent to whoever has it now only
+ * when the caller had hung up. Rejects with GW_ERR_REDIS_AWAY.
+ */
 export async function findByCode(call: Call, code: string, codes: PromoCodes): Promise<Amendment | null> {
   const holder = call.site === null ? null : await codes.find(call.site, code);
-  return (
-    holder && {
-      kind: 'attribution',
-      attribution: judgedByCode(holder, Date.parse(call.startedAt)),
-      reason: 'promo code',
-      id: newAmendmentId(),
-      by: 'gateway',
-      at: new Date().toISOString(),
-    }
-  );
+  if (!holder || (call.endedAt !== null && holder.leasedAt > Date.parse(call.endedAt))) return null;
+  return {
+    kind: 'attribution',
+    attribution: judgedByCode(holder, Date.parse(call.startedAt)),
+    reason: 'promo code',
+    id: newAmendmentId(),
+    by: 'gateway',
+    at: new Date().toISOString(),
+  };
 }

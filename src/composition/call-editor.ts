@@ -37,7 +37,8 @@ export function callEditor(
       const call = await calls.get(callId);
       if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
       const found = await findByCode(call, code, promoCodes);
-      if (!found) throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has this code now");
+      if (!found)
+        throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has had this code since then");
       return amender.amend(callId, { ...found, ...stamp(by) });
     },
   };
