@@ -4,7 +4,7 @@ import { requestIdOf } from '../http/problem.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Desk } from './desk.js';
-import { pageHeaders } from './headers.js';
+import { setPageHeaders } from './headers.js';
 import type { MessageKey } from './i18n/en.js';
 import type { Route } from './route.js';
 
@@ -41,18 +41,17 @@ export function consoleFailures(desk: Desk, logger: Logger): ErrorRequestHandler
       logger.error(fields, 'page of the console failed');
     }
     if (res.headersSent) next(thrown);
-    else show(desk, req, res, { status, thrown, next });
+    else show(desk, req, res, { status, thrown });
   };
 }
 
 interface Failure {
   status: number;
   thrown: unknown;
-  next: (error?: unknown) => void;
 }
 
-function show(desk: Desk, req: Request, res: Response, { status, thrown, next }: Failure): void {
-  pageHeaders(req, res, next);
+function show(desk: Desk, req: Request, res: Response, { status, thrown }: Failure): void {
+  setPageHeaders(req, res);
   const visit = desk.visit(req, res, null);
   const text = visit.t(TEXTS[status] ?? (status < 500 ? 'error.400' : 'error.500'));
   const detail = thrown instanceof GatewayError && TOLD.has(status) ? thrown.message : null;

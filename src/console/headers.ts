@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 
 export const nonceOf = (res: Response): string => (res.locals as { nonce?: string }).nonce ?? '';
@@ -18,11 +18,18 @@ const policy = helmet.contentSecurityPolicy({
 });
 
 /** Nothing from elsewhere, nothing inline; the waveform's own style sheet is let in by the nonce. */
-export const pageHeaders: RequestHandler = (req, res, next) => {
+export function setPageHeaders(req: Request, res: Response): void {
   const nonce = randomBytes(16).toString('base64');
   (res.locals as { nonce?: string }).nonce = nonce;
   res.setHeader('Cache-Control', 'no-store');
   // With "no-referrer" browsers would not say either which page a form was sent from.
   res.setHeader('Referrer-Policy', 'same-origin');
-  policy(req, res, next);
+  policy(req, res, (error: unknown) => {
+    if (error instanceof Error) throw error;
+  });
+}
+
+export const pageHeaders: RequestHandler = (req, res, next) => {
+  setPageHeaders(req, res);
+  next();
 };

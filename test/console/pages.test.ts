@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import { CONSOLE_ROLES } from '../../src/config/schema.js';
 import { may } from '../../src/console/access.js';
@@ -338,7 +338,8 @@ describe('callers to call back', () => {
 
 describe('what goes wrong', () => {
   it('is a page with a number for the log, and nothing of how we are built', async () => {
-    const { login, link } = await openConsole();
+    const { login, link, logger } = await openConsole();
+    const logged = vi.spyOn(logger, 'error');
     const visitor = await login('agent');
     for (const path of ['/calls/..%2f..%2fetc%2fpasswd', '/calls/%zz', '/nothing-here', '/calls/']) {
       const page = await visitor.get(path);
@@ -346,6 +347,8 @@ describe('what goes wrong', () => {
       expect(page.headers.get('content-type')).toMatch(/^text\/html/);
       expect(page.html).toContain(page.headers.get('x-request-id'));
     }
+    expect((await visitor.post('/calls/x/notes', { text: 'x' })).status).toBe(404);
+    expect(logged, 'a wrong address is no failure of ours').not.toHaveBeenCalled();
     link.close();
     const away = await visitor.get('/calls');
     expect(away.status).toBe(503);

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { SharedPages, SharedSound } from '../../http/shared-links.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { Desk } from '../desk.js';
-import { pageHeaders } from '../headers.js';
+import { setPageHeaders } from '../headers.js';
 import type { MessageKey } from '../i18n/en.js';
 import type { SiteInfo, Visit } from '../visit.js';
 
@@ -15,7 +15,7 @@ const TEXTS: Readonly<Record<string, MessageKey>> = {
 /** The pages of a shared link: the recording alone, or why there is none. */
 export function sharedPages(desk: Desk, sites: () => readonly SiteInfo[]): SharedPages {
   const show = (req: Request, res: Response, data: (visit: Visit) => object, status: number): void => {
-    pageHeaders(req, res, () => undefined);
+    setPageHeaders(req, res);
     const visit = desk.visit(req, res, null);
     visit.page('shared', { title: visit.t('shared.title'), sound: null, why: null, ...data(visit) }, status);
   };
