@@ -28,27 +28,33 @@ export function orderTargets(targets: readonly string[], strategy: Strategy, rot
 
 /**
  * The order in which a carrier's gateways are tried (RFC 2782): the lowest priority first; within one priority each
- * comes next with a chance by its weight. `share` (0 to 1) lessens the weight of a gateway that has just come back.
+ * comes next with a chance by its weight. `share` (0 to 1) is that of its calls which a gateway gets that has just come
+ * back: of the others it is behind all, those of a higher priority too, since it may be alone in its own.
  */
 export function orderGateways(
   gateways: readonly CarrierGateway[],
   random: () => number,
   share: (uri: string) => number = () => 1,
 ): CarrierGateway[] {
+  const spared = new Set(gateways.filter(({ uri }) => share(uri) < 1 && random() >= share(uri)));
+  const tried = gateways.filter((gateway) => !spared.has(gateway));
+  return [...byPriority(tried, random), ...byPriority([...spared], random)];
+}
+
+function byPriority(gateways: readonly CarrierGateway[], random: () => number): CarrierGateway[] {
   const priorities = [...new Set(gateways.map(({ priority }) => priority))].sort((a, b) => a - b);
   return priorities.flatMap((priority) => {
     const left = gateways.filter((gateway) => gateway.priority === priority);
     const ordered: CarrierGateway[] = [];
-    while (left.length > 0) ordered.push(...left.splice(draw(left, random, share), 1));
+    while (left.length > 0) ordered.push(...left.splice(draw(left, random), 1));
     return ordered;
   });
 }
 
-function draw(gateways: CarrierGateway[], random: () => number, share: (uri: string) => number): number {
-  const weights = gateways.map(({ uri, weight }) => weight * share(uri));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+function draw(gateways: CarrierGateway[], random: () => number): number {
+  const total = gateways.reduce((sum, { weight }) => sum + weight, 0);
   let at = random() * total;
-  const index = weights.findIndex((weight) => (at -= weight) < 0);
+  const index = gateways.findIndex(({ weight }) => (at -= weight) < 0);
   return index < 0 ? 0 : index;
 }
 

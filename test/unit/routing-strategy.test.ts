@@ -37,12 +37,36 @@ describe('the order of a carrier’s gateways', () => {
     );
   });
 
-  it('shares by weight, and gives less to one that has just come back', () => {
-    const firsts = (share: (uri: string) => number) =>
-      Array.from({ length: 100 }, (_, i) => orderGateways(gateways, () => i / 100, share)[0]?.uri).filter(
-        (uri) => uri === 'sip:big',
-      ).length;
-    expect(firsts(() => 1)).toBe(90);
-    expect(firsts((uri) => (uri === 'sip:big' ? 1 / 9 : 1))).toBe(50);
+  /** How many of 100 calls, spread evenly over chance, go to `uri` first. */
+  const firstAt = (uri: string, share: (uri: string) => number) =>
+    Array.from({ length: 100 }, (_, i) => orderGateways(gateways, () => i / 100, share)[0]?.uri).filter(
+      (first) => first === uri,
+    ).length;
+
+  it('shares by weight', () => {
+    expect(firstAt('sip:big', () => 1)).toBe(90);
+    expect(firstAt('sip:small', () => 1)).toBe(10);
+  });
+
+  it('gives one that has just come back a share of its calls, the spare ones the others', () => {
+    const bigIsBack = (uri: string) => (uri === 'sip:big' ? 0.2 : 1);
+    expect(firstAt('sip:big', bigIsBack)).toBe(20);
+    expect(firstAt('sip:spare', bigIsBack)).toBe(0);
+    const mainIsBack = (uri: string) => (uri === 'sip:spare' ? 1 : 0.2);
+    expect(firstAt('sip:spare', mainIsBack)).toBe(80);
+    expect(firstAt('sip:spare', () => 0.2)).toBe(0);
+  });
+
+  it('loses none of them, whoever has come back', () => {
+    for (let i = 0; i < 100; i += 1)
+      expect(
+        new Set(
+          orderGateways(
+            gateways,
+            () => i / 100,
+            () => 0.5,
+          ),
+        ).size,
+      ).toBe(gateways.length);
   });
 });

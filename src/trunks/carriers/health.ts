@@ -45,7 +45,7 @@ export function nextHealth(health: Health, alive: boolean, policy: HealthPolicy,
     : { state: 'down', against: 0, since: now, returnedAt: null };
 }
 
-/** Share of its weight (0 to 1) that a gateway gets now: growing over the ramp after its return. */
+/** Share of its calls (0 to 1) that a gateway gets now: growing over the ramp after its return. */
 export function shareOf(health: Health, rampMs: number, now: number): number {
   if (health.state === 'down') return 0;
   if (health.returnedAt === null) return 1;
