@@ -34,7 +34,10 @@ interface Behaviour {
   expects: (plan: Plan, answered: boolean) => Outcome;
 }
 
-const SHORTEST_MS = 500;
+/** One talk in ten is of a second or less: what begins and ends at once goes wrong in ways of its own. */
+const BRIEF_SHARE = 0.1;
+const SHORTEST_MS = 150;
+const BRIEF_MS = 1_000;
 const LONGEST_MS = 20_000;
 /** Longer than a gateway that died needs to come back and hang up. */
 const GIVES_UP_MS = 60_000;
@@ -198,7 +201,7 @@ export function drawPlan(n: number, machines: number, random: () => number): Pla
     machine: Math.floor(random() * machines),
     ringAfterMs: between(20, 600),
     answerMs: between(50, 2_000),
-    talkMs: between(SHORTEST_MS, LONGEST_MS),
+    talkMs: random() < BRIEF_SHARE ? between(SHORTEST_MS, BRIEF_MS) : between(BRIEF_MS, LONGEST_MS),
     giveUpMs: between(0, 2_000),
     byBusiness: random() < 0.5,
   };
