@@ -58,6 +58,7 @@ export class Pools {
       sites: config().sites.map(({ id }) => id),
       routes: config().routes.map(({ id }) => id),
       destinations: config().destinations.map(({ number }) => number),
+      fallbacks: config().sites.flatMap(({ pool }) => pool.fallback ?? []),
     });
     this.http = { leases, numbers: { inventory: new RedisInventory(link, keys), names } };
   }

@@ -3,6 +3,7 @@ import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.
 import type { Finding } from './describe.js';
 import { type Draft, readDraft } from './draft.js';
 import type { KeyPath } from './errors.js';
+import { checkDoubles, checkReference, type Named, namesOf } from './findings.js';
 import { isClosedHost, isPrivateHost, rangeKey, readAddressRange } from './ranges.js';
 import { SITE_SCOPES } from './schema.js';
 
@@ -65,11 +66,6 @@ function checkSiteScopes(scopes: readonly (string | undefined)[], at: number): F
   });
 }
 
-interface Named {
-  value: string | undefined;
-  path: KeyPath;
-}
-
 const keyPath = (key: string, at: number): KeyPath => ['access', 'keys', at, key];
 const userPath = (at: number, ...key: KeyPath): KeyPath => ['access', 'users', at, ...key];
 
@@ -89,35 +85,6 @@ function checkNames(draft: Draft): Finding[] {
     ...checkDoubles(access.keys?.map((key, at) => ({ value: key.name, path: keyPath('name', at) })) ?? [], 'key name'),
     ...checkDoubles(access.users?.map(({ name }, at) => ({ value: name, path: userPath(at, 'name') })) ?? [], 'user'),
   ];
-}
-
-/** Each value may stand once; the second and later ones are reported, with a pointer to the first. */
-function checkDoubles(values: Named[], what: string): Finding[] {
-  const first = new Map<string, KeyPath>();
-  return values.flatMap(({ value, path }) => {
-    if (value === undefined) return [];
-    const earlier = first.get(value);
-    if (!earlier) first.set(value, path);
-    return earlier ? [{ path, message: `the same ${what} is given already at ${written(earlier)}` }] : [];
-  });
-}
-
-function written(path: KeyPath): string {
-  return path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
-    .join('')
-    .slice(1);
-}
-
-function checkReference(name: string | undefined, path: KeyPath, known: Iterable<string>, what: string): Finding[] {
-  const names = [...known];
-  if (name === undefined || names.includes(name)) return [];
-  const shown = names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '');
-  return [{ path, message: `"${name}" names no ${what}; there ${names.length > 0 ? `are: ${shown}` : 'is none'}` }];
-}
-
-function namesOf(items: { id?: string | undefined }[]): string[] {
-  return [...new Set(items.flatMap((item) => item.id ?? []))];
 }
 
 function checkRedis({ redis }: Draft): Finding[] {
@@ -259,15 +226,26 @@ function checkRoutes({ routes, lines, destinations, schedules }: Draft): Finding
   );
 }
 
-function checkSites({ sites, routes, webhooks }: Draft): Finding[] {
-  return sites.flatMap((site, at) => {
+function checkSites({ sites, routes, webhooks, numbers }: Draft): Finding[] {
+  // A page that comes with it would be the first site's, whichever it is of.
+  const snippets = sites.map(({ snippet }, at) => ({ value: snippet?.key, path: ['sites', at, 'snippet', 'key'] }));
+  const eachSite = sites.flatMap((site, at) => {
     const hooks = (site.webhooks ?? []).map((value, n) => ({ value, path: ['sites', at, 'webhooks', n] }));
     return [
       ...checkReference(site.defaultRoute, ['sites', at, 'defaultRoute'], namesOf(routes), 'route'),
       ...hooks.flatMap(({ value, path }) => checkReference(value, path, namesOf(webhooks), 'webhook')),
       ...checkDoubles(hooks, 'webhook'),
+      ...checkFallback(site.pool?.fallback, ['sites', at, 'pool', 'fallback'], numbers),
     ];
   });
+  return [...eachSite, ...checkDoubles(snippets, 'snippet key')];
+}
+
+/** What everybody sees must not be lent to one of them: whoever calls it would be that one. */
+function checkFallback(fallback: string | undefined, path: KeyPath, numbers: Draft['numbers']): Finding[] {
+  const lent = numbers.findIndex(({ number, kind }) => number === fallback && kind === 'dynamic');
+  if (fallback === undefined || lent < 0) return [];
+  return [{ path, message: `is lent to visitors (numbers[${lent}].kind): what all others see must be static` }];
 }
 
 /** Who says that callers are told of the recording shall not find out later that nothing was played. */

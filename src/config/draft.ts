@@ -41,8 +41,17 @@ const draftSchema = z.object({
       recording,
     }),
   ),
-  sites: list(group({ id: text, defaultRoute: text, webhooks: texts, recording })),
-  numbers: list(group({ number: text, site: text, route: text })),
+  sites: list(
+    group({
+      id: text,
+      defaultRoute: text,
+      webhooks: texts,
+      recording,
+      pool: group({ fallback: text }).optional(),
+      snippet: group({ key: text }).optional(),
+    }),
+  ),
+  numbers: list(group({ number: text, site: text, route: text, kind: text })),
   webhooks: list(
     group({
       id: text,

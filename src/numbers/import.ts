@@ -28,6 +28,8 @@ export interface KnownNames {
   routes: readonly string[];
   /** Numbers that we dial ourselves: a call to one that leads to another would go round. */
   destinations: readonly string[];
+  /** Shown to everybody for whom no number is free. */
+  fallbacks: readonly string[];
 }
 
 export interface ReadRows {
@@ -133,6 +135,8 @@ function judgeRow(value: unknown, names: KnownNames, defaultSite: string | null)
   const errors: FieldError[] = [];
   if (names.destinations.includes(number))
     errors.push({ field: 'number', message: 'is a destination of the configuration: its calls would go round' });
+  if (kind === 'dynamic' && names.fallbacks.includes(number))
+    errors.push({ field: 'kind', message: 'is what everybody sees when no number is free ("pool.fallback"): static' });
   if (site === null) errors.push({ field: 'site', message: 'is needed: in the row, or as "site" of the request' });
   else if (!names.sites.includes(site)) errors.push({ field: 'site', message: 'names no site of the configuration' });
   if (route !== null && !names.routes.includes(route)) errors.push({ field: 'route', message: NO_ROUTE });

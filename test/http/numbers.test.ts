@@ -50,7 +50,12 @@ async function open(scopes: Scope[] = ['numbers:read', 'numbers:write']) {
     sites: () => config.sites,
     numbers: {
       inventory: new RedisInventory(link, keys),
-      names: () => ({ sites: config.sites.map(({ id }) => id), routes: ['main'], destinations: ['+74951230000'] }),
+      names: () => ({
+        sites: config.sites.map(({ id }) => id),
+        routes: ['main'],
+        destinations: ['+74951230000'],
+        fallbacks: ['+74957777777'],
+      }),
     },
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger: pino({ level: 'silent' }),
@@ -139,6 +144,13 @@ describe('/v1/numbers', () => {
     }
     expect((await ask('GET', '/+74951111111')).body).toMatchObject({ origin: 'file' });
     expect((await ask('GET', '/+74950000009')).body).toMatchObject({ origin: 'other' });
+  });
+
+  it('lends no number to one visitor that everybody sees', async () => {
+    const { ask } = await open();
+    const row = { number: '+74957777777', site: 'divan' };
+    expect((await ask('POST', '', row)).body.errors).toMatchObject([{ row: 1, field: 'kind' }]);
+    expect((await ask('POST', '', { ...row, kind: 'static' })).status).toBe(201);
   });
 
   it('lists page by page, by site and number', async () => {

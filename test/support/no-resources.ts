@@ -77,7 +77,7 @@ const noNumbers: NumberSource = {
     remove: () => Promise.resolve('absent'),
     holders: () => Promise.resolve({ holders: [], next: null }),
   },
-  names: () => ({ sites: [], routes: [], destinations: [] }),
+  names: () => ({ sites: [], routes: [], destinations: [], fallbacks: [] }),
 };
 /** No receivers. */
 const noWebhooks = new WebhookDesk({

@@ -35,7 +35,9 @@ const snippet = z.strictObject({
         .regex(
           /^https?:\/\/(\*\.)?[a-z0-9.-]+(:\d{1,5})?$/,
           'an origin like "https://shop.example" or "https://*.shop.example"',
-        ),
+        )
+        // Browsers leave it out, so no page would ever be of this origin.
+        .refine((origin) => !/^(https:.*:443|http:.*:80)$/.test(origin), 'an origin without the port of its scheme'),
     )
     .min(1)
     .max(100),

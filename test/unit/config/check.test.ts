@@ -5,6 +5,8 @@ import { isPrivateHost, rangeKey, readAddressRange } from '../../../src/config/r
 
 type Change = (config: ReturnType<typeof base>) => unknown;
 
+const LENDS = { pool: { fallback: '+74952222222' }, snippet: { key: 'site-divan' } };
+
 function base() {
   return {
     engines: { mode: 'real', drachtio: { secret: 'x' } as unknown, freeswitch: [{ host: 'fs-1', port: 8021 }] },
@@ -21,11 +23,16 @@ function base() {
       { id: 'divan', steps: [{ dial: ['office'] }, { dial: ['sales-1', 'sales-2'], when: 'overflow' as unknown }] },
     ],
     schedules: [{ id: 'hours', weekly: { mon: ['09:00-18:00'] } as unknown, exceptions: {} as unknown }],
-    sites: [{ id: 'divan', defaultRoute: 'divan', webhooks: ['crm'] }],
+    sites: [{ id: 'divan', defaultRoute: 'divan', webhooks: ['crm'], ...LENDS }] as {
+      id: string;
+      defaultRoute: string;
+      webhooks: string[];
+      pool?: typeof LENDS.pool;
+    }[],
     numbers: [
-      { number: '+74951111111', site: 'divan' },
-      { number: '+74952222222', site: 'divan', route: 'divan' },
-    ],
+      { number: '+74951111111', site: 'divan', kind: 'dynamic' },
+      { number: '+74952222222', site: 'divan', kind: 'static', route: 'divan' },
+    ] as { number: string; site: string; kind?: string; route?: string }[],
     webhooks: [
       {
         id: 'crm',
@@ -60,6 +67,18 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
   ],
   ['route twice', (c) => c.routes.push(c.routes[0] as never), 'routes[1].id', /same route/],
   ['site twice', (c) => c.sites.push(c.sites[0] as never), 'sites[1].id', /same site/],
+  [
+    'a snippet key twice',
+    (c) => c.sites.push({ ...c.sites[0], id: 'stol' } as never),
+    'sites[1].snippet.key',
+    /same snippet key.*sites\[0\]/,
+  ],
+  [
+    'a fallback that is lent',
+    (c) => c.sites.push({ id: 'stol', defaultRoute: 'divan', webhooks: [], pool: { fallback: '+74951111111' } }),
+    'sites[1].pool.fallback',
+    /numbers\[0\].*static/,
+  ],
   ['webhook twice', (c) => c.webhooks.push(c.webhooks[0] as never), 'webhooks[1].id', /same webhook/],
   ['key name twice', (c) => c.access.keys.push({ name: 'bi', hash: 'cc' }), 'access.keys[2].name', /same key name/],
   ['key twice', (c) => c.access.keys.push({ name: 'x', hash: 'aa' }), 'access.keys[2].hash', /^the same key is given/],

@@ -147,6 +147,22 @@ webhooks:
     ]);
   });
 
+  it('refuses an origin that no browser would name', async () => {
+    const origins = ['https://shop.example:443', 'http://shop.example:80', 'https://shop.example/', 'shop.example'];
+    const right = ['https://shop.example', 'https://*.shop.example:8443', 'http://shop.example:443'];
+    const site = (list: string[]) =>
+      SMALL.replace(
+        'defaultRoute: divan',
+        `defaultRoute: divan, snippet: { key: site-divan-3f9a2c71, origins: ${JSON.stringify(list)} }`,
+      );
+    expect(await errorsIn(site(origins))).toEqual(
+      origins.map(
+        (_origin, n) => expect.stringContaining(`sites[0].snippet.origins[${n}]: must be an origin`) as string,
+      ),
+    );
+    expect(await errorsIn(site(right))).toEqual([]);
+  });
+
   it('says where a variable is missing, and nothing that only follows from it', async () => {
     const text = `${SMALL}\nwebhooks:\n  - id: crm\n    url: https://crm.example.org/\n    secret: \${HOOK}\nhttp: { port: \${my port} }`;
     expect(await errorsIn(text, {})).toEqual([
