@@ -45,7 +45,7 @@ function checkRecordings({ recordings }: Draft): Finding[] {
 
 function checkKeys({ access, sites }: Draft): Finding[] {
   const keys = access.keys ?? [];
-  const hashes = keys.map((key, at) => ({ value: key.hash, path: keyPath('hash', at) }));
+  const hashes = keys.map((key, at) => ({ value: key.hash?.toLowerCase(), path: keyPath('hash', at) }));
   const siteNames = namesOf(sites);
   return [
     ...checkDoubles(hashes, 'key'),

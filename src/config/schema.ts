@@ -112,7 +112,10 @@ export const configSchema = z.strictObject({
         .array(
           z.strictObject({
             name: id,
-            hash: z.string().regex(/^[0-9a-f]{64}$/, 'SHA-256 of the key in hex'),
+            hash: z
+              .string()
+              .regex(/^[0-9a-f]{64}$/i, 'SHA-256 of the key in hex')
+              .toLowerCase(),
             scopes: z.array(z.enum(SCOPES)).min(1),
             /** Only what belongs to these sites; everything where left out. */
             sites: z.array(id).min(1).optional(),

@@ -60,6 +60,16 @@ describe('loadConfig', () => {
     expect(gateway).toEqual({ id: 'gw-1', publicUrl: 'https://calls.example.org' });
   });
 
+  it("takes a key's hash in capitals, as some systems print it, for the same hash", async () => {
+    const key = (name: string, hash: string) => `{ name: ${name}, hash: ${hash}, scopes: [calls:read] }`;
+    const [small, large] = ['ab'.repeat(32), 'AB'.repeat(32)];
+    const keys = (...all: string[]) => `${SMALL}access: { keys: [${all.join(', ')}] }\n`;
+    expect((await load(keys(key('one', large)))).access.keys[0]?.hash).toBe(small);
+    expect(await errorsIn(keys(key('one', large), key('two', small)))).toEqual([
+      expect.stringContaining('access.keys[1].hash: the same key is given already at access.keys[0].hash'),
+    ]);
+  });
+
   it('takes a trunk without a country, and days that are open without a week', async () => {
     const text = SMALL.replace('[203.0.113.0/29] }', '[203.0.113.0/29], numbers: {} }');
     const day = '{ "2026-12-31": ["09:00-12:00"] }';
