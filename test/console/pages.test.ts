@@ -149,6 +149,18 @@ describe('what comes from outside', () => {
   });
 });
 
+describe('a period that there is none of', () => {
+  it.each(['century', 'constructor', '__proto__'])('%s is the last day', async (period) => {
+    const { login } = await openConsole();
+    const visitor = await login('supervisor');
+    for (const path of ['/capacity', '/operators']) {
+      const page = await visitor.get(`${path}?period=${period}`);
+      expect(page.status, path).toBe(200);
+      expect(page.html).toContain(`href="${path}?period=day" aria-current="page"`);
+    }
+  });
+});
+
 describe('searching', () => {
   it('finds by number in any notation, outcome, source and tag, page by page', async () => {
     const { login, end } = await openConsole();

@@ -8,7 +8,7 @@ export type Period = keyof typeof PERIODS;
 /** The period of the address, up to the end of this hour. */
 export function periodOf(visit: Visit, now: number): { period: Period; from: number; to: number } {
   const asked = visit.query('period');
-  const period = asked !== undefined && asked in PERIODS ? (asked as Period) : 'day';
+  const period = asked !== undefined && Object.hasOwn(PERIODS, asked) ? (asked as Period) : 'day';
   const to = Math.ceil(now / HOUR_MS) * HOUR_MS;
   return { period, from: to - PERIODS[period] * HOUR_MS, to };
 }
