@@ -18,6 +18,8 @@ const TEXTS: Readonly<Record<number, MessageKey>> = {
   503: 'error.503',
   504: 'error.503',
 };
+/** In place of what its status says. */
+const OWN_TEXTS: Readonly<Record<string, MessageKey>> = { GW_ERR_CALL_ARCHIVED: 'error.archived' };
 /** What a page may say beside the status: these were written for whoever asked. */
 const TOLD = new Set([400, 409, 410, 413]);
 
@@ -53,8 +55,9 @@ interface Failure {
 function show(desk: Desk, req: Request, res: Response, { status, thrown }: Failure): void {
   setPageHeaders(req, res);
   const visit = desk.visit(req, res, null);
-  const text = visit.t(TEXTS[status] ?? (status < 500 ? 'error.400' : 'error.500'));
-  const detail = thrown instanceof GatewayError && TOLD.has(status) ? thrown.message : null;
+  const own = thrown instanceof GatewayError ? OWN_TEXTS[thrown.code] : undefined;
+  const text = visit.t(own ?? TEXTS[status] ?? (status < 500 ? 'error.400' : 'error.500'));
+  const detail = thrown instanceof GatewayError && !own && TOLD.has(status) ? thrown.message : null;
   if (status === 503) res.setHeader('Retry-After', '5');
   visit.page(visit.partial ? 'parts/flash' : 'error', { status, text, detail, bare: true }, status);
 }

@@ -2,7 +2,14 @@ import type { Logger } from 'pino';
 import type { Call } from '../call/call.js';
 import type { GatewayConfig } from '../config/schema.js';
 import type { CallHistory } from '../history/query.js';
-import type { CallEditor, CallReader, RecordingControl, ReportSource, ResourceReader } from '../http/ports.js';
+import type {
+  ArchiveReader,
+  CallEditor,
+  CallReader,
+  RecordingControl,
+  ReportSource,
+  ResourceReader,
+} from '../http/ports.js';
 import type { RecordingsSource } from '../http/recordings.js';
 import type { Clock } from '../lib/clock.js';
 import type { WebhookDesk } from '../webhooks/desk.js';
@@ -19,6 +26,7 @@ export interface ConsoleOptions {
   config: () => GatewayConfig;
   sessions: SessionStore & AttemptBook;
   calls: Pick<CallReader, 'get'>;
+  archive: Pick<ArchiveReader, 'has'>;
   callEditor: CallEditor;
   recordingControl: RecordingControl;
   history: CallHistory;

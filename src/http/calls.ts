@@ -102,7 +102,7 @@ async function* csvRows(
 const noSuchCall = (): GatewayError => new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
 
 /** An id tells the time (UUIDv7): where calls of its day have left the history, this one may be among them. */
-async function whereElse(archive: ArchiveReader, id: string): Promise<GatewayError> {
+export async function whereElse(archive: Pick<ArchiveReader, 'has'>, id: string): Promise<GatewayError> {
   for (const day of daysOf(id)) {
     // While the store is away nobody is told more than that the call is not here.
     const left = await withDeadline(archive.has(day), READ_TIMEOUT_MS, 'looking into the archive').catch(() => false);

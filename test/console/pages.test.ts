@@ -4,7 +4,7 @@ import { CONSOLE_ROLES } from '../../src/config/schema.js';
 import { may } from '../../src/console/access.js';
 import { consoleRoutes } from '../../src/console/pages/index.js';
 import { exampleCall } from '../redis/examples.js';
-import { openConsole } from '../support/console.js';
+import { ARCHIVED_DAY, openConsole } from '../support/console.js';
 
 const NASTY = `<img src=x onerror="alert(1)"><script>alert('x')</script>`;
 
@@ -366,6 +366,19 @@ describe('what goes wrong', () => {
     expect(away.status).toBe(503);
     expect(away.html).toContain('Try again in a few seconds');
     expect(away.html).not.toMatch(/redis|node_modules|\.js:\d|at \w+ \(/i);
+  });
+
+  it('says of a call that has left for the archive where it is', async () => {
+    const { login } = await openConsole();
+    const visitor = await login('agent');
+    const idAt = (time: string) => {
+      const at = Date.parse(time).toString(16).padStart(12, '0');
+      return `${at.slice(0, 8)}-${at.slice(8)}-7000-8000-000000000000`;
+    };
+    const left = await visitor.get(`/calls/${idAt(`${ARCHIVED_DAY}T12:00:00Z`)}`, { 'Accept-Language': 'ru' });
+    expect([left.status, left.html]).toEqual([410, expect.stringContaining('Он может быть в архиве')]);
+    expect(left.html).not.toContain('/v1/');
+    expect((await visitor.get(`/calls/${idAt('2026-01-05T12:00:00Z')}`)).status).toBe(404);
   });
 
   it('stays a problem document for programs', async () => {

@@ -25,6 +25,8 @@ import { httpOptions, unwatchedTrunks } from './no-resources.js';
 import { openHouse } from './recording-house.js';
 
 export const PASSWORD = 'correct horse battery';
+/** The only day of which the archive has calls. */
+export const ARCHIVED_DAY = '2026-01-02';
 const passwordHash = hashPassword(PASSWORD);
 
 /** One of each role who sees everything, and an agent of one site. */
@@ -93,6 +95,7 @@ export async function openConsole(world: ConsoleWorld = {}) {
   const promoCodes = { find: (_site: string, code: string) => Promise.resolve(code === '48210' ? holders[0] : null) };
   const pages = buildConsole(link, keys, () => config, {
     calls,
+    archive: { has: (day) => Promise.resolve(day === ARCHIVED_DAY) },
     callEditor: callEditor(amender, calls, admissions, promoCodes as never),
     recordingControl: recordingControl(
       { find: (id: string) => talks.get(id) ?? null } as never,

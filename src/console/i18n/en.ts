@@ -51,6 +51,8 @@ export const en = {
   'error.404': 'There is nothing here, or nothing that you may see.',
   'error.409': 'This cannot be done now.',
   'error.410': 'This is no longer there.',
+  'error.archived':
+    'This call is older than calls are kept here. It may be in the archive, which whoever runs the gateway can read.',
   'error.429': 'Too many requests. Try again later.',
   'error.500': 'Something failed here.',
   'error.503': 'This cannot be shown right now. Try again in a few seconds.',

@@ -52,6 +52,8 @@ export const uz: Dictionary = {
   'error.404': 'Bu yerda hech narsa yo‘q yoki u sizga ko‘rinmaydi.',
   'error.409': 'Hozir buni qilib bo‘lmaydi.',
   'error.410': 'Bu endi yo‘q.',
+  'error.archived':
+    'Bu qo‘ng‘iroq bu yerda saqlanadiganlardan eskiroq. U arxivda bo‘lishi mumkin: uni shlyuzga xizmat ko‘rsatuvchi o‘qiy oladi.',
   'error.429': 'So‘rovlar juda ko‘p. Keyinroq urining.',
   'error.500': 'Nimadir buzildi.',
   'error.503': 'Hozir ko‘rsatib bo‘lmaydi. Bir necha soniyadan keyin urining.',

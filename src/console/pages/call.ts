@@ -21,7 +21,7 @@ const MOST_NOTES = 100;
 /** Offered on every call. */
 const USUAL_TAGS = ['callback', 'not-a-lead', 'repeat'] as const;
 
-type Options = Pick<ConsoleOptions, 'calls' | 'recordings' | 'webhooks' | 'logger'>;
+type Options = Pick<ConsoleOptions, 'calls' | 'archive' | 'recordings' | 'webhooks' | 'logger'>;
 
 export function callRoutes(options: Options): Route[] {
   return [{ method: 'get', path: '/calls/:id', needs: 'calls:read', handle: (visit) => showCall(visit, options) }];
