@@ -185,6 +185,7 @@ export class Aftercare {
       kind: 'attribution',
       attribution: found,
       reason: 'the lease was written after the call had come',
+      callerKnown: call.caller.number !== null,
       id: newAmendmentId(),
       by: 'gateway',
       at: new Date().toISOString(),

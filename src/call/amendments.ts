@@ -20,7 +20,14 @@ export type AmendmentKind =
   | { kind: 'note'; text: string }
   /** The business reached a lost caller. */
   | { kind: 'called-back'; callback: Callback }
-  | { kind: 'attribution'; attribution: Attribution; reason: string; past?: CallersPast | null }
+  | {
+      kind: 'attribution';
+      attribution: Attribution;
+      reason: string;
+      past?: CallersPast | null;
+      /** It was found for a caller whose number was known: where that is gone, he has been forgotten meanwhile. */
+      callerKnown?: boolean;
+    }
   /** Found in a spool after the call was told otherwise, or not at all. */
   | { kind: 'recording-found'; recording: RecordingInfo }
   /** The file that the call was told of has given way to another one: it was to be kept in that format only. */
@@ -116,8 +123,9 @@ const tagged = (kind: string, what: object): Amended => ({ type: 'call.tagged', 
 
 function correct(
   call: Call,
-  { attribution: found, reason, past, by, at }: Extract<Amendment, { kind: 'attribution' }>,
+  { attribution: found, reason, past, callerKnown = false, by, at }: Extract<Amendment, { kind: 'attribution' }>,
 ): Amended | null {
+  if (callerKnown && call.caller.number === null) return null;
   const old = call.attribution;
   // Said by a person it is certain, also where the gateway had found the same.
   const confirmed = found.rule === 'operator' && old.rule !== 'operator';

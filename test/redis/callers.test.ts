@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { Aftercare } from '../../src/call/aftercare.js';
 import { CallAmender } from '../../src/call/amender.js';
+import { withoutCaller } from '../../src/call/erasure.js';
 import { judge } from '../../src/call/attribution.js';
 import type { Call } from '../../src/call/call.js';
 import type { AdmissionQuery, CallEvent, Holder, ScreeningNeeds } from '../../src/call/ports.js';
@@ -15,6 +16,7 @@ import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallers } from '../../src/redis/callers.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
+import { RedisErasure } from '../../src/redis/erasure.js';
 import { RedisPromoCodes } from '../../src/redis/promo-codes.js';
 import { ListBook } from '../../src/screening/lists.js';
 import { RedisScreening } from '../../src/redis/screening.js';
@@ -222,7 +224,7 @@ describe('after a call', () => {
       recheckMs: 1,
       overdueMs: 0,
     });
-    return { ...redis, store, aftercare, amender, promoCodes };
+    return { ...redis, store, aftercare, amender, amendments, promoCodes };
   }
 
   it('whoever finds an end that no history knows writes it', async () => {
@@ -271,11 +273,24 @@ describe('after a call', () => {
       expiresAt: T0 - to * MINUTE,
     });
 
+  /** As the deletion of its caller leaves it. */
+  async function erase({ link, keys, amendments }: Awaited<ReturnType<typeof openAftercare>>, { id }: Call) {
+    const stored = await amendments.read(id);
+    if (!stored) throw new Error('the call is not there');
+    await new RedisErasure(link, keys).eraseCall(stored, withoutCaller(stored.call, false));
+  }
+
   /**
    * A call at T0 to a number that had these holders, from a phone that was `known` forty minutes before: it is judged,
    * missed, and looked at once more when `late` has been written.
    */
-  async function recheck(setting: { number?: string; holders?: Holder[]; known?: Holder; late?: Holder }) {
+  async function recheck(setting: {
+    number?: string;
+    holders?: Holder[];
+    known?: Holder;
+    late?: Holder;
+    erased?: boolean;
+  }) {
     const redis = await openAftercare();
     const { store, aftercare, callers, admit, raw, keys } = redis;
     const calls: Call[] = [];
@@ -301,6 +316,7 @@ describe('after a call', () => {
     // Looked at behind it, and found to be another's: what becomes of the first one has been written by then.
     const witness = await admitted(OTHER_SITE, 'krovat', { caller: { ...call.caller, number: '+79160000002' } });
     if (setting.late) await write(NUMBER, setting.late);
+    if (setting.erased) await erase(redis, call);
     await write(OTHER_SITE, { ...holder('w', 1, -10), site: 'krovat' });
     for (const one of calls) aftercare.ended(one);
     await expect.poll(async () => (await store.get(witness.id))?.attribution.verdict).toBe('exact');
@@ -391,6 +407,21 @@ describe('after a call', () => {
     expect(told.map(({ data }) => data)).toMatchObject([
       { old: { verdict: 'none' }, new: { verdict: 'exact', leaseId: 'lease-c' } },
     ]);
+  });
+
+  it('nobody is found for a caller who was forgotten meanwhile', async () => {
+    expect((await recheck({ late: holder('c', 1, -10), erased: true })).told).toEqual([]);
+  });
+
+  it('nor by a code, or by what Redis could not say before', async () => {
+    const redis = await openAftercare();
+    const { aftercare, store, raw, keys } = redis;
+    const call = await deferredCall(redis);
+    await raw.set(keys.promoCode('divan', '48210'), JSON.stringify(holder('shown', 1, -10)));
+    await erase(redis, call);
+    await aftercare.deferred(call);
+    await aftercare.codeGiven(call, '48210');
+    expect((await store.get(call.id))?.attribution).toMatchObject({ leaseId: null, session: null });
   });
 
   it('a caller who was known by his phone is not given to another who had the number too', async () => {
