@@ -89,9 +89,12 @@ export class RedisInventory implements NumberInventory {
     if (enabled !== undefined) fields.push('enabled', enabled ? '1' : '0');
     if (route !== undefined) fields.push('route', route ?? '');
     if (source !== undefined) fields.push('source', source ? JSON.stringify(source) : '');
-    const { outcome, site, kind } = await this.#change(number, ['set', ...fields]);
-    if (outcome === 'done' && enabled !== undefined)
+    const { outcome, site, kind, lastEnd } = await this.#change(number, ['set', ...fields]);
+    if (outcome === 'done' && enabled !== undefined) {
       await listInPools(this.link, this.keys, [listingOf({ number, site, kind, enabled })]);
+      // It comes back to where it stood: whoever had it last may still call.
+      await this.link.send((client) => client.zadd(this.keys.pool(site), 'XX', 'GT', lastEnd, number));
+    }
     return outcome;
   }
 
@@ -168,8 +171,13 @@ export class RedisInventory implements NumberInventory {
       keys: [keys.number(number), keys.lease(number), keys.holders(number), keys.channel(numberResource(number))],
       args,
       read: (reply) => {
-        const [outcome, site, kind] = asStrings(reply);
-        return { outcome: outcome as NumberChange, site: site ?? '', kind: kind === 'static' ? 'static' : 'dynamic' };
+        const [outcome, site, kind, lastEnd] = asStrings(reply);
+        return {
+          outcome: outcome as NumberChange,
+          site: site ?? '',
+          kind: kind === 'static' ? 'static' : 'dynamic',
+          lastEnd: asNumber(lastEnd ?? 0),
+        };
       },
     });
   }
@@ -181,6 +189,8 @@ interface Changed {
   outcome: NumberChange;
   site: string;
   kind: NewNumber['kind'];
+  /** Of its last lease, ms since the epoch; 0: it has had none. */
+  lastEnd: number;
 }
 
 function listingOf({ number, site, kind, enabled }: Pick<NewNumber, 'number' | 'site' | 'kind' | 'enabled'>): Listing {

@@ -134,6 +134,16 @@ describe('/v1/numbers', () => {
       expect((await ask('PATCH', '/+74950000001', body)).status).toBe(400);
   });
 
+  it('puts a number that is enabled again behind those that have been free for longer', async () => {
+    const { ask, lendTo, desk, raw, keys } = await open();
+    await ask('POST', '', { number: '+74950000001', site: 'divan' });
+    const { number, lease } = await lendTo('a');
+    await desk.release(lease?.leaseId ?? '');
+    for (const enabled of [false, true]) await ask('PATCH', `/${number}`, { enabled });
+    expect(Number(await raw.zscore(keys.pool('divan'), number ?? ''))).toBeGreaterThanOrEqual(lease?.leasedAt ?? NaN);
+    expect(await raw.zrange(keys.pool('divan'), 0, -1)).toEqual(['+74951111111', number]);
+  });
+
   it("leaves the configuration's numbers and other services' alone", async () => {
     const { ask, raw, prefix } = await open();
     await writeNumber(raw, prefix, '+74950000009', { site: 'divan', kind: 'dynamic' });

@@ -1,7 +1,7 @@
 -- Changes or removes a number of the API's.
 -- KEYS: 1 number hash, 2 lease hash, 3 holders, 4 calls on the number (one hash tag: the number)
 -- ARGV: 1 set | remove; of set, 2 … field and value in turns, "" takes the field away
--- Returns: { "done", site, kind } | { "absent" | "file" | "other" | "busy" (lent, or a call is up on it) }
+-- Returns: { "done", site, kind, end of the last lease (ms; 0: none) } | { "absent" | "file" | "other" | "busy" (lent, or a call is up on it) }
 --- @include now
 --- @include lease
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return { 'absent' } end
@@ -17,4 +17,5 @@ else
     if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
   end
 end
-return { 'done', number[2] or '', number[3] or '' }
+local last = ARGV[1] == 'set' and lastHolder(KEYS[3], clock())
+return { 'done', number[2] or '', number[3] or '', last and string.format('%.0f', last.ends) or '0' }
