@@ -81,7 +81,7 @@ const promo = z
     error: 'a sound file: callers are asked for their code',
   });
 
-export const site = z.strictObject({
+const siteFields = z.strictObject({
   id,
   /** In which announcements are played, one after the other. */
   languages: z.array(languageTag).min(1).max(5).default(['en']),
@@ -140,6 +140,11 @@ export const site = z.strictObject({
   promo: promo.prefault({}),
   /** What its recordings have of their own; the rest is that of `recordings`. */
   recording: siteRecording.prefault({}),
+});
+
+export const site = siteFields.refine(({ attribution, pool }) => pool.holders >= attribution.graceSeconds * 1000, {
+  path: ['pool', 'holders'],
+  error: 'at least "attribution.graceSeconds": who calls late is known by it',
 });
 
 export const number = z.strictObject({

@@ -173,6 +173,13 @@ webhooks:
     expect(await errorsIn(site(right))).toEqual([]);
   });
 
+  it('refuses to forget holders who may still call', async () => {
+    const site = (holders: string) =>
+      SMALL.replace('defaultRoute: divan', `defaultRoute: divan, pool: { holders: ${holders} }`);
+    expect(await errorsIn(site('14m'))).toEqual([expect.stringContaining('sites[0].pool.holders: must be at least')]);
+    expect(await errorsIn(site('15m'))).toEqual([]);
+  });
+
   it('says where a variable is missing, and nothing that only follows from it', async () => {
     const text = `${SMALL}\nwebhooks:\n  - id: crm\n    url: https://crm.example.org/\n    secret: \${HOOK}\nhttp: { port: \${my port} }`;
     expect(await errorsIn(text, {})).toEqual([
