@@ -61,7 +61,11 @@ function channelWords({ t }: Visit, { channelsInUse: used, channelLimit: limit }
 function endWords({ t }: Visit, { ended }: Call): string {
   if (!ended) return '';
   const by = `${t('call.endedBy')}: ${t(`call.end.${ended.by}`)}`;
-  return [by, ended.reason === 'normal' ? '' : ended.reason, ended.sip === null ? '' : `SIP ${ended.sip}`]
+  return [
+    by,
+    ended.reason === 'normal' ? '' : t(`call.cut.${ended.reason}`),
+    ended.sip === null ? '' : `SIP ${ended.sip}`,
+  ]
     .filter(Boolean)
     .join(', ');
 }

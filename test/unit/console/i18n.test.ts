@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DISPOSITIONS, LEG_RESULTS, LOSS_REASONS, VERDICTS } from '../../../src/call/call.js';
+import { DISPOSITIONS, END_REASONS, LEG_RESULTS, LOSS_REASONS, VERDICTS } from '../../../src/call/call.js';
 import { CONSOLE_ROLES, LANGUAGES } from '../../../src/config/schema.js';
 import { DICTIONARIES, languageOf, translator } from '../../../src/console/i18n/index.js';
 import { en, type MessageKey } from '../../../src/console/i18n/en.js';
@@ -30,6 +30,7 @@ describe('the languages', () => {
     const named = [
       ...DISPOSITIONS.map((one) => `disposition.${one}`),
       ...LOSS_REASONS.map((one) => `loss.${one}`),
+      ...END_REASONS.filter((one) => one !== 'normal').map((one) => `call.cut.${one}`),
       ...VERDICTS.flatMap((one) => [`verdict.${one}`, `why.${one}`]),
       ...LEG_RESULTS.map((one) => `leg.${one}`),
       ...CONSOLE_ROLES.map((one) => `role.${one}`),
