@@ -124,6 +124,8 @@ export interface Admissions {
 export interface Channels {
   /** Asks for all of `requests` at once: either all are granted or none is held. The grants tell which was full. */
   reserve(requests: ChannelRequest[]): Promise<ChannelGrant[]>;
+  /** What `reserve` would answer now; nothing is held, and nothing counted as asked for. Never rejects. */
+  look(limits: readonly Omit<ChannelRequest, 'token'>[]): Promise<ChannelGrant[]>;
   /** Idempotent; never rejects (what cannot be released now frees itself by its TTL). */
   release(held: HeldChannel[]): Promise<void>;
   /** Called by whoever owns living calls, several times per TTL. */

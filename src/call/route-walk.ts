@@ -4,11 +4,12 @@ import { inBackground } from '../lib/background.js';
 import { isFinalForTarget, nextStepIndex, reasonsOf, type TriedStep } from '../routing/plan.js';
 import { isOpen } from '../routing/schedule.js';
 import { orderTargets, type Rotation } from '../routing/strategy.js';
-import { resolveTarget } from '../routing/targets.js';
+import { mayComeBack, resolveTarget, type Target } from '../routing/targets.js';
 import type { Leg, LegResult, LossReason, Overflow } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
 import type { CallSession } from './session.js';
+import type { LineContact } from './ports.js';
 import type { DialogLeg, IncomingInvite } from './sip-ports.js';
 import { firstAnswer, TargetAttempt, type AttemptResult, type Reservation } from './target-attempt.js';
 
@@ -211,18 +212,36 @@ export class RouteWalk {
 
   async #reserve(id: string): Promise<Reservation> {
     const target = resolveTarget(this.#config, id);
-    const drained = this.deps.drains.has(target.kind, id);
-    if (drained) return { target, drained, requests: [], grants: [], held: null };
+    const contacts = target.line?.register ? await this.deps.lineContacts.contactsOf(id) : [];
     const requests = target.limits.map((limit) => ({
       ...limit,
       token: `${this.session.id}:${randomUUID().slice(0, 8)}`,
     }));
-    const grants = await this.deps.channels.reserve(requests);
-    if (!grants.every(({ granted }) => granted)) return { target, drained, requests, grants, held: null };
+    const asked = { target, contacts, requests };
+    if (this.deps.drains.has(target.kind, id)) return { ...asked, obstacle: 'unreachable', grants: [], held: null };
+    const obstacle = this.#obstacleTo(target, contacts);
+    // Held for the moment until that is noticed, its channel would be missing to the next call, which would overflow where
+    // this one goes on as `unreachable`.
+    const grants = await (obstacle ? this.deps.channels.look(requests) : this.deps.channels.reserve(requests));
+    if (!grants.every(({ granted }) => granted)) return { ...asked, obstacle: null, grants, held: null };
+    if (obstacle) return { ...asked, obstacle, grants, held: null };
     const held = requests.map(({ resource, token }) => ({ resource, token }));
     // From now on, be it before FreeSWITCH has dialled back: what the call does not hold is not renewed.
     this.session.channels.hold(held);
-    return { target, drained, requests, grants, held };
+    return { ...asked, obstacle, grants, held };
+  }
+
+  /** What dialling it comes to at once, for want of anything to dial. */
+  #obstacleTo({ id, line, trunk, gateways }: Target, contacts: readonly LineContact[]): LegResult | null {
+    if (line?.register && contacts.length === 0) return 'not_registered';
+    if (!trunk) return null;
+    if (mayComeBack(this.#config, this.session.call.trackingNumber)) {
+      this.session.logger.warn({ target: id }, 'the number called is a destination: not dialled over a trunk');
+      return 'unreachable';
+    }
+    // One that is full by its carrier's word is asked for a channel: the reports count it among those that wanted one.
+    const choice = this.deps.carriers.order(trunk.id, gateways);
+    return choice.gateways.length > 0 || choice.full ? null : 'unreachable';
   }
 
   /** Leaving a step for capacity is what the product is for: everybody is told, at once. */

@@ -2,11 +2,11 @@ import { inBackground } from '../lib/background.js';
 import { mostTelling } from '../routing/loss.js';
 import { classifyFailure } from '../routing/outcome.js';
 import { usesLastUsed } from '../routing/strategy.js';
-import { mayComeBack, type Target } from '../routing/targets.js';
+import type { Target } from '../routing/targets.js';
 import type { HeldChannel, Leg, LegResult } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
-import type { ChannelGrant, ChannelRequest } from './ports.js';
+import type { ChannelGrant, ChannelRequest, LineContact } from './ports.js';
 import { outgoingRequest } from './outgoing-request.js';
 import { familyOf, hears } from './sdp.js';
 import type { CallSession } from './session.js';
@@ -15,11 +15,13 @@ import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 /** A target with its channels asked for: granted all, or told which was full. */
 export interface Reservation {
   target: Target;
-  /** Taken out of service: not asked for any channel. */
-  drained: boolean;
+  /** What dialling it comes to at once; then no channel is held. */
+  obstacle: LegResult | null;
+  /** Phones of a line that registers; empty for everybody else. */
+  contacts: LineContact[];
   requests: ChannelRequest[];
   grants: ChannelGrant[];
-  /** What the call holds of it; null where one of them was full, or it is drained. */
+  /** What the call holds of it; null where one of them was full, or there is an obstacle. */
   held: HeldChannel[] | null;
 }
 
@@ -71,8 +73,8 @@ export class TargetAttempt {
   }
 
   async run(): Promise<AttemptResult> {
-    const { drained, held, grants } = this.reservation;
-    if (drained) return this.#unreached('unreachable');
+    const { obstacle, held, grants } = this.reservation;
+    if (obstacle) return this.#unreached(obstacle);
     if (!held) return this.#full(grants.findIndex((grant) => !grant.granted));
     const dialled = this.#dialAll();
     this.context.session.channels.occupy(
@@ -89,21 +91,16 @@ export class TargetAttempt {
   }
 
   async #dialAll(): Promise<AttemptResult> {
-    const { trunk, line, id } = this.#target;
+    const { trunk, line } = this.#target;
     if (trunk) return this.#dialGateways(trunk.id);
     if (!line?.register) return this.#dial({ uri: this.#target.gateways[0]?.uri ?? '', proxy: null, via: null });
-    const contacts = await this.context.deps.lineContacts.contactsOf(id);
-    if (contacts.length === 0) return this.#unreached('not_registered');
+    const { contacts } = this.reservation;
     return this.#dialTogether(contacts.map(({ uri, proxy }) => ({ uri, proxy, via: hostOf(uri) })));
   }
 
   /** The next gateway is tried only for the carrier's own trouble: who answered busy is busy behind every gateway. */
   async #dialGateways(trunkId: string): Promise<AttemptResult> {
-    const { deps, session } = this.context;
-    if (mayComeBack(deps.config(), session.call.trackingNumber)) {
-      session.logger.warn({ target: this.#target.id }, 'the number called is a destination: not dialled over a trunk');
-      return this.#unreached('unreachable');
-    }
+    const { deps } = this.context;
     const { gateways, full } = deps.carriers.order(trunkId, this.#target.gateways);
     const several = this.#target.gateways.length > 1;
     const results: LegResult[] = [];

@@ -149,6 +149,14 @@ export class RedisChannels implements Channels {
     return grants;
   }
 
+  async look(limits: readonly Omit<ChannelRequest, 'token'>[]): Promise<ChannelGrant[]> {
+    const counts = await this.inUse(limits.map(({ resource }) => resource));
+    return limits.map(({ resource, limit }) => {
+      const inUse = counts.get(resource) ?? 0;
+      return { granted: limit === null || inUse < limit, inUse, limit };
+    });
+  }
+
   /** Holds what was asked for where all of it was granted. Never rejects. */
   async keep(requests: ChannelRequest[], grants: readonly ChannelGrant[]): Promise<void> {
     if (grants.every(({ granted }) => granted)) for (const request of requests) this.held.hold(request);

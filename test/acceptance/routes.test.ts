@@ -64,6 +64,12 @@ const scenes = {
   registered: cast({ more: () => ({ line: { register: ACCOUNT } }) }),
   registeredSameMoment: cast({ more: () => ({ line: { register: { ...ACCOUNT, username: 'twins' } } }) }),
   unregistered: cast({ next: 'unreachable', more: () => ({ line: { register: { ...ACCOUNT, username: 'away' } } }) }),
+  unregisteredTwice: cast({
+    channels: 1,
+    next: 'unreachable',
+    nextChannels: 2,
+    more: () => ({ line: { register: { ...ACCOUNT, username: 'nobody' } } }),
+  }),
   shown: cast({
     more: () => ({ line: { display: 'source', headers: { 'X-Session': 'session.id', 'X-Word': 'keyword' } } }),
   }),
@@ -414,6 +420,22 @@ describe.skipIf(!enginesHere())('routes', () => {
     const call = await served(scene);
     expect(call.legs).toMatchObject([{ result: 'not_registered', sip: null }, { result: 'answered' }]);
   });
+
+  test.concurrent(
+    'such a line takes no channel: who calls in the same moment is not told that it is full',
+    async () => {
+      const scene = scenes.unregisteredTwice;
+      await scene.businessPhone(ANSWERS, 1);
+      const from = await scene.callerPhone();
+      const callers = await Promise.all([dial(scene, from), dial(scene, from)]);
+      for (const caller of callers) await caller.answered();
+      for (const caller of callers) await caller.hangUp();
+      const ends = (await scene.events(2)).filter(({ type }) => type === 'call.completed');
+      const both = ['not_registered', 'answered'];
+      expect(ends.map(({ data }) => results(data.call))).toEqual([both, both]);
+      expect(ends.map(({ data }) => data.call.legs[0]?.channelsInUse)).toEqual([0, 0]);
+    },
+  );
 
   test.concurrent('the phone shows where the caller comes from, and is told of the visit', async () => {
     const scene = scenes.shown;

@@ -29,6 +29,19 @@ describe('channels', () => {
     );
   });
 
+  it('tells what there is room for, and holds and counts nothing', async () => {
+    const { link, keys, raw, prefix } = await openRedis();
+    const channels = new RedisChannels(link, keys);
+    const limits = [request('d', 'a', 1), request('e', 'a', null)];
+    expect((await channels.look(limits)).map(({ granted, inUse }) => [granted, inUse])).toEqual([
+      [true, 0],
+      [true, 0],
+    ]);
+    expect(await raw.keys(`${prefix}*`)).toEqual([]);
+    await channels.reserve([request('d', 'b', 1)]);
+    expect(await channels.look(limits)).toMatchObject([{ granted: false, inUse: 1, limit: 1 }, { granted: true }]);
+  });
+
   it('is idempotent by token', async () => {
     const { link, keys } = await openRedis();
     const channels = new RedisChannels(link, keys);

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 export class AddressBlock {
   #carriers = 64;
   #businesses = 128;
-  #strangers = 192;
+  #strangers = 224;
 
   private constructor(
     private readonly prefix: string,
@@ -58,7 +58,7 @@ export class AddressBlock {
   }
 
   business(): string {
-    return this.#next(this.#businesses++, 192);
+    return this.#next(this.#businesses++, 224);
   }
 
   /** Belongs to no trunk. */

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import type { LegResult } from '../../../src/call/call.js';
 import type { CallDeps } from '../../../src/call/deps.js';
 import type { LineContact } from '../../../src/call/ports.js';
 import type { CallSession } from '../../../src/call/session.js';
@@ -24,8 +25,8 @@ function later<T>() {
   return { promise, resolve: (value: T) => resolve(value) };
 }
 
-/** A line whose phones are looked up and rung as slowly as a test wants. */
-function ringing() {
+/** A line whose phone is rung as slowly as a test wants, or of which there is none. */
+function ringing(obstacle: LegResult | null = null) {
   const call = exampleCall();
   const session = {
     call,
@@ -35,7 +36,6 @@ function ringing() {
     metLimit: () => undefined,
     logger: pino({ level: 'silent' }),
   };
-  const contacts = later<LineContact[]>();
   const outcome = later<InviteOutcome>();
   const rung = later<undefined>();
   const invite = () => {
@@ -44,12 +44,11 @@ function ringing() {
   };
   const deps = {
     config: () => config,
-    lineContacts: { contactsOf: () => contacts.promise },
     sip: { invite },
   } as unknown as CallDeps;
   const target = resolveTarget(config, 'sales');
   const attempt = new TargetAttempt(
-    { target, drained: false, requests: [], grants: [], held: [] },
+    { target, obstacle, contacts: [CONTACT], requests: [], grants: [], held: [] },
     {
       session: session as unknown as CallSession,
       deps,
@@ -67,23 +66,22 @@ function ringing() {
     closeDocument(call, Date.parse(call.startedAt) + 1000, { by: 'caller', reason: 'normal', sip: null });
     return JSON.stringify(call.legs);
   };
-  return { call, result: attempt.run(), contacts, outcome, rung: rung.promise, end };
+  return { call, run: () => attempt.run(), outcome, rung: rung.promise, end };
 }
 
-it.each([
-  ['nobody is registered', []],
-  ['somebody is', [CONTACT]],
-])('gets no leg behind the end of its call, where %s', async (_, found) => {
-  const { call, result, contacts, end } = ringing();
-  const told = end();
-  contacts.resolve(found);
-  await result;
-  expect(JSON.stringify(call.legs)).toBe(told);
-});
+it.each(['not_registered', 'unreachable', null] as const)(
+  'gets no leg behind the end of its call, with %s in its way',
+  async (obstacle) => {
+    const { call, run, end } = ringing(obstacle);
+    const told = end();
+    await run();
+    expect(JSON.stringify(call.legs)).toBe(told);
+  },
+);
 
 it('changes no leg behind the end of its call', async () => {
-  const { call, result, contacts, outcome, rung, end } = ringing();
-  contacts.resolve([CONTACT]);
+  const { call, run, outcome, rung, end } = ringing();
+  const result = run();
   await rung;
   const told = end();
   outcome.resolve({ kind: 'cancelled' });

@@ -53,6 +53,7 @@ function survivor(options: SurvivorOptions = {}) {
     channels: {
       renew: () => Promise.resolve(),
       reserve: () => Promise.resolve([]),
+      look: () => Promise.resolve([]),
       release: (held) => Promise.resolve(void done.released.push(...held)),
     },
     recordings: { refusal: () => null, settle },
