@@ -27,7 +27,7 @@
   var RETRY_MS = 15000;
   var MAX_RETRY_MS = 300000;
   var LOOK_MS = 15000;
-  var GAP = '[\\s().\\u2010-\\u2015-]*'; // between two digits of a number
+  var GAP = '[\\s()./\\u200b-\\u200d\\u2010-\\u2015\\u2060\\u2212-]*'; // between two digits of a number
   // A tag manager and the page may both bring it, and some bring it again with each view.
   var running = (page.calltrackRunning = page.calltrackRunning || {});
   if (running[key + own]) return;
@@ -209,8 +209,8 @@
 
   /**
    * How a number may be written that was ever shown here (a part of the page that was put away may bring it back): with its
-   * country code, and a 0 in parentheses behind it, or as people at home do, who leave the code out and may begin with 8 or 0
-   * instead: `8 495 …` and `495 …` for `+7 495 …`, `90 …` for `+998 90 …`.
+   * country code, and a 0 in parentheses behind it, or as people at home do, who leave the code out and may begin with 8, 0 or
+   * both instead: `8 495 …` and `495 …` for `+7 495 …`, `90 …` for `+998 90 …`, `8 (017) …` for `+375 17 …`.
    */
   function learn(number) {
     if (learnt.indexOf(number) >= 0) return;
@@ -221,7 +221,7 @@
       if (rest.length < 6) return;
       var prefix = number.slice(0, length);
       var abroad = '(?:\\+|00)?' + gapped(prefix) + '(?:0' + GAP + ')?';
-      var atHome = '(?:[08]' + GAP + ')?';
+      var atHome = '(?:8' + GAP + ')?(?:0' + GAP + ')?';
       notations.push({
         code: prefix,
         rest: rest.length,

@@ -65,6 +65,14 @@ const LONDON = {
 <a id="link" href="tel:00442079460000">0044 20 7946 0000</a>`,
 };
 
+const MINSK = {
+  own: '+375171234567',
+  body: `
+<p id="marked" data-ct-number>8 (017) 123-45-67</p>
+<p id="slash" data-ct-number>017/123\u206045\u221267</p>
+<a id="link" href="tel:80171234567">8017 123 45 67</a>`,
+};
+
 const WITH_CODE = {
   own: '+7 495 222-22-22',
   body: `<p id="marked" data-ct-number>+7 495 222-22-22</p>
@@ -215,6 +223,16 @@ describe('dni.js in a browser', () => {
     expect(await textOf(page, 'home')).toBe('020 7946 1234');
     expect(await textOf(page, 'link')).toBe('0044 20 7946 1234');
     expect(await page.getAttribute('#link', 'href')).toBe('tel:+442079461234');
+  });
+
+  it('knows 80 in the place of the country code, and rarer things between digits', async () => {
+    const { shop } = await open({ page: MINSK, numbers: ['+375177654321'] });
+    const page = await (await visitor()).newPage();
+    await page.goto(shop);
+    await shows(page, 'marked', '8 (017) 765-43-21');
+    expect(await textOf(page, 'slash')).toBe('017/765\u206043\u221221');
+    expect(await textOf(page, 'link')).toBe('8017 765 43 21');
+    expect(await page.getAttribute('#link', 'href')).toBe('tel:+375177654321');
   });
 
   it('puts the number into a link that is given its address later, and into what the page had put away', async () => {
