@@ -62,6 +62,8 @@ const COLUMNS = {
   tags: ({ tags }) => tags.map(({ name }) => name).join('; '),
   handledAt: ({ handled }) => handled && new Date(handled.at),
   handledBy: ({ handled }) => handled?.by ?? null,
+  // The last one: who reads by position finds the others where they were.
+  label: ({ attribution: { source } }) => source?.['label'] ?? null,
 } satisfies Record<string, (call: Call) => string | number | Date | null>;
 
 export type CallColumn = keyof typeof COLUMNS;

@@ -142,6 +142,15 @@ describe('/v1/calls.csv', () => {
     expect((await get('/calls.csv?columns=site,secret')).status).toBe(400);
   });
 
+  it('tells one billboard from another', async () => {
+    const source = { utm_source: 'billboard', label: 'MKAD 32 km' };
+    const call = exampleCall();
+    const get = await open([{ ...call, attribution: { ...call.attribution, session: null, source } }]);
+    expect(await (await get('/calls.csv?columns=source,label')).text()).toBe(
+      'source,label\r\nbillboard,MKAD 32 km\r\n',
+    );
+  });
+
   it('goes over more calls than one page', async () => {
     const many = Array.from({ length: 450 }, () => exampleCall());
     const get = await open(many);
