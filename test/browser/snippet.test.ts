@@ -429,7 +429,7 @@ describe('dni.js in a browser', () => {
     await until('it is swapped', async () => (await page.getAttribute('#other', 'href')) === 'tel:+74951111111');
   });
 
-  it('keeps the lease alive while the page is seen, and not otherwise', async () => {
+  it('keeps the lease alive while the page is seen', async () => {
     const { shop, leaseOn } = await open({ lease: '11s' });
     const page = await (await visitor()).newPage();
     await page.goto(shop);
@@ -440,6 +440,30 @@ describe('dni.js in a browser', () => {
       async () => Number((await leaseOn('+74951111111'))['expiresAt']) > Number(before),
     );
     expect(await textOf(page, 'marked')).toContain('111-11-11');
+  });
+
+  it('asks nothing while nobody sees the page, and at once when somebody does', async () => {
+    const { shop } = await open();
+    const page = await (await visitor()).newPage();
+    await page.clock.install();
+    await page.addInitScript(
+      `window.seen = false; Object.defineProperty(document, 'visibilityState', { get: () => (window.seen ? 'visible' : 'hidden') })`,
+    );
+    let asked = 0;
+    page.on('request', (request) => (asked += request.url().includes('/dni/') ? 1 : 0));
+    const look = (seen: boolean) =>
+      page.evaluate(`window.seen = ${seen}; document.dispatchEvent(new Event('visibilitychange'))`);
+    // Opened in a tab behind, to be looked at later.
+    await page.goto(shop, { waitUntil: 'load' });
+    await page.clock.runFor(60_000);
+    expect(asked).toBe(0);
+    await look(true);
+    await shows(page, 'marked', '111-11-11');
+    await look(false);
+    await page.clock.runFor(20 * 60_000);
+    expect(asked).toBe(1);
+    await look(true);
+    await until('it asks', () => asked === 2);
   });
 
   it('shows the number of everybody where the pool is dry', async () => {
