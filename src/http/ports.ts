@@ -261,7 +261,7 @@ export interface DestinationView extends LimitUse {
   id: string;
   number: string;
   trunk: string;
-  /** Whether its trunk takes calls now. */
+  /** Whether calls can be dialled through its trunk now; `registration` and `silence` are about those that come in. */
   trunkUp: boolean;
   /** Taken out of service, for all gateways. */
   draining: boolean;

@@ -59,11 +59,11 @@ export class Overview implements ResourceReader {
 
   async destinations(timeZone: string): Promise<DestinationView[]> {
     const limits = await this.#limits(timeZone, ['destination']);
-    const up = new Map(this.#parts.trunkStates.list().map((state) => [state.id, state.up]));
+    const down = trunksDown(this.#parts.trunkStates.list(), this.#clock());
     return this.#parts.config().destinations.flatMap(({ id, number, trunk }) => {
       const [use] = limits.get(id) ?? [];
       const draining = this.#parts.drains.has('destination', id);
-      return use ? [{ id, number, trunk, trunkUp: up.get(trunk) ?? false, draining, ...use }] : [];
+      return use ? [{ id, number, trunk, trunkUp: !down.has(trunk), draining, ...use }] : [];
     });
   }
 
