@@ -20,6 +20,14 @@ export function isOpen(schedule: ScheduleConfig, timeZone: string, at: number): 
   });
 }
 
+/** Whether it is ever open from `now` (ms since the epoch) on, wherever its site is; what is past opens no more. */
+export function opensAgain({ weekly, exceptions }: ScheduleConfig, now: number): boolean {
+  // A day earlier it may still be yesterday somewhere.
+  const earliest = new Date(now - 86_400_000).toISOString().slice(0, 10);
+  const toCome = Object.entries(exceptions).filter(([day]) => day >= earliest);
+  return [...Object.values(weekly), ...toCome.map(([, hours]) => hours)].some((hours) => hours.length > 0);
+}
+
 function minutesOf(time: string): number {
   const [hours = 0, minutes = 0] = time.split(':').map(Number);
   return hours * 60 + minutes;

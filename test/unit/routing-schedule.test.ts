@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ScheduleConfig } from '../../src/config/schema.js';
-import { isOpen } from '../../src/routing/schedule.js';
+import { isOpen, opensAgain } from '../../src/routing/schedule.js';
 
 const week = { mon: [], tue: [], wed: [], thu: [], fri: [], sat: [], sun: [] };
 const office: ScheduleConfig = {
@@ -48,5 +48,18 @@ describe('opening hours', () => {
     expect(open('2027-03-22T07:30:00Z', 'Europe/Berlin')).toBe(false);
     expect(open('2027-03-29T07:30:00Z', 'Europe/Berlin')).toBe(true);
     expect(open('2026-11-30T22:00:00Z', 'America/New_York')).toBe(true);
+  });
+});
+
+describe('whether it opens again', () => {
+  it.each([
+    ['every week', office.weekly, {}, true],
+    ['on a day to come', week, { '2027-01-02': ['09:00-12:00'] }, true],
+    ['today, which is yesterday in UTC or tomorrow', week, { '2026-12-31': ['09:00-12:00'] }, true],
+    ['on days that are past', week, { '2026-12-24': ['09:00-12:00'] }, false],
+    ['on a day to come that is closed', week, { '2027-01-02': [] }, false],
+  ])('%s', (_what, weekly, exceptions, expected) => {
+    const schedule = { id: 'team', weekly, holidays: [], exceptions };
+    expect(opensAgain(schedule, Date.parse('2027-01-01T08:00:00Z'))).toBe(expected);
   });
 });

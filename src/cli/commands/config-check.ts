@@ -3,6 +3,7 @@ import { loadConfig } from '../../config/load.js';
 import type { GatewayConfig } from '../../config/schema.js';
 import { unnamedEndpoints } from '../../events/subscriptions.js';
 import { missingFormats } from '../../recordings/encoder.js';
+import { opensAgain } from '../../routing/schedule.js';
 import { OK, text, WRONG, type Command } from '../command.js';
 
 const DEFAULT_CONFIG = 'config/gateway.yaml';
@@ -42,10 +43,16 @@ export const configCheck: Command = {
 async function warningsOf(config: GatewayConfig): Promise<string[]> {
   const formats = await missingFormats(config);
   const unnamed = unnamedEndpoints(config.webhooks, config.sites);
+  const closed = config.schedules.filter((schedule) => !opensAgain(schedule, Date.now())).map(({ id }) => id);
   return [
     ...(formats.length > 0 ? [`ffmpeg is not on the PATH: no ${formats.join(', ')}, recordings stay WAV`] : []),
     ...(unnamed.length > 0
       ? [`no site names these webhooks, they are told of no site's calls: ${unnamed.join(', ')}`]
+      : []),
+    ...(closed.length > 0
+      ? [
+          `these schedules open never again, their exceptions are past: ${closed.join(', ')}; steps "during" them ring nobody`,
+        ]
       : []),
   ];
 }

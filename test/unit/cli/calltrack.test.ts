@@ -82,6 +82,19 @@ describe.concurrent('calltrack config check', () => {
     expect(out).toMatch(/\nwarning: no site names these webhooks, they are told of no site's calls: crm\n/);
   });
 
+  it('warns of a schedule that opens never again', async ({ expect, onTestFinished }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'calltrack-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'gateway.yaml');
+    const schedules = `schedules:
+  - { id: fair, weekly: {}, exceptions: { '2020-05-01': ['09:00-18:00'] } }
+  - { id: hours, weekly: { mon: ['09:00-18:00'] } }`;
+    await writeFile(file, `${await readFile('config/sandbox.yaml', 'utf8')}\n${schedules}\n`);
+    const { out, status } = await calltrack(['config', 'check', '-c', file]);
+    expect(status).toBe(0);
+    expect(out).toMatch(/\nwarning: these schedules open never again, their exceptions are past: fair; steps/);
+  });
+
   it('ends with 2 and every error', async ({ expect }) => {
     const { err, status } = await calltrack(['config', 'check', '--config', 'config/gateway.yaml']);
     expect(status).toBe(2);
