@@ -31,6 +31,7 @@ import { RememberedNumbers } from './numbers/last-known.js';
 import { GatewayMetrics } from './observability/metrics.js';
 import { RedisAdmissions, type Rubbish } from './redis/admissions.js';
 import { RedisCallStore } from './redis/call-store.js';
+import { gatewayName } from './redis/client.js';
 import { RedisLink } from './redis/connection.js';
 import { Keys } from './redis/keys.js';
 import { RedisRotations } from './redis/rotations.js';
@@ -94,7 +95,7 @@ export class App {
     this.reloads = new Reloads({ ...source, apply, channels: () => this.#limits.channels, logger });
     this.#gate = new TrunkGate(config.trunks);
     this.#metrics = new GatewayMetrics();
-    this.#link = new RedisLink({ ...config.redis, name: `calltrack-${config.gateway.id}` });
+    this.#link = new RedisLink({ ...config.redis, name: gatewayName(config.gateway.id) });
     const keys = new Keys(config.redis.keyPrefix);
     const shared = this.#shared(keys);
     this.#pools = new Pools(shared);

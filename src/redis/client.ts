@@ -6,6 +6,9 @@ export type RedisAddress = Pick<RedisConfig, 'url' | 'sentinel'> & Partial<Pick<
 
 export type RedisClient = Redis | Cluster;
 
+/** What a gateway's own connection is called in `CLIENT LIST`. */
+export const gatewayName = (id: string): string => `calltrack-${id}`;
+
 const MAX_BACKOFF_MS = 1_000;
 
 const backOff = (times: number): number => Math.min(50 * 2 ** Math.min(times, 10), MAX_BACKOFF_MS);

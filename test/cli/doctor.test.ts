@@ -8,6 +8,8 @@ import { doctor } from '../../src/cli/commands/doctor.js';
 import { checkPasswords, judgeSpace } from '../../src/cli/doctor/local.js';
 import { judgeRedis } from '../../src/cli/doctor/redis.js';
 import { configSchema } from '../../src/config/schema.js';
+import { gatewayName } from '../../src/redis/client.js';
+import { RedisLink } from '../../src/redis/connection.js';
 import { AddressBlock } from '../support/addresses.js';
 import type { Engines } from '../support/engines.js';
 import { openOwnRedis } from '../support/redis.js';
@@ -92,6 +94,21 @@ describe('doctor', () => {
     expect(of('clock')).toMatchObject({ result: 'ok' });
     expect(of('spool')?.detail).toContain('GB free');
     expect(of('HTTP')).toMatchObject({ result: 'warn', detail: 'free: the gateway is not running' });
+  });
+
+  it('finds two gateways of one name, and no fault in several', async () => {
+    const open = async (id: string) => {
+      const link = new RedisLink({ url: redis.url, name: gatewayName(id) });
+      onTestFinished(() => link.close());
+      await link.waitUntilReady(5000);
+    };
+    await Promise.all(['gw-1', 'gw-2'].map(open));
+    expect((await examine()).of('gateway.id')).toBeUndefined();
+    await open('gw-1');
+    expect((await examine()).of('gateway.id gw-1')).toMatchObject({
+      result: 'warn',
+      detail: expect.stringMatching(/^2 gateways of this Redis have it \(127\.0\.0\.1:\d+, 127\./) as string,
+    });
   });
 
   it('asks for SIP where drachtio-server says that it takes it, wherever its admin port is', async () => {

@@ -46,7 +46,7 @@ describe('a link to a cluster', () => {
     const found: string[] = [];
     for await (const some of namesFrom(link, 'key:', 5)) found.push(...some);
     expect(new Set(found)).toEqual(new Set(names));
-    const reachable = (await checkRedis(address)).filter(({ what }) => what.startsWith('redis 127.0.0.1:'));
+    const reachable = (await checkRedis(address, 'gw-1')).filter(({ what }) => what.startsWith('redis 127.0.0.1:'));
     expect(reachable.map(({ result }) => result)).toEqual(['ok', 'ok', 'ok']);
   });
 

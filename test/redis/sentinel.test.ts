@@ -32,7 +32,7 @@ describe('a link by sentinels', () => {
     expect(await portInUse()).toBe(house.servers[0].port);
     await link.send((client) => client.set('key', 'value'));
     expect(await link.send((client) => client.info('keyspace'))).toContain('db1:keys=1');
-    expect(await checkRedis(address)).toContainEqual(
+    expect(await checkRedis(address, 'gw-1')).toContainEqual(
       expect.objectContaining({ result: 'ok', what: 'redis calltrack by sentinel' }),
     );
   });

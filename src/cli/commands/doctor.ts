@@ -42,7 +42,7 @@ export const doctor: Command = {
 async function examine(config: GatewayConfig): Promise<Finding[]> {
   const found = await Promise.all([
     examineEngines(config.engines),
-    checkRedis(config.redis),
+    checkRedis(config.redis, config.gateway.id),
     Promise.all([
       checkFolder('spool', config.recordings.spool, config.recordings.minFree),
       checkFolder('recordings', config.recordings.directory, config.recordings.minFree),

@@ -1,5 +1,5 @@
 import { toError } from '../../lib/deadline.js';
-import type { RedisAddress } from '../../redis/client.js';
+import { gatewayName, type RedisAddress } from '../../redis/client.js';
 import { RedisLink } from '../../redis/connection.js';
 import { fail, ok, warn, type Finding } from './report.js';
 
@@ -11,6 +11,8 @@ const SKEW_FAIL_MS = 5000;
 /** Redis copies pages that change while it writes its files: what is left must suffice for that and for a busy day. */
 const FULL_WARN_SHARE = 0.8;
 const MB = 1e6;
+/** A gateway writes each few seconds; Redis goes on naming one whose host is gone without a word. */
+const IDLE_SECONDS = 15;
 
 /** What the checks need to know; read in one go so that the checks are pure. */
 export interface RedisFacts {
@@ -29,7 +31,7 @@ export interface RedisFacts {
 
 type Server = RedisLink['servers'][number];
 
-export async function checkRedis(address: RedisAddress): Promise<Finding[]> {
+export async function checkRedis(address: RedisAddress, gatewayId: string): Promise<Finding[]> {
   const link = new RedisLink({ ...address, name: 'calltrack-doctor' });
   let reason = '';
   link.on('down', (why) => (reason = why));
@@ -40,7 +42,8 @@ export async function checkRedis(address: RedisAddress): Promise<Finding[]> {
       const what = address.cluster?.length ? `redis ${host}:${port}` : nameOf(address);
       return judgeRedis(what, await readFacts(link, server));
     });
-    return (await Promise.all(findings)).flat();
+    const judged = (await Promise.all(findings)).flat();
+    return [...judged, ...judgeNamesakes(gatewayId, await gatewaysOf(link, gatewayId))];
   } catch (error) {
     return [fail(nameOf(address), `not reachable: ${reason || toError(error).message}`)];
   } finally {
@@ -70,6 +73,24 @@ async function readFacts(link: RedisLink, server: Server): Promise<RedisFacts> {
     memoryBytes: Number(fact('total_system_memory')),
     skewMs: Math.round(seconds * 1000 + micros / 1000 - middle),
   };
+}
+
+/** Where those connect from that call themselves so: each gateway has one such connection. None where Redis does not tell. */
+async function gatewaysOf(link: RedisLink, gatewayId: string): Promise<string[]> {
+  const [server] = link.servers;
+  if (!server) return [];
+  const list = await link.send(() => server.client('LIST') as Promise<string>).catch(() => '');
+  return list.split('\n').flatMap((line) => {
+    const facts = new Map(line.split(' ').map((fact) => fact.split('=', 2) as [string, string]));
+    const living = facts.get('name') === gatewayName(gatewayId) && Number(facts.get('idle')) < IDLE_SECONDS;
+    return living ? [facts.get('addr') ?? ''] : [];
+  });
+}
+
+function judgeNamesakes(gatewayId: string, gateways: string[]): Finding[] {
+  if (gateways.length < 2) return [];
+  const detail = `${gateways.length} gateways of this Redis have it (${gateways.join(', ')}); each wants its own`;
+  return [warn(`gateway.id ${gatewayId}`, detail)];
 }
 
 export function judgeRedis(what: string, facts: RedisFacts): Finding[] {
