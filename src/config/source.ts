@@ -10,6 +10,8 @@ const MAX_FILE_BYTES = 8 * 1024 * 1024;
 const MAX_NODES = 300_000;
 const MAX_ALIASES = 10_000;
 const MAX_DEPTH = 50;
+/** The library's own words are for who calls it. */
+const SEVERAL = 'several documents; what stands behind "---" belongs into another file of a folder';
 
 export interface Place {
   file: string;
@@ -124,11 +126,8 @@ function readYaml(file: string, text: string, issues: ConfigIssue[]): MapNode | 
     return { file, line, column: col };
   };
   for (const error of document.errors) {
-    issues.push({
-      ...placeAt(error.pos[0]),
-      key: '',
-      message: `not YAML: ${error.message.split('\n')[0] ?? error.code}`,
-    });
+    const reason = error.code === 'MULTIPLE_DOCS' ? SEVERAL : (error.message.split('\n')[0] ?? error.code);
+    issues.push({ ...placeAt(error.pos[0]), key: '', message: `not YAML: ${reason}` });
   }
   if (document.errors.length > 0 || document.contents === null) return null;
   const convert = new Converter(document, placeAt, issues);

@@ -438,6 +438,12 @@ __proto__: 1
     expect((await errorsIn(text)).join('\n')).toMatch(/11:13 numbers\[0\]\.number: must be a text/);
   });
 
+  it('says what to do with several documents in one file', async () => {
+    expect(await errorsIn('trunks: []\n---\nroutes: []\n')).toEqual([
+      '2:1: not YAML: several documents; what stands behind "---" belongs into another file of a folder',
+    ]);
+  });
+
   it('says when a file is away or a folder is empty', async () => {
     expect(await errorsOf(join(folder, 'away.yaml'))).toEqual(['away.yaml: cannot be read (ENOENT)']);
     await mkdir(join(folder, 'empty'));
