@@ -215,6 +215,7 @@ async function record({ channel, data }: Run): Promise<string | undefined> {
       stereo: false,
       bridgeRequired: false,
       minSeconds: 0,
+      preBufferFrames: 0,
       limitSeconds: Number(limit),
       isBridged: () => false,
       onLimit: stop,

@@ -113,6 +113,7 @@ export class Dialplan {
     if (recorded) {
       a.set('RECORD_STEREO', 'true');
       a.set('RECORD_BRIDGE_REQ', 'true');
+      a.set('RECORD_PRE_BUFFER_FRAMES', '0');
     }
     bindControls(a, leg.header('X-CT-Controls'));
     const b = this.#dial(a, leg, callId, greeting);

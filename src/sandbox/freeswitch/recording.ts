@@ -8,6 +8,8 @@ export interface RecordingOptions {
   /** Not a frame before the leg is joined with another. */
   bridgeRequired: boolean;
   minSeconds: number;
+  /** RECORD_PRE_BUFFER_FRAMES: so many frames after the first are kept back until the next comes, and lost where none does. */
+  preBufferFrames: number;
   /** 0 = no limit. */
   limitSeconds: number;
   /** Variables given for this recording alone; its events name them. */
@@ -31,6 +33,8 @@ export class Recording {
   masked = false;
   paused = false;
   readonly #mixed = new Int16Array(FRAME_SAMPLES);
+  /** Frames that are kept back; null once they are written. */
+  #kept: [left: Int16Array, right: Int16Array][] | null = [];
   #ticks = 0;
   #finished: Promise<RecordingResult> | undefined;
 
@@ -57,12 +61,25 @@ export class Recording {
   write(heard: Int16Array, said: Int16Array, holding: boolean): void {
     if (this.#finished !== undefined || this.paused || holding) return;
     if (this.options.bridgeRequired && !this.options.isBridged()) return;
-    if (this.masked) this.writer.write(SILENCE, SILENCE);
-    else if (this.options.stereo) this.writer.write(heard, said);
-    else this.writer.write(this.#mix(heard, said), SILENCE);
+    if (this.masked) this.#put(SILENCE, SILENCE);
+    else if (this.options.stereo) this.#put(heard, said);
+    else this.#put(this.#mix(heard, said), SILENCE);
     this.#ticks += 1;
     const { limitSeconds } = this.options;
     if (limitSeconds > 0 && this.#ticks * FRAME_SAMPLES >= limitSeconds * SAMPLE_RATE) this.options.onLimit();
+  }
+
+  #put(left: Int16Array, right: Int16Array): void {
+    const kept = this.#kept;
+    if (kept && this.#ticks > 0) {
+      if (kept.length < this.options.preBufferFrames) {
+        kept.push([left.slice(), right.slice()]);
+        return;
+      }
+      for (const frame of kept) this.writer.write(...frame);
+      this.#kept = null;
+    }
+    this.writer.write(left, right);
   }
 
   /** Closes the file; every call gets the one result. Never rejects. */

@@ -4,6 +4,9 @@ import type { Channel, ReleaseDetails } from './channel.js';
 import { EventBus } from './event-bus.js';
 import { Recording, type RecordingOptions } from './recording.js';
 
+/** FreeSWITCH's own default. */
+const PRE_BUFFER_FRAMES = 25;
+
 interface SwitchOptions {
   /** Our address in events and SDP. */
   address: string;
@@ -120,11 +123,13 @@ export class Switch {
   ): Promise<boolean> {
     if (!channel.isUp()) return false;
     if (channel.media.recordings.has(path)) return true;
-    const flag = (name: string): boolean => /^(true|yes|on|1)$/i.test(own.get(name) ?? channel.get(name) ?? '');
+    const value = (name: string): string | undefined => own.get(name) ?? channel.get(name);
+    const flag = (name: string): boolean => /^(true|yes|on|1)$/i.test(value(name) ?? '');
     const options: RecordingOptions = {
       stereo: flag('RECORD_STEREO'),
       bridgeRequired: flag('RECORD_BRIDGE_REQ'),
-      minSeconds: Number(own.get('RECORD_MIN_SEC') ?? channel.get('RECORD_MIN_SEC') ?? 0),
+      minSeconds: Number(value('RECORD_MIN_SEC') ?? 0),
+      preBufferFrames: Number(value('RECORD_PRE_BUFFER_FRAMES') ?? PRE_BUFFER_FRAMES),
       limitSeconds,
       variables: own,
       isBridged: () => channel.bridge !== undefined,
