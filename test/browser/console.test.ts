@@ -345,6 +345,109 @@ describe('the live page', () => {
   });
 });
 
+describe('the queue of those to call back', () => {
+  const lost = (world: Awaited<ReturnType<typeof openWorld>>, number: string, startedAt = new Date()) => {
+    const caller = { ...exampleCall().caller, number };
+    const fields = { caller, disposition: 'missed', lossReason: 'no_answer', answeredAt: null } as const;
+    return world.end(endedCall(0, { ...fields, startedAt: startedAt.toISOString() }));
+  };
+  const numbers = async (page: Page) =>
+    (await page.locator('[data-row]').allTextContents()).map((text) => text.split(' · ')[0]);
+  const again = (page: Page) => page.evaluate('htmx.trigger("#queue", "refresh")');
+
+  it('shows by itself who has come and who has gone, and leaves the keyboard where it stands', async () => {
+    const world = await openWorld();
+    const context = await browser.newContext({ viewport: { width: 1280, height: 400 } });
+    const { page, complaints } = await sit(context, world.url, 'agent');
+    await page.goto(`${world.url}/missed`);
+    await page.focus('tr:has-text("90 123 45 67") button');
+    const focused = () => page.evaluate<string>('document.activeElement.closest("tr")?.textContent ?? ""');
+    await page.evaluate(`new MutationObserver(() => window.said = document.getElementById("waiting").textContent)
+      .observe(document.getElementById("waiting"), { childList: true })`);
+    // Without anybody asking for it.
+    const second = await lost(world, '+79160000012');
+    await expect
+      .poll(() => numbers(page), { timeout: 15_000 })
+      .toEqual(['+7 916 000 00 11', '+7 916 000 00 12', '+998 90 123 45 67']);
+    expect(await focused()).toContain('90 123 45 67');
+    expect(await page.evaluate('window.said')).toMatch(/^Waiting: 3, /);
+    // The new row's own button works too, and who is dealt with elsewhere goes.
+    const other = await sit(await browser.newContext(), world.url, 'supervisor');
+    await other.page.goto(`${world.url}/missed`);
+    await other.page.click('tr:has-text("000 00 12") button:has-text("Done")');
+    await expect.poll(() => other.page.locator('[data-row]').count()).toBe(2);
+    await again(page);
+    await expect.poll(() => numbers(page)).toEqual(['+7 916 000 00 11', '+998 90 123 45 67']);
+    expect((await world.store.get(second.id))?.handled?.by).toBe('supervisor');
+    expect(await focused()).toContain('90 123 45 67');
+    // Where his row goes, Enter must not do to another one what was meant for him.
+    await other.page.click('tr:has-text("90 123 45 67") button:has-text("Done")');
+    await expect.poll(() => other.page.locator('[data-row]').count()).toBe(1);
+    await again(page);
+    await expect.poll(() => numbers(page)).toEqual(['+7 916 000 00 11']);
+    expect(await page.evaluate('document.activeElement.textContent')).toMatch(/^\+7 916 000 00 11/);
+    await page.click('tr:has-text("000 00 11") button:has-text("Done")');
+    await again(page);
+    await page.waitForSelector('text=Nobody is waiting.');
+    await lost(world, '+79160000013');
+    await again(page);
+    await expect.poll(() => numbers(page)).toEqual(['+7 916 000 00 13']);
+    await expectAccessible(page, 'a queue that was drawn anew');
+    expect(complaints).toEqual([]);
+    await Promise.all([context.close(), other.page.context().close()]);
+  });
+
+  it('stays as it is under the hand that is about to click, and out of sight', async () => {
+    const world = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, world.url, 'agent');
+    await page.goto(`${world.url}/missed`);
+    await lost(world, '+79160000012');
+    const answered = () => page.waitForResponse((answer) => answer.url().includes('/missed/now'));
+    await page.hover('tr:has-text("90 123 45 67") button');
+    const first = answered();
+    await page.evaluate(
+      `document.querySelector('#queue').dispatchEvent(new Event('pointermove')); htmx.trigger("#queue", "refresh")`,
+    );
+    await first;
+    expect(await page.locator('[data-row]').count()).toBe(2);
+    await page.hover('h1');
+    await again(page);
+    await expect.poll(() => page.locator('[data-row]').count()).toBe(3);
+    await page.evaluate('Object.defineProperty(document, "hidden", { value: true, configurable: true })');
+    let asked = 0;
+    page.on('request', (request) => request.url().includes('/missed/now') && (asked += 1));
+    await again(page);
+    expect(asked, 'out of sight').toBe(0);
+    await page.evaluate('delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))');
+    await expect.poll(() => asked).toBe(1);
+    await context.close();
+  });
+
+  it('says that the gateway is away, whoever answers in its place, and goes on when it is back', async () => {
+    const world = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, world.url, 'agent');
+    await page.goto(`${world.url}/missed`);
+    for (const away of ['abort', 'proxy']) {
+      await page.route('**/missed/now*', (route) =>
+        away === 'abort' ? route.abort() : route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>nginx' }),
+      );
+      await again(page);
+      await page.waitForSelector('#flash:text-is("No connection.")');
+      expect(await page.locator('[data-row]').count()).toBe(2);
+      await page.unrouteAll();
+      await again(page);
+      await page.waitForSelector('#flash:empty', { state: 'attached' });
+    }
+    // Where the session is over the page leads to the log-in.
+    await context.clearCookies({ name: 'calltrack-session' });
+    await again(page);
+    await page.waitForURL(/\/login\?next=%2Fmissed/);
+    await context.close();
+  });
+});
+
 describe('the recording of a talk', () => {
   it('is paused and masked by keys, seen by others, and the page says when the call is over', async () => {
     const { url, live, told, end } = await openWorld();

@@ -346,6 +346,27 @@ describe('callers to call back', () => {
     expect((await visitor.get('/missed')).html).toContain('<td data-label="Site">divan</td>');
     expect((await (await login('olga')).get('/missed')).html).not.toContain('data-label="Сайт"');
   });
+
+  it('are given to the page that asks by itself: as many as it shows, and of sites that one may see', async () => {
+    const { login, end } = await openConsole();
+    const lost = { disposition: 'missed', lossReason: 'no_answer', answeredAt: null } as const;
+    for (let n = 100; n < 160; n += 1) {
+      const caller = { ...exampleCall().caller, number: `+79160000${n}` };
+      await end(endedCall({ ...lost, caller, site: n === 100 ? 'shop' : 'divan' }));
+    }
+    const [agent, olga] = [await login('agent'), await login('olga')];
+    const rows = async (visitor: typeof agent, query: string) => {
+      const { html } = await visitor.get(`/missed/now?${query}`, { 'HX-Request': 'true' });
+      expect(html).not.toContain('<html');
+      return [...html.matchAll(/<tr data-key="[^"]*\+79160000/g)].length;
+    };
+    expect(await rows(agent, '')).toBe(50);
+    expect([await rows(agent, 'shown=51'), await rows(olga, 'shown=51')]).toEqual([60, 59]);
+    for (const odd of ['shown=-1', 'shown=1e9', 'shown=99999999', 'shown=x'])
+      expect(await rows(agent, odd), odd).toBe(50);
+    expect(await rows(agent, 'view=settled')).toBe(0);
+    expect((await agent.get('/missed/now')).headers.get('location'), 'without scripts').toBe('/missed');
+  });
 });
 
 describe('what goes wrong', () => {

@@ -7,13 +7,16 @@
   document.body.addEventListener('htmx:beforeSwap', (event) => {
     const { xhr, requestConfig } = event.detail;
     // What a page asks by itself takes back only what it has told itself.
-    const by = requestConfig.triggeringEvent ? 'person' : 'page';
+    const by = requestConfig.triggeringEvent?.isTrusted ? 'person' : 'page';
     if (xhr.status < 400) {
       if (by === 'person' || flash.dataset.by === 'page') flash.replaceChildren();
       return;
     }
     flash.dataset.by = by;
-    event.detail.shouldSwap = xhr.status !== 401;
+    // Somebody in front of a gateway that is away has a page of his own.
+    const ours = xhr.getResponseHeader('X-Request-Id') !== null;
+    if (!ours) offline();
+    event.detail.shouldSwap = ours && xhr.status !== 401;
     event.detail.target = flash;
     event.detail.swapOverride = 'innerHTML';
   });
@@ -57,9 +60,12 @@
       field.focus();
     }
   }
-  document.body.addEventListener('htmx:sendError', () => {
+  function offline() {
     flash.textContent = flash.dataset.offline;
-  });
+    // Over as soon as anything is answered again.
+    flash.dataset.by = 'page';
+  }
+  document.body.addEventListener('htmx:sendError', offline);
 
   /** What the key says on a Latin keyboard: with Cyrillic letters the same keys do the same. Autofill tells of a key that is none. */
   const SIGNS = { Comma: ',', Period: '.', Slash: '/' };

@@ -1,4 +1,4 @@
-import type { MissedCaller } from '../../history/query.js';
+import type { MissedCaller, MissedQuery } from '../../history/query.js';
 import { withDeadline } from '../../lib/deadline.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
@@ -8,24 +8,57 @@ import type { Visit } from '../visit.js';
 const PAGE = 50;
 const READ_TIMEOUT_MS = 10_000;
 
+/** Of one page that draws itself anew; who has more on the screen is not at its beginning, and asks by hand. */
+const MOST_SHOWN = 500;
+
+type Options = Pick<ConsoleOptions, 'history' | 'clock'>;
+
 /** The queue of callers whom nobody answered, and what has left it. */
-export function missedRoutes({ history, clock = Date.now }: Pick<ConsoleOptions, 'history' | 'clock'>): Route[] {
-  const show = async (visit: Visit): Promise<void> => {
-    const view = visit.query('view') === 'settled' ? 'settled' : 'waiting';
-    const cursor = visit.query('cursor') ?? null;
-    const reading = history.missedQueue({ sites: visit.siteScope, view, cursor, limit: PAGE });
-    const page = await withDeadline(reading, READ_TIMEOUT_MS, 'reading the missed calls');
-    const data = {
-      ...page,
-      view,
-      // Who calls back must know for whom.
-      manySites: visit.sites.length > 1,
-      rows: page.callers.map((caller) => missedRow(visit, caller, clock())),
-      older: page.next === null ? null : `/missed?${new URLSearchParams({ view, cursor: page.next }).toString()}`,
-    };
-    visit.page(visit.partial && cursor !== null ? 'parts/missed-rows' : 'missed', data);
+export function missedRoutes(options: Options): Route[] {
+  return [
+    { method: 'get', path: '/missed', needs: 'calls:edit', handle: (visit) => showPage(visit, options) },
+    // What the page asks again and again by itself.
+    {
+      method: 'get',
+      path: '/missed/now',
+      needs: 'calls:edit',
+      passive: true,
+      handle: (visit) => showNow(visit, options),
+    },
+  ];
+}
+
+async function showPage(visit: Visit, options: Options): Promise<void> {
+  const cursor = visit.query('cursor') ?? null;
+  const data = await queueOf(visit, options, { cursor, limit: PAGE });
+  visit.page(visit.partial && cursor !== null ? 'parts/missed-rows' : 'missed', data);
+}
+
+/** As many as the page has on the screen. */
+async function showNow(visit: Visit, options: Options): Promise<void> {
+  if (!visit.partial) {
+    visit.go('/missed');
+    return;
+  }
+  const shown = Number(/^\d{1,4}$/.exec(visit.query('shown') ?? '')?.[0] ?? 0);
+  const limit = Math.min(MOST_SHOWN, Math.max(1, Math.ceil(shown / PAGE)) * PAGE);
+  visit.page('parts/missed-queue', await queueOf(visit, options, { cursor: null, limit }));
+}
+
+async function queueOf(visit: Visit, options: Options, asked: Pick<MissedQuery, 'cursor' | 'limit'>) {
+  const { history, clock = Date.now } = options;
+  const view = visit.query('view') === 'settled' ? 'settled' : 'waiting';
+  const reading = history.missedQueue({ ...asked, sites: visit.siteScope, view });
+  const page = await withDeadline(reading, READ_TIMEOUT_MS, 'reading the missed calls');
+  return {
+    ...page,
+    view,
+    mostShown: MOST_SHOWN,
+    // Who calls back must know for whom.
+    manySites: visit.sites.length > 1,
+    rows: page.callers.map((caller) => missedRow(visit, caller, clock())),
+    older: page.next === null ? null : `/missed?${new URLSearchParams({ view, cursor: page.next }).toString()}`,
   };
-  return [{ method: 'get', path: '/missed', needs: 'calls:edit', handle: show }];
 }
 
 function missedRow(visit: Visit, missed: MissedCaller, now: number) {
@@ -34,6 +67,8 @@ function missedRow(visit: Visit, missed: MissedCaller, now: number) {
   const { tries, lastTryAt } = missed;
   const number = call?.caller.number ?? null;
   return {
+    // Of this caller in each drawing: that of his last call changes with the next one.
+    key: [missed.site, number ?? callId, settledAt].join(' '),
     callId,
     known: call !== null,
     caller: call ? callerWords(visit, call.caller) : t('app.unknown'),

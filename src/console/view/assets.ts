@@ -12,6 +12,7 @@ const FILES = {
   'console.css': { type: 'text/css; charset=utf-8', file: own('console.css') },
   'console.js': { type: 'text/javascript; charset=utf-8', file: own('console.js') },
   'live.js': { type: 'text/javascript; charset=utf-8', file: own('live.js') },
+  'missed.js': { type: 'text/javascript; charset=utf-8', file: own('missed.js') },
   'player.js': { type: 'text/javascript; charset=utf-8', file: own('player.js') },
   'icon.svg': { type: 'image/svg+xml', file: own('icon.svg') },
   'htmx.js': { type: 'text/javascript; charset=utf-8', file: require.resolve('htmx.org/dist/htmx.min.js') },

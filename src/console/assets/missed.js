@@ -1,0 +1,96 @@
+/* The queue of those to call back: the page asks again by itself, and changes what has changed only. */
+(() => {
+  'use strict';
+  const queue = document.getElementById('queue');
+  const most = Number(queue.dataset.most);
+  const rowsOf = (place) => [...place.querySelectorAll('tbody tr')];
+
+  // What somebody does himself comes first: the answer to what was asked before would undo it on the screen.
+  const underWay = new Set();
+  document.body.addEventListener('htmx:beforeRequest', (event) => {
+    const { elt, xhr } = event.detail;
+    if (elt !== queue) {
+      underWay.add(xhr);
+      window.htmx.trigger(queue, 'htmx:abort');
+    } else if (document.hidden || underWay.size > 0 || rowsOf(queue).length > most + 1) event.preventDefault();
+  });
+  document.body.addEventListener('htmx:afterRequest', ({ detail }) => underWay.delete(detail.xhr));
+  document.addEventListener('visibilitychange', () => window.htmx.trigger(queue, 'refresh'));
+  queue.addEventListener('htmx:configRequest', ({ detail }) => {
+    if (detail.elt === queue)
+      detail.parameters.shown = rowsOf(queue).filter(({ className }) => className !== 'older').length;
+  });
+
+  // What one is about to click stays where it is; the next drawing comes soon.
+  const AIM_MS = 2000;
+  let moved = -AIM_MS;
+  for (const event of ['pointermove', 'pointerdown'])
+    queue.addEventListener(event, () => (moved = performance.now()), { passive: true });
+  const aims = () => performance.now() - moved < AIM_MS && queue.querySelector(':is(a, button):hover') !== null;
+
+  queue.addEventListener('htmx:beforeSwap', (event) => {
+    const { xhr } = event.detail;
+    if (event.target !== queue || xhr.status !== 200) return;
+    event.detail.shouldSwap = false;
+    if (!aims()) draw(xhr.response);
+  });
+
+  function draw(html) {
+    const drawn = document.createElement('template');
+    drawn.innerHTML = html;
+    const [count, list] = ['waiting', 'list'].map((id) => drawn.content.getElementById(id));
+    // Said by readers of the screen when it changes, and then only.
+    renew(document.getElementById('waiting'), count);
+    const back = wayBack();
+    const [rows, next] = [document.querySelector('#list tbody'), list.querySelector('tbody')];
+    if (rows && next) renewRows(rows, next);
+    else renew(document.getElementById('list'), list);
+    back();
+  }
+
+  /** To where the keyboard stands; where that row has gone, to the name in the row in its place: Enter does nothing there. */
+  function wayBack() {
+    const before = document.activeElement;
+    const row = before.closest('#list tr');
+    if (!row) return () => undefined;
+    const { key } = row.dataset;
+    const at = rowsOf(queue).indexOf(row);
+    const place = [...row.querySelectorAll('a, button')].indexOf(before);
+    return () => {
+      if (document.activeElement === before) return;
+      const rows = rowsOf(queue);
+      const same = rows.find((one) => one.dataset.key === key);
+      const to = same ?? rows[Math.min(at, rows.length - 1)];
+      const all = to?.querySelectorAll('a, button') ?? [];
+      (all[same ? place : 0] ?? all[0] ?? document.getElementById('main')).focus({ preventScroll: true });
+    };
+  }
+
+  function renewRows(body, next) {
+    const there = new Map(rowsOf(queue).map((row) => [row.dataset.key, row]));
+    const rows = [...next.children].map((row) => renewRow(there.get(row.dataset.key), row));
+    const fresh = rows.filter((row) => !body.contains(row));
+    const stay = new Set(rows);
+    for (const row of there.values()) if (!stay.has(row)) row.remove();
+    let at = body.firstElementChild;
+    // Who stays between those who stay is not moved: he would lose the keyboard.
+    for (const row of rows) {
+      if (row === at) at = at.nextElementSibling;
+      else body.insertBefore(row, at);
+    }
+    for (const row of fresh) window.htmx.process(row);
+  }
+
+  function renewRow(row, next) {
+    if (!row) return next;
+    row.className = next.className;
+    [...row.cells].forEach((cell, n) => renew(cell, next.cells[n]));
+    return row;
+  }
+
+  function renew(place, next) {
+    if (place.innerHTML === next.innerHTML) return;
+    place.replaceChildren(...next.childNodes);
+    window.htmx.process(place);
+  }
+})();
