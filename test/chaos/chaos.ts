@@ -1,7 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { CallEvent } from '../../src/call/ports.js';
+import { withDeadline } from '../../src/lib/deadline.js';
 import { Keys } from '../../src/redis/keys.js';
 import { MoodyReceiver, type Mood } from '../support/moody-receiver.js';
 import { randomOf } from '../support/random.js';
@@ -54,11 +56,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   try {
     await misfortune({ ...options, redis, receiver, client, gateways, launch, misfortunes });
     receiver.mood = 'well';
-    for (const gateway of gateways) gateway.send('quiet');
-    await pause(500);
-    const written = await until('the writers are quiet', () => stillLength(client));
-    options.log(`${written} events written; waiting for the last ones`);
-    const all = until('every event has arrived', () => receiver.received >= written, options.settleMs);
+    await withDeadline(Promise.all(gateways.map(quieten)), options.settleMs, 'quieting the writers');
+    const count = await written(client);
+    options.log(`${count} events written; waiting for the last ones`);
+    const all = until('every event has arrived', () => receiver.received >= count, options.settleMs);
     await all.catch(() => undefined); // what is missing is told below
     return { ...(await judge(client, receiver)), misfortunes };
   } finally {
@@ -69,10 +70,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   }
 }
 
-async function stillLength(client: Redis): Promise<number | false> {
-  const before = await client.xlen(keys.events());
-  await pause(300);
-  return (await client.xlen(keys.events())) === before && before;
+/** Settles when it has written its last event. */
+async function quieten(gateway: ChildProcess): Promise<void> {
+  const quiet = once(gateway, 'message');
+  gateway.send('quiet');
+  await quiet;
 }
 
 interface Stage extends Omit<ChaosOptions, 'gateways'> {

@@ -55,3 +55,4 @@ process.on('message', () => (writing = false));
 process.on('disconnect', () => process.exit());
 dispatcher.start([{ id: 'crm', url: receiverUrl, secret, allowPrivate: true }]);
 await Promise.all(Array.from({ length: WRITERS }, write));
+process.send?.('quiet');
