@@ -35,6 +35,8 @@ export class CallRecording {
   #bridged = false;
   /** FreeSWITCH was told to write a file. */
   #begun = false;
+  /** It has said that it does. */
+  #written = false;
   /** The server that has said its last word of the file. */
   #stoppedAt: MediaServer | null = null;
   /** One action after the other: FreeSWITCH's answer decides what the next one finds. */
@@ -95,6 +97,7 @@ export class CallRecording {
         this.#joined();
         break;
       case 'recording-started':
+        this.#written = true;
         this.#began();
         break;
       case 'recording-stopped':
@@ -132,6 +135,11 @@ export class CallRecording {
     call.recording = { ...(await deps.recordings.settle(call, wanted)), ...times };
     deps.metrics.recording(call.recording.status);
     deps.record(recordingEvent(call.recording.status));
+  }
+
+  /** Once its channels are gone: of a call that was lost in the moment of its answer FreeSWITCH may have written some. */
+  async clear(): Promise<void> {
+    if (this.call.answeredAt === null && this.#written) await this.deps.recordings.discard(this.call.id);
   }
 
   get #talking(): boolean {

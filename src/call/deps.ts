@@ -40,6 +40,8 @@ export interface Recordings {
   refusal(mode: GatewayConfig['routes'][number]['recording']['mode']): string | null;
   /** How FreeSWITCH's file of this call is settled once it has stopped; `wanted` by the route. Never rejects. */
   settle(call: Call, wanted: boolean): Promise<RecordingInfo>;
+  /** FreeSWITCH's file of a call that nobody answered, once its channels are gone. Never rejects. */
+  discard(callId: string): Promise<void>;
 }
 
 /** Numbers whose route is known to this process, for when Redis cannot be asked. */

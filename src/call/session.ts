@@ -294,6 +294,7 @@ export class CallSession {
     const signalled = Promise.all([hungUp, this.channels.end()]);
     const gone = Promise.all([signalled, this.media.gone()]).then(() => this.keeper.over(this));
     await Promise.all([gone, this.recording.settle()]);
+    await this.recording.clear();
     this.media.leave();
     await this.#journal.close();
     this.keeper.remove(this);

@@ -69,6 +69,14 @@ export class RecordingSettler implements Recordings {
     }
   }
 
+  async discard(callId: string): Promise<void> {
+    await unlink(this.#spooled(callId)).catch((error: unknown) => {
+      // One into which nothing was written FreeSWITCH has removed by itself; what stays here the next look at the spool finds.
+      if (reasonOf(error) !== NO_FILE)
+        this.deps.logger.warn({ err: toError(error), callId }, 'not removed from the spool');
+    });
+  }
+
   async #settle(call: Call): Promise<RecordingInfo> {
     const { vault } = this.deps;
     const base = baseName(call);
@@ -90,7 +98,7 @@ export class RecordingSettler implements Recordings {
    */
   async #take(call: Call, base: string): Promise<RecordingInfo> {
     const { vault, onKept } = this.deps;
-    const spooled = path.join(this.deps.spool, `${call.id}.wav`);
+    const spooled = this.#spooled(call.id);
     const measured = await measureWav(spooled);
     if (!measured) return { ...NO_RECORDING, status: 'failed', reason: 'not_a_wav' };
     if (measured.layout.dataBytes === 0) return await this.#empty(spooled, call);
@@ -99,6 +107,10 @@ export class RecordingSettler implements Recordings {
     await onKept(call, base);
     await unlink(spooled);
     return infoOf(manifest);
+  }
+
+  #spooled(callId: string): string {
+    return path.join(this.deps.spool, `${callId}.wav`);
   }
 
   async #keep(call: Call, base: string, spooled: string, measured: Measured): Promise<Manifest> {

@@ -112,6 +112,15 @@ describe('a recording is settled', () => {
     expect(await house.settler.settle(call, false)).toMatchObject({ status: 'absent', reason: 'disk_low' });
   });
 
+  it('is nothing where nobody had answered: what FreeSWITCH wrote leaves the spool, if there is any', async () => {
+    const house = await openHouse();
+    const call = endedCall(0);
+    await writeFile(join(house.config.recordings.spool, `${call.id}.wav`), wavBytes(1));
+    await house.settler.discard(call.id);
+    await house.settler.discard(call.id);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+  });
+
   it('fails, whichever gateway settles it, where the caller could not be told of it', async () => {
     const house = await openHouse();
     const call = endedCall(1);

@@ -138,7 +138,11 @@ export async function openConsole(world: ConsoleWorld = {}) {
       writing = writing.then(() => store.commit(exampleChange(call, [])));
     };
     const recording = new CallRecording(call, {
-      recordings: { refusal: () => null, settle: () => Promise.resolve(call.recording) },
+      recordings: {
+        refusal: () => null,
+        settle: () => Promise.resolve(call.recording),
+        discard: () => Promise.resolve(),
+      },
       metrics: new GatewayMetrics({ nodeDefaults: false }),
       media: () => ({ record: (...[, , action]: string[]) => Promise.resolve(void told.push(action ?? '')) }) as never,
       record: () => undefined,

@@ -17,19 +17,24 @@ function recorded(call: Call, engaged = false) {
   const waits: (() => boolean)[] = [];
   const asked: string[] = [];
   const written: RecordingInfo[] = [];
+  const discarded: string[] = [];
   const recording = new CallRecording(call, {
     media: () => server ?? null,
     record: () => undefined,
     changed: () => undefined,
     changedQuietly: () => written.push(structuredClone(call.recording)),
-    recordings: { refusal: () => null, settle: () => Promise.resolve({ ...NO_RECORDING, status: 'ready' }) },
+    recordings: {
+      refusal: () => null,
+      settle: () => Promise.resolve({ ...NO_RECORDING, status: 'ready' }),
+      discard: (callId) => Promise.resolve(void discarded.push(callId)),
+    },
     untilStopped: (stopped) => Promise.resolve(void waits.push(stopped)),
     metrics: { recording: () => undefined } as unknown as ConstructorParameters<typeof CallRecording>[1]['metrics'],
     logger: pino({ level: 'silent' }),
   });
   recording.plan({ mode: 'always' }, engaged);
   const takenOver = (): void => void (server = second);
-  return { recording, takenOver, asked, written, stopped: () => waits.map((condition) => condition()) };
+  return { recording, takenOver, asked, written, discarded, stopped: () => waits.map((condition) => condition()) };
 }
 
 it('is not read before the server that has the call has closed it, whoever hung up before', async () => {
@@ -75,4 +80,17 @@ it.each(['before', 'behind'])('is none of a lost call, though FreeSWITCH began i
   if (when === 'behind') begin();
   recording.mediaEvent({ type: 'bridged' });
   expect(call.recording).toEqual(NO_RECORDING);
+});
+
+it.each([
+  ['is not kept of a caller who gave up as the business answered', null, ['recording-started'], true],
+  ['is not looked for where FreeSWITCH never began', null, [], false],
+  ['is kept of a talk', AT, ['recording-started'], false],
+] as const)('%s', async (_what, answeredAt, events, gone) => {
+  const call = exampleCall({ answeredAt });
+  const { recording, discarded } = recorded(call);
+  for (const type of events) recording.mediaEvent({ type });
+  await recording.settle();
+  await recording.clear();
+  expect(discarded).toEqual(gone ? [call.id] : []);
 });

@@ -56,7 +56,7 @@ function survivor(options: SurvivorOptions = {}) {
       look: () => Promise.resolve([]),
       release: (held) => Promise.resolve(void done.released.push(...held)),
     },
-    recordings: { refusal: () => null, settle },
+    recordings: { refusal: () => null, settle, discard: () => Promise.resolve() },
     store: {
       commit: ({ call, events, closed }) => {
         if (away()) return Promise.reject(new Error('Redis is away'));
