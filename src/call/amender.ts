@@ -81,7 +81,10 @@ export class CallAmender {
         amend(structuredClone(stored.call), amendment);
         const outcome = await this.deps.store.queue(callId, amendment);
         if (outcome === 'queued') return null;
-        if (outcome === 'full') throw new GatewayError('GW_ERR_BAD_REQUEST', 'too many changes of this call wait');
+        if (outcome === 'full') {
+          const refusal = { reason: 'changes' } as const;
+          throw new GatewayError('GW_ERR_BAD_REQUEST', 'too many changes of this call wait', { refusal });
+        }
       }
     }
     throw new GatewayError('GW_ERR_DEADLINE', 'the call is being changed by others all the time');

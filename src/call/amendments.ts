@@ -59,9 +59,12 @@ const line = (most: number) =>
     .min(1)
     .max(most)
     .regex(/^\P{Cc}*$/u, 'without control characters');
-export const tagName = line(64);
-export const noteText = z.string().trim().min(1).max(2000);
-export const correctionReason = line(200);
+export const MAX_TAG = 64;
+export const MAX_NOTE = 2000;
+export const MAX_REASON = 200;
+export const tagName = line(MAX_TAG);
+export const noteText = z.string().trim().min(1).max(MAX_NOTE);
+export const correctionReason = line(MAX_REASON);
 
 /** What is told of an amendment: `extra` stands beside `call` in the event's data. */
 export interface Amended {
@@ -188,6 +191,8 @@ function replaced(call: Call, { file, bytes, sha256 }: ReplacingFile): Amended |
   return { type: 'recording.ready', extra: {} };
 }
 
-function refuseAbove(most: number, present: number, what: string): void {
-  if (present >= most) throw new GatewayError('GW_ERR_BAD_REQUEST', `a call has at most ${most} ${what}`);
+function refuseAbove(most: number, present: number, what: 'tags' | 'notes'): void {
+  if (present < most) return;
+  const refusal = { reason: what, values: { most } };
+  throw new GatewayError('GW_ERR_BAD_REQUEST', `a call has at most ${most} ${what}`, { refusal });
 }

@@ -1,6 +1,6 @@
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
+import { GatewayError, type RefusalReason } from '../lib/errors.js';
 import type { Call, RecordingInfo } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso, NO_RECORDING } from './document.js';
@@ -151,12 +151,12 @@ export class CallRecording {
     if (this.#phase === to) return;
     const media = this.deps.media();
     // Its session is still about to close.
-    if (this.call.endedAt !== null) throw new GatewayError('GW_ERR_CONFLICT', 'the call has ended');
-    if (this.#start === 'never') throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${whyNever(this.call)}`);
+    if (this.call.endedAt !== null) throw refused('the call has ended', 'call_over');
+    if (this.#start === 'never') throw refused(`"${action}": ${whyNever(this.call)}`, 'never_recorded');
     if (!from.includes(this.#phase) || !this.#talking || this.#channel === null || media === null)
-      throw new GatewayError('GW_ERR_CONFLICT', whyNot(action, this.#phase, this.#talking));
+      throw refused(whyNot(action, this.#phase, this.#talking), this.#talking ? 'other_state' : 'not_talking');
     const refusal = action === 'start' ? this.deps.recordings.refusal('on-demand') : null;
-    if (refusal !== null) throw new GatewayError('GW_ERR_CONFLICT', `"${action}": ${refusal}`);
+    if (refusal !== null) throw refused(`"${action}": ${refusal}`, 'disk_low');
     const at = Date.now();
     if (action === 'start') this.#begun = true;
     await media.record(this.#channel, this.call.id, action);
@@ -236,6 +236,9 @@ export class CallRecording {
     );
   }
 }
+
+const refused = (message: string, reason: RefusalReason): GatewayError =>
+  new GatewayError('GW_ERR_CONFLICT', message, { refusal: { reason } });
 
 function whyNever({ recording }: Call): string {
   if (recording.reason === 'caller_declined') return 'the caller declined it';

@@ -25,7 +25,9 @@ export function callEditor(
       const holder = holders.find((one) => one.leaseId === leaseId) ?? null;
       // The number may have gone to another site meanwhile: its visitors are not this call's.
       if (leaseId !== null && (!holder || number?.site !== call.site))
-        throw new GatewayError('GW_ERR_BAD_REQUEST', "no holder of the call's number up to then had this lease");
+        throw new GatewayError('GW_ERR_BAD_REQUEST', "no holder of the call's number up to then had this lease", {
+          refusal: { reason: 'visit_gone' },
+        });
       const attribution = judgedByOperator(holder, at);
       return amender.amend(callId, { kind: 'attribution', attribution, reason, ...stamp(by) });
     },
@@ -38,7 +40,9 @@ export function callEditor(
       if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
       const found = await findByCode(call, code, promoCodes);
       if (!found)
-        throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has had this code since then");
+        throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has had this code since then", {
+          refusal: { reason: 'code_unknown' },
+        });
       return amender.amend(callId, { ...found, ...stamp(by) });
     },
   };

@@ -32,10 +32,11 @@ export function recordingControl(
         return call.recording;
       }
       const elsewhere = call.endedAt === null && call.gateway !== ownId();
-      throw new GatewayError(
-        'GW_ERR_CONFLICT',
-        elsewhere ? `gateway "${call.gateway}" has this call: ask there` : 'the call has ended',
-      );
+      if (!elsewhere)
+        throw new GatewayError('GW_ERR_CONFLICT', 'the call has ended', { refusal: { reason: 'call_over' } });
+      throw new GatewayError('GW_ERR_CONFLICT', `gateway "${call.gateway}" has this call: ask there`, {
+        refusal: { reason: 'other_gateway', values: { gateway: call.gateway } },
+      });
     },
   };
 }

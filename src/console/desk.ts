@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import type { Language } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
 import { may } from './access.js';
 import { Cookies } from './auth/cookies.js';
@@ -14,6 +15,8 @@ import { ownAddress, THEMES, Visit, type Theme } from './visit.js';
 /** Meets each request: who is it, what may he, in which language is he answered. */
 export class Desk {
   readonly sessions: Sessions;
+  /** The language of who asked: pages that tell of an error know no session. */
+  readonly #languages = new WeakMap<Request, Language>();
 
   constructor(
     private readonly options: ConsoleOptions,
@@ -34,6 +37,7 @@ export class Desk {
     const { needs, method } = route;
     const session = await this.sessions.find(this.#cookies(req, res).get('session'), route.passive !== true);
     const visit = this.visit(req, res, session);
+    this.#languages.set(req, visit.parts.language);
     if (needs !== 'open') {
       if (!session) {
         askForLogin(visit);
@@ -63,7 +67,7 @@ export class Desk {
       res,
       cookies,
       session,
-      language: isLanguage(chosen) ? chosen : (session?.language ?? accepted ?? 'en'),
+      language: isLanguage(chosen) ? chosen : (session?.language ?? this.#languages.get(req) ?? accepted ?? 'en'),
       theme: THEMES.includes(theme as Theme) ? (theme as Theme) : 'auto',
       sites: this.options.config().sites,
       nonce: nonceOf(res),

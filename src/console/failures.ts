@@ -7,6 +7,7 @@ import type { Desk } from './desk.js';
 import { setPageHeaders } from './headers.js';
 import type { MessageKey } from './i18n/en.js';
 import type { Route } from './route.js';
+import { refusalWords } from './view/refusal.js';
 
 const TEXTS: Readonly<Record<number, MessageKey>> = {
   400: 'error.400',
@@ -19,7 +20,11 @@ const TEXTS: Readonly<Record<number, MessageKey>> = {
   504: 'error.503',
 };
 /** In place of what its status says. */
-const OWN_TEXTS: Readonly<Record<string, MessageKey>> = { GW_ERR_CALL_ARCHIVED: 'error.archived' };
+const OWN_TEXTS: Readonly<Record<string, MessageKey>> = {
+  GW_ERR_CALL_ARCHIVED: 'error.archived',
+  GW_ERR_LEGAL_HOLD: 'error.legalHold',
+  GW_ERR_RECORDING_DELETED: 'error.deleted',
+};
 /** What a page may say beside the status: these were written for whoever asked. */
 const TOLD = new Set([400, 409, 410, 413]);
 
@@ -57,9 +62,11 @@ function show(desk: Desk, req: Request, res: Response, { status, thrown }: Failu
   const visit = desk.visit(req, res, null);
   const own = thrown instanceof GatewayError ? OWN_TEXTS[thrown.code] : undefined;
   const text = visit.t(own ?? TEXTS[status] ?? (status < 500 ? 'error.400' : 'error.500'));
-  const detail = thrown instanceof GatewayError && !own && TOLD.has(status) ? thrown.message : null;
+  const told = thrown instanceof GatewayError && !own && TOLD.has(status) ? thrown : null;
+  const words = told && refusalWords(visit, told);
+  const detail = told && !words ? told.message : null;
   if (status === 503) res.setHeader('Retry-After', '5');
-  visit.page(visit.partial ? 'parts/flash' : 'error', { status, text, detail, bare: true }, status);
+  visit.page(visit.partial ? 'parts/flash' : 'error', { status, text: words ?? text, detail, bare: true }, status);
 }
 
 function statusOf(thrown: unknown): number {

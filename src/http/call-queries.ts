@@ -101,8 +101,15 @@ function readFilters(asked: Omit<z.output<typeof csvQuery>, 'columns'>): {
   query: Filters;
 } {
   const { site = null, ...query } = asked;
+  demandSense(query);
+  return { site, query };
+}
+
+/** @throws GatewayError GW_ERR_BAD_REQUEST for bounds that no call can lie between */
+export function demandSense(query: Pick<CallQuery, 'from' | 'to' | 'minTalkSeconds' | 'maxTalkSeconds'>): void {
   demandOrder(query.from ?? null, query.to ?? null);
   const { minTalkSeconds: least = 0, maxTalkSeconds: most = Infinity } = query;
-  if (least > most) throw new GatewayError('GW_ERR_BAD_REQUEST', '"minTalkSeconds" must be at most "maxTalkSeconds"');
-  return { site, query };
+  if (least <= most) return;
+  const refusal = { reason: 'talk_order' } as const;
+  throw new GatewayError('GW_ERR_BAD_REQUEST', '"minTalkSeconds" must be at most "maxTalkSeconds"', { refusal });
 }

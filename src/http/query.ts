@@ -132,5 +132,5 @@ export function demandPast(name: string, at: number | null, now: number): void {
 /** @throws GatewayError GW_ERR_BAD_REQUEST where nothing can lie between, ms since the epoch; null: open on this side */
 export function demandOrder(from: number | null, to: number | null): void {
   if (from !== null && to !== null && from >= to)
-    throw new GatewayError('GW_ERR_BAD_REQUEST', '"from" must be before "to"');
+    throw new GatewayError('GW_ERR_BAD_REQUEST', '"from" must be before "to"', { refusal: { reason: 'order' } });
 }

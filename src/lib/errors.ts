@@ -38,15 +38,45 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Refusals that a person meets who did nothing odd. */
+export type RefusalReason =
+  | 'tag'
+  | 'note'
+  | 'tags'
+  | 'notes'
+  | 'changes'
+  | 'reason'
+  | 'visit'
+  | 'visit_gone'
+  | 'code'
+  | 'code_unknown'
+  | 'order'
+  | 'talk_order'
+  | 'moment'
+  | 'not_talking'
+  | 'other_state'
+  | 'call_over'
+  | 'never_recorded'
+  | 'disk_low'
+  | 'other_gateway';
+
+/** Which refusal it is, for who tells it in another language; the message is the same for programs. */
+export interface Refusal {
+  reason: RefusalReason;
+  values?: Readonly<Record<string, string | number>>;
+}
+
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
+  readonly refusal: Refusal | null;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options?: ErrorOptions,
+    { refusal = null, ...options }: ErrorOptions & { refusal?: Refusal | null } = {},
   ) {
     super(message, options);
+    this.refusal = refusal;
   }
 
   get httpStatus(): number {

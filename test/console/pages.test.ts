@@ -211,6 +211,56 @@ describe('searching', () => {
   });
 });
 
+describe('a refusal', () => {
+  const REFUSED = {
+    en: ['the beginning is not before the end', 'No talk can be this long', '50 tags already', '1 to 64 characters'],
+    ru: ['начало не раньше конца', 'Таких разговоров нет', 'уже 50 меток', 'от 1 до 64 знаков'],
+    uz: ['boshi oxiridan oldin emas', 'Bunday suhbat yo‘q', 'allaqachon 50 ta belgi', '1 dan 64 tagacha'],
+  };
+  it.each(Object.entries(REFUSED))('says why in %s, and nothing in another language', async (language, words) => {
+    const { login, end, config } = await openConsole();
+    const at = new Date().toISOString();
+    const tags = Array.from({ length: 50 }, (_, n) => ({ name: `tag-${n}`, by: 'crm', at }));
+    const call = await end(endedCall({ tags }));
+    config.access.users.forEach((user) => (user.language = language as 'en'));
+    const visitor = await login('agent');
+    const found = (html: string) => /<p role="status" class="summary">(.*?)<\/span>/s.exec(html)?.[1] ?? '';
+    const day = 'from=2026-11-22T10%3A00&to=2026-11-21T10%3A00';
+    const said = [
+      found((await visitor.get(`/calls?${day}`)).html),
+      found((await visitor.get('/calls?minTalk=9&maxTalk=3')).html),
+      (await visitor.post(`/calls/${call.id}/tags`, { name: 'more' }, { 'HX-Request': 'true' })).html,
+      (await visitor.post(`/calls/${call.id}/tags`, { name: ' ' }, { 'HX-Request': 'true' })).html,
+    ];
+    said.forEach((html, n) => {
+      expect(html).toContain(words[n]);
+      expect(html).not.toMatch(/a call has|expected string|must be|lang="en"/);
+    });
+    expect((await (await login('supervisor')).get(`/calls.csv?${day}`)).html).toContain(words[0]);
+  });
+
+  it('says it of recordings, reasons and codes too', async () => {
+    const { login, end, talk } = await openConsole();
+    const call = await end(endedCall());
+    const living = exampleCall({ answeredAt: new Date().toISOString() });
+    await talk(living);
+    const visitor = await login('agent');
+    const post = async (path: string, form: Record<string, string>) =>
+      (await visitor.post(path, form, { 'HX-Request': 'true', 'Accept-Language': 'ru' })).html;
+    const correct = `/calls/${call.id}/attribution`;
+    expect(await post(`/calls/${call.id}/recording/control`, { action: 'pause' })).toContain('Звонок закончился.');
+    await post(`/calls/${living.id}/recording/control`, { action: 'pause' });
+    expect(await post(`/calls/${living.id}/recording/control`, { action: 'mask' })).toContain(
+      'уже в другом состоянии',
+    );
+    expect(await post(correct, { visit: '', reason: 'x' })).toContain('Выберите визит');
+    expect(await post(correct, { visit: 'nobody', reason: ' ' })).toContain('не длиннее 200 знаков');
+    expect(await post(`/calls/${call.id}/promo`, { code: '1' })).toContain('от трёх до девяти цифр');
+    expect(await post(`/calls/${call.id}/promo`, { code: '999999' })).toContain('не было такого кода');
+    expect(await post(`/calls/${call.id}/notes`, { text: 'x'.repeat(2001) })).toContain('от 1 до 2000 знаков');
+  });
+});
+
 describe('one call', () => {
   it('tells who, from which ad, how sure and why, and what happened when', async () => {
     const { login, end } = await openConsole();

@@ -1,4 +1,4 @@
-import { correctionReason } from '../../call/amendments.js';
+import { correctionReason, MAX_REASON } from '../../call/amendments.js';
 import type { Call } from '../../call/call.js';
 import type { Holder } from '../../call/ports.js';
 import { promoBody } from '../../http/call-edits.js';
@@ -65,16 +65,21 @@ async function correct(visit: Visit, options: Options): Promise<void> {
   const call = await callOf(visit, options);
   const chosen = visit.field('visit');
   const leaseId = /^lease:(.{1,256})$/s.exec(chosen)?.[1] ?? null;
-  if (leaseId === null && chosen !== NOBODY) throw new GatewayError('GW_ERR_BAD_REQUEST', 'choose a visit, or nobody');
+  if (leaseId === null && chosen !== NOBODY)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', 'choose a visit, or nobody', { refusal: { reason: 'visit' } });
   const reason = correctionReason.safeParse(visit.field('reason'));
-  if (!reason.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'say why, in at most 200 characters');
+  if (!reason.success)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', 'say why, in at most 200 characters', {
+      refusal: { reason: 'reason', values: { most: MAX_REASON } },
+    });
   await done(visit, call, options.callEditor.correct(call.id, leaseId, reason.data, visit.user.name));
 }
 
 async function correctByCode(visit: Visit, options: Options): Promise<void> {
   const call = await callOf(visit, options);
   const body = promoBody.safeParse({ code: visit.field('code').replaceAll(/[\s-]/g, '') });
-  if (!body.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'a code has three to nine digits');
+  if (!body.success)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', 'a code has three to nine digits', { refusal: { reason: 'code' } });
   await done(visit, call, options.callEditor.correctByCode(call.id, body.data.code, visit.user.name));
 }
 

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import { noteText, tagName } from '../../call/amendments.js';
+import { MAX_NOTE, MAX_TAG, noteText, tagName } from '../../call/amendments.js';
 import type { Call } from '../../call/call.js';
 import type { CallEditor } from '../../http/ports.js';
 import { withDeadline } from '../../lib/deadline.js';
-import { GatewayError } from '../../lib/errors.js';
+import { GatewayError, type Refusal } from '../../lib/errors.js';
 import { valueOf } from '../i18n/index.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
@@ -12,6 +12,8 @@ import { remarks } from './call.js';
 import { callOf } from './one-call.js';
 
 const WRITE_TIMEOUT_MS = 5_000;
+const TAG: Refusal = { reason: 'tag', values: { most: MAX_TAG } };
+const NOTE: Refusal = { reason: 'note', values: { most: MAX_NOTE } };
 type Change = Parameters<CallEditor['amend']>[1];
 type Options = Pick<ConsoleOptions, 'calls' | 'callEditor' | 'history'>;
 
@@ -24,9 +26,12 @@ export function callEditRoutes(options: Options): Route[] {
     handle: (visit) => change(visit, options, changeOf(visit)),
   });
   return [
-    route('tags', (visit) => ({ kind: 'tag', name: valueOf('tag', read(tagName, visit.field('name'))) })),
+    route('tags', (visit) => ({ kind: 'tag', name: valueOf('tag', read(tagName, visit.field('name'), TAG)) })),
     route('untag', (visit) => ({ kind: 'untag', name: visit.field('name').slice(0, 256) })),
-    route('notes', (visit) => ({ kind: 'note', text: read(noteText, visit.field('text').replaceAll('\r\n', '\n')) })),
+    route('notes', (visit) => ({
+      kind: 'note',
+      text: read(noteText, visit.field('text').replaceAll('\r\n', '\n'), NOTE),
+    })),
     route('handled', (visit) => ({ kind: 'handled', handled: visit.field('handled') === 'yes' })),
   ];
 }
@@ -51,8 +56,10 @@ function answer(visit: Visit, call: Call, queued: boolean): void {
   else visit.go(visit.field('from') === 'missed' ? '/missed' : `/calls/${call.id}`);
 }
 
-function read<S extends z.ZodType>(schema: S, text: string): z.output<S> {
+function read<S extends z.ZodType>(schema: S, text: string, refusal: Refusal): z.output<S> {
   const parsed = schema.safeParse(text);
   if (parsed.success) return parsed.data;
-  throw new GatewayError('GW_ERR_BAD_REQUEST', parsed.error.issues.map(({ message }) => message).join('; '));
+  throw new GatewayError('GW_ERR_BAD_REQUEST', parsed.error.issues.map(({ message }) => message).join('; '), {
+    refusal,
+  });
 }

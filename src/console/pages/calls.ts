@@ -1,5 +1,6 @@
 import { DISPOSITIONS, LOSS_REASONS, VERDICTS, type Call } from '../../call/call.js';
 import type { CallHistory, CallQuery } from '../../history/query.js';
+import { demandSense } from '../../http/call-queries.js';
 import { sendCallsCsv } from '../../http/calls.js';
 import { CALL_COLUMNS, type CsvManner } from '../../http/csv.js';
 import { withDeadline } from '../../lib/deadline.js';
@@ -9,6 +10,7 @@ import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import { callRow } from '../view/call-row.js';
 import { columnsOf } from '../view/columns.js';
+import { refusalWords } from '../view/refusal.js';
 import { momentOf } from '../view/moment.js';
 import type { Visit } from '../visit.js';
 
@@ -105,7 +107,7 @@ async function search(visit: Visit, history: CallHistory, filled: Filled) {
     return { ...page, wrong: null };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== 'GW_ERR_BAD_REQUEST') throw error;
-    return { ...nothing, wrong: visit.t('calls.wrong', { what: error.message }) };
+    return { ...nothing, wrong: refusalWords(visit, error) ?? visit.t('calls.wrong', { what: error.message }) };
   }
 }
 
@@ -125,7 +127,7 @@ function queryOf(visit: Visit, filled: Filled): Omit<CallQuery, 'limit' | 'curso
   // A site that one may not see is one that has no calls.
   const sites = site === undefined ? visit.siteScope : visit.sees(site) ? [site] : [];
   const zone = visit.zoneOf(site ?? null);
-  return {
+  const query = {
     sites,
     ...defined({
       ...whoOf(number),
@@ -142,6 +144,8 @@ function queryOf(visit: Visit, filled: Filled): Omit<CallQuery, 'limit' | 'curso
       maxTalkSeconds: secondsOf(filled.maxTalk),
     }),
   };
+  demandSense(query);
+  return query;
 }
 
 /** One field for both: numbers have no letters. */

@@ -131,7 +131,10 @@ async function share(visit: Visit, { recordings }: Options): Promise<void> {
 
 async function hold(visit: Visit, { recordings }: Options): Promise<void> {
   const asked = holdRequest.safeParse({ reason: visit.field('reason').trim() });
-  if (!asked.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'say why, in at most 500 characters');
+  if (!asked.success)
+    throw new GatewayError('GW_ERR_BAD_REQUEST', 'say why, in at most 500 characters', {
+      refusal: { reason: 'reason', values: { most: 500 } },
+    });
   const { reason } = asked.data;
   await changeHold(visit, recordings, { by: visit.user.name, at: new Date().toISOString(), reason });
 }

@@ -7,7 +7,7 @@ export function momentOf(text: string | undefined, timeZone: string): number | u
   const asUtc = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/.test(text)
     ? Date.parse(text.length > 10 ? `${text}Z` : text)
     : NaN;
-  if (Number.isNaN(asUtc)) throw new GatewayError('GW_ERR_BAD_REQUEST', text);
+  if (Number.isNaN(asUtc)) throw new GatewayError('GW_ERR_BAD_REQUEST', text, { refusal: { reason: 'moment' } });
   const offsetAt = (at: number) => Date.parse(`${localIso(at, timeZone).slice(0, 19)}Z`) - at;
   // The offset at the place's own time: it may differ from that at the same time in UTC, near a change of the clocks.
   return asUtc - offsetAt(asUtc - offsetAt(asUtc));
