@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Call } from '../call/call.js';
 import type { GatewayConfig } from '../config/schema.js';
-import type { CallHistory } from '../history/query.js';
+import type { CallbackTurns, CallHistory } from '../history/query.js';
 import type {
   ArchiveReader,
   CallEditor,
@@ -30,6 +30,7 @@ export interface ConsoleOptions {
   callEditor: CallEditor;
   recordingControl: RecordingControl;
   history: CallHistory;
+  callbackTurns: CallbackTurns;
   live: LiveCalls;
   resources: ResourceReader;
   reports: ReportSource;

@@ -51,6 +51,26 @@ export interface MissedQuery {
   limit: number;
 }
 
+/** Somebody is calling him back: the others leave him alone until then. */
+export interface Turn {
+  by: string;
+  /** ISO 8601. */
+  until: string;
+}
+
+/** Rejects with GW_ERR_REDIS_AWAY. */
+export interface CallbackTurns {
+  /**
+   * Takes him until then (ms), or leaves him to the others (null); changes nothing while somebody else has him.
+   * @returns whose he is now, null for nobody's; `gone` where he waits no longer
+   */
+  take(
+    caller: { site: string | null; number: string },
+    by: string,
+    until: number | null,
+  ): Promise<Turn | 'gone' | null>;
+}
+
 /** A caller whom nobody answered. One entry for each caller and site, however often he tried. */
 export interface MissedCaller {
   /** The last of his lost calls; null where it has left the history. */
@@ -73,6 +93,8 @@ export interface MissedCaller {
   /** How often he was called in vain since, and when last. */
   tries: number;
   lastTryAt: string | null;
+  /** Who is calling him back now, as he has said. */
+  taken: Turn | null;
 }
 
 export interface MissedPage {

@@ -58,7 +58,9 @@ export type RefusalReason =
   | 'call_over'
   | 'never_recorded'
   | 'disk_low'
-  | 'other_gateway';
+  | 'other_gateway'
+  | 'not_waiting'
+  | 'taken';
 
 /** Which refusal it is, for who tells it in another language; the message is the same for programs. */
 export interface Refusal {

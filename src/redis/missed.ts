@@ -1,22 +1,28 @@
 import type { Call } from '../call/call.js';
-import type { MissedCaller, MissedPage, MissedQuery, MissedState } from '../history/query.js';
+import type { MissedCaller, MissedPage, MissedQuery, MissedState, Turn } from '../history/query.js';
 
-/** Offset to go on from (-1: nothing follows), waiting, of them for capacity, then entry, document and tries one after the other. */
+/** Offset to go on from (-1: nothing follows), waiting, of them for capacity, then entry, document, tries and turn one after the other. */
 export type MissedReply = [next: number, waiting: number, forCapacity: number, ...rows: (string | null)[]];
 
 /** What list-missed.lua returns, in the words of history/query.ts. */
 export function readMissed(reply: MissedReply, view: MissedQuery['view'], now: number): MissedPage {
   const [next, waiting, waitingForCapacity, ...rows] = reply;
   const callers: MissedCaller[] = [];
-  for (let i = 0; i < rows.length; i += 3) {
+  for (let i = 0; i < rows.length; i += 4) {
     const call = rows[i + 1] ? (JSON.parse(rows[i + 1] ?? '') as Call) : null;
     const waiting = view === 'waiting' ? readWaiting(rows[i] ?? '', call, now) : readSettled(rows[i] ?? '', call);
-    callers.push({ ...waiting, ...readTries(rows[i + 2] ?? '') });
+    callers.push({ ...waiting, ...readTries(rows[i + 2] ?? ''), taken: readTurn(rows[i + 3] ?? '', now) });
   }
   return { callers, next: next < 0 ? null : String(next), waiting, waitingForCapacity };
 }
 
-type Waiting = Omit<MissedCaller, 'tries' | 'lastTryAt'>;
+type Waiting = Omit<MissedCaller, 'tries' | 'lastTryAt' | 'taken'>;
+
+/** `until|who`; null for one that is over, and where nobody has him. */
+export function readTurn(text: string, now: number): Turn | null {
+  const [, until, by = ''] = /^(\d+)\|(.*)$/s.exec(text) ?? [];
+  return until === undefined || Number(until) <= now ? null : { by, until: iso(Number(until)) };
+}
 
 /** `tries|latest …`, ms; "" where nobody tried. */
 function readTries(text: string): Pick<MissedCaller, 'tries' | 'lastTryAt'> {

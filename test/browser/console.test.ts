@@ -397,6 +397,40 @@ describe('the queue of those to call back', () => {
     await Promise.all([context.close(), other.page.context().close()]);
   });
 
+  it('keeps two people apart: who dials or says so has the caller, and the others see it', async () => {
+    const world = await openWorld();
+    const contexts = [await browser.newContext(), await browser.newContext({ locale: 'ru' })];
+    const [one, two] = await Promise.all([
+      sit(contexts[0] as BrowserContext, world.url, 'agent'),
+      sit(contexts[1] as BrowserContext, world.url, 'supervisor'),
+    ]);
+    for (const { page } of [one, two]) await page.goto(`${world.url}/missed`);
+    const row = ({ page }: Seat) => page.locator('tr:has-text("90 123 45 67")');
+    await row(one).locator('[data-act=take]').focus();
+    await one.page.keyboard.press('Enter');
+    await row(one).locator('text=you call him back').waitFor();
+    expect(await one.page.evaluate('document.activeElement.dataset.act')).toBe('leave');
+    await expectAccessible(one.page, 'a caller who is taken');
+    // The other's page has not heard of it yet.
+    await row(two).locator('[data-act=take]').click();
+    await two.page.waitForSelector('#flash:has-text("Ему уже перезванивает agent.")');
+    await row(two).locator('text=перезванивает agent').waitFor();
+    expect(await two.page.textContent('#news')).toMatch(/90 123 45 67.*: перезванивает agent, до /);
+    expect(await row(two).locator('a[href^="tel:"], [data-act=take]').count()).toBe(0);
+    await expectAccessible(two.page, 'a caller whom somebody else has');
+    await two.page.screenshot({ path: `${ARTIFACTS}/ru-missed-taken.png` });
+    await one.page.screenshot({ path: `${ARTIFACTS}/en-missed-taken.png` });
+    await one.page.keyboard.press('Enter');
+    await row(one).locator('[data-act=take]').waitFor();
+    await again(two.page);
+    await row(two).locator('a[href^="tel:"]').click();
+    await row(two).locator('[data-act=leave]').waitFor();
+    await again(one.page);
+    await row(one).locator('text=supervisor calls him back').waitFor();
+    expect(one.complaints).toEqual([]);
+    await Promise.all(contexts.map((context) => context.close()));
+  });
+
   it('stays as it is under the hand that is about to click, and out of sight', async () => {
     const world = await openWorld();
     const context = await browser.newContext();
@@ -643,7 +677,7 @@ describe('without a mouse', () => {
     // What is done with takes its row along; he stands on the next one.
     const focused = (what: string) => page.evaluate<string>(`document.activeElement.${what}`);
     expect(await page.locator('tbody tr').count()).toBe(2);
-    await page.focus('tbody tr:first-child form button');
+    await page.focus('tbody tr:first-child [data-act=done]');
     await page.keyboard.press('Enter');
     await expect.poll(() => page.locator('tbody tr').count()).toBe(1);
     await expect.poll(() => focused('textContent')).toBe('Done');

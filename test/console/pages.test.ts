@@ -250,9 +250,7 @@ describe('a refusal', () => {
     const correct = `/calls/${call.id}/attribution`;
     expect(await post(`/calls/${call.id}/recording/control`, { action: 'pause' })).toContain('Звонок закончился.');
     await post(`/calls/${living.id}/recording/control`, { action: 'pause' });
-    expect(await post(`/calls/${living.id}/recording/control`, { action: 'mask' })).toContain(
-      'уже в другом состоянии',
-    );
+    expect(await post(`/calls/${living.id}/recording/control`, { action: 'mask' })).toContain('уже в другом состоянии');
     expect(await post(correct, { visit: '', reason: 'x' })).toContain('Выберите визит');
     expect(await post(correct, { visit: 'nobody', reason: ' ' })).toContain('не длиннее 200 знаков');
     expect(await post(`/calls/${call.id}/promo`, { code: '1' })).toContain('от трёх до девяти цифр');
@@ -395,6 +393,29 @@ describe('callers to call back', () => {
     // Who has several sites sees for whom to call back.
     expect((await visitor.get('/missed')).html).toContain('<td data-label="Site">divan</td>');
     expect((await (await login('olga')).get('/missed')).html).not.toContain('data-label="Сайт"');
+  });
+
+  it('are called back by one person at a time, who is shown to the others in their language', async () => {
+    const { login, end } = await openConsole();
+    const call = await end(endedCall({ disposition: 'missed', lossReason: 'no_answer', answeredAt: null }));
+    const [agent, olga] = [await login('agent'), await login('olga')];
+    const turn = (visitor: typeof agent, take: string) =>
+      visitor.post(`/calls/${call.id}/turn`, { take }, { 'HX-Request': 'true' });
+    expect((await turn(agent, 'yes')).status).toBe(204);
+    expect((await agent.get('/missed')).html).toMatch(/you call him back, until .*Leave him to others/s);
+    const shown = (await olga.get('/missed')).html;
+    expect(shown).toContain('перезванивает agent, до ');
+    expect(shown).not.toMatch(/tel:|Я перезвоню/);
+    for (const take of ['yes', 'no']) {
+      const refused = await turn(olga, take);
+      expect([refused.status, refused.html]).toEqual([409, expect.stringContaining('Ему уже перезванивает agent.')]);
+    }
+    expect((await agent.post(`/calls/${call.id}/turn`, { take: 'no' })).headers.get('location')).toBe('/missed');
+    expect((await olga.get('/missed')).html).toMatch(/tel:.*Я перезвоню/s);
+    await agent.post(`/calls/${call.id}/handled`, { handled: 'yes' });
+    expect((await turn(olga, 'yes')).html).toContain('Он больше не ждёт.');
+    const foreign = await end(endedCall({ site: 'shop', disposition: 'missed', answeredAt: null }));
+    expect((await olga.post(`/calls/${foreign.id}/turn`, { take: 'yes' })).status).toBe(404);
   });
 
   it('are given to the page that asks by itself: as many as it shows, and of sites that one may see', async () => {

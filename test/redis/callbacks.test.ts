@@ -5,6 +5,7 @@ import type { Call } from '../../src/call/call.js';
 import { callbackDesk } from '../../src/composition/callback-desk.js';
 import type { CallbackTold } from '../../src/http/ports.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
+import { RedisCallbackTurns } from '../../src/redis/callback-turns.js';
 import { RedisCallbacks } from '../../src/redis/callbacks.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
@@ -29,7 +30,10 @@ async function open() {
     logger: pino({ level: 'silent' }),
   });
   const desk = callbackDesk(new RedisCallbacks(link, keys), amender, () => ['RU']);
-  const history = new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys) });
+  const clock = { now: Date.now() };
+  const now = () => clock.now;
+  const history = new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys), now });
+  const turns = new RedisCallbackTurns(link, keys, now);
   const tell = (minutes: number, talkSeconds: number, fields: Partial<CallbackTold> = {}) =>
     desk.report({
       number: '8 916 000-00-01',
@@ -50,8 +54,43 @@ async function open() {
   const feed = new RedisEventFeed(link, keys);
   const events = async () =>
     (await feed.after(null, 100)).events.map(({ type, body }) => ({ type, ...(JSON.parse(body) as object) }));
-  return { link, keys, raw, store, amender, desk, tell, lose, queue, queued, events };
+  return { link, keys, raw, store, amender, desk, tell, lose, queue, queued, events, clock, turns };
 }
+
+describe('a turn', () => {
+  const caller = { site: 'divan', number: '+79160000001' };
+
+  it('is one person’s, shown to all, until it is over or he leaves it', async () => {
+    const { lose, queue, clock, turns } = await open();
+    expect(await turns.take(caller, 'olga', clock.now + MINUTE), 'nobody waits').toBe('gone');
+    await lose(0);
+    const until = new Date(clock.now + MINUTE).toISOString();
+    const takes = ['olga', 'ivan', 'anna'].map((by) => turns.take(caller, by, clock.now + MINUTE));
+    const olgas = { by: 'olga', until };
+    expect(await Promise.all(takes)).toEqual([olgas, olgas, olgas]);
+    expect(await queue('waiting')).toMatchObject([{ taken: olgas }]);
+    expect(await turns.take(caller, 'ivan', null), 'not his to leave').toEqual(olgas);
+    expect(await turns.take({ ...caller, site: 'shop' }, 'ivan', clock.now + MINUTE)).toBe('gone');
+    clock.now += MINUTE;
+    expect(await queue('waiting')).toMatchObject([{ taken: null }]);
+    expect(await turns.take(caller, 'ivan|x', clock.now + MINUTE)).toMatchObject({ by: 'ivan|x' });
+    expect(await turns.take(caller, 'ivan|x', null)).toBeNull();
+    expect(await queue('waiting')).toMatchObject([{ taken: null }]);
+  });
+
+  it('stays when he calls in vain again, and goes with him when he has been reached', async () => {
+    const { raw, keys, lose, queue, tell, clock, turns } = await open();
+    await lose(0);
+    await turns.take(caller, 'olga', clock.now + MINUTE);
+    await lose(5);
+    expect(await queue('waiting')).toMatchObject([{ attempts: 2, taken: { by: 'olga' } }]);
+    await tell(20, 65);
+    expect(await raw.hlen(`${keys.history()}missed-taken`)).toBe(0);
+    await lose(30);
+    expect(await queue('waiting')).toMatchObject([{ taken: null }]);
+    expect(await queue('settled')).toMatchObject([{ taken: null }]);
+  });
+});
 
 describe('a call back', () => {
   it('with a talk settles the caller wherever he waits, and is told with the call', async () => {

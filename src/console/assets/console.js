@@ -3,11 +3,12 @@
   'use strict';
   const flash = document.getElementById('flash');
 
+  const isPersons = ({ triggeringEvent }) => triggeringEvent?.isTrusted === true;
   // A part of a page that failed is told at the top, and what was there stays.
   document.body.addEventListener('htmx:beforeSwap', (event) => {
     const { xhr, requestConfig } = event.detail;
     // What a page asks by itself takes back only what it has told itself.
-    const by = requestConfig.triggeringEvent?.isTrusted ? 'person' : 'page';
+    const by = isPersons(requestConfig) ? 'person' : 'page';
     if (xhr.status < 400) {
       if (by === 'person' || flash.dataset.by === 'page') flash.replaceChildren();
       return;
@@ -24,10 +25,12 @@
   // drawn anew. Of a row that has gone it is the same of the row in its place, of a tag the field for the next one.
   const rowsNow = () => [...document.querySelectorAll('[data-rows] tbody tr')];
   let left = null;
-  document.body.addEventListener('htmx:beforeSwap', () => {
+  document.body.addEventListener('htmx:beforeSwap', ({ detail }) => {
+    // What a page asks by itself comes between what a person does and what is seen of it.
+    if (!isPersons(detail.requestConfig)) return;
     const row = document.activeElement.closest('[data-rows] tbody tr');
-    const inForm = document.activeElement.closest('form') !== null;
-    left = row && { at: rowsNow().indexOf(row), what: inForm ? 'form button' : 'a' };
+    const { act } = document.activeElement.dataset;
+    left = row && { at: rowsNow().indexOf(row), what: act ? `[data-act=${act}]` : 'a' };
   });
   document.body.addEventListener('htmx:afterSettle', (event) => {
     if (document.activeElement !== document.body) return;

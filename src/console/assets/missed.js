@@ -14,7 +14,12 @@
       window.htmx.trigger(queue, 'htmx:abort');
     } else if (document.hidden || underWay.size > 0 || rowsOf(queue).length > most + 1) event.preventDefault();
   });
-  document.body.addEventListener('htmx:afterRequest', ({ detail }) => underWay.delete(detail.xhr));
+  let changed = false;
+  document.body.addEventListener('htmx:afterRequest', ({ detail }) => {
+    if (!underWay.delete(detail.xhr)) return;
+    changed = true;
+    window.htmx.trigger(queue, 'refresh');
+  });
   document.addEventListener('visibilitychange', () => window.htmx.trigger(queue, 'refresh'));
   queue.addEventListener('htmx:configRequest', ({ detail }) => {
     if (detail.elt === queue)
@@ -32,7 +37,9 @@
     const { xhr } = event.detail;
     if (event.target !== queue || xhr.status !== 200) return;
     event.detail.shouldSwap = false;
-    if (!aims()) draw(xhr.response);
+    if (aims() && !changed) return;
+    changed = false;
+    draw(xhr.response);
   });
 
   function draw(html) {
@@ -41,12 +48,21 @@
     const [count, list] = ['waiting', 'list'].map((id) => drawn.content.getElementById(id));
     // Said by readers of the screen when it changes, and then only.
     renew(document.getElementById('waiting'), count);
+    const before = new Set(newsOf(queue));
     const back = wayBack();
     const [rows, next] = [document.querySelector('#list tbody'), list.querySelector('tbody')];
     if (rows && next) renewRows(rows, next);
     else renew(document.getElementById('list'), list);
     back();
+    const news = newsOf(queue).filter((one) => !before.has(one));
+    if (news.length > 0) document.getElementById('news').textContent = news.join('. ');
   }
+  const newsOf = (place) => [...place.querySelectorAll('[data-news]')].map((row) => row.dataset.news);
+
+  // Who dials takes him, too.
+  queue.addEventListener('click', (event) => {
+    event.target.closest('a[href^="tel:"]')?.closest('tr').querySelector('[data-act=take]')?.click();
+  });
 
   /** To where the keyboard stands; where that row has gone, to the name in the row in its place: Enter does nothing there. */
   function wayBack() {
@@ -83,7 +99,10 @@
 
   function renewRow(row, next) {
     if (!row) return next;
-    row.className = next.className;
+    for (const name of ['class', 'data-news']) {
+      if (next.hasAttribute(name)) row.setAttribute(name, next.getAttribute(name));
+      else row.removeAttribute(name);
+    }
     [...row.cells].forEach((cell, n) => renew(cell, next.cells[n]));
     return row;
   }

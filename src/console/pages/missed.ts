@@ -1,9 +1,11 @@
 import type { MissedCaller, MissedQuery } from '../../history/query.js';
 import { withDeadline } from '../../lib/deadline.js';
+import { GatewayError } from '../../lib/errors.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import { callbackWords, callerWords } from '../view/call-row.js';
 import type { Visit } from '../visit.js';
+import { callOf } from './one-call.js';
 
 const PAGE = 50;
 const READ_TIMEOUT_MS = 10_000;
@@ -11,7 +13,11 @@ const READ_TIMEOUT_MS = 10_000;
 /** Of one page that draws itself anew; who has more on the screen is not at its beginning, and asks by hand. */
 const MOST_SHOWN = 500;
 
-type Options = Pick<ConsoleOptions, 'history' | 'clock'>;
+/** Long enough for ringing and a talk; who has forgotten his turn holds nobody up for longer. */
+const TURN_MS = 10 * 60_000;
+const WRITE_TIMEOUT_MS = 5_000;
+
+type Options = Pick<ConsoleOptions, 'history' | 'calls' | 'callbackTurns' | 'clock'>;
 
 /** The queue of callers whom nobody answered, and what has left it. */
 export function missedRoutes(options: Options): Route[] {
@@ -25,6 +31,7 @@ export function missedRoutes(options: Options): Route[] {
       passive: true,
       handle: (visit) => showNow(visit, options),
     },
+    { method: 'post', path: '/calls/:id/turn', needs: 'calls:edit', handle: (visit) => takeTurn(visit, options) },
   ];
 }
 
@@ -43,6 +50,25 @@ async function showNow(visit: Visit, options: Options): Promise<void> {
   const shown = Number(/^\d{1,4}$/.exec(visit.query('shown') ?? '')?.[0] ?? 0);
   const limit = Math.min(MOST_SHOWN, Math.max(1, Math.ceil(shown / PAGE)) * PAGE);
   visit.page('parts/missed-queue', await queueOf(visit, options, { cursor: null, limit }));
+}
+
+/** "I call him", so that nobody else does; or leaves him to the others. */
+async function takeTurn(visit: Visit, options: Options): Promise<void> {
+  const { site, caller } = await callOf(visit, options);
+  const { callbackTurns, clock = Date.now } = options;
+  const until = visit.field('take') === 'yes' ? clock() + TURN_MS : null;
+  const { name } = visit.user;
+  const taking = caller.number === null ? null : callbackTurns.take({ site, number: caller.number }, name, until);
+  const turn = taking && (await withDeadline(taking, WRITE_TIMEOUT_MS, 'taking a turn'));
+  if (taking === null || turn === 'gone')
+    throw new GatewayError('GW_ERR_CONFLICT', 'he waits no longer', { refusal: { reason: 'not_waiting' } });
+  if (turn !== null && turn.by !== name)
+    throw new GatewayError('GW_ERR_CONFLICT', 'somebody else calls him back', {
+      refusal: { reason: 'taken', values: { by: turn.by } },
+    });
+  // The page draws itself anew after each change.
+  if (visit.partial) visit.res.status(204).end();
+  else visit.go('/missed');
 }
 
 async function queueOf(visit: Visit, options: Options, asked: Pick<MissedQuery, 'cursor' | 'limit'>) {
@@ -64,15 +90,20 @@ async function queueOf(visit: Visit, options: Options, asked: Pick<MissedQuery, 
 function missedRow(visit: Visit, missed: MissedCaller, now: number) {
   const { t, format } = visit;
   const { call, callId, forCapacity, attempts, lastAt, state, waitingSeconds, settledAt, callback } = missed;
-  const { tries, lastTryAt } = missed;
+  const { tries, lastTryAt, taken } = missed;
   const number = call?.caller.number ?? null;
+  const mine = taken?.by === visit.user.name;
+  const turn = taken && t(mine ? 'missed.mine' : 'missed.taken', { by: taken.by, until: format.minute(taken.until) });
   return {
     // Of this caller in each drawing: that of his last call changes with the next one.
     key: [missed.site, number ?? callId, settledAt].join(' '),
     callId,
     known: call !== null,
     caller: call ? callerWords(visit, call.caller) : t('app.unknown'),
-    tel: number,
+    // Who is called by somebody else is not to be called by a slip.
+    tel: taken && !mine ? null : number,
+    // Of a call that has left the history nobody is known by its address.
+    turn: call === null ? null : { taken: taken !== null, mine, words: turn },
     site: missed.site ?? '',
     why: call?.lossReason ? t(`loss.${call.lossReason}`) : '',
     forCapacity,
@@ -80,7 +111,7 @@ function missedRow(visit: Visit, missed: MissedCaller, now: number) {
     last: format.minute(lastAt),
     ago: t('missed.ago', { time: format.span((now - Date.parse(lastAt)) / 1000) }),
     waits: format.span(waitingSeconds),
-    state: callback ? callbackWords(visit, callback, visit.timeZone) : t(`missed.state.${state}`),
+    state: turn ? turn : callback ? callbackWords(visit, callback, visit.timeZone) : t(`missed.state.${state}`),
     settled: settledAt === null || callback ? '' : format.minute(settledAt),
     tried: tries === 0 ? '' : t('missed.tried', { count: format.number(tries), time: format.minute(lastTryAt) }),
     settledBy: missed.settledBy,

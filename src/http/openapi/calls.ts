@@ -33,6 +33,10 @@ const missedPage = z.object({
         .shape.callback.describe('The talk in which the business called him back (`POST /v1/callbacks`)'),
       tries: count.describe('How often he has been called in vain while he waits'),
       lastTryAt: time.nullable(),
+      taken: z
+        .object({ by: z.string(), until: time })
+        .nullable()
+        .describe('Who has said in the console that he is calling him back, and for how long that holds'),
     }),
   ),
   next: z.string().nullable(),

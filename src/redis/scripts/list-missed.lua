@@ -4,7 +4,7 @@
 -- ARGV: 1 history key prefix, 2 call key prefix, 3 waiting | settled, 4 sites (JSON list), or "" for all, 5 offset, 6 most
 -- Returns: offset to go on from (-1: nothing follows), callers waiting, of them for capacity,
 --          then for each `site|attempts|first|last|call id|capacity` (settled: `site|state|by|at|attempts|…`), document, and
---          `tries|latest …` of calling back in vain
+--          `tries|latest …` of calling back in vain, and `until|who` calls him back
 local history, calls, view = ARGV[1], ARGV[2], ARGV[3]
 local offset, most = tonumber(ARGV[5]), tonumber(ARGV[6])
 local CAPACITY_FIRST = 1e13
@@ -31,9 +31,10 @@ if view == 'settled' then
 end
 local out = { offset + most < #list and offset + most or -1, waiting, forCapacity }
 for i = offset + 1, math.min(offset + most, #list) do
-  local entry, tries = list[i], ''
+  local entry, tries, taken = list[i], '', ''
   if view == 'waiting' then
     tries = redis.call('HGET', history .. 'missed-tries', entry) or ''
+    taken = redis.call('HGET', history .. 'missed-taken', entry) or ''
     entry = string.match(entry, '^(.-)|') .. '|' .. (redis.call('HGET', history .. 'missed-by', entry) or '')
   else
     local head, inVain, waited = string.match(entry, '^([^|]*|[^|]*|[^|]*|[^|]*)|([^|]*)|(.*)$')
@@ -43,5 +44,6 @@ for i = offset + 1, math.min(offset + most, #list) do
   out[#out + 1] = entry
   out[#out + 1] = id and redis.call('HGET', calls .. id, 'doc') or ''
   out[#out + 1] = tries
+  out[#out + 1] = taken
 end
 return out

@@ -85,6 +85,7 @@ local function dropMissed(history, who)
   if redis.call('ZREM', history .. 'missed', who) == 1 then countMissed(history, -1) end
   redis.call('HDEL', history .. 'missed-by', who)
   redis.call('HDEL', history .. 'missed-tries', who)
+  redis.call('HDEL', history .. 'missed-taken', who)
 end
 
 -- `attempts|first|last|call id|capacity`, at the end of a text; nil where there is none.
