@@ -654,6 +654,24 @@ describe('without a mouse', () => {
     await context.close();
   });
 
+  it.each([
+    ['en', 'Nothing can lie between: the beginning is not before the end.'],
+    ['ru', 'Такого времени нет: начало не раньше конца.'],
+    ['uz', 'Bunday vaqt yo‘q: boshi oxiridan oldin emas.'],
+  ])('a search from after to says in %s why it finds nothing', async (locale, words) => {
+    const { url } = await openWorld();
+    const context = await browser.newContext({ locale });
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls`);
+    await page.fill('input[name=from]', '2026-11-22T10:00');
+    await page.fill('input[name=to]', '2026-11-21T10:00');
+    await page.press('input[name=to]', 'Enter');
+    await page.waitForSelector(`#found [role=status]:has-text("${words}")`);
+    await expectAccessible(page, `${locale}: a search that makes no sense`);
+    await page.screenshot({ path: `${ARTIFACTS}/${locale}-calls-order.png` });
+    await context.close();
+  });
+
   it('one searches, goes through the rows and opens a call', async () => {
     const { url, heard } = await openWorld();
     const context = await browser.newContext();
