@@ -62,7 +62,7 @@ describe('the recording of a call in progress', () => {
     expect(html).toContain('This call is not recorded.');
     expect(actionsOf(html)).toEqual([]);
     const refused = await agent.post(`/calls/${never.call.id}/recording/control`, { action: 'start' }, HTMX);
-    expect([refused.status, refused.html.includes('This cannot be done now.')]).toEqual([409, true]);
+    expect([refused.status, refused.html.includes('This call is not recorded.')]).toEqual([409, true]);
   });
 
   it('is changed by those who may, at their sites, with the token of their session', async () => {
