@@ -47,9 +47,10 @@ describe('calls that end while Redis is away', () => {
     await Promise.all(calls.map(({ closed }) => closed));
     expect(backlog.size).toBe(0);
     const ids = (await told()).filter((one) => one.startsWith('call.missed')).map((one) => one.split(' ')[1]);
-    expect(ids.toSorted()).toEqual(calls.map(({ call }) => call.id).toSorted());
-    // Two at a time: who came later cannot have been first.
-    for (const [place, { call }] of calls.entries()) expect(Math.abs(ids.indexOf(call.id) - place)).toBeLessThan(2);
+    const places = ids.map((id) => calls.findIndex(({ call }) => call.id === id));
+    expect(places.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+    // Two at a time: one of them may take long, and none behind the other has begun before its turn.
+    for (const [at, place] of places.entries()) expect(place).toBeLessThanOrEqual(at + 1);
     expect((await told()).filter((one) => one.startsWith('call.received'))).toHaveLength(6);
   });
 
