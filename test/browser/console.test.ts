@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import { LANGUAGES, type ConsoleRole } from '../../src/config/schema.js';
@@ -8,6 +8,7 @@ import { exampleCall, exampleHolder } from '../redis/examples.js';
 import { startChromium } from '../support/chromium.js';
 import { openConsole, PASSWORD } from '../support/console.js';
 import { endedCall } from '../support/recording-house.js';
+import { eventually } from '../support/until.js';
 import { wavBytes } from '../support/wav-bytes.js';
 
 /** Kept by CI. */
@@ -88,6 +89,13 @@ async function sit(context: BrowserContext, url: string, name: string | null): P
 
 interface AxeResult {
   violations: { id: string; impact: string | null; nodes: { html: string; failureSummary: string }[] }[];
+}
+
+async function beginningOf(stream: string, cookie: string): Promise<string> {
+  const { body } = await fetch(stream, { headers: { cookie } });
+  if (body === null) throw new Error(`${stream} answered without a body`);
+  for await (const bytes of body) return Buffer.from(bytes as Uint8Array).toString();
+  return '';
 }
 
 async function expectAccessible(page: Page, what: string): Promise<void> {
@@ -326,10 +334,19 @@ describe('the live page', () => {
       fetch(`${url}/live/stream`, { headers: { cookie }, signal: others.signal }),
     );
     expect((await Promise.all(looking)).map(({ status }) => status)).not.toContain(503);
-    // As it is, but for half a minute.
-    await page.route('**/live/stream', async (route) => {
+    // As it is, but for half a minute; and then as it is, once the gateway has seen the others go.
+    let full = true;
+    let lastAnswer = Promise.resolve();
+    const answerFull = async (route: Route) => {
       const response = await route.fetch();
       await route.fulfill({ response, body: (await response.text()).replace('retry: 30000', 'retry: 50') });
+    };
+    await page.route('**/live/stream', async (route) => {
+      if (full) return (lastAnswer = answerFull(route));
+      await eventually(async () =>
+        expect(await beginningOf(`${url}/live/stream`, cookie)).not.toContain('event: full'),
+      );
+      await route.continue();
     });
     let shown = 0;
     page.on('framenavigated', () => (shown += 1));
@@ -337,7 +354,8 @@ describe('the live page', () => {
     await page.waitForSelector('#live-state:text("Too many")');
     await page.waitForResponse('**/live/stream');
     await page.waitForSelector('#live-state:text("Too many")');
-    await page.unroute('**/live/stream');
+    full = false;
+    await lastAnswer;
     others.abort();
     await page.waitForSelector('#live-state:text("Connected")');
     expect([shown, complaints]).toEqual([1, []]);
