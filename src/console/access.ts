@@ -19,6 +19,8 @@ export const PERMISSIONS = {
   'calls:read': ['agent', 'supervisor', 'ops'],
   /** Tags, notes, "handled", whose it was, the queue of missed calls. */
   'calls:edit': ['agent', 'supervisor'],
+  /** Ending what somebody else has said, that he calls a missed caller back. */
+  'turns:end': ['supervisor'],
   'calls:export': ['supervisor'],
   'recordings:play': ['agent', 'supervisor'],
   'recordings:share': ['agent', 'supervisor'],

@@ -58,17 +58,24 @@ export interface Turn {
   until: string;
 }
 
+/** Who waits in the queue, as it knows him. */
+export interface QueuedNumber {
+  site: string | null;
+  number: string;
+}
+
 /** Rejects with GW_ERR_REDIS_AWAY. */
 export interface CallbackTurns {
   /**
    * Takes him until then (ms), or leaves him to the others (null); changes nothing while somebody else has him.
    * @returns whose he is now, null for nobody's; `gone` where he waits no longer
    */
-  take(
-    caller: { site: string | null; number: string },
-    by: string,
-    until: number | null,
-  ): Promise<Turn | 'gone' | null>;
+  take(caller: QueuedNumber, by: string, until: number | null): Promise<Turn | 'gone' | null>;
+  /**
+   * Ends the turn of `by`, and nobody else's.
+   * @returns `ended`; else whose he is now, null for nobody's; `gone` where he waits no longer
+   */
+  end(caller: QueuedNumber, by: string): Promise<Turn | 'gone' | 'ended' | null>;
 }
 
 /** A caller whom nobody answered. One entry for each caller and site, however often he tried. */

@@ -1,4 +1,4 @@
-/** Who did what with a recording, for the auditor. */
+/** Who did what with a recording, or took a caller from a colleague, for the auditor. */
 
 export const AUDIT_ACTIONS = [
   'recording.play',
@@ -8,6 +8,7 @@ export const AUDIT_ACTIONS = [
   'recording.release',
   'recording.delete',
   'recording.control',
+  'turn.end',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

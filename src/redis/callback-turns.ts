@@ -1,5 +1,5 @@
 import { digitsOf } from '../history/numbers.js';
-import type { CallbackTurns, Turn } from '../history/query.js';
+import type { CallbackTurns, QueuedNumber, Turn } from '../history/query.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { readTurn } from './missed.js';
@@ -15,17 +15,25 @@ export class RedisCallbackTurns implements CallbackTurns {
     private readonly now: () => number = Date.now,
   ) {}
 
-  async take(
-    { site, number }: { site: string | null; number: string },
-    by: string,
-    until: number | null,
-  ): Promise<Turn | 'gone' | null> {
+  async take(caller: QueuedNumber, by: string, until: number | null): Promise<Turn | 'gone' | null> {
+    const turn = await this.#change(caller, by, until ?? 0);
+    return turn === 'ended' ? null : turn;
+  }
+
+  async end(caller: QueuedNumber, by: string): Promise<Turn | 'gone' | 'ended' | null> {
+    return this.#change(caller, by, 0);
+  }
+
+  async #change({ site, number }: QueuedNumber, by: string, until: number): Promise<Turn | 'gone' | 'ended' | null> {
     const now = this.now();
     return this.link.run({
       script: takeScript,
       keys: [this.keys.missed()],
-      args: [this.keys.history(), `${site ?? ''}|${digitsOf(number)}`, by, now, until ?? 0],
-      read: (reply) => (typeof reply === 'string' ? readTurn(reply, now) : 'gone'),
+      args: [this.keys.history(), `${site ?? ''}|${digitsOf(number)}`, by, now, until],
+      read: (reply) => {
+        if (typeof reply !== 'string') return 'gone';
+        return reply === 'ended' ? reply : readTurn(reply, now);
+      },
     });
   }
 }

@@ -438,6 +438,15 @@ describe('the queue of those to call back', () => {
     await expectAccessible(two.page, 'a caller whom somebody else has');
     await two.page.screenshot({ path: `${ARTIFACTS}/ru-missed-taken.png` });
     await one.page.screenshot({ path: `${ARTIFACTS}/en-missed-taken.png` });
+    // A supervisor may end his turn; and he may leave it.
+    expect(await row(one).locator('[data-act=end]').count()).toBe(0);
+    await row(two).locator('[data-act=end]').focus();
+    await two.page.keyboard.press('Enter');
+    await row(two).locator('[data-act=take]').waitFor();
+    await again(one.page);
+    await row(one).locator('[data-act=take]').focus();
+    await one.page.keyboard.press('Enter');
+    await row(one).locator('[data-act=leave]').waitFor();
     await one.page.keyboard.press('Enter');
     await row(one).locator('[data-act=take]').waitFor();
     await again(two.page);

@@ -418,6 +418,38 @@ describe('callers to call back', () => {
     expect((await olga.post(`/calls/${foreign.id}/turn`, { take: 'yes' })).status).toBe(404);
   });
 
+  it('are taken from who has forgotten his turn by a supervisor, which stands in the audit log', async () => {
+    const { login, end, house } = await openConsole();
+    const call = await end(endedCall({ disposition: 'missed', lossReason: 'no_answer', answeredAt: null }));
+    const [agent, olga, boss] = [await login('agent'), await login('olga'), await login('supervisor')];
+    const path = `/calls/${call.id}/turn`;
+    const endTurn = (visitor: typeof agent, by: string) =>
+      visitor.post(`${path}/end`, { by }, { 'HX-Request': 'true' });
+    const lines = async () => {
+      const { lines } = await house.audit.read({ cursor: null, limit: 10, call: call.id, sites: null });
+      return lines.map(({ action, who, site, detail }) => ({ action, who: who.name, site, detail }));
+    };
+    expect((await endTurn(boss, 'agent')).status, 'nobody has him').toBe(204);
+    await agent.post(path, { take: 'yes' });
+    expect((await boss.get('/missed')).html).toContain('>End agent’s turn</button>');
+    expect((await olga.get('/missed')).html).not.toContain('/turn/end');
+    expect((await endTurn(olga, 'agent')).status).toBe(403);
+    expect((await boss.send(`${path}/end`, { by: 'agent' })).status, 'without the token').toBe(403);
+    expect((await endTurn(boss, 'olga')).html, 'not the turn that was seen').toContain('agent calls him back already.');
+    expect(await lines()).toEqual([]);
+    expect((await endTurn(boss, 'agent')).status).toBe(204);
+    const line = { action: 'turn.end', who: 'supervisor', site: 'divan', detail: { whose: 'agent' } };
+    expect(await lines()).toEqual([line]);
+    expect((await olga.get('/missed')).html).toMatch(/tel:.*Я перезвоню/s);
+    const { html } = await (await login('auditor')).get('/audit');
+    expect(html).toMatch(/ended a turn.*whose: agent/s);
+    await boss.post(path, { take: 'yes' });
+    expect((await boss.get('/missed')).html, 'one’s own is left').not.toContain('/turn/end');
+    await boss.post(`/calls/${call.id}/handled`, { handled: 'yes' });
+    expect((await endTurn(boss, 'agent')).html).toContain('He waits no longer.');
+    expect(await lines()).toHaveLength(1);
+  });
+
   it('are given to the page that asks by itself: as many as it shows, and of sites that one may see', async () => {
     const { login, end } = await openConsole();
     const lost = { disposition: 'missed', lossReason: 'no_answer', answeredAt: null } as const;

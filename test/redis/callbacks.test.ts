@@ -78,6 +78,21 @@ describe('a turn', () => {
     expect(await queue('waiting')).toMatchObject([{ taken: null }]);
   });
 
+  it('is ended by who may, if it is still the one that he saw', async () => {
+    const { lose, queue, clock, turns } = await open();
+    expect(await turns.end(caller, 'olga')).toBe('gone');
+    await lose(0);
+    expect(await turns.end(caller, 'olga')).toBeNull();
+    const olgas = await turns.take(caller, 'olga', clock.now + MINUTE);
+    expect(await turns.end(caller, 'ivan')).toEqual(olgas);
+    expect(await queue('waiting')).toMatchObject([{ taken: olgas }]);
+    expect(await turns.end(caller, 'olga')).toBe('ended');
+    expect(await queue('waiting')).toMatchObject([{ taken: null }]);
+    await turns.take(caller, 'olga', clock.now + MINUTE);
+    clock.now += MINUTE;
+    expect(await turns.end(caller, 'olga'), 'over by itself').toBeNull();
+  });
+
   it('stays when he calls in vain again, and goes with him when he has been reached', async () => {
     const { raw, keys, lose, queue, tell, clock, turns } = await open();
     await lose(0);

@@ -1,4 +1,5 @@
-import type { MissedCaller, MissedQuery } from '../../history/query.js';
+import type { Call } from '../../call/call.js';
+import type { MissedCaller, MissedQuery, QueuedNumber, Turn } from '../../history/query.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
 import type { ConsoleOptions } from '../ports.js';
@@ -17,7 +18,7 @@ const MOST_SHOWN = 500;
 const TURN_MS = 10 * 60_000;
 const WRITE_TIMEOUT_MS = 5_000;
 
-type Options = Pick<ConsoleOptions, 'history' | 'calls' | 'callbackTurns' | 'clock'>;
+type Options = Pick<ConsoleOptions, 'history' | 'calls' | 'callbackTurns' | 'recordings' | 'clock'>;
 
 /** The queue of callers whom nobody answered, and what has left it. */
 export function missedRoutes(options: Options): Route[] {
@@ -32,6 +33,7 @@ export function missedRoutes(options: Options): Route[] {
       handle: (visit) => showNow(visit, options),
     },
     { method: 'post', path: '/calls/:id/turn', needs: 'calls:edit', handle: (visit) => takeTurn(visit, options) },
+    { method: 'post', path: '/calls/:id/turn/end', needs: 'turns:end', handle: (visit) => endTurn(visit, options) },
   ];
 }
 
@@ -54,19 +56,52 @@ async function showNow(visit: Visit, options: Options): Promise<void> {
 
 /** "I call him", so that nobody else does; or leaves him to the others. */
 async function takeTurn(visit: Visit, options: Options): Promise<void> {
-  const { site, caller } = await callOf(visit, options);
   const { callbackTurns, clock = Date.now } = options;
+  const caller = queuedNumber(await callOf(visit, options));
   const until = visit.field('take') === 'yes' ? clock() + TURN_MS : null;
   const { name } = visit.user;
-  const taking = caller.number === null ? null : callbackTurns.take({ site, number: caller.number }, name, until);
-  const turn = taking && (await withDeadline(taking, WRITE_TIMEOUT_MS, 'taking a turn'));
-  if (taking === null || turn === 'gone')
-    throw new GatewayError('GW_ERR_CONFLICT', 'he waits no longer', { refusal: { reason: 'not_waiting' } });
-  if (turn !== null && turn.by !== name)
-    throw new GatewayError('GW_ERR_CONFLICT', 'somebody else calls him back', {
-      refusal: { reason: 'taken', values: { by: turn.by } },
+  const turn = await withDeadline(callbackTurns.take(caller, name, until), WRITE_TIMEOUT_MS, 'taking a turn');
+  if (turn === 'gone') throw waitsNoLonger();
+  if (turn !== null && turn.by !== name) throw isTaken(turn);
+  answerChange(visit);
+}
+
+/** Whoever has said that he calls him has gone home, or forgotten it. */
+async function endTurn(visit: Visit, options: Options): Promise<void> {
+  const { callbackTurns, recordings, clock = Date.now } = options;
+  const call = await callOf(visit, options);
+  const whose = visit.field('by');
+  const ending = callbackTurns.end(queuedNumber(call), whose);
+  const turn = await withDeadline(ending, WRITE_TIMEOUT_MS, 'ending a turn');
+  if (turn === 'gone') throw waitsNoLonger();
+  if (turn === 'ended')
+    await recordings.audit.write({
+      at: new Date(clock()).toISOString(),
+      action: 'turn.end',
+      who: { kind: 'user', name: visit.user.name },
+      from: visit.req.ip ?? null,
+      call: call.id,
+      site: call.site,
+      detail: { whose },
     });
-  // The page draws itself anew after each change.
+  // Another one than on the page: he may have said so just now.
+  else if (turn !== null) throw isTaken(turn);
+  answerChange(visit);
+}
+
+function queuedNumber({ site, caller }: Call): QueuedNumber {
+  if (caller.number === null) throw waitsNoLonger();
+  return { site, number: caller.number };
+}
+
+const waitsNoLonger = () =>
+  new GatewayError('GW_ERR_CONFLICT', 'he waits no longer', { refusal: { reason: 'not_waiting' } });
+
+const isTaken = ({ by }: Turn) =>
+  new GatewayError('GW_ERR_CONFLICT', 'somebody else calls him back', { refusal: { reason: 'taken', values: { by } } });
+
+/** The page draws itself anew after each change. */
+function answerChange(visit: Visit): void {
   if (visit.partial) visit.res.status(204).end();
   else visit.go('/missed');
 }
@@ -80,6 +115,7 @@ async function queueOf(visit: Visit, options: Options, asked: Pick<MissedQuery, 
     ...page,
     view,
     mostShown: MOST_SHOWN,
+    mayEnd: visit.may('turns:end'),
     // Who calls back must know for whom.
     manySites: visit.sites.length > 1,
     rows: page.callers.map((caller) => missedRow(visit, caller, clock())),
@@ -103,7 +139,7 @@ function missedRow(visit: Visit, missed: MissedCaller, now: number) {
     // Who is called by somebody else is not to be called by a slip.
     tel: taken && !mine ? null : number,
     // Of a call that has left the history nobody is known by its address.
-    turn: call === null ? null : { taken: taken !== null, mine, words: turn },
+    turn: call === null ? null : { by: taken?.by ?? null, mine, words: turn },
     site: missed.site ?? '',
     why: call?.lossReason ? t(`loss.${call.lossReason}`) : '',
     forCapacity,
