@@ -10,6 +10,7 @@ import { toError } from '../lib/deadline.js';
 import { LeaseDesk, type DeskHooks } from '../leases/desk.js';
 import { PromoDesk } from '../leases/promo-desk.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
+import { Repetition } from '../observability/repetition.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
 import { RedisInventory } from '../redis/inventory.js';
@@ -38,6 +39,7 @@ export class Pools {
   readonly promo: PromoDesk;
   readonly #numbers: RedisNumbers;
   readonly #store: RedisLeases;
+  readonly #askers = new Repetition();
   #timer: NodeJS.Timeout | undefined;
   #publishing: Promise<void> = Promise.resolve();
 
@@ -50,7 +52,10 @@ export class Pools {
     const siteOf = (site: string) => config().sites.find(({ id }) => id === site);
     this.promo = new PromoDesk(new RedisPromoCodes(link, keys), (site) => siteOf(site)?.promo ?? null);
     const hooks: DeskHooks = {
-      onOutcome: (site, outcome) => metrics.lease(site, outcome),
+      onOutcome: (site, outcome) => {
+        metrics.lease(site, outcome);
+        if (outcome === 'held') this.#warnOfAsker(site);
+      },
       onFallback: (site) => metrics.poolFallback(site),
     };
     const leases = new LeaseDesk(this.#store, (site) => siteOf(site)?.pool ?? null, hooks, this.promo);
@@ -84,6 +89,12 @@ export class Pools {
       this.parts.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
     });
     return this.#publishing;
+  }
+
+  #warnOfAsker(site: string): void {
+    if (!this.#askers.isNews('held')) return;
+    const text = 'one address holds its share of the numbers: a program, or a proxy that is not in http.trustedProxies';
+    this.parts.logger.warn({ site }, text);
   }
 
   /** For the report on them. */

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import { isbot } from 'isbot';
 import { z } from 'zod';
 import type { SnippetConfig } from '../config/schema.js';
 import type { Allocation, LeaseDesk } from '../leases/desk.js';
+import type { Asker } from '../leases/ports.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { sourceOf } from '../lib/source.js';
@@ -36,12 +37,14 @@ export const snippetAnswer = z.object({
 
 /**
  * `/dni.js` and the one thing that it may ask: a number of its site for its visitor. The key stands in the page for
- * everybody to read; what it gives is bounded by the origin of the page, which browsers state truthfully, and by the
- * requests of one address, which holds for everything else.
+ * everybody to read; what it gives is bounded by the origin of the page, which browsers state truthfully, and by what one
+ * address may ask and hold, which is for everything else.
  */
 export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSnippet[]): Router {
   const router = Router({ strict: true, caseSensitive: true });
   const limit = new RateLimit();
+  // Of this process, so that nobody who reads Redis finds an address by trying all of them.
+  const pepper = randomBytes(32);
   router.route('/dni.js').get(script()).all(methodNotAllowed('GET', 'HEAD'));
   router
     .route('/dni/:key/leases')
@@ -54,14 +57,15 @@ export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSni
     // Browsers send text/plain without asking beforehand; what it holds is JSON all the same.
     .post(refuseTooMany(limit), express.json({ limit: MAX_BODY, type: () => true }), async (req, res) => {
       const { session } = readBody(req, snippetRequest);
-      const { id } = (res.locals as Locals).site;
+      const { id, snippet } = (res.locals as Locals).site;
       res.setHeader('Cache-Control', 'no-store');
       // Crawlers run scripts too, and are a new visitor on each page: one that goes through a shop would hold its whole pool.
       if (isbot(req.get('User-Agent'))) {
         res.json(answer({ outcome: 'fallback', number: desk.turnAway(id), lease: null, promo: null }));
         return;
       }
-      const given = await withDeadline(desk.allocate({ site: id, session }), TIMEOUT_MS, 'the pool');
+      const asker = askerOf(req, snippet, pepper);
+      const given = await withDeadline(desk.allocate({ site: id, session, asker }), TIMEOUT_MS, 'the pool');
       res.json(answer(given));
     })
     .all(methodNotAllowed('POST'));
@@ -70,6 +74,15 @@ export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSni
 
 interface Locals {
   site: { id: string; snippet: SnippetConfig };
+}
+
+function askerOf(req: Request, { sharePerAddress: share }: SnippetConfig, pepper: Buffer): Asker | null {
+  if (share === 1) return null;
+  const id = createHmac('sha256', pepper)
+    .update(sourceOf(req.ip ?? ''))
+    .digest('base64url')
+    .slice(0, 16);
+  return { id, share };
 }
 
 /** Asked again at half of what was lent, so that one lost request costs nothing; soon where no number was free. */

@@ -1,7 +1,7 @@
 import type { VisitorSession } from '../call/call.js';
 import { GatewayError } from '../lib/errors.js';
 import { newLeaseIdStart, numberOfLease } from './lease-id.js';
-import type { Lease, LeaseStore, PoolPolicy, PromoCode, Refusal } from './ports.js';
+import type { Asker, Lease, LeaseStore, PoolPolicy, PromoCode, Refusal } from './ports.js';
 import type { PromoDesk } from './promo-desk.js';
 
 /** Numbers that another service has lent or that are talked on are passed over, but not without end. */
@@ -12,6 +12,8 @@ export interface AllocationRequest {
   session: VisitorSession;
   /** ms; the site's `pool.lease` where left out. */
   lengthMs?: number | undefined;
+  /** Who may not have them all; null or left out: he may. */
+  asker?: Asker | null;
 }
 
 /**
@@ -25,7 +27,7 @@ type Lending =
 /** `promo`: for sites that lend codes; null too where nearly all of them are lent. */
 export type Allocation = Lending & { promo: PromoCode | null };
 
-export type LeaseOutcome = Allocation['outcome'] | 'robot' | 'extended' | 'released';
+export type LeaseOutcome = Allocation['outcome'] | 'robot' | 'held' | 'extended' | 'released';
 
 export interface DeskHooks {
   /** Each thing that happened to a lease, for counting. */
@@ -67,17 +69,19 @@ export class LeaseDesk {
     return fallback;
   }
 
-  async #lend({ site, session, lengthMs }: AllocationRequest, policy: PoolPolicy): Promise<Lending> {
+  async #lend({ site, session, lengthMs, asker = null }: AllocationRequest, policy: PoolPolicy): Promise<Lending> {
     const request = {
       site,
       sessionId: session.id,
       leaseIdStart: newLeaseIdStart(),
       lengthMs: lengthOf(lengthMs, policy),
       policy,
+      asker,
     };
     let refused: Refusal | null = null;
     for (let tries = 1; ; tries += 1) {
       const taken = await this.store.take({ ...request, refused, giveUp: tries > MAX_TRIES });
+      if (taken.outcome === 'held') return this.#notMore(site, policy);
       if (taken.outcome === 'dry') return this.#withoutNumber(site, policy, taken.again);
       const lent = await this.store.lend({ site, session, taken, policy });
       if ('leaseId' in lent) {
@@ -144,6 +148,12 @@ export class LeaseDesk {
     if (number === null) throw notOurs();
     const lease = await this.store.find(number);
     return lease?.leaseId === leaseId ? lease : null;
+  }
+
+  /** The pool is not dry: there are numbers, for others. */
+  #notMore(site: string, policy: PoolPolicy): Lending {
+    this.hooks.onOutcome?.(site, 'held');
+    return { outcome: 'fallback', number: policy.fallback ?? null, lease: null };
   }
 
   #withoutNumber(site: string, policy: PoolPolicy, again: boolean): Lending {

@@ -21,6 +21,14 @@ export interface PoolPolicy {
   holders: number;
 }
 
+/** Somebody who asks in many visitors' name and is not to have the whole pool: an address. */
+export interface Asker {
+  /** Goes into a key of Redis: nothing by which he could be found again. */
+  id: string;
+  /** Of the pool's numbers, resting ones too; 1: all. */
+  share: number;
+}
+
 /** How a site lends promo codes; durations in ms. */
 export interface PromoPolicy {
   /** Beside a number, in its place, or not at all. */
@@ -81,6 +89,8 @@ export interface TakeRequest {
   refused: Refusal | null;
   /** No number any more: this visitor goes without. */
   giveUp: boolean;
+  /** null: who may have them all. */
+  asker: Asker | null;
 }
 
 /** A number reserved for the session in the pool, not lent yet. */
@@ -91,8 +101,8 @@ export interface Taken {
   expiresAt: number;
 }
 
-/** @property again this visitor went without a number before: he is counted once */
-export type TakeResult = Taken | { outcome: 'dry'; again: boolean };
+/** @property again this visitor went without a number before: he is counted once; `held`: the asker has his share */
+export type TakeResult = Taken | { outcome: 'dry'; again: boolean } | { outcome: 'held' };
 
 export interface LendRequest {
   site: string;

@@ -149,6 +149,8 @@ export class Keys {
   numberIndex = (site: string): string => this.#pool(site, 'index');
   /** What was last lent to a visitor session. */
   poolSession = (site: string, session: string): string => this.#pool(site, `session:${session}`);
+  /** Sorted set of the numbers that one asker holds, by when each is free. */
+  poolAsker = (site: string, asker: string): string => this.#pool(site, `asker:${asker}`);
   poolState = (site: string): string => this.#pool(site, 'state');
   poolUntold = (site: string): string => this.#pool(site, 'untold');
   /** Whose a promo code is. */

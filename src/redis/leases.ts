@@ -50,11 +50,17 @@ export class RedisLeases implements LeaseStore {
   ) {}
 
   take(request: TakeRequest): Promise<TakeResult> {
-    const { site, sessionId, policy, refused } = request;
+    const { site, sessionId, policy, refused, asker } = request;
     const { keys } = this;
     return this.link.run({
       script: takeScript,
-      keys: [keys.pool(site), keys.poolSession(site, sessionId), keys.poolState(site), keys.poolUntold(site)],
+      keys: [
+        keys.pool(site),
+        keys.poolSession(site, sessionId),
+        keys.poolState(site),
+        keys.poolUntold(site),
+        keys.poolAsker(site, asker?.id ?? ''),
+      ],
       args: [
         request.leaseIdStart,
         request.lengthMs,
@@ -64,10 +70,12 @@ export class RedisLeases implements LeaseStore {
         refused?.number ?? '',
         refused?.retryAt ?? 0,
         request.giveUp ? 1 : 0,
+        asker?.share ?? '',
       ],
       read: (reply) => {
         const [outcome, number, leaseId, expiresAt, untold] = asStrings(reply);
         if (asNumber(untold) > 0) this.hooks.onUntold?.(site);
+        if (outcome === 'held') return { outcome };
         if (outcome === 'dry') return { outcome, again: number === 'again' };
         return {
           outcome: outcome === 'kept' ? 'kept' : 'taken',

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpServer } from '../../src/http/server.js';
 import { LeaseDesk, type LeaseOutcome } from '../../src/leases/desk.js';
+import type { LeaseStore, PoolPolicy, TakeRequest } from '../../src/leases/ports.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { httpOptions, noLeaseStore } from '../support/no-resources.js';
 
@@ -11,8 +12,18 @@ const ORIGINS = ['https://divan.example', 'https://*.shop.example:8443'];
 const BROWSER =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 
-async function listen(perAddress = 60, leases = httpOptions().leases): Promise<string> {
-  const sites = [{ id: 'divan', snippet: { key: KEY, origins: ORIGINS, perAddress } }, { id: 'without' }];
+const POOL: PoolPolicy = {
+  lease: 600_000,
+  maxLease: 3_600_000,
+  quarantine: 600_000,
+  low: 0.1,
+  holders: 86_400_000,
+  fallback: '+74952222222',
+};
+
+async function listen(perAddress = 60, leases = httpOptions().leases, sharePerAddress = 0.5): Promise<string> {
+  const snippet = { key: KEY, origins: ORIGINS, perAddress, sharePerAddress };
+  const sites = [{ id: 'divan', snippet }, { id: 'without' }];
   const server = createHttpServer({
     ...httpOptions(),
     leases,
@@ -26,8 +37,8 @@ async function listen(perAddress = 60, leases = httpOptions().leases): Promise<s
   return `http://127.0.0.1:${port}`;
 }
 
-async function open(perAddress?: number, leases?: LeaseDesk) {
-  const url = await listen(perAddress, leases);
+async function open(perAddress?: number, leases?: LeaseDesk, sharePerAddress?: number) {
+  const url = await listen(perAddress, leases, sharePerAddress);
   return (headers: Record<string, string>, { key = KEY, method = 'POST', body = '{"session":{"id":"s"}}' } = {}) =>
     fetch(`${url}/dni/${key}/leases`, {
       method,
@@ -108,6 +119,29 @@ describe("the snippet's way in", () => {
     expect((await from('2001:db8:1:3::1')).status).toBe(400);
   });
 
+  it('says from whom a visitor comes, in words that lead nobody to the address, unless all are for all', async () => {
+    const askers: TakeRequest['asker'][] = [];
+    const store: LeaseStore = {
+      ...noLeaseStore,
+      take: (request) => {
+        askers.push(request.asker);
+        return noLeaseStore.take(request);
+      },
+    };
+    const desk = new LeaseDesk(store, () => POOL);
+    const from = async (addresses: readonly string[], share?: number) => {
+      const ask = await open(60, desk, share);
+      for (const address of addresses) await ask({ origin: 'https://divan.example', 'x-forwarded-for': address });
+      return askers.splice(0);
+    };
+    const [one, again, other] = await from(['192.0.2.1', '192.0.2.1', '192.0.2.2']);
+    expect(one).toEqual({ id: expect.stringMatching(/^[\w-]{16}$/) as string, share: 0.5 });
+    expect([again, other?.id === one?.id]).toEqual([one, false]);
+    const [elsewhere] = await from(['192.0.2.1']);
+    expect(elsewhere?.id).not.toBe(one?.id);
+    expect(await from(['192.0.2.1'], 1)).toEqual([null]);
+  });
+
   it.each([
     ['a visitor', BROWSER, 'fallback'],
     ['a visitor who does not say with what he looks', '', 'fallback'],
@@ -115,15 +149,7 @@ describe("the snippet's way in", () => {
     ['a program', 'curl/8.9.1', 'robot'],
   ])('asks the pool for %s: %s', async (_who, agent, expected) => {
     const outcomes: LeaseOutcome[] = [];
-    const pool = {
-      lease: 600_000,
-      maxLease: 3_600_000,
-      quarantine: 600_000,
-      low: 0.1,
-      holders: 86_400_000,
-      fallback: '+74952222222',
-    };
-    const desk = new LeaseDesk(noLeaseStore, () => pool, { onOutcome: (_site, outcome) => outcomes.push(outcome) });
+    const desk = new LeaseDesk(noLeaseStore, () => POOL, { onOutcome: (_site, outcome) => outcomes.push(outcome) });
     const ask = await open(60, desk);
     const answer = await ask({ origin: 'https://divan.example', 'user-agent': agent });
     const { number, expiresInSeconds, askAgainSeconds, ...code } = (await answer.json()) as Record<string, unknown>;

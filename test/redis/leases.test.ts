@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PoolPolicy } from '../../src/leases/ports.js';
+import type { Asker, PoolPolicy } from '../../src/leases/ports.js';
 import { LeaseDesk, type LeaseOutcome } from '../../src/leases/desk.js';
 import { RedisAdmissions } from '../../src/redis/admissions.js';
 import { RedisChannels } from '../../src/redis/channels.js';
@@ -36,7 +36,8 @@ async function openPool(size: number, policy: Partial<PoolPolicy> = {}) {
     onOutcome: (_site, outcome) => outcomes.push(outcome),
     onFallback: (site) => without.push(site),
   });
-  const ask = (id: string, lengthMs?: number) => desk.allocate({ site: 'divan', session: visitor(id), lengthMs });
+  const ask = (id: string, lengthMs?: number, asker?: Asker) =>
+    desk.allocate({ site: 'divan', session: visitor(id), lengthMs, asker });
   /** As if the time had passed: the number is free again. */
   const rest = (number: string) => raw.zadd(keys.pool('divan'), 0, number);
   return { ...redis, numbers, store, desk, ask, rest, untold, outcomes, without };
@@ -126,6 +127,42 @@ describe('leases', () => {
     const { lease } = await ask('a');
     expect(await raw.zcard(keys.holders(numbered(0)))).toBe(2);
     expect(await raw.pexpiretime(keys.holders(numbered(0)))).toBe((lease?.expiresAt ?? 0) + 60_000);
+  });
+});
+
+describe('one address', () => {
+  const half = { id: 'office', share: 0.5 };
+
+  it('holds its share of the pool and no more, and the others have the rest', async () => {
+    const { ask, outcomes, without, untold } = await openPool(10, { low: 0.1 });
+    const held = [];
+    for (const id of ['a', 'b', 'c', 'd', 'e']) held.push((await ask(id, undefined, half)).number);
+    expect(new Set(held).size).toBe(5);
+    const more = await ask('f', undefined, half);
+    expect(more).toEqual({ outcome: 'fallback', number: '+74950000000', lease: null, promo: null });
+    expect((await ask('a', undefined, half)).number).toBe(held[0]);
+    expect((await ask('g', undefined, { id: 'home', share: 0.5 })).outcome).toBe('lent');
+    expect((await ask('h')).outcome).toBe('lent');
+    expect(outcomes).toEqual(['lent', 'lent', 'lent', 'lent', 'lent', 'held', 'kept', 'lent', 'lent']);
+    // Nobody went without for want of numbers, and none runs short.
+    expect([without, untold]).toEqual([[], []]);
+  });
+
+  it('has three of a small pool, and as many again as have rested', async () => {
+    const { ask, raw, keys } = await openPool(5, { lease: 1, quarantine: 1 });
+    for (const id of ['a', 'b', 'c']) await ask(id, 30_000, { id: 'office', share: 0.2 });
+    expect((await ask('d', 30_000, { id: 'office', share: 0.2 })).outcome).toBe('fallback');
+    const [first = ''] = await raw.zrange(keys.poolAsker('divan', 'office'), 0, 0);
+    await raw.zadd(keys.poolAsker('divan', 'office'), Date.now() - 1, first);
+    expect((await ask('d', 30_000, { id: 'office', share: 0.2 })).outcome).toBe('lent');
+    expect(await raw.pttl(keys.poolAsker('divan', 'office'))).toBeGreaterThan(20_000);
+  });
+
+  it('does not hold what could not be lent to it', async () => {
+    const { ask, raw, keys, prefix, numbers } = await openPool(5);
+    for (const number of numbers.slice(0, 2)) await raw.hset(`${prefix}number:{${number}}`, 'enabled', '0');
+    expect((await ask('a', undefined, half)).number).toBe(numbers[2]);
+    expect(await raw.zrange(keys.poolAsker('divan', 'office'), 0, -1)).toEqual([numbers[2]]);
   });
 });
 

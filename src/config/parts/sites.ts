@@ -43,6 +43,8 @@ const snippet = z.strictObject({
     .max(100),
   /** Requests a minute from one address; above it 429. A page asks once, and then once in half a lease. */
   perAddress: z.int().min(1).max(100_000).default(60),
+  /** Of the pool's numbers, those that the visitors of one address may hold together; 1: all. */
+  sharePerAddress: z.number().min(0.01).max(1).default(0.5),
 });
 
 /** A number, or the beginning that all of a range have in common. */
