@@ -1,13 +1,21 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { DrachtioServer } from './drachtio/index.js';
 import { FreeSwitchServer } from './freeswitch/server.js';
 import type { PortRange } from './rtp/port.js';
+import type { TlsIdentity } from './sip/index.js';
 import type { SipTimers } from './sip/timers.js';
 
 /** Everything may be left out: loopback, free ports, random passwords. */
 export interface SandboxOptions {
   host?: string;
-  drachtio?: { adminPort?: number; sipPort?: number; secret?: string };
+  drachtio?: {
+    adminPort?: number;
+    sipPort?: number;
+    secret?: string;
+    /** SIP over TLS too, with the key and certificate of these files. */
+    tls?: { port: number; keyFile: string; certFile: string; caFile?: string };
+  };
   freeswitch?: {
     eslPort?: number;
     sipPort?: number;
@@ -26,7 +34,7 @@ export interface SandboxOptions {
 
 /** How to reach what was started. */
 export interface SandboxAddresses {
-  drachtio: { host: string; adminPort: number; secret: string; sipPort: number };
+  drachtio: { host: string; adminPort: number; secret: string; sipPort: number; tlsPort?: number };
   freeswitch: { host: string; eslPort: number; password: string; sipPort: number; spoolDir: string };
 }
 
@@ -43,12 +51,14 @@ export async function startEngines(
   const host = options.host ?? '127.0.0.1';
   const secret = options.drachtio?.secret ?? newPassword();
   const password = options.freeswitch?.password ?? newPassword();
+  const tls = options.drachtio?.tls;
   const drachtio = await DrachtioServer.listen({
     adminHost: host,
     adminPort: options.drachtio?.adminPort ?? 0,
     secret,
     sipHost: host,
     sipPort: options.drachtio?.sipPort ?? 0,
+    ...(tls === undefined ? {} : { tls: { port: tls.port, ...(await identity(tls)) } }),
     ...(options.timers === undefined ? {} : { timers: options.timers }),
     ...(onRefused === undefined ? {} : { onRefused }),
   });
@@ -69,10 +79,10 @@ export async function startEngines(
     await drachtio.close();
     throw error;
   }
-  const { adminPort, sipPort } = drachtio;
+  const { adminPort, sipPort, tlsPort } = drachtio;
   return {
     addresses: {
-      drachtio: { host, adminPort, secret, sipPort },
+      drachtio: { host, adminPort, secret, sipPort, ...(tlsPort === undefined ? {} : { tlsPort }) },
       freeswitch: {
         host,
         eslPort: freeswitch.eslPort,
@@ -86,6 +96,12 @@ export async function startEngines(
       await drachtio.close();
     },
   };
+}
+
+async function identity(files: { keyFile: string; certFile: string; caFile?: string }): Promise<TlsIdentity> {
+  const { keyFile, certFile, caFile } = files;
+  const [key, cert] = await Promise.all([readFile(keyFile, 'utf8'), readFile(certFile, 'utf8')]);
+  return { key, cert, ...(caFile === undefined ? {} : { ca: await readFile(caFile, 'utf8') }) };
 }
 
 const newPassword = (): string => randomBytes(18).toString('base64url');

@@ -1,4 +1,4 @@
-import type { HeaderInit, HeaderList } from '../sip/index.js';
+import type { HeaderInit, HeaderList, Protocol, SipStack } from '../sip/index.js';
 import { canonicalName, formatHostPort } from '../sip/index.js';
 
 /** The stack's own; what an application sends under these names is passed over (drachtio.cpp, m_setImmutableHdrs). */
@@ -11,6 +11,12 @@ export interface LocalAddress {
   host: string;
   port: number;
 }
+
+/** Where `stack` takes what comes by `protocol`. */
+export const localAddress = ({ host, port, transport }: SipStack, protocol: Protocol): LocalAddress => ({
+  host,
+  port: transport.portOf(protocol) ?? port,
+});
 
 /** `@localhost` stands for the server's own address, which an application cannot know. */
 function fillLocalHost(value: string, local: LocalAddress): string {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
-import type { SipTimers } from '../sip/index.js';
+import type { SipTimers, TlsIdentity } from '../sip/index.js';
 import { formatHostPort, SipStack } from '../sip/index.js';
 import { AppConnection } from './app-connection.js';
 import { AppRegistry } from './app-registry.js';
@@ -19,6 +19,8 @@ export interface DrachtioOptions {
   /** UDP and TCP alike; port 0 = any free one. */
   sipHost: string;
   sipPort: number;
+  /** Takes SIP over TLS too, on a port of its own: any free one where it is 0. */
+  tls?: TlsIdentity & { port: number };
   /** Default: those of RFC 3261. Every timeout of the server follows from them. */
   timers?: SipTimers;
   /** SIP that no application hears of, since it cannot be read: one line each, `MOST_LINES` a second. */
@@ -62,13 +64,14 @@ export class DrachtioServer {
   }
 
   static async listen(options: DrachtioOptions): Promise<DrachtioServer> {
-    const { sipHost, sipPort, adminHost, adminPort, timers } = options;
+    const { sipHost, sipPort, adminHost, adminPort, timers, tls } = options;
     // Glare is the applications' business here: the real server passes overlapping re-INVITEs on.
     const stack = await SipStack.listen({
       host: sipHost,
       port: sipPort,
       refusesGlare: false,
       ...(timers === undefined ? {} : { timers }),
+      ...(tls === undefined ? {} : { tls }),
     });
     const admin = createServer();
     try {
@@ -84,6 +87,10 @@ export class DrachtioServer {
 
   get sipPort(): number {
     return this.stack.port;
+  }
+
+  get tlsPort(): number | undefined {
+    return this.stack.transport.portOf('tls');
   }
 
   get sipHost(): string {
@@ -141,8 +148,12 @@ export class DrachtioServer {
       this.#refuse(connection, id, 'incorrect secret');
       return;
     }
-    const at = formatHostPort(this.stack.host, this.stack.port);
-    connection.reply(id, 'OK', `udp/${at},tcp/${at}|${VERSION}|udp/${at},tcp/${at}`);
+    const { host, transport } = this.stack;
+    const contacts = (['tls', 'tcp', 'udp'] as const).flatMap((protocol) => {
+      const port = transport.portOf(protocol);
+      return port === undefined ? [] : [`${protocol}/${formatHostPort(host, port)}`];
+    });
+    connection.reply(id, 'OK', `${contacts.join()}|${VERSION}|${contacts.join()}`);
   }
 
   #onSip(connection: AppConnection, message: AppMessage): void {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Arrival, ClientTransaction, Hop, SipResponse, SipStack } from '../sip/index.js';
-import { Dialog, parseNameAddr, parseUri, SipRequest } from '../sip/index.js';
+import { Dialog, parseNameAddr, parseUri, SipRequest, transportOf } from '../sip/index.js';
 import type { AppConnection } from './app-connection.js';
-import { contentTypeFor, requestHeaders } from './app-headers.js';
+import { contentTypeFor, localAddress, requestHeaders } from './app-headers.js';
 import type { DialogBook, DialogRecord } from './dialog-book.js';
 import { dialogIdOf } from './dialog-book.js';
 import type { HangUp } from './hang-up.js';
@@ -85,17 +85,16 @@ export class Uac {
     const { body } = sip;
     const contentType = contentTypeFor(sip.headers, body);
     if (body !== '' && contentType === undefined) throw new Refusal('missing content-type');
-    const contact = this.stack.contact(hop.protocol);
-    const request = new SipRequest({ method, uri, body, headers: requestHeaders(sip.headers, this.stack) });
+    // sip-transports.cpp: a TLS contact of drachtio-server must be a sips URI, and then is one in requests too.
+    const own = this.stack.contact(hop.protocol);
+    const contact = hop.protocol === 'tls' ? own.replace('sip:', 'sips:') : own;
+    const local = localAddress(this.stack, hop.protocol);
+    const request = new SipRequest({ method, uri, body, headers: requestHeaders(sip.headers, local) });
     const { headers } = request;
     const from = headers.get('From');
     if (from === undefined) headers.set('From', contact);
     else if (parseNameAddr(from) === undefined) throw new Refusal(`invalid from value provided by client: ${from}`);
-    else
-      headers.set(
-        'From',
-        from.replace(/(sips?:)localhost(?::\d+)?(?=[;>]|$)/i, `$1${this.stack.host}:${this.stack.port}`),
-      );
+    else headers.set('From', from.replace(/(sips?:)localhost(?::\d+)?(?=[;>]|$)/i, `$1${local.host}:${local.port}`));
     if ((method === 'INVITE' || method === 'SUBSCRIBE') && !headers.has('Contact')) headers.set('Contact', contact);
     if (body !== '' && contentType !== undefined) headers.set('Content-Type', contentType);
     return request;
@@ -248,16 +247,16 @@ export class Uac {
     const uri = target.replace(/^.*<([^>]*)>.*$/, '$1');
     const parsed = parseUri(uri);
     if (!parsed) throw new Refusal(`invalid request-uri: ${target}`);
-    const transport = parsed.params.get('transport')?.toLowerCase() ?? 'udp';
-    if (parsed.scheme !== 'sip' || (transport !== 'udp' && transport !== 'tcp')) {
+    const transport = parsed.scheme === 'tel' ? undefined : transportOf(parsed);
+    if (transport === undefined || this.stack.transport.portOf(transport) === undefined) {
       throw new Refusal('requested protocol/transport not available');
     }
     return this.stack.resolve(uri);
   }
 
   #isSelf(uri: string): boolean {
-    const { address, port } = this.stack.resolve(uri);
-    return address === this.stack.host && port === this.stack.port;
+    const { address, port, protocol } = this.stack.resolve(uri);
+    return address === this.stack.host && port === this.stack.transport.portOf(protocol);
   }
 }
 
@@ -278,11 +277,11 @@ function cameFrom(hop: Hop, arrival: Arrival | undefined): Hop & { source: 'netw
   return { protocol, address, port, source: 'network' };
 }
 
-/** sip-dialog-controller.cpp: a Contact of another host than the answer came from is not believed; TCP stays on its connection. */
+/** sip-dialog-controller.cpp: a Contact of another host than the answer came from is not believed; TCP and TLS stay on their connection. */
 function setReturnPath(dialog: Dialog, call: OutgoingCall, arrival: Arrival | undefined): void {
   if (!arrival || dialog.routeSet.length > 0) return;
   const { protocol, address, port } = arrival;
   const host = parseUri(dialog.remoteTarget)?.host;
-  if (protocol === 'tcp' || host !== address) dialog.hopOverride = { protocol, address, port };
+  if (protocol !== 'udp' || host !== address) dialog.hopOverride = { protocol, address, port };
   else if (call.proxy) dialog.hopOverride = call.proxy;
 }

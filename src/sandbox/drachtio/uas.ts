@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Arrival, Dialog, IncomingInvite, ServerTransaction, SipResponse, SipStack } from '../sip/index.js';
 import { transactionTimeoutMs } from '../sip/index.js';
 import type { AppConnection } from './app-connection.js';
-import { contentTypeFor, responseHeaders } from './app-headers.js';
+import { contentTypeFor, localAddress, responseHeaders } from './app-headers.js';
 import type { AppRegistry } from './app-registry.js';
 import type { DialogBook, DialogRecord } from './dialog-book.js';
 import { dialogIdOf } from './dialog-book.js';
@@ -178,7 +178,7 @@ export class Uas {
 
   #send(open: OpenRequest, status: number, sip: AppMessage['sip']): SipResponse {
     const { transaction, invite } = open;
-    const headers = responseHeaders(sip.headers, this.stack);
+    const headers = responseHeaders(sip.headers, localAddress(this.stack, transaction.arrival.protocol));
     const contentType = contentTypeFor(sip.headers, sip.body) ?? 'application/octet-stream';
     const reason = /^SIP\/2\.0 \d+ (.*)$/.exec(sip.startLine)?.[1];
     const options = { headers, body: sip.body, contentType, ...(reason === undefined ? {} : { reason }) };
@@ -227,13 +227,13 @@ const from = (arrival: Arrival): { source: 'network'; protocol: string; address:
 });
 
 /**
- * Over TCP the dialog keeps to the connection of its INVITE; over UDP it goes back to the source when no proxy is in
+ * Over TCP and TLS the dialog keeps to the connection of its INVITE; over UDP it goes back to the source when no proxy is in
  * the way and Contact names another address (sip-dialog.cpp: the peer is taken to be behind NAT).
  */
 function setReturnPath(dialog: Dialog, arrival: Arrival): void {
   const { protocol, address, port } = arrival;
   const target = /@?([^@;>:]+)(?::(\d+))?(?:[;>]|$)/.exec(dialog.remoteTarget.replace(/^sips?:/i, ''));
   const elsewhere = target?.[1] !== address || (target[2] !== undefined && Number(target[2]) !== port);
-  if (protocol === 'tcp' || (dialog.routeSet.length === 0 && elsewhere))
+  if (protocol !== 'udp' || (dialog.routeSet.length === 0 && elsewhere))
     dialog.hopOverride = { protocol, address, port };
 }

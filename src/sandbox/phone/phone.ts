@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { withDeadline } from '../../lib/deadline.js';
 import type { G711Law } from '../rtp/g711.js';
-import type { IncomingInvite, Protocol, SipResponse, SipTimers } from '../sip/index.js';
+import type { IncomingInvite, Protocol, SipResponse, SipTimers, TlsIdentity } from '../sip/index.js';
 import { SipStack } from '../sip/index.js';
 import type { CallParts, PhoneCall } from './call.js';
 import type { AnswerScript } from './incoming-call.js';
@@ -18,6 +18,8 @@ export interface PhoneOptions {
   host?: string;
   /** SIP port, UDP and TCP; default any free one. */
   port?: number;
+  /** Takes calls over TLS too; port: default any free one. */
+  tls?: TlsIdentity & { port?: number };
   /** User part of its address; default `phone`. */
   user?: string;
   /** Codecs it offers and takes, the preferred one first; default A-law, then µ-law. */
@@ -54,12 +56,13 @@ export class Phone {
   }
 
   static async open(options: PhoneOptions = {}): Promise<Phone> {
-    const { host = '127.0.0.1', port = 0, timers } = options;
+    const { host = '127.0.0.1', port = 0, timers, tls } = options;
     const stack = await SipStack.listen({
       host,
       port,
       userAgent: 'calltrack-phone',
       ...(timers === undefined ? {} : { timers }),
+      ...(tls === undefined ? {} : { tls }),
     });
     return new Phone(stack, options);
   }
@@ -78,7 +81,8 @@ export class Phone {
 
   /** What others dial to reach it. */
   uri(protocol: Protocol = 'udp'): string {
-    return `sip:${this.user}@${this.host}:${this.port}${protocol === 'tcp' ? ';transport=tcp' : ''}`;
+    const port = this.stack.transport.portOf(protocol) ?? this.port;
+    return `sip:${this.user}@${this.host}:${port}${protocol === 'udp' ? '' : `;transport=${protocol}`}`;
   }
 
   /** Sends an INVITE. The call is there at once; its states are to be awaited on it. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '../../lib/deadline.js';
 import { answerChallenge, type DigestAlgorithm } from '../../lib/digest.js';
-import type { HeaderInit, Protocol, SipResponse, SipStack } from '../sip/index.js';
-import { formatHostPort, parseUri, SipRequest } from '../sip/index.js';
+import type { HeaderInit, SipResponse, SipStack } from '../sip/index.js';
+import { formatHostPort, parseUri, SipRequest, transportOf } from '../sip/index.js';
 import { PATIENCE_MS } from './latch.js';
 
 export interface RegisterOptions {
@@ -44,7 +44,7 @@ export class Registration {
   #build(options: RegisterOptions, authorization?: string): SipRequest {
     const { registrar, expires = DEFAULT_EXPIRES_SECONDS, contact, headers } = options;
     const parsed = parseUri(registrar);
-    const protocol: Protocol = parsed?.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
+    const protocol = (parsed && transportOf(parsed)) ?? 'udp';
     this.#cseq = options.cseq ?? this.#cseq + 1;
     const address = `<sip:${this.user}@${formatHostPort(parsed?.host ?? '', parsed?.port)}>`;
     return new SipRequest({

@@ -1,4 +1,4 @@
-export type Protocol = 'udp' | 'tcp';
+export type Protocol = 'udp' | 'tcp' | 'tls';
 
 /** Where a message goes to. */
 export interface Hop {
@@ -11,7 +11,7 @@ export interface Hop {
 export interface Arrival extends Hop {
   localAddress: string;
   localPort: number;
-  /** Of the TCP connection, so that responses find it again. */
+  /** Of the TCP or TLS connection, so that responses find it again. */
   connectionId: number | undefined;
 }
 

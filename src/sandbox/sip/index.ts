@@ -11,6 +11,7 @@ export type { ResponseOptions, TransactionState } from './transactions.js';
 export { parseMessage, LIMITS } from './parse.js';
 export type { Malformed } from './parse.js';
 export * from './hop.js';
+export type { TlsIdentity } from './tcp.js';
 export * from './transport.js';
 export * from './uri.js';
 export * from './via.js';

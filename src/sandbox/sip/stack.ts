@@ -14,7 +14,7 @@ import { TransactionLayer } from './transaction-layer.js';
 import type { Arrival, Hop, Protocol } from './hop.js';
 import type { TransportOptions } from './transport.js';
 import { SipTransport } from './transport.js';
-import { formatHostPort, formatNameAddr, parseNameAddr, parseUri } from './uri.js';
+import { formatHostPort, formatNameAddr, parseNameAddr, parseUri, type SipUri } from './uri.js';
 
 export interface StackOptions extends TransportOptions {
   timers?: SipTimers;
@@ -26,6 +26,7 @@ export interface StackOptions extends TransportOptions {
 
 /** Where nothing can be sent to: the request fails at once with a local 503, as an unknown host name does. */
 const NOWHERE: Hop = { protocol: 'udp', address: '', port: 0 };
+const PROTOCOLS: readonly Protocol[] = ['udp', 'tcp', 'tls'];
 const KNOWN_METHODS = ['INVITE', 'ACK', 'CANCEL', 'BYE', 'OPTIONS', 'INFO', 'UPDATE', 'NOTIFY', 'MESSAGE', 'REFER'];
 const ALLOW = KNOWN_METHODS.join(', ');
 
@@ -68,7 +69,7 @@ export class SipStack extends EventEmitter<{
     return new SipStack(await SipTransport.listen(options), options);
   }
 
-  /** Address and port (UDP and TCP alike) we are bound to. */
+  /** Address and port (UDP and TCP alike, TLS has one of its own) we are bound to. */
   get host(): string {
     return this.transport.host;
   }
@@ -137,12 +138,13 @@ export class SipStack extends EventEmitter<{
   /** Where a URI points to. Numeric addresses and `localhost` only: name servers have no place in a sandbox. */
   resolve(uri: string): Hop {
     const parsed = parseUri(uri);
-    if (!parsed || parsed.scheme !== 'sip') return NOWHERE;
-    const transport = parsed.params.get('transport')?.toLowerCase() ?? 'udp';
+    if (!parsed || parsed.scheme === 'tel') return NOWHERE;
+    const transport = transportOf(parsed);
     const host = parsed.params.get('maddr') ?? parsed.host;
     const address = host.toLowerCase() === 'localhost' ? '127.0.0.1' : host;
-    if (isIP(address) === 0 || (transport !== 'udp' && transport !== 'tcp')) return NOWHERE;
-    return { protocol: transport, address, port: parsed.port ?? 5060 };
+    if (isIP(address) === 0 || transport === undefined || this.transport.portOf(transport) === undefined)
+      return NOWHERE;
+    return { protocol: transport, address, port: parsed.port ?? (transport === 'tls' ? 5061 : 5060) };
   }
 
   /** The dialog that a received request or response of ours belongs to. */
@@ -159,8 +161,8 @@ export class SipStack extends EventEmitter<{
   }
 
   #ownUri(protocol: Protocol, user?: string): string {
-    const hostPort = formatHostPort(this.host, this.port);
-    return `sip:${user === undefined ? '' : `${user}@`}${hostPort}${protocol === 'tcp' ? ';transport=tcp' : ''}`;
+    const hostPort = formatHostPort(this.host, this.transport.portOf(protocol));
+    return `sip:${user === undefined ? '' : `${user}@`}${hostPort}${protocol === 'udp' ? '' : `;transport=${protocol}`}`;
   }
 
   #makeDialogHost(): DialogHost {
@@ -214,6 +216,12 @@ export class SipStack extends EventEmitter<{
     if (dialog) dialog.onAck(ack, arrival);
     else this.emit('strayAck', ack, arrival);
   }
+}
+
+/** How a URI wants to be reached; undefined: by nothing that we have. */
+export function transportOf({ scheme, params }: Pick<SipUri, 'scheme' | 'params'>): Protocol | undefined {
+  const named = params.get('transport')?.toLowerCase() ?? (scheme === 'sips' ? 'tls' : 'udp');
+  return PROTOCOLS.find((protocol) => protocol === named);
 }
 
 const dialogKey = (callId: string, localTag: string, remoteTag: string): string => `${callId}|${localTag}|${remoteTag}`;

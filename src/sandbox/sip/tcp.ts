@@ -1,8 +1,17 @@
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { StreamFramer } from './framing.js';
 import type { Hop } from './hop.js';
+
+/** What TLS on our side shows of itself, and wants to see: PEM. */
+export interface TlsIdentity {
+  key: string;
+  cert: string;
+  /** By whom both sides' certificates must be; without it any will do, or none of a client. Names are not compared. */
+  ca?: string;
+}
 
 interface Connection {
   readonly id: number;
@@ -14,7 +23,10 @@ const MAX_CONNECTIONS = 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const PONG = Buffer.from('\r\n');
 
-/** The TCP connections of one listening port, in both directions, found again by the other side's address. */
+/**
+ * The connections of one listening port, in both directions, found again by the other side's address: TCP, or TLS for who has
+ * an identity. Certificates are looked at as drachtio-server does: not at all, or as far as their authority.
+ */
 export class TcpConnections {
   /** `broken` messages come too, for the parser to say what is wrong with them; the connection is closed after. */
   onMessage: (data: Buffer, from: Hop, connectionId: number) => void = () => undefined;
@@ -27,18 +39,22 @@ export class TcpConnections {
   private constructor(
     readonly host: string,
     private readonly server: Server,
+    private readonly tls: TlsIdentity | undefined,
   ) {
     server.maxConnections = MAX_CONNECTIONS;
-    server.on('connection', (socket) => this.#accept(socket));
+    server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => this.#accept(socket));
     server.on('error', () => undefined);
   }
 
-  static async listen(host: string, port: number): Promise<TcpConnections> {
-    const server = createServer({ noDelay: true, keepAlive: true });
+  static async listen(host: string, port: number, tls?: TlsIdentity): Promise<TcpConnections> {
+    const options = { noDelay: true, keepAlive: true };
+    const server = tls
+      ? createTlsServer({ ...options, ...tls, requestCert: tls.ca !== undefined })
+      : createServer(options);
     const listening = once(server, 'listening');
     server.listen(port, host);
     await listening;
-    return new TcpConnections(host, server);
+    return new TcpConnections(host, server, tls);
   }
 
   get port(): number {
@@ -79,13 +95,22 @@ export class TcpConnections {
       socket.destroy();
       return;
     }
-    this.#add(socket, { protocol: 'tcp', address: plainAddress(socket.remoteAddress), port: socket.remotePort });
+    const protocol = this.tls ? 'tls' : 'tcp';
+    this.#add(socket, { protocol, address: plainAddress(socket.remoteAddress), port: socket.remotePort });
   }
 
   #open(hop: Hop): Connection {
-    const socket = createConnection({ host: hop.address, port: hop.port, localAddress: this.host, noDelay: true });
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('TCP connect timed out')));
-    socket.once('connect', () => socket.setTimeout(0));
+    const options = { host: hop.address, port: hop.port, localAddress: this.host, noDelay: true };
+    const socket = this.tls
+      ? connectTls({
+          ...this.tls,
+          ...options,
+          rejectUnauthorized: this.tls.ca !== undefined,
+          checkServerIdentity: () => undefined,
+        })
+      : createConnection(options);
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('connecting timed out')));
+    socket.once(this.tls ? 'secureConnect' : 'connect', () => socket.setTimeout(0));
     return this.#add(socket, hop);
   }
 

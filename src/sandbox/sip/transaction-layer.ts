@@ -49,7 +49,9 @@ export class TransactionLayer extends EventEmitter<{
 
   /** Our Via with a new branch, as a request outside every transaction (ACK to 2xx) needs it too. */
   stamp(request: SipRequest, hop: Hop): void {
-    const { host, port } = this.context.transport;
+    const { transport } = this.context;
+    const { host } = transport;
+    const port = transport.portOf(hop.protocol);
     const params = new Map([
       ['branch', newBranch()],
       ['rport', ''],

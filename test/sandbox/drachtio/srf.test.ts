@@ -4,6 +4,7 @@ import { DrachtioServer } from '../../../src/sandbox/drachtio/index.js';
 import type { Dialog, IncomingInvite, ServerTransaction, SipResponse } from '../../../src/sandbox/sip/index.js';
 import { DigestVerifier, scaledTimers, SipRequest, SipStack } from '../../../src/sandbox/sip/index.js';
 import { eventually } from '../../support/until.js';
+import { selfSigned } from '../../support/tls.js';
 import type { SrfDialog, SrfRequest, SrfResponse } from './support.js';
 import { connectApp, disconnectApps, SDP } from './support.js';
 
@@ -15,14 +16,15 @@ const settle = (work: Promise<unknown>): void => {
 };
 
 /** The stand-in driven by the real drachtio-srf on one side and a SIP user agent on the other. */
-describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
+describe.each(['udp', 'tcp', 'tls'] as const)('drachtio-srf over %s', (protocol) => {
   let server: DrachtioServer;
   let phone: SipStack;
 
   beforeEach(async () => {
     const address = { adminHost: '127.0.0.1', adminPort: 0, sipHost: '127.0.0.1', sipPort: 0 };
-    server = await DrachtioServer.listen({ ...address, secret: 'cymru', timers: TIMERS });
-    phone = await SipStack.listen({ host: '127.0.0.1', timers: TIMERS });
+    const tls = { ...selfSigned(), port: 0 };
+    server = await DrachtioServer.listen({ ...address, secret: 'cymru', timers: TIMERS, tls });
+    phone = await SipStack.listen({ host: '127.0.0.1', timers: TIMERS, tls });
   });
 
   afterEach(async () => {
@@ -31,8 +33,9 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
     await Promise.all([server.close(), phone.close()]);
   });
 
-  const toServer = (): string => `sip:+74951234567@127.0.0.1:${server.sipPort};transport=${protocol}`;
-  const toPhone = (): string => `sip:bob@127.0.0.1:${phone.port};transport=${protocol}`;
+  const serverPort = (): number | undefined => (protocol === 'tls' ? server.tlsPort : server.sipPort);
+  const toServer = (): string => `sip:+74951234567@127.0.0.1:${serverPort()};transport=${protocol}`;
+  const toPhone = (): string => `sip:bob@127.0.0.1:${phone.transport.portOf(protocol)};transport=${protocol}`;
   const incoming = async (): Promise<IncomingInvite> => (await once(phone, 'invite'))[0] as IncomingInvite;
   const rest = (): Promise<void> =>
     eventually(() => expect(server.counts).toMatchObject({ dialogs: 0, pendingRequests: 0, outgoingInvites: 0 }));
@@ -65,7 +68,7 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
     expect([req?.protocol, req?.source_address, req?.receivedOn]).toEqual([
       protocol,
       '127.0.0.1',
-      `127.0.0.1:${server.sipPort}`,
+      `127.0.0.1:${serverPort()}`,
     ]);
     const destroyed = once(dialog, 'destroy');
     const bye = leg.request('BYE', { headers: { Reason: 'Q.850;cause=16' } });
@@ -86,7 +89,7 @@ describe.each(['udp', 'tcp'] as const)('drachtio-srf over %s', (protocol) => {
     );
     const invite = await incoming();
     expect(invite.arrival.protocol).toBe(protocol);
-    expect(invite.request.from?.uri).toBe(`sip:gateway@127.0.0.1:${server.sipPort}`);
+    expect(invite.request.from?.uri).toBe(`sip:gateway@127.0.0.1:${serverPort()}`);
     expect(invite.request.headers.get('X-Own')).toBe('yes');
     expect(invite.request.contact).toBeDefined();
     invite.progress(183, { body: SDP });

@@ -3,6 +3,7 @@ import type { PhoneOptions } from '../../../src/sandbox/phone/index.js';
 import { CallEndedError, Phone } from '../../../src/sandbox/phone/index.js';
 import { dominantTone } from '../../../src/sandbox/rtp/tone.js';
 import { scaledTimers } from '../../../src/sandbox/sip/index.js';
+import { selfSigned } from '../../support/tls.js';
 import { eventually } from '../../support/until.js';
 
 const ALICE_HZ = 440;
@@ -27,9 +28,10 @@ const hears = (media: { heard: () => Int16Array }): number | undefined =>
   dominantTone(media.heard().subarray(-2000), TONES);
 
 describe('phone', () => {
-  it.each(['udp', 'tcp'] as const)('talks to another over %s', async (protocol) => {
-    const alice = await open({ user: '+79161234567' });
-    const bob = await open({ answers: { toneHz: BOB_HZ } });
+  it.each(['udp', 'tcp', 'tls'] as const)('talks to another over %s', async (protocol) => {
+    const tls = selfSigned();
+    const alice = await open({ user: '+79161234567', tls });
+    const bob = await open({ tls, answers: { toneHz: BOB_HZ } });
     const call = await alice.call({
       target: bob.uri(protocol),
       displayName: 'Alice',

@@ -8,16 +8,18 @@ import type {
   SipResponse,
 } from '../../../src/sandbox/sip/index.js';
 import { scaledTimers, SipRequest, SipStack } from '../../../src/sandbox/sip/index.js';
+import { selfSigned } from '../../support/tls.js';
 
 const SDP = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
 
-describe.each(['udp', 'tcp'] as const)('a call over %s', (protocol) => {
+describe.each(['udp', 'tcp', 'tls'] as const)('a call over %s', (protocol) => {
   let caller: SipStack;
   let callee: SipStack;
 
   beforeEach(async () => {
-    caller = await SipStack.listen({ host: '127.0.0.1', timers: scaledTimers(0.02) });
-    callee = await SipStack.listen({ host: '127.0.0.1', timers: scaledTimers(0.02) });
+    const options = { host: '127.0.0.1', timers: scaledTimers(0.02), tls: selfSigned() };
+    caller = await SipStack.listen(options);
+    callee = await SipStack.listen(options);
   });
 
   afterEach(async () => {
@@ -25,7 +27,7 @@ describe.each(['udp', 'tcp'] as const)('a call over %s', (protocol) => {
     expect([caller, callee].map((stack) => stack.transport.counters.faults)).toEqual([0, 0]);
   });
 
-  const target = (): string => `sip:+74951234567@127.0.0.1:${callee.port};transport=${protocol}`;
+  const target = (): string => `sip:+74951234567@127.0.0.1:${callee.transport.portOf(protocol)};transport=${protocol}`;
 
   const dial = (options: { autoAck?: boolean } = {}): OutgoingInvite =>
     caller.invite({ uri: target(), body: SDP, contactUser: 'alice', ...options });
