@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { hostPort, readNameAddr, readSipUri, splitList, type NameAddr, type SipUri } from './sip-uri.js';
+import { hostPort, portOf, readNameAddr, readSipUri, splitList, type NameAddr, type SipUri } from './sip-uri.js';
 
 /** A REGISTER as plain data; headers of one name joined by commas, undefined where there is none. */
 export interface RegisterRequest {
@@ -84,7 +84,9 @@ function readBinding(
 ): WantedBinding | Extract<RegistrationPlan, { kind: 'refuse' }> {
   const value = readNameAddr(text);
   const uri = value && readSipUri(value.uri);
-  if (!value || uri?.scheme !== 'sip') return refuse(400, 'Malformed Contact');
+  // Who registers over TLS may say `sips`: he is rung over the same connection.
+  const schemes = request.source.protocol.toLowerCase() === 'tls' ? ['sip', 'sips'] : ['sip'];
+  if (!value || !uri || !schemes.includes(uri.scheme)) return refuse(400, 'Malformed Contact');
   if (isOwn(uri, rules)) return refuse(403, 'Contact Points At This Gateway');
   const wantedMs = 1000 * expiresSeconds(value, request.expires);
   if (wantedMs > 0 && wantedMs < rules.minExpiresMs) {
@@ -108,7 +110,8 @@ function expiresSeconds(value: NameAddr, header: string | undefined): number {
  * A phone is rung nowhere but at the address that its request came from: with a contact or Path of somebody else's, say
  * of the carrier that knows us by our address, who has a phone's password would have us place calls there. One whose
  * contact names another host sits behind NAT, mostly: its contact cannot be reached, that address can (RFC 3581's
- * `received` and `rport`). Over TCP it is reached over the connection that it has opened, since hardly a phone listens.
+ * `received` and `rport`). Over TCP and TLS it is reached over the connection that it has opened, since hardly a phone
+ * listens, and none has a certificate; over TLS nowhere else, or it would be rung in the clear.
  */
 function contactOf(
   written: string,
@@ -125,8 +128,8 @@ function contactOf(
   }
   const ringUri = transport === 'udp' || uri.params.has('transport') ? written : `${written};transport=${transport}`;
   const elsewhere = (uri.params.get('maddr') ?? uri.host).toLowerCase() !== address.toLowerCase();
-  const otherPort = (uri.port ?? 5060) !== port;
-  if (!elsewhere && (transport === 'udp' || !otherPort)) return { uri: ringUri, proxy: null, nat: false };
+  const straight = transport === 'udp' || (transport === 'tcp' && portOf(uri) === port);
+  if (!elsewhere && straight) return { uri: ringUri, proxy: null, nat: false };
   return { uri: ringUri, proxy: back, nat: true };
 }
 
@@ -135,17 +138,18 @@ function contactOf(
  * (RFC 3327). Null where the entry is of another address. drachtio sends no Route headers of ours, so the first hop is as
  * far as we can say.
  */
-function listeningAt({ host, port, params }: SipUri, address: string): string | null {
+function listeningAt(uri: SipUri, address: string): string | null {
+  const { host, params } = uri;
   // A name may lead anywhere: it counts as the address that the request came from.
   const named = params.get('maddr') ?? host;
   if (isIP(named) !== 0 && named.toLowerCase() !== address.toLowerCase()) return null;
-  return `sip:${hostPort(address, port ?? 5060)};transport=${params.get('transport')?.toLowerCase() ?? 'udp'}`;
+  return `sip:${hostPort(address, portOf(uri))};transport=${params.get('transport')?.toLowerCase() ?? 'udp'}`;
 }
 
 /** Where a contact is rung, which is where it registered from, whatever it calls itself; null where that cannot be read. */
 export function rungAt({ uri, proxy }: Pick<Contact, 'uri' | 'proxy'>): { address: string; port: number } | null {
   const read = readSipUri(proxy ?? uri);
-  return read && { address: read.params.get('maddr') ?? read.host, port: read.port ?? 5060 };
+  return read && { address: read.params.get('maddr') ?? read.host, port: portOf(read) };
 }
 
 function readPath(header: string | undefined): SipUri[] | null {
@@ -159,8 +163,9 @@ function readPath(header: string | undefined): SipUri[] | null {
 function isOwn(uri: SipUri, { ownAddresses }: RegistrarRules): boolean {
   const named = (uri.params.get('maddr') ?? uri.host).toLowerCase().replace(/^\[|\]$/g, '');
   const hosts = named === 'localhost' ? ['127.0.0.1', '::1'] : [named];
-  const port = uri.port ?? 5060;
-  return hosts.some((host) => ownAddresses.some((own) => own.slice(own.indexOf('/') + 1) === hostPort(host, port)));
+  return hosts.some((host) =>
+    ownAddresses.some((own) => own.slice(own.indexOf('/') + 1) === hostPort(host, portOf(uri))),
+  );
 }
 
 function keyOf({ scheme, user, host, port, params }: SipUri): string {

@@ -35,6 +35,10 @@ export function readSipUri(text: string): SipUri | null {
   };
 }
 
+/** Where a URI without a port leads (RFC 3261 19.1.2). */
+export const portOf = ({ scheme, port, params }: SipUri): number =>
+  port ?? (scheme === 'sips' || params.get('transport')?.toLowerCase() === 'tls' ? 5061 : 5060);
+
 /** `address` with brackets where it is IPv6. */
 export const hostPort = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

@@ -10,7 +10,7 @@ import { readNameAddr, readSipUri, splitList } from '../../../src/lines/sip-uri.
 const RULES = {
   minExpiresMs: 60_000,
   maxExpiresMs: 3_600_000,
-  ownAddresses: ['udp/10.0.0.1:5060', 'tcp/10.0.0.1:5060', 'udp/[2001:db8::1]:5060'],
+  ownAddresses: ['tls/10.0.0.1:5061', 'udp/10.0.0.1:5060', 'tcp/10.0.0.1:5060', 'udp/[2001:db8::1]:5060'],
 };
 
 const request = (parts: Partial<RegisterRequest>): RegisterRequest => ({
@@ -71,6 +71,7 @@ describe('what a REGISTER asks for', () => {
     ['ourselves by maddr', { contact: '<sip:agent@192.0.2.7;maddr=10.0.0.1>' }, 403],
     ['ourselves by IPv6', { contact: '<sip:agent@[2001:DB8::1]:5060>' }, 403],
     ['ourselves through Path', { path: '<sip:10.0.0.1;lr>' }, 403],
+    ['ourselves over TLS', { contact: '<sip:agent@10.0.0.1;transport=tls>' }, 403],
     ['a Path that is none', { path: '<sips:edge;lr>' }, 400],
     ['an extension that we have not', { require: 'path, gruu, outbound' }, 420],
   ])('refuses %s', (_what, parts, status) => {
@@ -121,6 +122,32 @@ describe('what a REGISTER asks for', () => {
         contact: '<sip:agent@192.0.2.7:5062;transport=TCP>',
       },
       { uri: 'sip:agent@192.0.2.7:5062;transport=TCP', proxy: null, nat: false },
+    ],
+    [
+      'over TLS never but over its connection, not even where it says that it listens',
+      {
+        source: { address: '192.0.2.7', port: 41_000, protocol: 'tls' },
+        contact: '<sip:agent@192.0.2.7:41000;transport=udp>',
+      },
+      {
+        uri: 'sip:agent@192.0.2.7:41000;transport=udp',
+        proxy: 'sip:192.0.2.7:41000;transport=tls',
+        nat: true,
+      },
+    ],
+    [
+      'a sips contact over TLS',
+      { source: { address: '192.0.2.7', port: 41_000, protocol: 'tls' }, contact: '<sips:agent@192.0.2.7>' },
+      {
+        uri: 'sips:agent@192.0.2.7;transport=tls',
+        proxy: 'sip:192.0.2.7:41000;transport=tls',
+        nat: true,
+      },
+    ],
+    [
+      'where the proxy of Path listens for TLS',
+      { contact: '<sip:agent@10.9.9.9>', path: '<sip:x@192.0.2.7;transport=tls;lr>' },
+      { uri: 'sip:agent@10.9.9.9', proxy: 'sip:192.0.2.7:5061;transport=tls', nat: false },
     ],
     [
       'IPv6 behind something',
