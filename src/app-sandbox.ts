@@ -6,10 +6,11 @@ import type { SandboxProcess } from './sandbox/process.js';
 /** The stand-ins, as a process of their own; told apart from the real ones by nothing but their addresses. */
 export async function startEngines(config: GatewayConfig, logger: Logger): Promise<SandboxProcess> {
   const { startSandbox } = await import('./sandbox/process.js');
-  const { hostname, port } = new URL(config.engines.sandbox.sip.replace('udp+tcp:', 'http:'));
+  const { sip, tls } = config.engines.sandbox;
+  const { hostname, port } = new URL(sip.replace('udp+tcp:', 'http:'));
   return startSandbox({
     host: hostname,
-    drachtio: { sipPort: Number(port) },
+    drachtio: { sipPort: Number(port), ...(tls === undefined ? {} : { tls }) },
     spoolDir: path.resolve(config.recordings.spool),
     onLine: (line) => logger.info({ line }, 'sandbox engines'),
   });

@@ -269,7 +269,7 @@ export class App {
       { ...drachtio, logger: this.logger },
       {
         onInvite: (invite) => this.#onInvite(invite),
-        optionsStatus: (address) => this.#intake.optionsStatus(address),
+        optionsStatus: (source) => this.#intake.optionsStatus(source),
         onLinkLost: () => {
           for (const session of this.#registry.all()) session.linkLost();
         },

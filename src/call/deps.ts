@@ -29,7 +29,7 @@ export interface CallMetrics {
   answered(seconds: number): void;
   overflowed(overflow: Overflow): void;
   /** An INVITE that never became a call. */
-  refused(reason: 'unknown_source' | 'overload' | 'malformed' | 'draining'): void;
+  refused(reason: 'unknown_source' | 'transport' | 'overload' | 'malformed' | 'draining'): void;
   recording(status: RecordingInfo['status']): void;
   screened(screening: Screening): void;
 }

@@ -5,6 +5,7 @@ import { newCallId } from '../lib/ids.js';
 import { DEFERRED } from '../numbers/verdict.js';
 import { findRoute } from '../routing/find-route.js';
 import { accountUser } from '../trunks/account.js';
+import { takes } from '../trunks/gate.js';
 import { readCalled, readCaller } from '../trunks/number-reading.js';
 import { judge } from './attribution.js';
 import { describeCaller } from './callers.js';
@@ -70,6 +71,13 @@ function passGate(invite: IncomingInvite, { registry, load }: CallsInHand, deps:
   if (!trunk?.inbound) {
     deps.metrics.refused('unknown_source');
     deps.logger.debug({ source: invite.source.address }, 'INVITE from an unknown source');
+    invite.refuse(403);
+    return null;
+  }
+  if (!takes(trunk, invite.source.protocol)) {
+    deps.metrics.refused('transport');
+    const { protocol } = invite.source;
+    deps.logger.warn({ sipCallId: invite.sipCallId, trunk: trunk.id, protocol }, 'INVITE not over TLS');
     invite.refuse(403);
     return null;
   }

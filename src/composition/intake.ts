@@ -5,6 +5,7 @@ import type { FreeSwitchPool } from '../media/pool.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { DrachtioSipSide } from '../sip/sip-side.js';
 import type { CarrierTrunks } from '../trunks/carriers/carriers.js';
+import { takes } from '../trunks/gate.js';
 import type { Phones } from './phones.js';
 import type { RecordingHouse } from './recordings.js';
 
@@ -53,9 +54,10 @@ export class Intake {
    * 503 where no calls are taken: a carrier that hears it sends none. Redis does not count, since calls go on without it.
    * To its own engines and phones the gateway is as known as to a carrier; who else asks learns nothing (403).
    */
-  optionsStatus(address: string): 200 | 403 | 503 {
+  optionsStatus({ address, protocol }: { address: string; protocol: string }): 200 | 403 | 503 {
     const { gate, phones, media, carriers } = this.parts;
-    const trunk = gate(address);
+    const named = gate(address);
+    const trunk = named && takes(named, protocol) ? named : null;
     if (!trunk && !media().owns(address) && !phones.registrar.knows(address)) return 403;
     const drained = trunk !== null && carriers().drains.has('trunk', trunk.id);
     return this.#hasMedia && this.#open && !drained ? 200 : 503;

@@ -85,15 +85,23 @@ export const sipUri = z
   .string()
   .refine(
     isDialable,
-    'a SIP URI like "sip:101@10.0.0.5:5060" or "sip:sip.carrier.example;transport=tcp", without headers behind "?"',
-  );
+    'a SIP URI like "sip:101@10.0.0.5:5060" or "sip:sip.carrier.example;transport=tls", without headers behind "?"',
+  )
+  .transform(withTransport);
+
+/** drachtio-server chooses its own contact by `transport` alone: without it a `sips` URI would name one that is not TLS. */
+function withTransport(text: string): string {
+  const uri = readSipUri(text);
+  return uri?.scheme === 'sips' && !uri.params.has('transport') ? `${text};transport=tls` : text;
+}
 
 /** What could never be dialled shall be found when it is written, not by the first caller. */
 function isDialable(text: string): boolean {
   const uri = readSipUri(text);
   if (!uri || uri.port === 0) return false;
   const transport = uri.params.get('transport')?.toLowerCase();
-  if (transport !== undefined && !['udp', 'tcp', 'tls'].includes(transport)) return false;
+  const known = uri.scheme === 'sips' ? ['tls'] : ['udp', 'tcp', 'tls'];
+  if (transport !== undefined && !known.includes(transport)) return false;
   if (uri.host.includes(':')) return isIPv6(uri.host);
   return /^[\d.]+$/.test(uri.host) ? isIPv4(uri.host) : /^\w([\w-]*\w)?(\.\w([\w-]*\w)?)*\.?$/.test(uri.host);
 }

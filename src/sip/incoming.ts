@@ -8,6 +8,7 @@ import { forgetInvite } from './link.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { hasHost, sdpOf } from './sanitise.js';
 import { timerInAnswer } from './session-timer.js';
+import { contactOverTls } from './tls-contact.js';
 
 /** drachtio answers our command at once; only a dead link takes longer. */
 const ANSWER_TIMEOUT_MS = 5000;
@@ -63,6 +64,10 @@ export class SrfIncomingInvite implements IncomingInvite {
     else this.#cancelListeners.push(listener);
   }
 
+  get #contact(): Record<string, string> {
+    return contactOverTls(this.source.protocol, this.requestUri);
+  }
+
   #gaveUp(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
@@ -72,7 +77,8 @@ export class SrfIncomingInvite implements IncomingInvite {
 
   progress(status: number, sdp?: string): void {
     if (this.#finished) return;
-    this.response.send(status, sdp ? { body: sdp, headers: { 'Content-Type': 'application/sdp' } } : {});
+    const headers = { ...this.#contact, ...(sdp ? { 'Content-Type': 'application/sdp' } : {}) };
+    this.response.send(status, { headers, ...(sdp ? { body: sdp } : {}) });
   }
 
   refuse(status: number, headers: Record<string, string> = {}): void {
@@ -87,7 +93,7 @@ export class SrfIncomingInvite implements IncomingInvite {
     if (this.#unanswerable) return Promise.reject(new Error('an INVITE that cannot be answered'));
     this.#finished = true;
     const answered = new Promise<DialogLeg>((resolve, reject) => {
-      const options = { localSdp: sdp, headers: timerInAnswer(this.request) };
+      const options = { localSdp: sdp, headers: { ...this.#contact, ...timerInAnswer(this.request) } };
       this.srf.createUAS(this.request, this.response, options, (error, dialog) => {
         // Called twice when a CANCEL crosses our 200: first with the error, then with the dialog it made.
         if (dialog) {

@@ -7,12 +7,16 @@ import { answerChallenge } from '../lib/digest.js';
 import { challengesOf, toSipFailure } from './failure.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
+import { contactOverTls } from './tls-contact.js';
 
 /**
  * After CANCEL the far end owes a 487. drachtio waits 32 s for it and then drops the transaction without a word
  * (invite-in-progress.cpp, MAX_CANCEL_DURATION), so we wait a little longer and let go by ourselves.
  */
 const CANCEL_TIMEOUT_MS = 34_000;
+
+/** `tls` where that is said; drachtio-server goes by nothing else. */
+const transportOf = ({ uri, proxy = uri }: InviteRequest): string => /;transport=(\w+)/i.exec(proxy)?.[1] ?? 'udp';
 
 const silence = (reason: string): InviteOutcome => ({
   kind: 'failed',
@@ -94,7 +98,12 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     const { user, displayName, host = 'localhost' } = request.from;
     const name = displayName ? `"${cleanHeaderValue(displayName)}" ` : '';
     const options: Srf.UacOptions = {
-      headers: { From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`, ...request.headers, ...authorization },
+      headers: {
+        From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`,
+        ...contactOverTls(transportOf(request), request.uri),
+        ...request.headers,
+        ...authorization,
+      },
       ...(request.sdp ? { localSdp: request.sdp } : { noAck: true }),
       ...(request.proxy ? { proxy: request.proxy } : {}),
     };

@@ -29,11 +29,13 @@ const OPTIONS_HEADERS: Readonly<Record<number, Record<string, string>>> = {
   503: { 'Retry-After': '10' },
 };
 
+const sourceOf = ({ source_address: address, protocol }: Srf.SrfRequest) => ({ address, protocol });
+
 export interface SipSideHandlers {
   /** Every INVITE outside a dialog; must answer it, whatever happens. */
   onInvite: (invite: IncomingInvite) => void;
-  /** What OPTIONS from this address is answered with: 200, 503 while we cannot take calls, 403 to who is no carrier. */
-  optionsStatus: (address: string) => number;
+  /** What OPTIONS from there is answered with: 200, 503 while we cannot take calls, 403 to who is no carrier. */
+  optionsStatus: (source: { address: string; protocol: string }) => number;
   /** The connection to drachtio-server broke: nothing is heard any more of dialogs that are up. */
   onLinkLost: () => void;
   /** A phone registers, or someone tries to. */
@@ -62,7 +64,7 @@ export class DrachtioSipSide implements SipSide {
     this.#link = new DrachtioLink(options, {
       onInvite: (request, response) => this.#invited(request, response, handlers),
       onOptions: (request, response) => {
-        const status = handlers.optionsStatus(request.source_address);
+        const status = handlers.optionsStatus(sourceOf(request));
         response.send(status, { headers: OPTIONS_HEADERS[status] ?? {} });
       },
       onRegister: (request, response) =>
@@ -192,7 +194,7 @@ export class DrachtioSipSide implements SipSide {
 
   /** Strangers learn nothing; a dialog that we do not know is gone (RFC 3261 12.2.2); the rest is not served here. */
   #refuseUnserved(request: Srf.SrfRequest, response: Srf.SrfResponse, handlers: SipSideHandlers): void {
-    if (handlers.optionsStatus(request.source_address) === 403) response.send(403);
+    if (handlers.optionsStatus(sourceOf(request)) === 403) response.send(403);
     else if (/;\s*tag=/i.test(request.get('To') ?? '')) response.send(481);
     else response.send(405, { headers: { Allow: ALLOWED_METHODS } });
   }

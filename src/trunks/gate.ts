@@ -7,6 +7,10 @@ interface Level {
   trunks: Map<string, TrunkConfig>;
 }
 
+/** Whether calls of this trunk may come by `protocol`, as drachtio names it. */
+export const takes = ({ inbound }: TrunkConfig, protocol: string): boolean =>
+  inbound?.transport !== 'tls' || protocol.toLowerCase() === 'tls';
+
 /**
  * Names the trunk a request comes from by its source address. Compiled once from the configuration; the longest
  * prefix wins, so that one host of a carrier's network may be a trunk of its own. Looking up costs one map access

@@ -7,8 +7,10 @@ import type { Terminal } from '../../src/cli/command.js';
 import { doctor } from '../../src/cli/commands/doctor.js';
 import { checkPasswords, judgeSpace } from '../../src/cli/doctor/local.js';
 import { judgeRedis } from '../../src/cli/doctor/redis.js';
+import { judgeCertificate } from '../../src/cli/doctor/tls.js';
 import { configSchema } from '../../src/config/schema.js';
 import { gatewayName } from '../../src/redis/client.js';
+import { DrachtioServer } from '../../src/sandbox/drachtio/index.js';
 import { RedisLink } from '../../src/redis/connection.js';
 import { AddressBlock } from '../support/addresses.js';
 import type { Engines } from '../support/engines.js';
@@ -108,6 +110,35 @@ describe('doctor', () => {
     expect((await examine()).of('gateway.id gw-1')).toMatchObject({
       result: 'warn',
       detail: expect.stringMatching(/^2 gateways of this Redis have it \(127\.0\.0\.1:\d+, 127\./) as string,
+    });
+  });
+
+  const secure = { trunks: [{ ...BASE.trunks[0], outbound: { to: 'sip:sip.carrier.example;transport=tls' } }] };
+
+  it('tells how long the certificate for SIP over TLS is good for', async () => {
+    const { of } = await examine(secure);
+    const { host, port } = engines.sips;
+    expect(of(`SIP ${host}:${port} tls`)?.detail).toMatch(/^takes TLS, its certificate ends on 20\d\d-\d\d-\d\d$/);
+    const [day, now] = [86_400_000, Date.parse('2026-01-01T00:00:00Z')];
+    const results = [-1, 13, 15].map(
+      (days) => judgeCertificate('x', new Date(now + days * day).toUTCString(), now).result,
+    );
+    expect(results).toEqual(['fail', 'warn', 'ok']);
+  });
+
+  it('finds a trunk that wants TLS where drachtio-server takes none', async () => {
+    const host = addresses.peerEngines;
+    const without = { adminHost: host, adminPort: 9022, sipHost: host, sipPort: 5060, secret: 'only-for-this-test' };
+    const server = await DrachtioServer.listen(without);
+    onTestFinished(() => server.close());
+    const drachtio = { host, port: 9022, secret: 'only-for-this-test' };
+    const { of } = await examine({
+      ...secure,
+      engines: { mode: 'real', drachtio, freeswitch: [engines.freeswitch] },
+    });
+    expect(of('SIP tls')).toMatchObject({
+      result: 'fail',
+      detail: 'drachtio-server has no contact for TLS; it is wanted by trunk carrier',
     });
   });
 

@@ -96,6 +96,20 @@ describe.each(sipServerKinds)('OPTIONS through drachtio (%s)', (kind) => {
     expect(await side.options(`sip:${addresses.business()}:5060`, 300)).toBeNull();
   });
 
+  it('over TLS: at 5061 where no port is named, and nobody where TLS is not spoken', async () => {
+    const { side, carrier, addresses } = await open(kind);
+    const one = await carrier({ tls: true });
+    const { host } = one.stack;
+    const named = configSchema.shape.trunks.parse([
+      { id: 'a', outbound: { to: [one.uri, `sip:${host};transport=tls`, `sips:${host}`].map((uri) => ({ uri })) } },
+    ]);
+    for (const { uri } of named[0]?.outbound?.to ?? []) expect(await side.options(uri, 3000)).toBe(200);
+    expect(one.asked.OPTIONS.map(({ topVia }) => topVia?.transport)).toEqual(['TLS', 'TLS', 'TLS']);
+    const plain = await carrier();
+    expect(await side.options(`sip:${plain.stack.host}:5060;transport=tls`, 500)).toBeNull();
+    expect(await side.options(`sip:${addresses.business()}:5061;transport=tls`, 500)).toBeNull();
+  });
+
   it('says nothing of the carrier when our own link is down', async () => {
     const { side, carrier } = await open(kind);
     const one = await carrier();
@@ -218,6 +232,16 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     expect(again?.cseq.seq).toBe((asked?.cseq.seq ?? 0) + 1);
     await trunks.stop();
     expect(one.registered).toEqual([300, 0]);
+  });
+
+  it('over TLS, with a contact that says so', async () => {
+    const { gateway, carrier, addresses } = await open(kind);
+    const one = await carrier({ account: ACCOUNT, tls: true });
+    const trunks = gateway('gw-1', register(one));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    const [asked] = one.registers;
+    expect(asked?.topVia?.transport).toBe('TLS');
+    expect(asked?.headers.get('Contact')).toContain(`<sip:calltrack@${addresses.engines}:5061;transport=tls>`);
   });
 
   it('as the account that the carrier knows, with a user name that is for the password only', async () => {

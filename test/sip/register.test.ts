@@ -11,6 +11,7 @@ import { AddressBlock } from '../support/addresses.js';
 import { plainSdp, RawSip } from '../support/raw-sip.js';
 import { openRedis } from '../support/redis.js';
 import { sipServerKinds, startSipServer } from '../support/sip-server.js';
+import { selfSigned } from '../support/tls.js';
 import { until } from '../support/until.js';
 
 const CREDENTIALS = { username: 'agent', password: 'a password' };
@@ -87,10 +88,12 @@ const ring = (side: DrachtioSipSide, { uri, proxy }: { uri: string; proxy: strin
   });
 
 describe.each(sipServerKinds)('phones register through drachtio (%s)', (kind) => {
-  it.each(['udp', 'tcp'] as const)('and are rung over %s, wherever the INVITE comes from', async (transport) => {
-    const { phone, registrar, side, store } = await open(kind);
-    const agent = await phone({ answers: { answerAfterMs: 'never' } });
-    const ok = await agent.register({ registrar: `${registrar};transport=${transport}`, credentials: CREDENTIALS });
+  it.each(['udp', 'tcp', 'tls'] as const)('and are rung over %s, wherever the INVITE comes from', async (transport) => {
+    const { phone, server, side, store } = await open(kind);
+    const agent = await phone({ answers: { answerAfterMs: 'never' }, tls: { ...selfSigned(), port: 5061 } });
+    const { host, port } = transport === 'tls' ? server.sips : server.sip;
+    const registrar = `sip:${host}:${port};transport=${transport}`;
+    const ok = await agent.register({ registrar, credentials: CREDENTIALS });
     expect([ok.status, ok.headers.getAll('Contact').join()]).toEqual([
       200,
       expect.stringMatching(/^<sip:agent@.*>;expires=3600$/),

@@ -17,7 +17,7 @@ it.each(sipServerKinds)(
       {
         onInvite: (invite) => invite.refuse(404),
         onLinkLost: () => undefined,
-        optionsStatus: (address) => (address === phone.address ? 200 : 403),
+        optionsStatus: ({ address }) => (address === phone.address ? 200 : 403),
         onRegister: () => Promise.reject(new Error('nobody registers here')),
       },
     );

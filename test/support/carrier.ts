@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { DigestAlgorithm } from '../../src/lib/digest.js';
 import { DigestVerifier, SipStack, type ServerTransaction } from '../../src/sandbox/sip/index.js';
+import { selfSigned } from './tls.js';
 
 /** What a carrier's gateway does with OPTIONS and INVITE: a final status, or nothing at all. */
 export type Behaviour = number | 'silent';
@@ -11,6 +12,8 @@ export interface CarrierOptions {
   /** Seconds. */
   minExpires?: number;
   grants?: number;
+  /** Takes SIP at 5061 over TLS; `uri` says so. */
+  tls?: boolean;
 }
 
 /** A carrier's gateway on an address of its own: answers OPTIONS, refuses INVITEs, takes registrations. */
@@ -42,13 +45,15 @@ export class Carrier {
   }
 
   static async open(host: string, settings: CarrierOptions = {}): Promise<Carrier> {
-    const carrier = new Carrier(await SipStack.listen({ host, port: 5060 }), settings);
+    const tls = settings.tls ? { tls: { ...selfSigned(), port: 5061 } } : {};
+    const carrier = new Carrier(await SipStack.listen({ host, port: 5060, ...tls }), settings);
     onTestFinished(() => carrier.stack.close());
     return carrier;
   }
 
   get uri(): string {
-    return `sip:${this.stack.host}:${this.stack.port}`;
+    const { host, port, transport } = this.stack;
+    return this.settings.tls ? `sip:${host}:${transport.portOf('tls')};transport=tls` : `sip:${host}:${port}`;
   }
 
   #serve(transaction: ServerTransaction): void {

@@ -8,6 +8,8 @@ export interface EngineOptions {
   mediaTimeoutMs?: number;
   /** Channels that FreeSWITCH sets up a second, two for each call; it refuses what is above. */
   sessionsPerSecond?: number;
+  /** Over TLS both sides must show the certificate of `selfSigned`. */
+  verifyTls?: boolean;
   /** FreeSWITCH behind NAT, where its sound has another address than its SIP; the stand-in knows none. */
   rtp?: { address: string; publicAddress: string };
 }
@@ -17,6 +19,8 @@ export interface Engines {
   kind: 'sandbox' | 'real';
   /** Where carriers send their INVITEs. */
   sip: { host: string; port: number };
+  /** The same over TLS. */
+  sips: { host: string; port: number };
   drachtio: { host: string; port: number; secret: string };
   freeswitch: { host: string; port: number; secret: string; callbackAddress: string; profile: string };
   /** Where FreeSWITCH writes recordings. */

@@ -8,6 +8,7 @@ import type { Engines, EngineOptions } from './engines.js';
 import { channelCount } from './esl.js';
 import { portBound } from './ports.js';
 import { Program } from './processes.js';
+import { drachtioTls } from './tls.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADDRESSES = ['CALLTRACK_DRACHTIO', 'CALLTRACK_DRACHTIO_SIP', 'CALLTRACK_FREESWITCH', 'CALLTRACK_SPOOL'];
@@ -37,6 +38,7 @@ function engineByAddress(): Engines {
   return {
     kind: 'real',
     sip: at('CALLTRACK_DRACHTIO_SIP'),
+    sips: { host: at('CALLTRACK_DRACHTIO_SIP').host, port: 5061 },
     drachtio: { ...at('CALLTRACK_DRACHTIO'), secret: read('CALLTRACK_DRACHTIO_SECRET') },
     freeswitch: { ...freeswitch, callbackAddress: '127.0.0.1', profile: 'calltrack' },
     spool: read('CALLTRACK_SPOOL'),
@@ -57,7 +59,7 @@ async function startBinaries(options: EngineOptions): Promise<Engines> {
   const drachtio = { host: address, port: 9022, secret: secret() };
   const freeswitch = { host: address, port: 8021, secret: secret() };
 
-  const starters = { drachtio: () => startDrachtio(address, drachtio, folder), freeswitch: startFreeswitch };
+  const starters = { drachtio: () => startDrachtio(options, drachtio, folder), freeswitch: startFreeswitch };
   function startFreeswitch(): Program {
     const places = ['log', 'db', 'run', 'temp', 'cache', 'storage'].flatMap((name) => [`-${name}`, folder]);
     const configuration = ['-conf', join(ROOT, 'freeswitch'), ...places, '-recordings', spool];
@@ -85,6 +87,7 @@ async function startBinaries(options: EngineOptions): Promise<Engines> {
   return {
     kind: 'real',
     sip,
+    sips: { host: address, port: 5061 },
     drachtio,
     freeswitch: { ...freeswitch, callbackAddress: '127.0.0.1', profile: 'calltrack' },
     spool,
@@ -104,12 +107,20 @@ async function startBinaries(options: EngineOptions): Promise<Engines> {
   };
 }
 
-function startDrachtio(address: string, admin: { port: number; secret: string }, folder: string): Program {
-  const listen = ['--contact', `sip:${address}:5060;transport=udp,tcp`];
+function startDrachtio(
+  { address, verifyTls = false }: EngineOptions,
+  admin: { port: number; secret: string },
+  folder: string,
+): Program {
+  const listen = ['--contact', `sip:${address}:5060;transport=udp,tcp`, ...drachtioTls(address, 5061)];
   const control = ['--address', address, '--port', String(admin.port)];
   return new Program('drachtio', ['-f', join(ROOT, 'docker/drachtio.conf.xml'), ...listen, ...control], {
     cwd: folder,
-    env: { ...process.env, DRACHTIO_SECRET: admin.secret },
+    env: {
+      ...process.env,
+      DRACHTIO_SECRET: admin.secret,
+      ...(verifyTls ? { DRACHTIO_TLS_VERIFY_CLIENT_CERT: '1' } : {}),
+    },
   });
 }
 
@@ -117,6 +128,7 @@ async function drachtioListens(address: string, port: number): Promise<void> {
   await Promise.all([
     portBound('udp', address, 5060),
     portBound('tcp', address, 5060),
+    portBound('tcp', address, 5061),
     portBound('tcp', address, port),
   ]);
 }

@@ -1,9 +1,10 @@
 import type { CallEvent } from '../../src/call/ports.js';
 import type { Call } from '../../src/call/call.js';
-import type { AnswerScript, IncomingCall, OutgoingCall, Phone } from '../../src/sandbox/phone/index.js';
+import type { AnswerScript, IncomingCall, OutgoingCall, Phone, PhoneOptions } from '../../src/sandbox/phone/index.js';
 import { hears } from './hearing.js';
 import { Sipp, type SippOptions } from './sipp.js';
 import type { Stage } from './stage.js';
+import { selfSigned } from './tls.js';
 import { until } from './until.js';
 import { BUSINESS_HZ, CALLER_HZ } from './wav.js';
 
@@ -32,7 +33,7 @@ export interface SceneOptions {
   announcement?: string;
   number?: 'dynamic' | 'static' | 'unknown';
   lent?: boolean;
-  transport?: 'udp' | 'tcp';
+  transport?: 'udp' | 'tcp' | 'tls';
 }
 
 export type SippRole = Partial<Omit<SippOptions, 'scenario'>>;
@@ -140,26 +141,28 @@ export class Scene {
   async business(scenario: string, role: SippRole = {}, phone = 0): Promise<Sipp> {
     const address = this.businessAddresses[phone];
     if (address === undefined) throw new Error(`this scene has no phone ${phone}`);
-    const transport = this.options.transport ?? 'udp';
+    const transport = this.options.transport === 'tcp' ? 'tcp' : 'udp';
     return await Sipp.start({ address, toneHz: BUSINESS_HZ, transport, ...role, scenario });
   }
 
   /** A phone in the caller's place, for what SIPp cannot tell: what is heard, and keys. */
   async callerPhone(): Promise<Phone> {
-    return await this.stage.phone({ host: this.carrierAddress, port: 5060, user: this.callerNumber });
+    return await this.stage.phone({ host: this.carrierAddress, port: 5060, user: this.callerNumber, ...this.#tls });
   }
 
   /** The business's `phone`-th phone. */
   async businessPhone(answers: AnswerScript = { toneHz: BUSINESS_HZ }, phone = 0): Promise<Phone> {
     const host = this.businessAddresses[phone];
     if (host === undefined) throw new Error(`this scene has no phone ${phone}`);
-    return await this.stage.phone({ host, port: 5060, answers });
+    return await this.stage.phone({ host, port: 5060, answers, ...this.#tls });
   }
 
   /** What a caller's phone dials. */
   get dialled(): { target: string; toneHz: number } {
-    const { host, port } = this.stage.sip;
-    return { target: `sip:${this.trackingNumber}@${host}:${port}`, toneHz: CALLER_HZ };
+    const secure = this.options.transport === 'tls';
+    const { host, port } = secure ? this.stage.sips : this.stage.sip;
+    const transport = secure ? ';transport=tls' : '';
+    return { target: `sip:${this.trackingNumber}@${host}:${port}${transport}`, toneHz: CALLER_HZ };
   }
 
   /** Both sides of a talk that has begun, each hearing the other. */
@@ -190,8 +193,15 @@ export class Scene {
     return last.data.call;
   }
 
+  /** SIPp knows no TLS: where it is spoken, phones of ours do. */
+  get #tls(): Pick<PhoneOptions, 'tls'> {
+    return this.options.transport === 'tls' ? { tls: { ...selfSigned(), port: 5061 } } : {};
+  }
+
   #uri(i: number): string {
-    const transport = this.options.transport === 'tcp' ? ';transport=tcp' : '';
-    return `sip:10${i + 1}@${this.businessAddresses[i] ?? ''}:5060${transport}`;
+    const { transport = 'udp' } = this.options;
+    const port = transport === 'tls' ? 5061 : 5060;
+    const parameter = transport === 'udp' ? '' : `;transport=${transport}`;
+    return `sip:10${i + 1}@${this.businessAddresses[i] ?? ''}:${port}${parameter}`;
   }
 }

@@ -27,6 +27,7 @@ export interface StageOptions {
   mediaTimeoutMs?: number;
   /** Channels that FreeSWITCH sets up a second. */
   sessionsPerSecond?: number;
+  verifyTls?: boolean;
   /** FreeSWITCH behind NAT; real engines only. */
   rtp?: EngineOptions['rtp'];
   config?: Raw;
@@ -81,10 +82,11 @@ export class Stage {
 
   async start(options: StageOptions = {}): Promise<void> {
     this.#overrides = options.config ?? {};
-    const { mediaTimeoutMs, sessionsPerSecond, rtp, gateway = 'here' } = options;
+    const { mediaTimeoutMs, sessionsPerSecond, verifyTls, rtp, gateway = 'here' } = options;
     this.#engineOptions = {
       ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }),
       ...(sessionsPerSecond === undefined ? {} : { sessionsPerSecond }),
+      ...(verifyTls === undefined ? {} : { verifyTls }),
       ...(rtp === undefined ? {} : { rtp }),
     };
     this.#limits = options.limits ?? {};
@@ -204,6 +206,11 @@ export class Stage {
   /** Where callers send their INVITEs. */
   get sip(): { host: string; port: number } {
     return this.engines.sip;
+  }
+
+  /** The same over TLS. */
+  get sips(): { host: string; port: number } {
+    return this.engines.sips;
   }
 
   /** The gateway's configuration, as an operator would write it. */

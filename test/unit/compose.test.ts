@@ -20,6 +20,20 @@ it('every variable that it demands stands in the example', () => {
   for (const [, name = ''] of text.matchAll(/\$\{(\w+):\?/g)) expect(example).toMatch(new RegExp(`^${name}=$`, 'm'));
 });
 
+it('with TLS drachtio-server is started as without, and what TLS needs', () => {
+  const read = (yaml: string) => parse(yaml, { merge: true }) as { services: { drachtio: { command: string[] } } };
+  const [secure, plain] = [read(readFileSync('docker/compose.tls.yaml', 'utf8')), read(text)];
+  const [secured, usual] = [secure, plain].map(({ services }) =>
+    services.drachtio.command.map((word) => word.replace(/:\?[^}]*\}/, '}')),
+  );
+  const added = secured?.filter((word) => !usual?.includes(word));
+  expect([...new Set(secured)].filter((word) => usual?.includes(word))).toEqual([...new Set(usual)]);
+  expect(added).toEqual([
+    'sips:${SIP_ADDRESS}:5061;transport=tls',
+    ...['key', 'cert', 'chain'].flatMap((name) => [`--${name}-file`, `/etc/calltrack/tls/${name}.pem`]),
+  ]);
+});
+
 it('only one service builds an image', () => {
   const built = Object.values(services).flatMap(({ image, build }) => (build === undefined ? [] : [image]));
   const uses = Object.values(services).filter(({ image }) => built.includes(image));

@@ -6,6 +6,7 @@ import { checkDrachtio, checkFreeSwitch, checkSip } from '../doctor/engines.js';
 import { checkEncoder, checkFolder, checkHttp, checkPasswords, checkWebhooks } from '../doctor/local.js';
 import { checkRedis } from '../doctor/redis.js';
 import { fail, ok, type Finding } from '../doctor/report.js';
+import { checkTls } from '../doctor/tls.js';
 import { table } from '../table.js';
 
 const DEFAULT_CONFIG = 'config/gateway.yaml';
@@ -41,7 +42,7 @@ export const doctor: Command = {
 
 async function examine(config: GatewayConfig): Promise<Finding[]> {
   const found = await Promise.all([
-    examineEngines(config.engines),
+    examineEngines(config),
     checkRedis(config.redis, config.gateway.id),
     Promise.all([
       checkFolder('spool', config.recordings.spool, config.recordings.minFree),
@@ -52,13 +53,16 @@ async function examine(config: GatewayConfig): Promise<Finding[]> {
   return [...found.flat(), ...(await checkEncoder(config)), ...checkWebhooks(config), ...checkPasswords(config)];
 }
 
-async function examineEngines(engines: GatewayConfig['engines']): Promise<Finding[]> {
+async function examineEngines(config: GatewayConfig): Promise<Finding[]> {
+  const { engines } = config;
   if (engines.mode === 'sandbox') {
     const { hostname, port } = new URL(engines.sandbox.sip.replace('udp+tcp:', 'http:'));
-    return [await checkSip(hostname, Number(port))];
+    const { tls } = engines.sandbox;
+    const secure = await checkTls(tls ? [{ host: hostname, port: tls.port }] : [], config);
+    return [await checkSip(hostname, Number(port)), ...secure];
   }
   const found = await Promise.all([
-    engines.drachtio ? checkDrachtio(engines.drachtio) : [],
+    engines.drachtio ? checkDrachtio(engines.drachtio, config) : [],
     Promise.all(engines.freeswitch.map(checkFreeSwitch)),
   ]);
   return found.flat();

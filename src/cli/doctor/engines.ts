@@ -5,15 +5,24 @@ import { toError } from '../../lib/deadline.js';
 import { sipAddressOf } from '../../media/sofia-status.js';
 import { converse } from './conversation.js';
 import { fail, ok, warn, type Finding } from './report.js';
+import { checkTls, type Address } from './tls.js';
 
 const SIP_TIMEOUT_MS = 2000;
 
 type Engines = GatewayConfig['engines'];
 
 /** drachtio-server, and SIP where it says that it takes it. */
-export async function checkDrachtio(drachtio: NonNullable<Engines['drachtio']>): Promise<Finding[]> {
-  const { finding, udp } = await askDrachtio(drachtio);
-  return [finding, ...(await Promise.all(udp.map(({ host, port }) => checkSip(host, port))))];
+export async function checkDrachtio(
+  drachtio: NonNullable<Engines['drachtio']>,
+  config: Pick<GatewayConfig, 'trunks' | 'lines'>,
+): Promise<Finding[]> {
+  const { finding, contacts } = await askDrachtio(drachtio);
+  if (contacts === null) return [finding];
+  const [udp, tls] = await Promise.all([
+    Promise.all(addressesOf(contacts, 'udp').map(({ host, port }) => checkSip(host, port))),
+    checkTls(addressesOf(contacts, 'tls'), config),
+  ]);
+  return [finding, ...udp, ...tls];
 }
 
 /**
@@ -22,7 +31,7 @@ export async function checkDrachtio(drachtio: NonNullable<Engines['drachtio']>):
  */
 async function askDrachtio(
   drachtio: NonNullable<Engines['drachtio']>,
-): Promise<{ finding: Finding; udp: { host: string; port: number }[] }> {
+): Promise<{ finding: Finding; contacts: string | null }> {
   const what = `drachtio ${drachtio.host}:${drachtio.port}`;
   const message = `${randomUUID()}|authenticate|${drachtio.secret}|`;
   let sent = false;
@@ -37,19 +46,21 @@ async function askDrachtio(
       return whole ? { result: /\|response\|[^|]*\|([^]*)$/.exec(answer)?.[1]?.split('|') ?? [] } : {};
     });
     if (accepted !== 'OK') {
-      return { finding: fail(what, 'secret refused: look at engines.drachtio.secret'), udp: [] };
+      return { finding: fail(what, 'secret refused: look at engines.drachtio.secret'), contacts: null };
     }
-    return { finding: ok(what, 'reachable, secret accepted'), udp: udpAddresses(local || addresses) };
+    return { finding: ok(what, 'reachable, secret accepted'), contacts: local || addresses };
   } catch (error) {
-    return { finding: fail(what, `not reachable: ${toError(error).message}`), udp: [] };
+    return { finding: fail(what, `not reachable: ${toError(error).message}`), contacts: null };
   }
 }
 
-function udpAddresses(list: string): { host: string; port: number }[] {
-  return [...list.matchAll(/udp\/(\[[^\]]+\]|[^:,]+):(\d+)/g)].map(([, host = '', port]) => ({
-    host: host.replace(/^\[(.*)\]$/, '$1'),
-    port: Number(port),
-  }));
+function addressesOf(list: string, protocol: 'udp' | 'tls'): Address[] {
+  return [...list.matchAll(new RegExp(`${protocol}/(\\[[^\\]]+\\]|[^:,]+):(\\d+)`, 'g'))].map(
+    ([, host = '', port]) => ({
+      host: host.replace(/^\[(.*)\]$/, '$1'),
+      port: Number(port),
+    }),
+  );
 }
 
 /** Whether FreeSWITCH's event socket is there and takes our password, and its SIP profile takes calls. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationOf, host, id, peerPort } from '../words.js';
+import { durationOf, host, id, peerPort, port } from '../words.js';
 
 /** `engines`: drachtio and FreeSWITCH, or the stand-ins. */
 
@@ -33,6 +33,10 @@ export const engines = z.strictObject({
         .regex(/^udp\+tcp:\/\/[\w.-]+:\d{1,5}$/, { error: 'like "udp+tcp://127.0.0.1:5060"', abort: true })
         .refine((text) => Number(text.split(':')[2]) <= 65_535, 'like "udp+tcp://127.0.0.1:5060"; ports end at 65535')
         .default('udp+tcp://127.0.0.1:5060'),
+      /** Where it takes SIP over TLS, at the same address, with key and certificate in PEM; without it not at all. */
+      tls: z
+        .strictObject({ port: port.default(5061), keyFile: z.string().min(1), certFile: z.string().min(1) })
+        .optional(),
     })
     .prefault({}),
   /** How long an engine may take over one step of setting a call up before it counts as failed. */

@@ -28,6 +28,8 @@ export const trunk = z.strictObject({
   inbound: z
     .strictObject({
       from: z.array(cidr).min(1),
+      /** `tls`: what comes from there by UDP or TCP is refused. */
+      transport: z.enum(['any', 'tls']).default('any'),
       channels,
       numbers: z
         .strictObject({

@@ -324,6 +324,7 @@ __proto__: 1
     'sip:101@<pbx>',
     'sip:101@pbx?Subject=x',
     'sip:101@pbx;transport=quic',
+    'sips:101@pbx;transport=udp',
   ])('refuses an address that nobody could dial: %s', async (uri) => {
     const text = SMALL.replace('sip:101@10.0.0.5', uri);
     expect(await errorsIn(text)).toEqual([
@@ -331,12 +332,19 @@ __proto__: 1
     ]);
   });
 
-  it.each(['sip:pbx', 'sip:101@my_pbx.local;transport=TCP', 'sips:101@[2001:db8::5]:5061', 'sip:10.0.0.5;user=phone'])(
-    'takes %s',
-    async (uri) => {
-      expect((await load(SMALL.replace('sip:101@10.0.0.5', uri))).lines[0]?.uri).toBe(uri);
-    },
-  );
+  it.each([
+    'sip:pbx',
+    'sip:101@my_pbx.local;transport=TCP',
+    'sips:101@[2001:db8::5]:5061;transport=tls',
+    'sip:10.0.0.5;user=phone',
+  ])('takes %s', async (uri) => {
+    expect((await load(SMALL.replace('sip:101@10.0.0.5', uri))).lines[0]?.uri).toBe(uri);
+  });
+
+  it('writes the transport into a sips URI: by its scheme alone drachtio-server would not choose TLS', async () => {
+    const { lines } = await load(SMALL.replace('sip:101@10.0.0.5', 'sips:101@pbx:5061;user=phone'));
+    expect(lines[0]?.uri).toBe('sips:101@pbx:5061;user=phone;transport=tls');
+  });
 
   it.each([
     ['outbound: { to: "sip:a", codecs: [PCMA, PCMA] }', 'outbound.codecs: must be each codec once'],

@@ -3,7 +3,13 @@ import type { TrunkConfig } from '../../../src/config/schema.js';
 import { TrunkGate } from '../../../src/trunks/gate.js';
 
 function trunk(id: string, ...from: string[]): TrunkConfig {
-  const inbound = { from, channels: null, numbers: { country: 'RU' }, trustAssertedIdentity: false };
+  const inbound = {
+    from,
+    transport: 'any' as const,
+    channels: null,
+    numbers: { country: 'RU' },
+    trustAssertedIdentity: false,
+  };
   return { id, channels: null, capacityCodes: [], inbound };
 }
 
