@@ -7,7 +7,6 @@ import { handleInvite } from './call/inbound.js';
 import { LoadGate } from './call/load.js';
 import { CallRegistry } from './call/registry.js';
 import { Upkeep } from './call/upkeep.js';
-import { buildCarriers } from './composition/carriers.js';
 import { CallerSide } from './composition/caller-side.js';
 import { buildDelivery } from './composition/delivery.js';
 import { fillGauges } from './composition/gauges.js';
@@ -20,12 +19,14 @@ import { Phones } from './composition/phones.js';
 import { Pools } from './composition/pools.js';
 import { Reloads, withPlacesOf, type ConfigSource } from './composition/reload.js';
 import { RecordingHouse } from './composition/recordings.js';
+import { buildWatched } from './composition/watched.js';
 import type { GatewayConfig } from './config/schema.js';
 import type { OperationalEvent } from './events/catalogue.js';
 import { endpointsForCall, endpointsForOperational } from './events/subscriptions.js';
 import { createHttpServer, type HttpServer } from './http/server.js';
 import { inBackground } from './lib/background.js';
 import { withDeadline } from './lib/deadline.js';
+import type { FixedLines } from './lines/fixed-lines.js';
 import { FreeSwitchPool } from './media/pool.js';
 import { RememberedNumbers } from './numbers/last-known.js';
 import { GatewayMetrics } from './observability/metrics.js';
@@ -74,6 +75,7 @@ export class App {
   readonly #dispatcher: Dispatcher;
   readonly #webhooks: WebhookDesk;
   readonly #carriers: CarrierTrunks;
+  readonly #lines: FixedLines;
   readonly #phones: Phones;
   readonly #intake: Intake;
   readonly #sip: DrachtioSipSide;
@@ -133,7 +135,7 @@ export class App {
       carriers: () => this.#carriers,
     });
     this.#sip = this.#buildSip();
-    this.#carriers = buildCarriers({ ...shared, sip: this.#sip, onQueued });
+    ({ carriers: this.#carriers, lines: this.#lines } = buildWatched({ ...shared, sip: this.#sip, onQueued }));
     this.#media = this.#buildMedia();
     const deps = this.#callDeps(keys);
     const inHand = { registry: this.#registry, load: new LoadGate() };
@@ -166,6 +168,7 @@ export class App {
     this.#sip.start();
     this.#phones.start();
     this.#carriers.start(this.#config.trunks);
+    this.#lines.start(this.#config.lines);
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
     this.#limits.start();
@@ -180,6 +183,7 @@ export class App {
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
     this.#carriers.update(config.trunks);
+    this.#lines.update(config.lines);
     this.#metrics.forgetGauges();
     return this.#pools.publishNumbers();
   }
@@ -215,6 +219,7 @@ export class App {
     await this.#callers.stop();
     await this.#history.stop();
     await this.#upkeep.stop();
+    this.#lines.stop();
     await this.#carriers.stop();
     await this.#dispatcher.stop(DISPATCH_STOP_MS);
     this.#phones.stop();
@@ -247,6 +252,7 @@ export class App {
       callers: this.#callers.callers,
       promoCodes: this.#pools.promo,
       lineContacts: this.#phones.registrations,
+      lineHealth: this.#lines,
       rotations: new RedisRotations(this.#link, keys),
       backlog: this.#backlog,
       metrics: this.#metrics,
@@ -334,6 +340,7 @@ export class App {
       trunkStates: this.#carriers,
       drains: this.#carriers.drains,
       registrations: (lines) => this.#phones.registrations.registrations(lines),
+      lineHealth: (line) => this.#lines.healthOf(line),
       findNumber: async (number) => (await this.#admissions.lookUp(number, Date.now())).number,
     });
   }
@@ -355,6 +362,7 @@ export class App {
         ...Object.fromEntries(Object.entries(this.#media.health()).map(([id, ok]) => [`freeswitch:${id}`, ok])),
       }),
       carriers: this.#carriers,
+      lines: this.#lines,
       channels: this.#limits.channels,
       registrations: this.#phones.registrations,
       pools: this.#pools,

@@ -60,6 +60,7 @@ export function benchCall(n: number, count: number, fresh = false): Call {
         answeredAt: null,
         endedAt: startedAt,
         result: disposition === 'answered' ? 'answered' : 'no_answer',
+        obstacle: null,
         sip: 200,
         q850: null,
         channelsInUse: 1,

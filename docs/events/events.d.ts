@@ -183,6 +183,8 @@ export interface Leg {
     | 'cancelled'
     | 'failed'
     | null;
+  /** Why it is `unreachable` without having been dialled: it does not answer OPTIONS, was drained, or would call us back */
+  obstacle: 'down' | 'drained' | 'loop' | null;
   sip: number | null;
   q850: number | null;
   channelsInUse: number | null;
@@ -524,6 +526,28 @@ export interface TrunkUpEvent {
   };
 }
 
+/** A line with a fixed address is out of service for the reason given: `options`, it does not answer. */
+export interface LineDownEvent {
+  id: string;
+  timestamp: string;
+  type: 'line.down';
+  data: {
+    line: string;
+    reason: string | null;
+  };
+}
+
+/** That reason is gone. */
+export interface LineUpEvent {
+  id: string;
+  timestamp: string;
+  type: 'line.up';
+  data: {
+    line: string;
+    reason: string | null;
+  };
+}
+
 /** Most channels of a limit are in use. */
 export interface CapacityHighEvent {
   id: string;
@@ -710,6 +734,8 @@ export type CallEvent =
 export type OperationalEvent =
   | TrunkDownEvent
   | TrunkUpEvent
+  | LineDownEvent
+  | LineUpEvent
   | CapacityHighEvent
   | CapacityExhaustedEvent
   | CapacityRecoveredEvent
@@ -748,6 +774,8 @@ export declare const CALL_EVENT_TYPES: readonly [
 export declare const OPERATIONAL_EVENT_TYPES: readonly [
   'trunk.down',
   'trunk.up',
+  'line.down',
+  'line.up',
   'capacity.high',
   'capacity.exhausted',
   'capacity.recovered',

@@ -60,7 +60,7 @@ ${rows(CALL_EVENT_TYPES)}
 
 ## Of the gateway
 
-They belong to no call and have no \`sequence\`; those of one trunk, limit or site come in order.
+They belong to no call and have no \`sequence\`; those of one trunk, line, limit or site come in order.
 
 | type | when | |
 | --- | --- | --- |

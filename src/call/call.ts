@@ -45,6 +45,13 @@ export const LEG_RESULTS = [
 /** `no_channel`: full by our own count, never dialled. `capacity`: the far end said that it is full. */
 export type LegResult = (typeof LEG_RESULTS)[number];
 
+export const LEG_OBSTACLES = ['down', 'drained', 'loop'] as const;
+/**
+ * Why a leg is `unreachable` without having been dialled. `down`: it does not answer our OPTIONS, or no gateway of its trunk
+ * does; `drained`: taken out of service; `loop`: over a trunk the call would come back, since its number is a destination.
+ */
+export type LegObstacle = (typeof LEG_OBSTACLES)[number];
+
 export const END_REASONS = [
   'normal',
   'ack_timeout',
@@ -132,6 +139,8 @@ export interface Leg {
   answeredAt: string | null;
   endedAt: string | null;
   result: LegResult | null;
+  /** null where it was dialled, or `result` says why not. */
+  obstacle: LegObstacle | null;
   /** Final SIP status of this attempt; null where nothing was dialled or nobody answered the INVITE. */
   sip: number | null;
   q850: number | null;

@@ -15,6 +15,7 @@ import type {
   Holder,
   KnownCaller,
   LineContacts,
+  LineHealth,
   Rotations,
   TrackingNumber,
   TrunkWatch,
@@ -82,6 +83,7 @@ export interface CallDeps {
   trunks: TrunkWatch;
   drains: Drains;
   lineContacts: LineContacts;
+  lineHealth: LineHealth;
   rotations: Rotations;
   store: CallStore;
   recordings: Recordings;

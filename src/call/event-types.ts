@@ -20,6 +20,8 @@ export type CallEventType = (typeof CALL_EVENT_TYPES)[number];
 export const OPERATIONAL_EVENT_TYPES = [
   'trunk.down',
   'trunk.up',
+  'line.down',
+  'line.up',
   'capacity.high',
   'capacity.exhausted',
   'capacity.recovered',

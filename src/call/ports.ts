@@ -200,6 +200,12 @@ export interface Drains {
   has(kind: Drainable, id: string): boolean;
 }
 
+/** Lines with a fixed address. */
+export interface LineHealth {
+  /** It does not answer our OPTIONS; false too for a line that nobody asks. */
+  isDown(lineId: string): boolean;
+}
+
 /** Where one registered phone of a line is rung. */
 export interface LineContact {
   uri: string;

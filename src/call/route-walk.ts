@@ -11,7 +11,7 @@ import { iso } from './document.js';
 import type { CallSession } from './session.js';
 import type { LineContact } from './ports.js';
 import type { DialogLeg, IncomingInvite } from './sip-ports.js';
-import { firstAnswer, TargetAttempt, type AttemptResult, type Reservation } from './target-attempt.js';
+import { firstAnswer, TargetAttempt, type AttemptResult, type Obstacle, type Reservation } from './target-attempt.js';
 
 export type WalkResult =
   /** `early`: what FreeSWITCH was told before the answer of where sound goes; '' where nothing was. */
@@ -38,6 +38,8 @@ export class RouteWalk {
   #first: { index: number; step: Promise<PreparedStep> } | null = null;
   /** Targets that answered busy, declined or unknown: not rung again (RFC 3261 21.4.18, 21.6). */
   readonly #settledTargets = new Set<string>();
+  /** Lines that were not dialled because they do not answer OPTIONS, and in which step (index). */
+  readonly #passedOver = new Map<string, number>();
   #earlyMediaHeard = false;
   #earlySdp = '';
   #taken = false;
@@ -66,23 +68,33 @@ export class RouteWalk {
 
   async run(dialBack: IncomingInvite): Promise<WalkResult> {
     let last: TriedStep | null = null;
+    let announcement = this.route.announcement ?? null;
     let index = this.#nextIndex(-1, null);
     while (index !== null) {
       const step = this.route.steps[index];
       if (!step || this.session.ended) break;
-      if (step.announce !== undefined)
-        return { kind: 'exhausted', announcement: step.announce, loss: this.#closedLoss(last) };
+      if (step.announce !== undefined) {
+        announcement = step.announce;
+        break;
+      }
       this.#noteOverflow(last);
       const tried = await this.#tryStep(index, step, dialBack);
       if ('kind' in tried) return tried;
       last = tried;
-      if (this.#earlyMediaHeard || Date.now() >= this.#deadline) break;
+      if (this.#isOver) break;
       index = this.#nextIndex(index, last);
     }
+    const taken = await this.#tryPassedOver(last, dialBack);
+    if (taken) return taken;
     if (this.session.ended) return { kind: 'call-ended' };
     // Who has heard the business's own sound hears no second one.
-    const announcement = this.#earlyMediaHeard ? null : (this.route.announcement ?? null);
+    if (this.#earlyMediaHeard) announcement = null;
     return { kind: 'exhausted', announcement, loss: this.#closedLoss(last) };
+  }
+
+  /** Nobody more is to be dialled. */
+  get #isOver(): boolean {
+    return this.session.ended || this.#earlyMediaHeard || Date.now() >= this.#deadline;
   }
 
   #nextIndex(lastIndex: number, last: TriedStep | null): number | null {
@@ -124,23 +136,44 @@ export class RouteWalk {
   async #tryStep(index: number, step: Step, dialBack: IncomingInvite): Promise<WalkResult | TriedStep> {
     const prepared = await (this.#first?.index === index ? this.#first.step : this.#prepareStep(index, step));
     this.#first = null;
+    const together = step.strategy === 'all-at-once';
     const attemptOn = async (id: string): Promise<TargetAttempt> => {
       const reservation = await (prepared.ahead.get(id) ?? this.#reserve(id));
-      return new TargetAttempt(reservation, {
-        session: this.session,
-        deps: this.deps,
-        sdp: dialBack.sdp,
-        step: index + 1,
-        until: Math.min(Date.now() + step.for, this.#deadline),
-        claim: () => this.#claim(),
-        heard: () => this.#earlyMediaHeard,
-        onProgress: (leg, status, sdp) =>
-          this.#progress(leg, status, step.strategy === 'all-at-once' ? '' : sdp, dialBack),
-      });
+      if (reservation.obstacle === 'down' && reservation.target.kind === 'line') this.#passedOver.set(id, index);
+      else this.#passedOver.delete(id);
+      return this.#attemptOn(reservation, index, together, dialBack);
     };
-    return step.strategy === 'all-at-once'
-      ? this.#tryTogether(prepared.targets, attemptOn)
-      : this.#tryInTurn(prepared.targets, attemptOn);
+    return together ? this.#tryTogether(prepared.targets, attemptOn) : this.#tryInTurn(prepared.targets, attemptOn);
+  }
+
+  /**
+   * At the end of the route, before the caller is lost: a line that was wrongly taken for dead shall not cost the call. All of
+   * them at once, since each that is dead indeed costs seconds. Null where nobody took it.
+   */
+  async #tryPassedOver(last: TriedStep | null, dialBack: IncomingInvite): Promise<WalkResult | null> {
+    const lines = [...this.#passedOver.keys()];
+    if (lines.length === 0 || this.#isOver) return null;
+    this.#noteOverflow(last);
+    const attemptOn = async (id: string): Promise<TargetAttempt> => {
+      const reservation = await this.#reserve(id, true);
+      return this.#attemptOn(reservation, this.#passedOver.get(id) ?? 0, lines.length > 1, dialBack);
+    };
+    const tried = await this.#tryTogether(lines, attemptOn);
+    return 'kind' in tried ? tried : null;
+  }
+
+  #attemptOn(reservation: Reservation, index: number, together: boolean, dialBack: IncomingInvite): TargetAttempt {
+    const forMs = this.route.steps[index]?.for ?? 0;
+    return new TargetAttempt(reservation, {
+      session: this.session,
+      deps: this.deps,
+      sdp: dialBack.sdp,
+      step: index + 1,
+      until: Math.min(Date.now() + forMs, this.#deadline),
+      claim: () => this.#claim(),
+      heard: () => this.#earlyMediaHeard,
+      onProgress: (leg, status, sdp) => this.#progress(leg, status, together ? '' : sdp, dialBack),
+    });
   }
 
   async #tryInTurn(
@@ -154,7 +187,7 @@ export class RouteWalk {
       const result = await attempt.run();
       if (result.kind === 'answered') return this.#won(result);
       this.#note(id, result.result, results);
-      if (this.#earlyMediaHeard || Date.now() >= this.#deadline) break;
+      if (this.#isOver) break;
     }
     return this.session.ended ? { kind: 'call-ended' } : { results };
   }
@@ -210,7 +243,8 @@ export class RouteWalk {
     this.session.logger.debug({ status, leg: leg.n }, 'ringing');
   }
 
-  async #reserve(id: string): Promise<Reservation> {
+  /** @param evenDown whether a line is dialled that does not answer OPTIONS */
+  async #reserve(id: string, evenDown = false): Promise<Reservation> {
     const target = resolveTarget(this.#config, id);
     const contacts = target.line?.register ? await this.deps.lineContacts.contactsOf(id) : [];
     const requests = target.limits.map((limit) => ({
@@ -218,8 +252,8 @@ export class RouteWalk {
       token: `${this.session.id}:${randomUUID().slice(0, 8)}`,
     }));
     const asked = { target, contacts, requests };
-    if (this.deps.drains.has(target.kind, id)) return { ...asked, obstacle: 'unreachable', grants: [], held: null };
-    const obstacle = this.#obstacleTo(target, contacts);
+    if (this.deps.drains.has(target.kind, id)) return { ...asked, obstacle: 'drained', grants: [], held: null };
+    const obstacle = this.#obstacleTo(target, contacts, evenDown);
     // Held for the moment until that is noticed, its channel would be missing to the next call, which would overflow where
     // this one goes on as `unreachable`.
     const grants = await (obstacle ? this.deps.channels.look(requests) : this.deps.channels.reserve(requests));
@@ -231,17 +265,22 @@ export class RouteWalk {
     return { ...asked, obstacle, grants, held };
   }
 
-  /** What dialling it comes to at once, for want of anything to dial. */
-  #obstacleTo({ id, line, trunk, gateways }: Target, contacts: readonly LineContact[]): LegResult | null {
+  /** Why there is nothing to dial; null where there is. */
+  #obstacleTo(
+    { id, line, trunk, gateways }: Target,
+    contacts: readonly LineContact[],
+    evenDown: boolean,
+  ): Obstacle | null {
     if (line?.register && contacts.length === 0) return 'not_registered';
-    if (!trunk) return null;
+    if (!trunk) return !evenDown && this.deps.lineHealth.isDown(id) ? 'down' : null;
     if (mayComeBack(this.#config, this.session.call.trackingNumber)) {
       this.session.logger.warn({ target: id }, 'the number called is a destination: not dialled over a trunk');
-      return 'unreachable';
+      return 'loop';
     }
     // One that is full by its carrier's word is asked for a channel: the reports count it among those that wanted one.
     const choice = this.deps.carriers.order(trunk.id, gateways);
-    return choice.gateways.length > 0 || choice.full ? null : 'unreachable';
+    if (choice.gateways.length > 0 || choice.full) return null;
+    return this.deps.drains.has('trunk', trunk.id) ? 'drained' : 'down';
   }
 
   /** Leaving a step for capacity is what the product is for: everybody is told, at once. */

@@ -3,7 +3,7 @@ import { mostTelling } from '../routing/loss.js';
 import { classifyFailure } from '../routing/outcome.js';
 import { usesLastUsed } from '../routing/strategy.js';
 import type { Target } from '../routing/targets.js';
-import type { HeldChannel, Leg, LegResult } from './call.js';
+import type { HeldChannel, Leg, LegObstacle, LegResult } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
 import type { ChannelGrant, ChannelRequest, LineContact } from './ports.js';
@@ -12,11 +12,14 @@ import { familyOf, hears } from './sdp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
+/** What keeps a target from being dialled, beside its limits. */
+export type Obstacle = LegObstacle | 'not_registered';
+
 /** A target with its channels asked for: granted all, or told which was full. */
 export interface Reservation {
   target: Target;
-  /** What dialling it comes to at once; then no channel is held. */
-  obstacle: LegResult | null;
+  /** Where there is one, no channel is held. */
+  obstacle: Obstacle | null;
   /** Phones of a line that registers; empty for everybody else. */
   contacts: LineContact[];
   requests: ChannelRequest[];
@@ -74,7 +77,7 @@ export class TargetAttempt {
 
   async run(): Promise<AttemptResult> {
     const { obstacle, held, grants } = this.reservation;
-    if (obstacle) return this.#unreached(obstacle);
+    if (obstacle) return this.#obstructed(obstacle);
     if (!held) return this.#full(grants.findIndex((grant) => !grant.granted));
     const dialled = this.#dialAll();
     this.context.session.channels.occupy(
@@ -117,7 +120,7 @@ export class TargetAttempt {
     // One full gateway among dead ones: whoever overflows from this target must hear of it.
     if (results.includes('capacity')) return { kind: 'failed', result: 'capacity' };
     if (full) return this.#unreached('capacity');
-    return gateways.length === 0 ? this.#unreached('unreachable') : { kind: 'failed', result: 'unreachable' };
+    return gateways.length === 0 ? this.#obstructed('down') : { kind: 'failed', result: 'unreachable' };
   }
 
   async #dialTogether(addresses: Address[]): Promise<AttemptResult> {
@@ -207,8 +210,15 @@ export class TargetAttempt {
     return this.#closed(leg, 'no_channel');
   }
 
-  /** Nothing was dialled: out of service, it would come back, no gateway up or a full one, no phone registered, no turn. */
-  #unreached(result: LegResult): AttemptResult {
+  #obstructed(obstacle: Obstacle): AttemptResult {
+    const leg = this.#newLeg(null);
+    if (obstacle === 'not_registered') return this.#closed(leg, obstacle);
+    leg.obstacle = obstacle;
+    return this.#closed(leg, 'unreachable');
+  }
+
+  /** Nothing was dialled: a gateway that said that it is full, or no turn. */
+  #unreached(result: 'no_channel' | 'capacity'): AttemptResult {
     const leg = this.#newLeg(null);
     if (result === 'no_channel') this.context.session.metLimit(leg.n, `trunk-out:${this.#target.trunk?.id ?? ''}`);
     if (result === 'capacity') this.context.session.metLimit(leg.n, this.#target.limits[0]?.resource ?? '');
@@ -235,6 +245,7 @@ export class TargetAttempt {
       answeredAt: null,
       endedAt: null,
       result: null,
+      obstacle: null,
       sip: null,
       q850: null,
       channelsInUse: grant?.inUse ?? null,

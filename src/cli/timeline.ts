@@ -1,4 +1,4 @@
-import type { Call, Leg } from '../call/call.js';
+import type { Call, Leg, LegObstacle } from '../call/call.js';
 
 export interface Moment {
   /** ms after the INVITE came in. */
@@ -25,8 +25,23 @@ export function timelineOf(call: Call): Moment[] {
   return moments.sort((a, b) => a.offsetMs - b.offsetMs);
 }
 
-/** Why nothing was dialled; null where something was, or may have been. */
-function whyNotDialled({ result, sip }: Leg): string | null {
+const OBSTACLE: Readonly<Record<Leg['kind'], Record<LegObstacle, string>>> = {
+  line: {
+    down: 'it does not answer OPTIONS',
+    drained: 'it is taken out of service',
+    loop: 'the call would come back',
+  },
+  destination: {
+    down: 'no gateway of its trunk is up',
+    drained: 'it, or its trunk, is taken out of service',
+    loop: 'the call would come back',
+  },
+};
+
+/** Why nothing was dialled; null where something was. */
+function whyNotDialled({ kind, result, obstacle, sip }: Leg): string | null {
+  // Calls of an earlier release have no such field.
+  if (obstacle) return OBSTACLE[kind][obstacle];
   if (result === 'no_channel') return 'no free channel';
   if (result === 'not_registered') return 'no phone is registered';
   return result === 'capacity' && sip === null ? 'the carrier said before that it is full' : null;
@@ -41,11 +56,11 @@ function addLeg(leg: Leg, add: (at: string | null, what: string) => void): void 
     return;
   }
   const unheard = leg.result === 'unreachable' && leg.sip === null;
-  add(leg.startedAt, `${name} ${unheard ? 'tried' : 'dialled'}${use}`);
+  add(leg.startedAt, `${name} dialled${use}`);
   add(leg.ringingAt, `${name} rings`);
   add(leg.answeredAt, `${name} answers`);
   const status = [leg.sip === null ? '' : `SIP ${leg.sip}`, leg.q850 === null ? '' : `Q.850 ${leg.q850}`];
-  const why = unheard ? 'nothing to dial is up, or nobody answered' : status.filter((part) => part !== '').join(', ');
+  const why = unheard ? 'nobody answered' : status.filter((part) => part !== '').join(', ');
   add(leg.endedAt, `${name} over: ${leg.result ?? 'open'}${why ? ` (${why})` : ''}`);
 }
 

@@ -156,10 +156,13 @@ function checkCountry(code: string | undefined, path: KeyPath): Finding[] {
 
 function checkLines({ lines }: Draft): Finding[] {
   const findings = lines.flatMap((line, at): Finding[] => {
-    if ((line.uri === undefined) !== (line.register === undefined)) return [];
-    return [
-      { path: ['lines', at], message: 'needs either "uri" (a fixed address) or "register" (it registers with us)' },
-    ];
+    if ((line.uri === undefined) === (line.register === undefined))
+      return [
+        { path: ['lines', at], message: 'needs either "uri" (a fixed address) or "register" (it registers with us)' },
+      ];
+    if (line.uri !== undefined || line.health === undefined) return [];
+    const message = 'asks the fixed address of "uri", and there is none; of a phone that registers it is known without';
+    return [{ path: ['lines', at, 'health'], message }];
   });
   const users = lines.map((line, at) => ({
     value: line.register?.username,

@@ -31,7 +31,7 @@ const draftSchema = z.object({
       health: z.unknown(),
     }),
   ),
-  lines: list(group({ id: text, uri: text, register: group({ username: text }).optional() })),
+  lines: list(group({ id: text, uri: text, register: group({ username: text }).optional(), health: z.unknown() })),
   destinations: list(group({ id: text, trunk: text, number: text })),
   schedules: list(group({ id: text, weekly: z.unknown(), exceptions: z.unknown() })),
   routes: list(

@@ -120,4 +120,11 @@ export const countryCode = z
 
 export const channels = z.int().min(0).max(100_000).nullable().default(null);
 
+/** Somebody is asked by OPTIONS: after `down` silences in a row he is not dialled, after `up` answers he is again. */
+export const health = z.strictObject({
+  options: durationOf('30s', 3_600_000, '1h'),
+  down: z.int().min(1).max(100).default(3),
+  up: z.int().min(1).max(100).default(2),
+});
+
 export const credentials = z.strictObject({ username: z.string().min(1), password: z.string().min(1) });

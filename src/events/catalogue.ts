@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   DISPOSITIONS,
   END_REASONS,
+  LEG_OBSTACLES,
   LEG_RESULTS,
   LOSS_REASONS,
   SCREENING_ACTIONS,
@@ -83,6 +84,12 @@ const legSchema = z
     answeredAt: time.nullable(),
     endedAt: time.nullable(),
     result: z.enum(LEG_RESULTS).nullable(),
+    obstacle: z
+      .enum(LEG_OBSTACLES)
+      .nullable()
+      .describe(
+        'Why it is `unreachable` without having been dialled: it does not answer OPTIONS, was drained, or would call us back',
+      ),
     sip: z.int().nullable(),
     q850: z.int().nullable(),
     channelsInUse: count.nullable(),
@@ -237,6 +244,7 @@ const besideCall: Partial<Record<CallEventType, Record<string, z.ZodType>>> = {
 };
 
 const trunkState = z.object({ trunk: z.string(), reason: words });
+const lineState = z.object({ line: z.string(), reason: words });
 const capacity = z.object({
   kind: z.enum(['trunk', 'destination', 'line']),
   id: z.string(),
@@ -254,6 +262,8 @@ const uploads = z.object({ gateway: z.string(), recordings: count, oldestSeconds
 const operationalData = {
   'trunk.down': trunkState,
   'trunk.up': trunkState,
+  'line.down': lineState,
+  'line.up': lineState,
   'capacity.high': capacity,
   'capacity.exhausted': capacity,
   'capacity.recovered': capacity,

@@ -20,6 +20,8 @@ export const EVENT_DESCRIPTIONS: Readonly<Record<EventType, string>> = {
     'Somebody has taken care of a lost call, the business has called back (`handled.callback`), or somebody takes that back (`handled` null).',
   'trunk.down': "A carrier's trunk is out of service for the reason given.",
   'trunk.up': 'That reason is gone.',
+  'line.down': 'A line with a fixed address is out of service for the reason given: `options`, it does not answer.',
+  'line.up': 'That reason is gone.',
   'capacity.high': 'Most channels of a limit are in use.',
   'capacity.exhausted': 'The last channel of a limit has been taken: the next call overflows or is lost.',
   'capacity.recovered': 'A limit has channels to spare again.',

@@ -100,6 +100,7 @@ const overflowed: Call = {
       answeredAt: null,
       endedAt: clockAt('10:12:00.131'),
       result: 'no_channel',
+      obstacle: null,
       sip: null,
       q850: null,
       channelsInUse: 4,
@@ -288,6 +289,8 @@ const callExamples: Record<CallEventType, Example> = {
 const operationalExamples: OperationalData = {
   'trunk.down': { trunk: 'carrier-a', reason: 'options' },
   'trunk.up': { trunk: 'carrier-a', reason: null },
+  'line.down': { line: 'sales-1', reason: 'options' },
+  'line.up': { line: 'sales-1', reason: 'options' },
   'capacity.high': { kind: 'trunk', id: 'carrier-a', direction: 'inbound', inUse: 24, limit: 30 },
   'capacity.exhausted': { kind: 'destination', id: 'main-office', direction: null, inUse: 4, limit: 4 },
   'capacity.recovered': { kind: 'line', id: 'sales-1', direction: null, inUse: 0, limit: 1 },

@@ -9,6 +9,7 @@ import type { Explanation } from '../routing/explain.js';
 import type { Limit, LimitKind } from '../routing/limits.js';
 import type { UseReader } from '../reports/ports.js';
 import type { ListEntry } from '../screening/lists.js';
+import type { SeenHealth } from '../health/health.js';
 import type { TrunkState } from '../trunks/carriers/state.js';
 import type { AuditActor } from '../recordings/audit.js';
 
@@ -254,6 +255,8 @@ export interface LineView extends LimitUse {
   state: 'fixed' | 'registered' | 'unregistered';
   /** Taken out of service, for all gateways. */
   draining: boolean;
+  /** Of its fixed address, as this gateway sees it; null where nobody asks (`health`). */
+  health: SeenHealth | null;
   registrations: LineRegistrations | null;
 }
 

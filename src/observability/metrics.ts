@@ -133,10 +133,14 @@ export class GatewayMetrics implements CallMetrics {
     for (const reason of ALERTED_LOSSES) this.m.calls.inc({ trunk, disposition: 'missed', loss_reason: reason }, 0);
   }
 
+  lineUp(id: string, up: boolean): void {
+    this.m.lineUp.set({ line: this.bound.id('line', id) }, up ? 1 : 0);
+  }
+
   /** After a reload: what is no longer configured shall not stand in the graphs for ever. */
   forgetGauges(): void {
-    const { channelsInUse, channelLimit, engineUp, trunkUp, lineContacts, poolFree, poolNumbers } = this.m;
-    const gauges = [channelsInUse, channelLimit, engineUp, trunkUp, lineContacts, poolFree, poolNumbers];
+    const { channelsInUse, channelLimit, engineUp, trunkUp, lineUp, lineContacts, poolFree, poolNumbers } = this.m;
+    const gauges = [channelsInUse, channelLimit, engineUp, trunkUp, lineUp, lineContacts, poolFree, poolNumbers];
     for (const gauge of gauges) gauge.reset();
     const { backlog, backlogAge, deadLetters, webhookEnabled } = this.m;
     for (const gauge of [backlog, backlogAge, deadLetters, webhookEnabled]) gauge.reset();
@@ -198,6 +202,7 @@ function defineMetrics(registry: Registry) {
     recordings: counter('recordings_total', 'Recordings settled', ['status']),
     engineUp: gauge('engine_up', '1 while connected, and Redis takes writes', ['engine']),
     trunkUp: gauge('trunk_up', '1 while the carrier answers', ['trunk']),
+    lineUp: gauge('line_up', '0 while the fixed address of a line that is watched does not answer', ['line']),
     refused: counter('invites_refused_total', 'INVITEs that never became a call', ['reason']),
     lineContacts: gauge('line_contacts', 'Phones registered for a line now', ['line']),
     registers: counter('registers_total', 'REGISTER requests of phones, and of who tries', ['result']),

@@ -58,10 +58,10 @@ export class Keys {
   drained = (): string => `${this.#p}v1:drained`;
   /** Hash: trunk → when its last INVITE came. */
   heardTrunks = (): string => `${this.#p}v1:trunks:heard`;
-  /** Gateways that find a trunk down for this reason. */
-  trunkWords = (trunk: string, reason: string): string => `${this.#calls}trunk:${trunk}:${reason}`;
-  /** Stands while the trunk is told down for this reason. */
-  trunkTold = (trunk: string, reason: string): string => `${this.trunkWords(trunk, reason)}:told`;
+  /** Gateways that find it down for this reason. */
+  downWords = (kind: 'trunk' | 'line', id: string, reason: string): string => `${this.#calls}${kind}:${id}:${reason}`;
+  /** Stands while it is told down for this reason. */
+  downTold = (kind: 'trunk' | 'line', id: string, reason: string): string => `${this.downWords(kind, id, reason)}:told`;
   /** `period`: 30 days, counted from the epoch. */
   callRates = (site: string, period: number): string => `${this.#p}v1:rates:{${site}}:${period}`;
   /** A caller's history: his calls, what is known of each, and by site. */

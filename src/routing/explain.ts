@@ -13,6 +13,8 @@ export interface PresentState {
   targetsDrained: ReadonlySet<string>;
   /** Lines for which no phone is registered now. */
   linesUnregistered: ReadonlySet<string>;
+  /** Lines with a fixed address that does not answer OPTIONS. */
+  linesDown: ReadonlySet<string>;
 }
 
 export interface TrunkDown {
@@ -27,6 +29,7 @@ export const NOTHING_KNOWN: PresentState = {
   trunksDown: new Map(),
   targetsDrained: new Set(),
   linesUnregistered: new Set(),
+  linesDown: new Set(),
 };
 
 /** A number as the caller dials it; `null` fields: as its site has it. */
@@ -103,7 +106,7 @@ export function explainRoute(
   const steps = explainSteps(config, { route, dialled, timeZone: site.timezone, at }, present);
   const strayed = number.route !== null && number.route !== route.id;
   const notice = strayed ? `The route "${number.route}" of this number is not configured, its site's is taken: ` : '';
-  return { ...base, steps, sentence: notice + sentenceOf(steps) };
+  return { ...base, steps, sentence: notice + sentenceOf(steps, present.linesDown) };
 }
 
 /** Why it leads nowhere. */
@@ -201,20 +204,30 @@ function explainTarget(config: GatewayConfig, id: string, dialled: string, prese
   if (kind === 'line' && present.linesUnregistered.has(id)) {
     return { ...target, would: 'not_registered', why: 'no phone is registered' };
   }
+  if (kind === 'line' && present.linesDown.has(id)) return { ...target, would: 'unreachable', why: SILENT };
   return { ...target, would: 'rings', why: now.map((limit) => `${limit.resource} ${useOf(limit)}`).join(', ') };
 }
 
+const SILENT = 'it does not answer OPTIONS';
+
 const useOf = ({ inUse, limit }: LimitNow): string => `${inUse ?? '?'}/${limit ?? 'no limit'}`;
 
-function sentenceOf(steps: readonly ExplainedStep[]): string {
+function sentenceOf(steps: readonly ExplainedStep[], linesDown: ReadonlySet<string>): string {
   const passed = steps.filter(
     ({ tried, targets, announce }) => tried === 'now' && announce === null && !rings(targets),
   );
   const at = steps.find(({ tried, targets, announce }) => tried === 'now' && (announce !== null || rings(targets)));
   const before = passed.flatMap(({ targets }) => targets.map(({ id, why }) => `${id} is passed over, ${why}`));
   const prefix = before.length > 0 ? `${before.join('; ')}: ` : '';
-  if (!at) return `${prefix}nobody can be rung now: the call is lost.`;
-  if (at.announce !== null) return `${prefix}step ${at.n} plays its announcement and the call is refused.`;
+  if (!at || at.announce !== null) {
+    const end = at ? `step ${at.n} plays its announcement and the call is refused` : 'the call is lost';
+    const silent = passed.flatMap(({ targets }) =>
+      targets.filter(({ id, why }) => linesDown.has(id) && why === SILENT),
+    );
+    if (silent.length === 0) return `${prefix}${at ? '' : 'nobody can be rung now: '}${end}.`;
+    const last = [...new Set(silent.map(({ id }) => id))].join(', ');
+    return `${prefix}nobody else can be rung now, so ${last} is tried after all; where that is in vain, ${end}.`;
+  }
   const ringing = at.targets.filter(({ would }) => would === 'rings').map(({ id }) => id);
   const who = at.strategy === 'in-order' ? ringing.slice(0, 1) : ringing;
   const how = who.length < 2 ? '' : at.strategy === 'all-at-once' ? ' all at once' : ` by ${at.strategy}`;

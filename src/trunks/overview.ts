@@ -8,6 +8,7 @@ import type {
   ResourceReader,
   TrunkView,
 } from '../http/ports.js';
+import type { SeenHealth } from '../health/health.js';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { registeringLines } from '../lines/registering.js';
 import type { UseReader } from '../reports/ports.js';
@@ -25,6 +26,8 @@ export interface OverviewParts {
   trunkStates: TrunkStates;
   drains: Pick<SharedDrains, 'has' | 'set'>;
   registrations: (lineIds: readonly string[]) => Promise<Map<string, LineRegistrations>>;
+  /** Of a line's fixed address; null where nobody asks. */
+  lineHealth: (lineId: string) => SeenHealth | null;
   /** A tracking number as any service may have written it. */
   findNumber: (number: string) => Promise<TrackingNumber | null>;
   clock?: Clock;
@@ -53,7 +56,8 @@ export class Overview implements ResourceReader {
       const registered = registrations.get(id) ?? null;
       const state = registered === null ? 'fixed' : registered.contacts > 0 ? 'registered' : 'unregistered';
       const draining = this.#parts.drains.has('line', id);
-      return use ? [{ id, uri: uri ?? null, state, draining, registrations: registered, ...use }] : [];
+      const health = this.#parts.lineHealth(id);
+      return use ? [{ id, uri: uri ?? null, state, draining, health, registrations: registered, ...use }] : [];
     });
   }
 
@@ -76,7 +80,7 @@ export class Overview implements ResourceReader {
   }
 
   async explain(number: string, at: number): Promise<Explanation> {
-    const { drains } = this.#parts;
+    const { drains, lineHealth } = this.#parts;
     const config = this.#parts.config();
     const [found, inUse, registrations] = await Promise.all([
       this.#parts.findNumber(number),
@@ -91,6 +95,7 @@ export class Overview implements ResourceReader {
         ...config.destinations.filter(({ id }) => drains.has('destination', id)).map(({ id }) => id),
       ]),
       linesUnregistered: new Set([...registrations].filter(([, { contacts }]) => contacts === 0).map(([id]) => id)),
+      linesDown: new Set(config.lines.flatMap(({ id }) => (lineHealth(id)?.state === 'down' ? [id] : []))),
     });
   }
 

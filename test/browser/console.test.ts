@@ -59,7 +59,14 @@ async function openWorld() {
 function leg(): Call['legs'][number] {
   const at = (ms: number) => new Date(Date.now() - SECONDS * 1000 + ms).toISOString();
   const times = { startedAt: at(0), ringingAt: at(100), answeredAt: at(900), endedAt: null };
-  const found = { result: 'answered', sip: 200, q850: null, channelsInUse: 1, channelLimit: 4 } as const;
+  const found = {
+    result: 'answered',
+    obstacle: null,
+    sip: 200,
+    q850: null,
+    channelsInUse: 1,
+    channelLimit: 4,
+  } as const;
   return { n: 1, kind: 'destination', target: 'main-office', step: 1, via: null, ...times, ...found };
 }
 

@@ -58,6 +58,7 @@ const LINE = {
   uri: null,
   state: 'registered',
   draining: false,
+  health: null,
   registrations: {
     contacts: 2,
     unreachable: 1,
@@ -102,6 +103,7 @@ const CALL = exampleCall({
       answeredAt: null,
       endedAt: '2026-11-21T10:12:00.011Z',
       result: 'no_channel',
+      obstacle: null,
       sip: null,
       q850: null,
       channelsInUse: 4,
@@ -118,6 +120,7 @@ const CALL = exampleCall({
       answeredAt: '2026-11-21T10:12:04.980Z',
       endedAt: '2026-11-21T10:13:05.000Z',
       result: 'answered',
+      obstacle: null,
       sip: 200,
       q850: null,
       channelsInUse: 1,
@@ -246,6 +249,19 @@ describe('lines', () => {
     const json = await run(lines, { '/v1/lines': { lines: [LINE] } }, { json: true });
     expect(JSON.parse(json.out)).toEqual({ lines: [LINE] });
   });
+
+  it.each([
+    ['up', {}, 0, 'up'],
+    ['down', {}, 1, 'down'],
+    ['down', { draining: true }, 0, 'draining'],
+    [null, {}, 0, 'fixed'],
+  ] as const)('tell whether a fixed address answers: %s %j', async (state, more, status, word) => {
+    const health = state && { state, since: LATER, lastStatus: null };
+    const fixed = { ...LINE, state: 'fixed', uri: 'sip:101@10.0.0.5', registrations: null, health, ...more };
+    const told = await run(lines, { '/v1/lines': { lines: [fixed] } });
+    expect(told.status).toBe(status);
+    expect(told.out).toMatch(new RegExp(`^sales-2 +${word} .*sip:101@10.0.0.5`, 'm'));
+  });
 });
 
 const ALL = {
@@ -362,10 +378,14 @@ describe('call show', () => {
         .map(({ what }) => what.replace('leg 2 (step 2, sales-2) ', ''));
     expect(ofLeg({ result: 'not_registered' })).toEqual(['not dialled: no phone is registered, 1/1 channels']);
     expect(ofLeg({ result: 'capacity' })).toEqual([expect.stringContaining('not dialled: the carrier said')]);
-    expect(ofLeg({ result: 'unreachable' })).toEqual([
-      'tried, 1/1 channels',
-      expect.stringContaining('nothing to dial'),
+    expect(ofLeg({ result: 'unreachable' })).toEqual(['dialled, 1/1 channels', 'over: unreachable (nobody answered)']);
+    const notDialled = (change: object) => ofLeg({ result: 'unreachable', ...change });
+    expect(notDialled({ obstacle: 'down' })).toEqual(['not dialled: it does not answer OPTIONS, 1/1 channels']);
+    expect(notDialled({ obstacle: 'down', kind: 'destination' })).toEqual([
+      'not dialled: no gateway of its trunk is up, 1/1 channels',
     ]);
+    expect(notDialled({ obstacle: 'drained' })).toEqual(['not dialled: it is taken out of service, 1/1 channels']);
+    expect(notDialled({ obstacle: 'loop' })).toEqual(['not dialled: the call would come back, 1/1 channels']);
     expect(ofLeg({ result: 'unreachable', sip: 503 })).toEqual([
       'dialled, 1/1 channels',
       'over: unreachable (SIP 503)',

@@ -31,6 +31,7 @@ function endedCall(fields: Partial<Call> = {}): Call {
         answeredAt: at(4_120),
         endedAt: at(64_120),
         result: 'answered',
+        obstacle: null,
         sip: 200,
         q850: 16,
         channelsInUse: 1,
@@ -534,6 +535,35 @@ describe('assets', () => {
     }
     expect(scripts).toBeLessThan(200_000);
     expect((await fetch(`${url}/assets/0000/console.js`)).status).toBe(404);
+  });
+});
+
+describe('a line that is watched', () => {
+  const since = '2026-11-21T10:00:00.000Z';
+
+  it.each([
+    ['up', false],
+    ['down', true],
+    ['unknown', false],
+  ] as const)('is %s', async (state, shown) => {
+    const { login } = await openConsole({ lineHealth: { state, since, lastStatus: null } });
+    const { html } = await (await login('ops')).get('/live');
+    expect(html).toMatch(/sales-1/);
+    expect(html.includes('<strong>down</strong>')).toBe(shown);
+  });
+
+  it.each([
+    ['down', 'did not answer OPTIONS of late, not dialled'],
+    ['drained', 'taken out of service, not dialled'],
+    ['loop', 'would call us back, not dialled'],
+  ] as const)('was passed over: %s', async (obstacle, words) => {
+    const { login, end } = await openConsole();
+    const [leg] = endedCall().legs;
+    const passed = { ringingAt: null, answeredAt: null, sip: null, result: 'unreachable', obstacle } as const;
+    const call = await end(endedCall({ legs: leg ? [{ ...leg, ...passed }] : [] }));
+    const { html } = await (await login('supervisor')).get(`/calls/${call.id}`);
+    expect(html).toContain(words);
+    expect(html).not.toContain('main-office: dialled');
   });
 });
 

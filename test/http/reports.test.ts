@@ -44,6 +44,7 @@ const config = configSchema.parse({
   numbers: [{ number: '+74951111111', site: 'divan', kind: 'static' }],
 });
 const NOBODY_REGISTERED = { contacts: 0, unreachable: 0, userAgents: [], expiresAt: null, phones: [] };
+const SILENT = { state: 'down' as const, since: '2026-11-21T10:00:00.000Z', lastStatus: null };
 const POOL = {
   site: 'divan',
   free: 1,
@@ -55,13 +56,13 @@ const POOL = {
 const SCOPES: Scope[] = ['reports:read', 'trunks:read', 'trunks:write', 'events:read'];
 
 /** The HTTP interface on a real Redis, with what calls leave there. */
-async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
+async function open({ scopes = SCOPES, silent = [] }: { scopes?: Scope[]; silent?: string[] } = {}) {
   const { link, keys, raw } = await openRedis();
   const channels = new RedisChannels(link, keys);
   const store = new RedisCallStore(link, keys);
   const feed = new RedisEventFeed(link, keys);
   const use = new RedisUse(link, keys);
-  const shared = new RedisTrunks(link, keys, 'gw-1', () => undefined);
+  const shared = new RedisTrunks(link, keys);
   const drains = new SharedDrains(
     (name, on) => shared.setDrained(name, on),
     () => undefined,
@@ -73,6 +74,7 @@ async function open({ scopes = SCOPES }: { scopes?: Scope[] } = {}) {
     trunkStates: unwatchedTrunks(() => config),
     drains,
     registrations: (ids) => Promise.resolve(new Map(ids.map((id) => [id, NOBODY_REGISTERED]))),
+    lineHealth: (id) => (silent.includes(id) ? SILENT : null),
     findNumber: () => Promise.resolve(null),
   });
   const server = createHttpServer({
@@ -129,6 +131,7 @@ const leg = (fields: Partial<Leg>): Leg => ({
   answeredAt: null,
   endedAt: null,
   result: 'no_channel',
+  obstacle: null,
   sip: null,
   q850: null,
   channelsInUse: 2,
@@ -293,7 +296,7 @@ describe('reports refuse', () => {
 
 describe('/v1/trunks, /v1/lines, /v1/destinations', () => {
   it('tell state, channels in use, limit and the peak of the day', async () => {
-    const { ask, channels } = await open();
+    const { ask, channels } = await open({ silent: ['sales-1'] });
     for (const token of ['a', 'b']) await channels.reserve([{ resource: 'destination:office', token, limit: 2 }]);
     await channels.release([{ resource: 'destination:office', token: 'a' }]);
     expect((await ask('/destinations')).body['destinations']).toEqual([
@@ -308,8 +311,8 @@ describe('/v1/trunks, /v1/lines, /v1/destinations', () => {
       },
     ]);
     expect((await ask('/lines')).body['lines']).toMatchObject([
-      { id: 'sales-1', state: 'fixed', uri: 'sip:101@10.0.0.5' },
-      { id: 'sales-2', state: 'unregistered', uri: null, registrations: { contacts: 0 } },
+      { id: 'sales-1', state: 'fixed', uri: 'sip:101@10.0.0.5', health: SILENT },
+      { id: 'sales-2', state: 'unregistered', uri: null, health: null, registrations: { contacts: 0 } },
     ]);
     const trunks = await ask('/trunks?timezone=Asia/Kolkata');
     expect(trunks.body).toMatchObject({
@@ -367,6 +370,17 @@ describe('/v1/routes/explain', () => {
     expect((await ask('/routes/explain?number=+74951111111')).body['site']).toBe('divan');
     expect((await ask('/routes/explain?number=hello')).status).toBe(400);
     expect((await ask('/routes/explain')).status).toBe(400);
+  });
+
+  it('knows of a line that does not answer', async () => {
+    const { ask, channels } = await open({ silent: ['sales-1'] });
+    for (const token of ['a', 'b']) await channels.reserve([{ resource: 'destination:office', token, limit: 2 }]);
+    const { body } = await ask('/routes/explain?number=%2B74951111111');
+    expect(body['sentence']).toBe(
+      'office is passed over, destination:office is full (2/2); sales-1 is passed over, it does not answer OPTIONS; ' +
+        'sales-2 is passed over, no phone is registered: nobody else can be rung now, so sales-1 is tried after all; ' +
+        'where that is in vain, the call is lost.',
+    );
   });
 });
 

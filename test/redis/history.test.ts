@@ -58,6 +58,7 @@ const leg = (fields: Partial<Leg>): Leg => ({
   answeredAt: null,
   endedAt: at(9_000),
   result: 'no_answer',
+  obstacle: null,
   sip: 480,
   q850: null,
   channelsInUse: 1,

@@ -3,15 +3,12 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CarrierGateway } from '../../src/config/schema.js';
 import { configSchema } from '../../src/config/schema.js';
 import { RedisTrunks } from '../../src/redis/trunks.js';
-import { DrachtioSipSide } from '../../src/sip/sip-side.js';
 import { CarrierTrunks } from '../../src/trunks/carriers/carriers.js';
 import { trunksDown } from '../../src/trunks/overview.js';
-import { AddressBlock } from '../support/addresses.js';
-import { Carrier, type CarrierOptions } from '../support/carrier.js';
-import { openRedis } from '../support/redis.js';
-import { sipServerKinds, startSipServer } from '../support/sip-server.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
+import type { Carrier } from '../support/carrier.js';
+import { sipServerKinds } from '../support/sip-server.js';
 import { until } from '../support/until.js';
+import { openWatching } from '../support/watching.js';
 
 const logged: Record<string, unknown>[] = [];
 const logger = pino(
@@ -21,41 +18,24 @@ const logger = pino(
 const HEALTH = { options: '100ms', down: 3, up: 2, ramp: '1s' };
 const ACCOUNT = { username: 'calltrack', password: 'a password' };
 
-/** drachtio behind a wire that may be cut, a Redis, and as many gateways as are asked for, all watching the same trunks. */
+/** As many gateways as are asked for, all watching the same trunks. */
 async function open(kind: 'sandbox' | 'real') {
-  const addresses = await AddressBlock.claim();
-  const server = await startSipServer(kind, addresses.engines);
-  const redis = await openRedis();
-  const wire = await TcpProxy.open(server.admin);
-  const side = new DrachtioSipSide(
-    { ...server.admin, host: wire.host, port: wire.port, logger },
-    {
-      onInvite: (invite) => invite.refuse(404),
-      onLinkLost: () => undefined,
-      optionsStatus: () => 200,
-      onRegister: () => Promise.reject(new Error('nobody registers here')),
-    },
-  );
-  side.start();
   const running: CarrierTrunks[] = [];
+  const world = await openWatching(kind, logger);
+  // Before the link goes: what is taken back is taken back over it.
   onTestFinished(async () => {
     await Promise.all(running.map((trunks) => trunks.stop()));
-    side.stop();
-    wire.close();
-    await server.stop();
-    addresses.release();
   });
-  await until('the link is up', () => side.up);
-
+  const { redis, side, conditions } = world;
   const gateway = (id: string, trunk: Record<string, unknown>): CarrierTrunks => {
-    const shared = new RedisTrunks(redis.link, redis.keys, id, () => undefined);
+    const shared = new RedisTrunks(redis.link, redis.keys);
     const trunks = new CarrierTrunks(
       {
-        options: (uri, timeoutMs) => side.options(uri, timeoutMs),
+        options: world.options,
         register: (settings, onChange) => side.register(settings, onChange),
         share: (heard) => shared.share(heard),
         setDrained: (name, on) => shared.setDrained(name, on),
-        tell: (word) => shared.tell(word, { down: [], up: [] }),
+        tell: (word) => conditions(id).tell('trunk', word, { down: [], up: [] }),
       },
       { logger },
     );
@@ -63,16 +43,7 @@ async function open(kind: 'sandbox' | 'real') {
     running.push(trunks);
     return trunks;
   };
-  const carrier = (options?: CarrierOptions) => Carrier.open(addresses.carrier(), options);
-  /** What was told so far: `down options`, `up options` … */
-  const told = async (): Promise<string[]> => {
-    const entries = await redis.raw.xrange(redis.keys.events(), '-', '+');
-    return entries.map(([, fields]) => {
-      const event = JSON.parse(fields[fields.indexOf('body') + 1] ?? '') as { type: string; data: { reason: string } };
-      return `${event.type.replace('trunk.', '')} ${event.data.reason}`;
-    });
-  };
-  return { addresses, side, wire, gateway, carrier, told };
+  return { ...world, gateway };
 }
 
 const listed = (...carriers: Carrier[]): CarrierGateway[] =>

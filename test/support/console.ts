@@ -12,6 +12,7 @@ import { recordingControl } from '../../src/composition/recording-control.js';
 import { configSchema, CONSOLE_ROLES, type ConsoleUserConfig, type S3Config } from '../../src/config/schema.js';
 import { hashPassword } from '../../src/console/auth/passwords.js';
 import type { ConsoleOptions } from '../../src/console/ports.js';
+import type { SeenHealth } from '../../src/health/health.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { LimitUse, ResourceReader } from '../../src/http/ports.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
@@ -46,6 +47,8 @@ export interface ConsoleWorld {
   clock?: () => number;
   /** Of every number, the latest first; the first one has the promo code 48210. */
   holders?: Holder[];
+  /** Of its only line; not watched when left out. */
+  lineHealth?: SeenHealth;
 }
 
 /** A talk of this gateway, whose FreeSWITCH does what it is told. */
@@ -104,7 +107,7 @@ export async function openConsole(world: ConsoleWorld = {}) {
       () => 'gw-1',
     ),
     history: new RedisHistory(link, keys, { countries: () => ['RU'], use }),
-    resources: resourcesOf(() => inUse),
+    resources: resourcesOf(() => inUse, world.lineHealth ?? null),
     reports,
     recordings,
     webhooks: world.webhooks ?? httpOptions().webhooks,
@@ -185,7 +188,7 @@ function recordingsOf(
 }
 
 /** Channels in use as the test says. */
-function resourcesOf(inUse: () => Record<string, number>): ResourceReader {
+function resourcesOf(inUse: () => Record<string, number>, lineHealth: SeenHealth | null): ResourceReader {
   const useOf = (id: string, kind: LimitUse['kind'], limit: number | null): LimitUse => ({
     kind,
     channels: { inUse: inUse()[id] ?? 0, limit, peakToday: inUse()[id] ?? 0 },
@@ -206,6 +209,7 @@ function resourcesOf(inUse: () => Record<string, number>): ResourceReader {
           uri: 'sip:101@192.0.2.2',
           state: 'fixed',
           draining: false,
+          health: lineHealth,
           registrations: null,
           ...useOf('sales-1', 'line', 1),
         },

@@ -89,6 +89,26 @@ describe('what would happen to a call', () => {
       ['now', 'now', 'if'],
       'office is passed over, destination:office is full (2/2): step 2 rings sales-1, sales-2 all at once for 20 s.',
     ],
+    [
+      'a line that does not answer, beside one that does',
+      { ...use({ 'destination:office': 2 }), linesDown: new Set(['sales-1']) },
+      MONDAY_NOON,
+      ['now', 'now', 'if'],
+      'office is passed over, destination:office is full (2/2): step 2 rings sales-2 for 20 s.',
+    ],
+    [
+      'nothing left but a line that does not answer',
+      {
+        ...use({ 'destination:office': 2 }),
+        linesUnregistered: new Set(['sales-2']),
+        linesDown: new Set(['sales-1']),
+      },
+      MONDAY_NOON,
+      ['now', 'now', 'now'],
+      'office is passed over, destination:office is full (2/2); sales-1 is passed over, it does not answer OPTIONS; ' +
+        'sales-2 is passed over, no phone is registered: nobody else can be rung now, so sales-1 is tried after all; ' +
+        'where that is in vain, step 3 plays its announcement and the call is refused.',
+    ],
     ['closed', {}, SUNDAY, ['no', 'no', 'now'], 'step 3 plays its announcement and the call is refused.'],
   ])('%s', ([, present, at, tried, sentence]) => {
     const explanation = explain(present, at);

@@ -8,8 +8,12 @@ import { table, useOf } from '../table.js';
 export const lines: Command = {
   name: 'lines',
   usage: DRAIN_USAGE,
-  summary: 'internal lines: registered or not, channels in use; takes one out of service and back',
-  help: [...GATEWAY_HELP, '', 'Status 1 where a line has no phone registered; one that drains on request needs none.'],
+  summary: 'internal lines: registered or not, up or down, channels in use; takes one out of service and back',
+  help: [
+    ...GATEWAY_HELP,
+    '',
+    'Status 1 where a line has no phone registered or is down; one that drains on request needs none.',
+  ],
   options: GATEWAY_OPTIONS,
   positionals: 2,
   async run(values, words, terminal) {
@@ -18,15 +22,17 @@ export const lines: Command = {
     const answer = await gateway.get<{ lines: LineView[] }>('/v1/lines');
     if (values['json']) terminal.out(JSON.stringify(answer));
     else terminal.out(table(['line', 'state', 'in use', 'peak today', 'where', 'until'], answer.lines.map(row)));
-    return answer.lines.some(({ state, draining }) => state === 'unregistered' && !draining) ? FAILED : OK;
+    return answer.lines.some((line) => isAway(line) && !line.draining) ? FAILED : OK;
   },
 };
 
-function row({ id, state, draining, uri, channels, registrations }: LineView): (string | number | null)[] {
+const isAway = ({ state, health }: LineView): boolean => state === 'unregistered' || health?.state === 'down';
+
+function row({ id, state, health, draining, uri, channels, registrations }: LineView): (string | number | null)[] {
   const phones = registrations && registrations.contacts > 0 ? phonesOf(registrations) : null;
   return [
     id,
-    draining ? 'draining' : state,
+    draining ? 'draining' : (health?.state ?? state),
     useOf(channels),
     channels.peakToday,
     uri ?? phones,

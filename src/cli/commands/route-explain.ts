@@ -31,7 +31,7 @@ export const routeExplain: Command = {
     ...GATEWAY_HELP,
     '',
     'With --config only numbers of the file are known. Where a gateway can be reached, what it knows of the moment is taken:',
-    'channels in use, trunks that are down, lines without a phone.',
+    'channels in use, trunks and lines that are down, lines without a phone.',
     'Status 1 where the call would be lost or rejected.',
   ],
   options: {
@@ -91,6 +91,7 @@ async function present(gateway: GatewayClient, at: number, terminal: Terminal): 
       trunksDown: trunksDown(trunks, at),
       targetsDrained: new Set([...destinations, ...lines].filter(({ draining }) => draining).map(({ id }) => id)),
       linesUnregistered: new Set(lines.filter(({ state }) => state === 'unregistered').map(({ id }) => id)),
+      linesDown: new Set(lines.filter(({ health }) => health?.state === 'down').map(({ id }) => id)),
     };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { channels, credentials, durationOf, e164, id, sipUri } from '../words.js';
+import { channels, credentials, durationOf, e164, health, id, sipUri } from '../words.js';
 import { routeRecording } from './recordings.js';
 
 /** `lines`, `destinations`, `routes`, `schedules`: who is rung, when and in which order. */
@@ -24,6 +24,8 @@ export const line = z.strictObject({
   register: credentials.optional(),
   channels,
   auth: credentials.optional(),
+  /** Asks the fixed address. */
+  health: health.optional(),
   /** What the phone shows beside the number: the caller's own name, or where he comes from ("yandex / sofas"). */
   display: z.enum(['name', 'source']).default('name'),
   /** Headers for pop-ups: name → what it says. */

@@ -8,6 +8,7 @@ import {
   durationOf,
   durationUpTo,
   e164,
+  health,
   id,
   sipUri,
 } from '../words.js';
@@ -101,12 +102,9 @@ export const trunk = z.strictObject({
       error: 'the user of an address like "sip:USER@registrar"; where it is for the password only, say "account" too',
     })
     .optional(),
-  /** Asks each gateway of the carrier by OPTIONS: after `down` silences it is not dialled, after `up` answers it is again. */
-  health: z
-    .strictObject({
-      options: durationOf('30s', 3_600_000, '1h'),
-      down: z.int().min(1).max(100).default(3),
-      up: z.int().min(1).max(100).default(2),
+  /** Asks each gateway of the carrier. */
+  health: health
+    .extend({
       /** After its return a gateway gets a growing share of its calls for so long. */
       ramp: durationOf('60s', 3_600_000, '1h'),
     })

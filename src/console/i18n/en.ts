@@ -184,6 +184,9 @@ export const en = {
   'leg.redirected': 'redirected',
   'leg.cancelled': 'given up',
   'leg.failed': 'failed',
+  'leg.obstacle.down': 'did not answer OPTIONS of late, not dialled',
+  'leg.obstacle.drained': 'taken out of service, not dialled',
+  'leg.obstacle.loop': 'would call us back, not dialled',
   'leg.open': 'going on',
 
   'kind.destination': 'number',

@@ -186,6 +186,9 @@ export const ru: Dictionary = {
   'leg.redirected': 'перенаправлен',
   'leg.cancelled': 'отменено',
   'leg.failed': 'отказ',
+  'leg.obstacle.down': 'не отвечал на OPTIONS, не набирали',
+  'leg.obstacle.drained': 'выведен из работы, не набирали',
+  'leg.obstacle.loop': 'звонок вернулся бы к нам, не набирали',
   'leg.open': 'продолжается',
 
   'kind.destination': 'номер',

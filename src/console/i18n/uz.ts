@@ -187,6 +187,9 @@ export const uz: Dictionary = {
   'leg.redirected': 'yo‘naltirildi',
   'leg.cancelled': 'bekor qilindi',
   'leg.failed': 'xato',
+  'leg.obstacle.down': 'OPTIONS so‘roviga javob bermayotgan edi, terilmadi',
+  'leg.obstacle.drained': 'ishdan chiqarilgan, terilmadi',
+  'leg.obstacle.loop': 'qo‘ng‘iroq bizga qaytib kelardi, terilmadi',
   'leg.open': 'davom etmoqda',
 
   'kind.destination': 'raqam',

@@ -1,5 +1,5 @@
 import type { Call } from '../../call/call.js';
-import type { LimitUse } from '../../http/ports.js';
+import type { LimitUse, LineView } from '../../http/ports.js';
 import type { LiveBoard, LiveState } from '../live/board.js';
 import type { Route } from '../route.js';
 import { callerWords } from '../view/call-row.js';
@@ -37,16 +37,13 @@ function liveView(visit: Visit, state: LiveState) {
         channelRow(visit, one.id, one, one.draining ? 'live.drained' : one.trunkUp ? null : 'live.down'),
       ),
       ...state.lines.map((one) =>
-        channelRow(
-          visit,
-          one.id,
-          one,
-          one.draining ? 'live.drained' : one.state === 'unregistered' ? 'live.down' : null,
-        ),
+        channelRow(visit, one.id, one, one.draining ? 'live.drained' : isAway(one) ? 'live.down' : null),
       ),
     ],
   };
 }
+
+const isAway = ({ state, health }: LineView): boolean => state === 'unregistered' || health?.state === 'down';
 
 function liveCall(visit: Visit, call: Call, now: number) {
   const { t, format } = visit;

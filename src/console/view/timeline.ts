@@ -39,10 +39,10 @@ type Add = (at: string | null, what: string, detail?: string, leg?: number) => v
 function addLeg(visit: Visit, leg: Leg, add: Add): void {
   const { t } = visit;
   const names = { kind: t(`kind.${leg.kind}`), target: leg.target };
-  const skipped = leg.result === 'no_channel';
   const detail = [t('call.step', { step: leg.step }), leg.via, channelWords(visit, leg)].filter(Boolean).join(' · ');
-  if (skipped) {
-    add(leg.startedAt, t('call.event.skip', names), [t('leg.no_channel'), detail].join(' · '), leg.n);
+  const whySkipped = skippedWords(visit, leg);
+  if (whySkipped !== null) {
+    add(leg.startedAt, t('call.event.skip', names), [whySkipped, detail].join(' · '), leg.n);
     return;
   }
   add(leg.startedAt, t('call.event.dial', names), detail, leg.n);
@@ -52,6 +52,12 @@ function addLeg(visit: Visit, leg: Leg, add: Add): void {
   const codes = [leg.sip === null ? '' : `SIP ${leg.sip}`, leg.q850 === null ? '' : `Q.850 ${leg.q850}`];
   const result = t(leg.result === null ? 'leg.open' : `leg.${leg.result}`);
   add(leg.endedAt, t('call.event.legEnded', { ...names, result }), codes.filter(Boolean).join(', '), leg.n);
+}
+
+/** null where it was dialled. Calls of an earlier release have no `obstacle`. */
+function skippedWords({ t }: Visit, { result, obstacle }: Leg): string | null {
+  if (obstacle) return t(`leg.obstacle.${obstacle}`);
+  return result === 'no_channel' ? t('leg.no_channel') : null;
 }
 
 function channelWords({ t }: Visit, { channelsInUse: used, channelLimit: limit }: Leg): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { STEP_CONDITIONS, STRATEGIES } from '../../config/schema.js';
+import { HEALTH_STATES } from '../../health/health.js';
 import type { Explanation } from '../../routing/explain.js';
 import { TRUNK_DOWN_REASONS } from '../../trunks/carriers/state.js';
 import type { DestinationView, LineView, TrunkView } from '../ports.js';
@@ -18,6 +19,12 @@ const limitUse = {
   }),
 };
 
+const seenHealth = {
+  state: z.enum(HEALTH_STATES),
+  since: time.nullable(),
+  lastStatus: z.int().nullable().describe('Of its last answer to OPTIONS'),
+};
+
 const trunk = z
   .object({
     id: z.string(),
@@ -29,9 +36,7 @@ const trunk = z
         uri: z.string(),
         priority: z.int(),
         weight: z.int(),
-        state: z.enum(['unknown', 'up', 'down']),
-        since: time.nullable(),
-        lastStatus: z.int().nullable(),
+        ...seenHealth,
         heldUntil: time.nullable().describe('It asked (`Retry-After`) not to be dialled until then'),
         full: z.boolean().describe('It asked so for want of a free channel'),
         share: z.number().min(0).max(1).describe('Below 1 while it has just come back'),
@@ -58,6 +63,10 @@ const line = z
     uri: words.describe('null where phones register for it'),
     state: z.enum(['fixed', 'registered', 'unregistered']),
     draining: z.boolean(),
+    health: z
+      .object(seenHealth)
+      .nullable()
+      .describe('Of its fixed address, as this gateway sees it; null where nobody asks'),
     registrations: z
       .object({
         contacts: count,
@@ -142,6 +151,7 @@ const examples = {
     uri: 'sip:101@10.0.0.5:5060',
     state: 'fixed',
     draining: false,
+    health: { state: 'up', since: '2026-11-21T06:00:03.417Z', lastStatus: 200 },
     registrations: null,
   } satisfies LineView,
   destinations: {

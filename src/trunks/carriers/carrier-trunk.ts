@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { LegResult } from '../../call/call.js';
 import type { GatewayChoice } from '../../call/ports.js';
 import type { SipFailure } from '../../call/sip-ports.js';
 import type { CarrierGateway, TrunkConfig } from '../../config/schema.js';
+import { isoOf, type MonitorOutside } from '../../health/options-monitor.js';
 import { orderGateways } from '../../routing/strategy.js';
-import { GatewayMonitor, type MonitorOutside } from './gateway-monitor.js';
+import { GatewayMonitor } from './gateway-monitor.js';
 import type { CarrierOutside, CarrierRegistration } from './ports.js';
 import type { GatewayState, RegistrationState } from './state.js';
 import { Turns } from './turns.js';
@@ -28,12 +30,12 @@ export class CarrierTrunk {
     this.monitors = new Map(
       (outbound?.to ?? []).map(({ uri }) => {
         const known = former?.monitors.get(gatewayKey(uri));
-        const keep = known && isSame(known.policy, health);
+        const keep = known && isDeepStrictEqual(known.policy, health);
         return [gatewayKey(uri), keep ? known : new GatewayMonitor(uri, health, outside)];
       }),
     );
     for (const monitor of this.monitors.values()) if (!former?.owns(monitor)) monitor.start();
-    if (register && isSame(former?.config.register, register)) this.handle = former?.handle ?? null;
+    if (register && isDeepStrictEqual(former?.config.register, register)) this.handle = former?.handle ?? null;
     else this.handle = register ? outside.register(register, outside.onRegistration) : null;
   }
 
@@ -86,14 +88,12 @@ export class CarrierTrunk {
 
   gatewayStates(): GatewayState[] {
     const now = this.outside.now();
-    const iso = (at: number): string => new Date(Date.now() + at - now).toISOString();
-    return (this.config.outbound?.to ?? []).map(({ uri, priority, weight }) => {
+    return (this.config.outbound?.to ?? []).flatMap(({ uri, priority, weight }) => {
       const monitor = this.#monitorOf(uri);
-      const { state = 'unknown' as const, since = null } = monitor?.health ?? {};
-      const heldUntil = monitor && monitor.heldUntil > now ? iso(monitor.heldUntil) : null;
-      const { lastStatus = null, share = 1, full = false } = monitor ?? {};
-      const about = { state, since: since === null ? null : iso(since), lastStatus, heldUntil, full, share };
-      return { uri, priority, weight, ...about };
+      if (!monitor) return [];
+      const { heldUntil, full, share } = monitor;
+      const held = heldUntil > now ? isoOf(heldUntil, now) : null;
+      return [{ uri, priority, weight, ...monitor.seen, heldUntil: held, full, share }];
     });
   }
 
@@ -112,6 +112,3 @@ export class CarrierTrunk {
 function gatewayKey(uri: string): string {
   return uri.replace(/^(sips?:)(?:[^@]*@)?/i, '$1').toLowerCase();
 }
-
-/** Plain data of the configuration, so its text says whether it has changed. */
-const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

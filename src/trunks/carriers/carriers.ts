@@ -3,18 +3,13 @@ import type { LegResult } from '../../call/call.js';
 import type { Carriers, GatewayChoice, TrunkWatch } from '../../call/ports.js';
 import type { SipFailure } from '../../call/sip-ports.js';
 import type { CarrierGateway, TrunkConfig } from '../../config/schema.js';
+import { Conditions, ROUND_MS } from '../../health/conditions.js';
+import type { OptionsMonitor } from '../../health/options-monitor.js';
 import { inBackground } from '../../lib/background.js';
 import { SharedDrains } from '../drains.js';
 import { CarrierTrunk } from './carrier-trunk.js';
-import { TrunkConditions } from './conditions.js';
-import type { GatewayMonitor } from './gateway-monitor.js';
 import type { CarrierOutside } from './ports.js';
-import type { TrunkState, TrunkStates } from './state.js';
-
-/** How soon all gateways know of a drain, and how exact the watch over silence is. */
-const SHARE_INTERVAL_MS = 1000;
-/** A word that nobody repeats for a minute is dropped (redis/trunks.ts). */
-const REPEAT_EVERY = 15;
+import { TRUNK_DOWN_REASONS, type TrunkDownReason, type TrunkState, type TrunkStates } from './state.js';
 
 export interface CarrierOptions {
   logger: Logger;
@@ -28,21 +23,20 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   /** Learnt with what the gateways share of trunks: one exchange a second for both. */
   readonly drains: SharedDrains;
   readonly #trunks = new Map<string, CarrierTrunk>();
-  readonly #conditions: TrunkConditions;
+  readonly #conditions: Conditions<TrunkDownReason>;
   readonly #startedAt = Date.now();
   /** When a trunk was last heard, here or by another gateway; ms since the epoch. */
   readonly #heardAt = new Map<string, number>();
   /** Not passed on to the others yet. */
   #fresh = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
-  #rounds = 0;
   #sharing = false;
 
   constructor(
     private readonly outside: CarrierOutside,
     private readonly options: CarrierOptions,
   ) {
-    this.#conditions = new TrunkConditions((word) => outside.tell(word));
+    this.#conditions = new Conditions(TRUNK_DOWN_REASONS, (word) => outside.tell(word));
     this.drains = new SharedDrains(
       (name, on) => outside.setDrained(name, on),
       () => this.#judge(),
@@ -51,7 +45,8 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
 
   start(trunks: readonly TrunkConfig[]): void {
     this.update(trunks);
-    this.#timer = setInterval(() => inBackground(this.#round()), SHARE_INTERVAL_MS);
+    // So soon all gateways know of a drain, and so exact is the watch over silence.
+    this.#timer = setInterval(() => inBackground(this.#round()), ROUND_MS);
     inBackground(this.#round());
   }
 
@@ -123,9 +118,9 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     );
   }
 
-  #gatewayChanged(trunk: string, { uri, health, lastStatus }: GatewayMonitor): void {
-    const fields = { trunk, gateway: uri, status: lastStatus };
-    if (health.state === 'down') this.options.logger.warn(fields, 'gateway of the carrier is down');
+  #gatewayChanged(trunk: string, { uri, seen }: OptionsMonitor): void {
+    const fields = { trunk, gateway: uri, status: seen.lastStatus };
+    if (seen.state === 'down') this.options.logger.warn(fields, 'gateway of the carrier is down');
     else this.options.logger.info(fields, 'gateway of the carrier answers');
     this.#judge();
   }
@@ -159,9 +154,8 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     } finally {
       this.#sharing = false;
     }
-    this.#rounds += 1;
     this.#judge();
-    if (this.#rounds % REPEAT_EVERY === 0) await this.#conditions.repeat();
+    await this.#conditions.round();
   }
 
   /** Looks at every trunk and tells what has changed. */
@@ -183,7 +177,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     return now - this.#startedAt > inbound.silence ? true : null;
   }
 
-  #note(trunk: string, reason: Parameters<TrunkConditions['set']>[1], down: boolean | null, now: number): void {
+  #note(trunk: string, reason: TrunkDownReason, down: boolean | null, now: number): void {
     const wasDown = this.#conditions.downOf(trunk).some((one) => one.reason === reason);
     if (!this.#conditions.set(trunk, reason, down, now)) return;
     if (down) this.options.logger.warn({ trunk, reason }, 'trunk is down');

@@ -1,4 +1,5 @@
 import type { TrunkConfig } from '../../config/schema.js';
+import type { Word } from '../../health/conditions.js';
 import type { RegistrationState, TrunkDownReason } from './state.js';
 
 export type RegisterSettings = NonNullable<TrunkConfig['register']>;
@@ -18,13 +19,6 @@ export interface SharedTrunks {
   heardAt: ReadonlyMap<string, number>;
 }
 
-/** One gateway's word on whether a trunk is down for one reason. */
-export interface TrunkWord {
-  trunk: string;
-  reason: TrunkDownReason;
-  down: boolean;
-}
-
 /** What the carriers' part needs from outside. */
 export interface CarrierOutside {
   /** Final status of OPTIONS, null for silence. Rejects while our own link is down: then nothing is known of the carrier. */
@@ -33,9 +27,6 @@ export interface CarrierOutside {
   /** Says which trunks were heard since the last time, and learns what the others know. Rejects with GW_ERR_REDIS_AWAY. */
   share(heard: ReadonlyMap<string, number>): Promise<SharedTrunks>;
   setDrained(name: string, on: boolean): Promise<void>;
-  /**
-   * The first gateway that finds a trunk down tells `trunk.down`, the last one that found it so `trunk.up`; who says the
-   * same again only keeps his word fresh. Rejects with GW_ERR_REDIS_AWAY; then it is to be said again.
-   */
-  tell(word: TrunkWord): Promise<unknown>;
+  /** Tells `trunk.down` and `trunk.up` (health/conditions.ts). Rejects with GW_ERR_REDIS_AWAY. */
+  tell(word: Word<TrunkDownReason>): Promise<unknown>;
 }

@@ -1,21 +1,15 @@
-import type { HealthState } from './health.js';
+import type { SeenHealth } from '../../health/health.js';
 
 /** Why a trunk is told down; each reason comes and goes by itself. */
 export const TRUNK_DOWN_REASONS = ['options', 'silence', 'registration', 'drain'] as const;
 export type TrunkDownReason = (typeof TRUNK_DOWN_REASONS)[number];
 
-/** One of a carrier's gateways as this process sees it. Times are ISO 8601. */
-export interface GatewayState {
+/** One of a carrier's gateways as this process sees it; `unknown` too where the trunk has no `health`. Times are ISO 8601. */
+export interface GatewayState extends SeenHealth {
   /** As configured. */
   uri: string;
   priority: number;
   weight: number;
-  /** `unknown`: not asked (no `health`), or not answered yet; it is dialled. */
-  state: HealthState;
-  /** Since when it is so; null while unknown. */
-  since: string | null;
-  /** Status of its last answer to OPTIONS; null where there was none. */
-  lastStatus: number | null;
   /** It asked (Retry-After) not to be dialled until then. */
   heldUntil: string | null;
   /** It asked so for want of a free channel. */

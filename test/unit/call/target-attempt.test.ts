@@ -1,12 +1,11 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
-import type { LegResult } from '../../../src/call/call.js';
 import type { CallDeps } from '../../../src/call/deps.js';
 import type { LineContact } from '../../../src/call/ports.js';
 import type { CallSession } from '../../../src/call/session.js';
 import type { InviteOutcome, OutgoingInvite } from '../../../src/call/sip-ports.js';
 import { closeDocument } from '../../../src/call/document.js';
-import { TargetAttempt } from '../../../src/call/target-attempt.js';
+import { TargetAttempt, type Obstacle } from '../../../src/call/target-attempt.js';
 import { configSchema } from '../../../src/config/schema.js';
 import { resolveTarget } from '../../../src/routing/targets.js';
 import { exampleCall } from '../../redis/examples.js';
@@ -26,7 +25,7 @@ function later<T>() {
 }
 
 /** A line whose phone is rung as slowly as a test wants, or of which there is none. */
-function ringing(obstacle: LegResult | null = null) {
+function ringing(obstacle: Obstacle | null = null) {
   const call = exampleCall();
   const session = {
     call,
@@ -69,7 +68,7 @@ function ringing(obstacle: LegResult | null = null) {
   return { call, run: () => attempt.run(), outcome, rung: rung.promise, end };
 }
 
-it.each(['not_registered', 'unreachable', null] as const)(
+it.each(['not_registered', 'down', null] as const)(
   'gets no leg behind the end of its call, with %s in its way',
   async (obstacle) => {
     const { call, run, end } = ringing(obstacle);

@@ -225,6 +225,12 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
     'trunks[1].health',
     /gateways of "outbound".*inbound\.silence/,
   ],
+  [
+    'health of a line that registers',
+    (c) => (c.lines[1] = { id: 'sales-2', register: { username: 'sales-2' }, health: {} } as never),
+    'lines[1].health',
+    /asks the fixed address of "uri", and there is none/,
+  ],
   ['a trunk for nothing', (c) => (c.trunks[1] = { id: 'b', inbound: undefined }), 'trunks[1]', /does nothing/],
   [
     'no such country',

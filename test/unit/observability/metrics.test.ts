@@ -26,6 +26,8 @@ describe('GatewayMetrics', () => {
     metrics.eventsDropped('crm', 3);
     metrics.engineUp('drachtio', true);
     metrics.trunkUp('carrier-a', false);
+    metrics.lineUp('pbx', false);
+    metrics.lineUp('sales-1', true);
     const page = await metrics.render();
     for (const line of [
       'calltrack_calls_total{trunk="carrier-a",disposition="missed",loss_reason="no_answer"} 1',
@@ -42,6 +44,8 @@ describe('GatewayMetrics', () => {
       'calltrack_unreadable_data_total{kind="lease"} 2',
       'calltrack_engine_up{engine="drachtio"} 1',
       'calltrack_trunk_up{trunk="carrier-a"} 0',
+      'calltrack_line_up{line="pbx"} 0',
+      'calltrack_line_up{line="sales-1"} 1',
       'calltrack_invites_refused_total{reason="unknown_source"} 1',
       'calltrack_calls_in_progress 2',
       'calltrack_calls_unwritten 1',
@@ -109,10 +113,12 @@ describe('GatewayMetrics', () => {
   it('forgets gauges after a reload, and keeps counters', async () => {
     const metrics = new GatewayMetrics({ nodeDefaults: false });
     metrics.trunkUp('gone', true);
+    metrics.lineUp('gone', true);
     metrics.ended(ended('gone'));
     metrics.forgetGauges();
     const page = await metrics.render();
     expect(page).not.toContain('calltrack_trunk_up{');
+    expect(page).not.toContain('calltrack_line_up{');
     expect(page).toContain('calltrack_calls_total{trunk="gone"');
   });
 });

@@ -50,6 +50,7 @@ it.each<[string, Partial<TrunkState>, boolean]>([
     trunkStates: { list: () => [trunk(change)] },
     drains: { has: () => false, set: () => Promise.resolve() },
     registrations: () => Promise.resolve(new Map()),
+    lineHealth: () => null,
     findNumber: () => Promise.resolve(null),
   });
   expect(await overview.destinations('UTC')).toMatchObject([{ id: 'office', trunkUp }]);

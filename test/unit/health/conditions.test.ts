@@ -1,20 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { TrunkConditions } from '../../../../src/trunks/carriers/conditions.js';
-import type { TrunkWord } from '../../../../src/trunks/carriers/ports.js';
+import { Conditions } from '../../../src/health/conditions.js';
 
 /** Conditions, what they told, and whether Redis is there to be told. */
 function open() {
   const told: string[] = [];
   const redis = { away: false };
-  const conditions = new TrunkConditions(({ trunk, reason, down }: TrunkWord) => {
+  const conditions = new Conditions(['options', 'silence', 'drain'], ({ id, reason, down }) => {
     if (redis.away) return Promise.reject(new Error('away'));
-    told.push(`${trunk} ${reason} ${down ? 'down' : 'up'}`);
+    told.push(`${id} ${reason} ${down ? 'down' : 'up'}`);
     return Promise.resolve();
   });
   return { conditions, told, redis };
 }
 
-describe('TrunkConditions', () => {
+describe('Conditions', () => {
   it('tells each change once', async () => {
     const { conditions, told } = open();
     expect(conditions.set('a', 'options', true, 1)).toBe(true);
@@ -29,7 +28,7 @@ describe('TrunkConditions', () => {
     expect(conditions.downOf('a')).toEqual([]);
   });
 
-  it('keeps reasons and trunks apart', async () => {
+  it('keeps reasons and ids apart', async () => {
     const { conditions, told } = open();
     conditions.set('a', 'options', true, 1);
     conditions.set('a', 'drain', true, 2);
@@ -61,7 +60,7 @@ describe('TrunkConditions', () => {
     expect(told).toEqual(['a options down', 'b options up']);
   });
 
-  it('says everything again to keep its word fresh, and takes it back for a trunk that is gone', async () => {
+  it('says everything again to keep its word fresh, and takes it back for what is gone', async () => {
     const { conditions, told } = open();
     conditions.set('a', 'options', true, 1);
     await conditions.repeat();

@@ -1,7 +1,17 @@
 /** `unknown`: never answered and not yet silent for long enough; dialled like `up`. */
-export type HealthState = 'unknown' | 'up' | 'down';
+export const HEALTH_STATES = ['unknown', 'up', 'down'] as const;
+export type HealthState = (typeof HEALTH_STATES)[number];
 
-/** How one gateway of a carrier has answered so far. Times in ms of a monotonic clock. */
+/** What people are told of it, as this process sees it. */
+export interface SeenHealth {
+  state: HealthState;
+  /** Since when it is so, ISO 8601; null while unknown. */
+  since: string | null;
+  /** Status of the last answer to OPTIONS; null where there was none. */
+  lastStatus: number | null;
+}
+
+/** How somebody who is asked by OPTIONS has answered so far: a carrier's gateway, a line. Times in ms of a monotonic clock. */
 export interface Health {
   state: HealthState;
   /** Answers against `state` in a row: silences while it is up, answers while it is down. */
@@ -17,8 +27,6 @@ export interface HealthPolicy {
   down: number;
   /** Answers in a row until it is up again. */
   up: number;
-  /** Gradual return, ms. */
-  ramp: number;
 }
 
 export const UNKNOWN_HEALTH: Health = { state: 'unknown', against: 0, since: null, returnedAt: null };
@@ -28,7 +36,7 @@ const LEAST_SHARE = 0.05;
 /** 408 and 504: nobody behind it answered; 503: it takes no calls now. Any other answer shows that it lives. */
 const DEAD_STATUSES = new Set([408, 503, 504]);
 
-/** Whether an answer to OPTIONS (null: none in time) shows a gateway that takes calls. 404, 405 and 500 do. */
+/** Whether an answer to OPTIONS (null: none in time) shows somebody who takes calls. 404, 405 and 500 do. */
 export function isAlive(status: number | null): boolean {
   return status !== null && !DEAD_STATUSES.has(status);
 }

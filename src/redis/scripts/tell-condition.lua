@@ -1,4 +1,4 @@
--- One gateway's word on whether a trunk is down for one reason. The first word of "down" tells the event, and so does the
+-- One gateway's word on whether a trunk or line is down for one reason. The first word of "down" tells the event, and so does the
 -- end of the last one; a word that is not repeated in time (its gateway is dead) counts no longer.
 -- KEYS: 1 sorted set of the gateways that find it down (score: until when), 2 mark that it was told down, 3 events stream, 4 endpoints (all of hash tag {calls})
 -- ARGV: 1 gateway, 2 "down" | "up", 3 life of a word (ms), 4 outbox key prefix, 5 ordering key, 6 event id, 7 timestamp, 8 type if down, 9 body if down, 10 type if up, 11 body if up, 12 endpoints that want "down" (count), … those, then those that want "up"

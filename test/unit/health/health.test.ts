@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Health, isAlive, nextHealth, shareOf, UNKNOWN_HEALTH } from '../../../../src/trunks/carriers/health.js';
+import { type Health, isAlive, nextHealth, shareOf, UNKNOWN_HEALTH } from '../../../src/health/health.js';
 
-const POLICY = { down: 3, up: 2, ramp: 60_000 };
+const POLICY = { down: 3, up: 2 };
 
 /** `+` an answer, `-` a silence, one a second. */
 function after(answers: string): Health {
