@@ -167,7 +167,7 @@ export class App {
     this.#media.start();
     this.#sip.start();
     this.#phones.start();
-    this.#carriers.start(this.#config.trunks);
+    this.#carriers.start(this.#config);
     this.#lines.start(this.#config.lines);
     this.#dispatcher.start(this.#config.webhooks);
     this.#upkeep.start();
@@ -182,7 +182,7 @@ export class App {
     this.#config = withPlacesOf(this.#config, config);
     this.#gate = new TrunkGate(config.trunks);
     this.#dispatcher.update(config.webhooks);
-    this.#carriers.update(config.trunks);
+    this.#carriers.update(config);
     this.#lines.update(config.lines);
     this.#metrics.forgetGauges();
     return this.#pools.publishNumbers();

@@ -115,8 +115,9 @@ function checkEngines({ engines }: Draft): Finding[] {
   return findings;
 }
 
-function checkTrunks({ trunks }: Draft): Finding[] {
+function checkTrunks({ trunks, schedules }: Draft): Finding[] {
   const ranges: Named[] = [];
+  const scheduleNames = namesOf(schedules);
   const findings = trunks.flatMap((trunk, at) => {
     const found: Finding[] = [];
     if (!trunk.inbound && !trunk.outbound) {
@@ -127,6 +128,8 @@ function checkTrunks({ trunks }: Draft): Finding[] {
         'watches the gateways of "outbound", and there is none; for calls that stop coming: inbound.silence';
       found.push({ path: ['trunks', at, 'health'], message });
     }
+    const during = trunk.inbound?.silence?.during;
+    found.push(...checkReference(during, ['trunks', at, 'inbound', 'silence', 'during'], scheduleNames, 'schedule'));
     for (const side of ['inbound', 'outbound'] as const) {
       const path = ['trunks', at, side, 'numbers', 'country'];
       found.push(...checkCountry(trunk[side]?.numbers?.country, path));

@@ -28,9 +28,11 @@ export function describeIssue(issue: Issue, valueAt: (path: KeyPath) => unknown)
   return [{ path, message: `must be ${wanted}${quotes ? '; put it in quotes' : ''}` }];
 }
 
-/** Where the value is of one branch's own kind (a list, say), what is wrong inside it says more than "none of these". */
+/** Where the value is of one branch's own kind (a list, a group), what is wrong inside it says more than "none of these". */
 function issuesInside(issue: Extract<Issue, { code: 'invalid_union' }>): Issue[] | null {
-  const ofThisKind = issue.errors.filter((branch) => branch.every(({ path }) => path.length > 0));
+  const ofThisKind = issue.errors.filter((branch) =>
+    branch.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
   return (ofThisKind.length === 1 && ofThisKind[0]) || null;
 }
 
@@ -95,20 +97,24 @@ function listItem(schema: JsonSchema | undefined): JsonSchema | undefined {
   return schema?.items ?? schema?.anyOf?.find((one) => one.items)?.items;
 }
 
+/** The keys of a group, also where something shorter may stand in its place. */
+function keysOf(schema: JsonSchema | undefined): Record<string, JsonSchema> | undefined {
+  return schema?.properties ?? schema?.anyOf?.find((one) => one.properties)?.properties;
+}
+
 function keysAllowedAt(path: KeyPath): string[] {
   let schema: JsonSchema | undefined = inputSchema();
-  for (const part of path) {
-    schema = typeof part === 'number' ? listItem(schema) : schema?.properties?.[part];
-  }
-  return Object.keys(schema?.properties ?? {});
+  for (const part of path) schema = typeof part === 'number' ? listItem(schema) : keysOf(schema)?.[part];
+  return Object.keys(keysOf(schema) ?? {});
 }
 
 /** Every key path of the configuration, lists written as `trunks[]`. Source of the checks on docs and example. */
 export function allKeyPaths(schema: JsonSchema = inputSchema(), prefix = ''): string[] {
   const item = listItem(schema);
   if (item) return item.properties ? allKeyPaths(item, `${prefix}[]`) : [prefix];
-  if (!schema.properties) return [prefix];
-  return Object.entries(schema.properties).flatMap(([key, value]) => {
+  const keys = keysOf(schema);
+  if (!keys) return [prefix];
+  return Object.entries(keys).flatMap(([key, value]) => {
     return allKeyPaths(value, prefix ? `${prefix}.${key}` : key);
   });
 }

@@ -26,7 +26,11 @@ const draftSchema = z.object({
   trunks: list(
     group({
       id: text,
-      inbound: group({ from: texts, numbers: group({ country: text }) }).optional(),
+      inbound: group({
+        from: texts,
+        numbers: group({ country: text }),
+        silence: group({ during: text }).optional(),
+      }).optional(),
       outbound: group({ to: list(group({ uri: text })), numbers: group({ country: text }) }).optional(),
       health: z.unknown(),
     }),

@@ -51,7 +51,7 @@ export function isUrl(text: string): boolean {
 }
 export const URL_FORM = 'a URL; in its user and password "%" is written "%25"';
 
-export function isTimeZone(name: string): boolean {
+function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;
@@ -59,6 +59,7 @@ export function isTimeZone(name: string): boolean {
     return false;
   }
 }
+export const timeZone = z.string().max(64).refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"');
 
 /** To listen on; 0 takes any free one. */
 export const port = z.int().min(0).max(65535);

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { isTimeZone } from '../config/words.js';
+import { timeZone } from '../config/words.js';
 import { GatewayError } from '../lib/errors.js';
 import { startOfDay, type Bucket } from '../reports/time-zone.js';
 import { demandOrder, demandSite } from './query.js';
@@ -15,7 +15,6 @@ const name = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
 const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()], {
   error: 'a time like "2026-11-21T10:00:00Z" or a day like "2026-11-21"',
 });
-const timeZone = z.string().max(64).refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"');
 
 /** What reports may be asked; each of them takes some of it. */
 export const reportQuery = z.strictObject({

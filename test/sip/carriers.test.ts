@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CarrierGateway } from '../../src/config/schema.js';
-import { configSchema } from '../../src/config/schema.js';
+import { configSchema, WEEKDAYS } from '../../src/config/schema.js';
 import { RedisTrunks } from '../../src/redis/trunks.js';
 import { CarrierTrunks } from '../../src/trunks/carriers/carriers.js';
 import { trunksDown } from '../../src/trunks/overview.js';
@@ -18,6 +18,11 @@ const logger = pino(
 const HEALTH = { options: '100ms', down: 3, up: 2, ramp: '1s' };
 const ACCOUNT = { username: 'calltrack', password: 'a password' };
 
+const watched = (trunk: Record<string, unknown>, schedules: unknown[] = []) => ({
+  trunks: configSchema.shape.trunks.parse([{ id: 'carrier', ...trunk }]),
+  schedules: configSchema.shape.schedules.parse(schedules),
+});
+
 /** As many gateways as are asked for, all watching the same trunks. */
 async function open(kind: 'sandbox' | 'real') {
   const running: CarrierTrunks[] = [];
@@ -27,7 +32,7 @@ async function open(kind: 'sandbox' | 'real') {
     await Promise.all(running.map((trunks) => trunks.stop()));
   });
   const { redis, side, conditions } = world;
-  const gateway = (id: string, trunk: Record<string, unknown>): CarrierTrunks => {
+  const gateway = (id: string, trunk: Record<string, unknown>, schedules: unknown[] = []): CarrierTrunks => {
     const shared = new RedisTrunks(redis.link, redis.keys);
     const trunks = new CarrierTrunks(
       {
@@ -39,7 +44,7 @@ async function open(kind: 'sandbox' | 'real') {
       },
       { logger },
     );
-    trunks.start(configSchema.shape.trunks.parse([{ id: 'carrier', ...trunk }]));
+    trunks.start(watched(trunk, schedules));
     running.push(trunks);
     return trunks;
   };
@@ -171,6 +176,29 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     expect(one.list()[0]?.lastCallAt).not.toBeNull();
   });
 
+  it('while it is closed no silence counts', async () => {
+    const { gateway } = await open(kind);
+    const always = Object.fromEntries(WEEKDAYS.map((day) => [day, ['00:00-24:00']]));
+    // A run over midnight shall not find it open.
+    const today = Date.now();
+    const holidays = [-1, 0, 1].map((days) => new Date(today + days * 86_400_000).toISOString().slice(0, 10));
+    const schedules = [
+      { id: 'open', weekly: always },
+      { id: 'closed', weekly: always, holidays },
+    ];
+    const silent = (during: string) =>
+      gateway(
+        during,
+        { inbound: { from: ['203.0.113.0/29'], silence: { after: '2s', during, timezone: 'UTC' } } },
+        schedules,
+      );
+    const [closed, opened] = [silent('closed'), silent('open')];
+    await until('nothing is heard while it is open', () => opened.list()[0]?.up === false);
+    expect(closed.list()[0]).toMatchObject({ up: true, down: [] });
+    closed.update(watched({ inbound: { from: ['203.0.113.0/29'], silence: '2s' } }));
+    await until('a reload counts day and night', () => closed.list()[0]?.up === false);
+  });
+
   it('waits for a turn, and goes on at once where there is none in time', async () => {
     const { gateway, carrier } = await open(kind);
     const to = listed(await carrier());
@@ -287,8 +315,7 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     const one = await carrier({ account: ACCOUNT });
     const trunks = gateway('gw-1', register(one));
     await until('it is registered', () => registration(trunks)?.state === 'registered');
-    const config = (more: Record<string, unknown>) =>
-      configSchema.shape.trunks.parse([{ id: 'carrier', ...register(one), ...more }]);
+    const config = (more: Record<string, unknown>) => watched({ ...register(one), ...more });
     trunks.update(config({ channels: 5 }));
     expect(registration(trunks)?.state).toBe('registered');
     trunks.update(config({ register: undefined }));

@@ -51,7 +51,7 @@ async function warningsOf(config: GatewayConfig): Promise<string[]> {
       : []),
     ...(closed.length > 0
       ? [
-          `these schedules open never again, their exceptions are past: ${closed.join(', ')}; steps "during" them ring nobody`,
+          `these schedules open never again, their exceptions are past: ${closed.join(', ')}; steps "during" them ring nobody, and no trunk's silence is told`,
         ]
       : []),
   ];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, durationOf, e164, id, isTimeZone, languageTag, sound } from '../words.js';
+import { duration, durationOf, e164, id, languageTag, sound, timeZone } from '../words.js';
 import { SCREENING_ACTIONS } from '../../call/call.js';
 import { siteRecording } from './recordings.js';
 
@@ -87,7 +87,7 @@ const siteFields = z.strictObject({
   id,
   /** In which announcements are played, one after the other. */
   languages: z.array(languageTag).min(1).max(5).default(['en']),
-  timezone: z.string().refine(isTimeZone, 'an IANA time zone like "Europe/Moscow"').default('UTC'),
+  timezone: timeZone.default('UTC'),
   defaultRoute: id,
   webhooks: z.array(id).default([]),
   /** The tag `repeat` for who has called before. */

@@ -11,6 +11,7 @@ import {
   health,
   id,
   sipUri,
+  timeZone,
 } from '../words.js';
 
 /** `trunks`: carriers. */
@@ -21,6 +22,15 @@ export const carrierGateway = z.strictObject({
   priority: z.int().min(0).max(65_535).default(1),
   weight: z.int().min(1).max(65_535).default(1),
 });
+
+const silentFor = durationUpTo(7 * 86_400_000, '7d');
+
+/** No call for so long means that something is wrong: `trunk.down` with the reason `silence`. */
+const silence = z.union([
+  silentFor.transform((after) => ({ after })),
+  /** Counted only while the schedule is open there. */
+  z.strictObject({ after: silentFor, during: id, timezone: timeZone }),
+]);
 
 export const trunk = z.strictObject({
   id,
@@ -39,8 +49,7 @@ export const trunk = z.strictObject({
         .prefault({}),
       /** Believe P-Asserted-Identity and Remote-Party-ID from this source; from anyone else they are ignored. */
       trustAssertedIdentity: z.boolean().default(false),
-      /** No call for so long means that something is wrong: `trunk.down` with the reason `silence`. */
-      silence: durationUpTo(7 * 86_400_000, '7d').optional(),
+      silence: silence.optional(),
     })
     .optional(),
   outbound: z

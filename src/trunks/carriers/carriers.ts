@@ -2,13 +2,14 @@ import type { Logger } from 'pino';
 import type { LegResult } from '../../call/call.js';
 import type { Carriers, GatewayChoice, TrunkWatch } from '../../call/ports.js';
 import type { SipFailure } from '../../call/sip-ports.js';
-import type { CarrierGateway, TrunkConfig } from '../../config/schema.js';
+import type { CarrierGateway, GatewayConfig, TrunkConfig } from '../../config/schema.js';
 import { Conditions, ROUND_MS } from '../../health/conditions.js';
 import type { OptionsMonitor } from '../../health/options-monitor.js';
 import { inBackground } from '../../lib/background.js';
 import { SharedDrains } from '../drains.js';
 import { CarrierTrunk } from './carrier-trunk.js';
 import type { CarrierOutside } from './ports.js';
+import { isTooLong, silenceRuleOf, type SilenceRule } from './silence.js';
 import { TRUNK_DOWN_REASONS, type TrunkDownReason, type TrunkState, type TrunkStates } from './state.js';
 
 export interface CarrierOptions {
@@ -18,11 +19,14 @@ export interface CarrierOptions {
   random?: () => number;
 }
 
+type WatchedConfig = Pick<GatewayConfig, 'trunks' | 'schedules'>;
+
 /** All trunks of the configuration: what the route walk, the gate and the operators ask of them. */
 export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   /** Learnt with what the gateways share of trunks: one exchange a second for both. */
   readonly drains: SharedDrains;
   readonly #trunks = new Map<string, CarrierTrunk>();
+  readonly #silences = new Map<string, SilenceRule>();
   readonly #conditions: Conditions<TrunkDownReason>;
   readonly #startedAt = Date.now();
   /** When a trunk was last heard, here or by another gateway; ms since the epoch. */
@@ -43,18 +47,23 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     );
   }
 
-  start(trunks: readonly TrunkConfig[]): void {
-    this.update(trunks);
+  start(config: WatchedConfig): void {
+    this.update(config);
     // So soon all gateways know of a drain, and so exact is the watch over silence.
     this.#timer = setInterval(() => inBackground(this.#round()), ROUND_MS);
     inBackground(this.#round());
   }
 
   /** A reload: what is configured as before keeps its state. */
-  update(trunks: readonly TrunkConfig[]): void {
+  update({ trunks, schedules }: WatchedConfig): void {
     const former = new Map(this.#trunks);
     this.#trunks.clear();
-    for (const trunk of trunks) this.#trunks.set(trunk.id, this.#build(trunk, former.get(trunk.id) ?? null));
+    this.#silences.clear();
+    for (const trunk of trunks) {
+      this.#trunks.set(trunk.id, this.#build(trunk, former.get(trunk.id) ?? null));
+      const silence = silenceRuleOf(trunk, schedules);
+      if (silence) this.#silences.set(trunk.id, silence);
+    }
     for (const [id, trunk] of former) {
       inBackground(trunk.stop(this.#trunks.get(id) ?? null));
       if (!this.#trunks.has(id)) this.#conditions.forget(id, Date.now());
@@ -164,17 +173,19 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     for (const [id, trunk] of this.#trunks) {
       this.#note(id, 'options', trunk.silentToOptions, now);
       this.#note(id, 'registration', trunk.unregistered, now);
-      this.#note(id, 'silence', this.#isSilent(trunk.config, now), now);
+      this.#note(id, 'silence', this.#isSilent(id, now), now);
       this.#note(id, 'drain', this.drains.has('trunk', id), now);
     }
     inBackground(this.#conditions.flush());
   }
 
   /** A gateway that has just started does not know yet; that it has started is no sign of life of the carrier's. */
-  #isSilent({ id, inbound }: TrunkConfig, now: number): boolean | null {
-    if (inbound?.silence === undefined) return false;
-    if (now - (this.#heardAt.get(id) ?? 0) <= inbound.silence) return false;
-    return now - this.#startedAt > inbound.silence ? true : null;
+  #isSilent(id: string, now: number): boolean | null {
+    const rule = this.#silences.get(id);
+    if (!rule) return false;
+    const heardAt = this.#heardAt.get(id);
+    if (heardAt !== undefined && !isTooLong(rule, heardAt, now)) return false;
+    return isTooLong(rule, this.#startedAt, now) ? true : null;
   }
 
   #note(trunk: string, reason: TrunkDownReason, down: boolean | null, now: number): void {

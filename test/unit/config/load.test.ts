@@ -301,6 +301,45 @@ __proto__: 1
   });
 
   it.each([
+    ['soon', /silence: must be a duration like "250ms", .*, not zero, or a group of keys$/],
+    ['[2h]', /silence: must be a duration like "250ms", .*, or a group of keys$/],
+    ['8d', /silence: must be at most 7d, or a group of keys$/],
+    ['{ after: 2h, timezone: UTC }', /silence\.during: is missing; must be/],
+    ['{ after: 2h, during: hours }', /silence\.timezone: is missing; must be/],
+    ['{ during: hours, timezone: UTC }', /silence\.after: is missing; must be a duration like "250ms"/],
+    ['{ after: 8d, during: hours, timezone: UTC }', /silence\.after: must be at most 7d/],
+    [
+      '{ after: 2h, during: hours, timezone: Mars }',
+      /silence\.timezone: must be an IANA time zone like "Europe\/Moscow"/,
+    ],
+    ['{ after: 2h, during: night, timezone: UTC }', /silence\.during: "night" names no schedule; there are: hours/],
+    [
+      '{ after: 2h, during: hours, timezone: UTC, hours: [] }',
+      /silence\.hours: unknown key; allowed: after, during, timezone/,
+    ],
+  ])('points into the silence of a trunk: %s', async (silence, expected) => {
+    const schedules = 'schedules: [{ id: hours, weekly: { mon: ["09:00-18:00"] } }]';
+    const text = SMALL.replace('{ from: [203.0.113.0/29] }', `{ from: [203.0.113.0/29], silence: ${silence} }`);
+    const errors = await errorsIn(`${text}${schedules}\n`);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain('trunks[0].inbound.silence');
+    expect(errors[0]).toMatch(expected);
+  });
+
+  it('takes a silence with hours, and one without', async () => {
+    const schedules = 'schedules: [{ id: hours, weekly: { mon: ["09:00-18:00"] } }]';
+    const read = async (silence: string) =>
+      (await load(`${SMALL.replace('/29] }', `/29], silence: ${silence} }`)}${schedules}\n`)).trunks[0]?.inbound
+        ?.silence;
+    expect(await read('2h')).toEqual({ after: 7_200_000 });
+    const during = { during: 'hours', timezone: 'Europe/Moscow' };
+    expect(await read('{ after: 2h, during: hours, timezone: Europe/Moscow }')).toEqual({
+      after: 7_200_000,
+      ...during,
+    });
+  });
+
+  it.each([
     ['to: "nonsense"', 'trunks[0].outbound.to: must be a SIP URI like "sip:sip.carrier.example:5060", or a list'],
     ['to: []', 'trunks[0].outbound.to: must be a list of at least 1 entries'],
     ['to: [{ priority: 1 }]', 'trunks[0].outbound.to[0].uri: is missing; must be a text'],
