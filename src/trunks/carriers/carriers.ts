@@ -9,7 +9,7 @@ import { inBackground } from '../../lib/background.js';
 import { SharedDrains } from '../drains.js';
 import { CarrierTrunk } from './carrier-trunk.js';
 import type { CarrierOutside } from './ports.js';
-import { isTooLong, silenceRuleOf, type SilenceRule } from './silence.js';
+import { silenceOf, type Silence } from './silence.js';
 import { TRUNK_DOWN_REASONS, type TrunkDownReason, type TrunkState, type TrunkStates } from './state.js';
 
 export interface CarrierOptions {
@@ -26,7 +26,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   /** Learnt with what the gateways share of trunks: one exchange a second for both. */
   readonly drains: SharedDrains;
   readonly #trunks = new Map<string, CarrierTrunk>();
-  readonly #silences = new Map<string, SilenceRule>();
+  readonly #silences = new Map<string, Silence>();
   readonly #conditions: Conditions<TrunkDownReason>;
   readonly #startedAt = Date.now();
   /** When a trunk was last heard, here or by another gateway; ms since the epoch. */
@@ -61,7 +61,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     this.#silences.clear();
     for (const trunk of trunks) {
       this.#trunks.set(trunk.id, this.#build(trunk, former.get(trunk.id) ?? null));
-      const silence = silenceRuleOf(trunk, schedules);
+      const silence = silenceOf(trunk, schedules);
       if (silence) this.#silences.set(trunk.id, silence);
     }
     for (const [id, trunk] of former) {
@@ -179,13 +179,9 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     inBackground(this.#conditions.flush());
   }
 
-  /** A gateway that has just started does not know yet; that it has started is no sign of life of the carrier's. */
   #isSilent(id: string, now: number): boolean | null {
-    const rule = this.#silences.get(id);
-    if (!rule) return false;
-    const heardAt = this.#heardAt.get(id);
-    if (heardAt !== undefined && !isTooLong(rule, heardAt, now)) return false;
-    return isTooLong(rule, this.#startedAt, now) ? true : null;
+    const silence = this.#silences.get(id);
+    return silence ? silence.isTooLong(this.#heardAt.get(id), this.#startedAt, now) : false;
   }
 
   #note(trunk: string, reason: TrunkDownReason, down: boolean | null, now: number): void {
