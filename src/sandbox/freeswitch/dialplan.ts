@@ -10,6 +10,7 @@ import { ChannelMedia } from './media.js';
 import { OutboundLeg, type DialOutcome } from './outbound-leg.js';
 import { SdpWriter } from './sdp.js';
 import type { PortRange } from '../rtp/port.js';
+import type { SrtpMode } from '../rtp/sdes.js';
 import type { IncomingInvite } from '../sip/invite.js';
 import type { SipStack } from '../sip/stack.js';
 
@@ -21,6 +22,8 @@ const OURS = {
   'X-CT-Ring-Seconds': /^[1-9][0-9]{0,3}$/,
 };
 /** X-CT-Said where each sound was played, and where there was none. */
+/** How each leg is secured; one that is not named is in the clear. */
+const SECURED = /^(mandatory|forbidden) (mandatory|optional|forbidden)$/;
 const HEARD_ALL = /^(?:FILE PLAYED!)*$/;
 const ESL_ADDRESS = /^([0-9A-Za-z.:[\]-]{1,80}):([0-9]{1,5})$/;
 const CONNECT_TIMEOUT_MS = 4000;
@@ -61,6 +64,7 @@ export class Dialplan {
   async #run(channel: Channel, leg: InboundLeg): Promise<void> {
     const esl = ESL_ADDRESS.exec(leg.header('X-esl-outbound'));
     if (/^drachtio-fsmrf:/.test(channel.get('sip_user_agent') ?? '') && esl !== null) {
+      leg.srtp = 'optional';
       await this.#runEndpoint(channel, esl[1] ?? '', Number(esl[2]));
     } else if (Object.entries(OURS).every(([name, form]) => form.test(leg.header(name)))) {
       await this.#runCall(channel, leg);
@@ -98,6 +102,8 @@ export class Dialplan {
   async #runCall(a: Channel, leg: InboundLeg): Promise<void> {
     const { fs } = this.services;
     const callId = leg.header('X-CT-Call-Id');
+    const [caller = 'forbidden', business = 'forbidden'] = SECURED.exec(leg.header('X-CT-Srtp'))?.slice(1) ?? [];
+    leg.srtp = caller as SrtpMode;
     a.set('calltrack_call_id', callId);
     a.set('calltrack_leg', 'caller');
     a.set('rtp_disable_hold', 'true');
@@ -116,7 +122,7 @@ export class Dialplan {
       a.set('RECORD_PRE_BUFFER_FRAMES', '0');
     }
     bindControls(a, leg.header('X-CT-Controls'));
-    const b = this.#dial(a, leg, callId, greeting);
+    const b = this.#dial(a, leg, callId, greeting, business as SrtpMode);
     if (a.answered) playRingback(a);
     a.gone.signal.addEventListener('abort', () => {
       if (b.channel.bridge !== undefined) return;
@@ -135,7 +141,7 @@ export class Dialplan {
     } else await this.#connect(a, b.channel, leg, recorded);
   }
 
-  #dial(a: Channel, leg: InboundLeg, callId: string, exported: Record<string, string>): OutboundLeg {
+  #dial(a: Channel, leg: InboundLeg, callId: string, exported: Record<string, string>, srtp: SrtpMode): OutboundLeg {
     const { fs } = this.services;
     const media = new ChannelMedia(this.options.address, this.options.rtpPortRange);
     const name = `sofia/calltrack/${callId}@${this.options.drachtioTarget}`;
@@ -156,7 +162,9 @@ export class Dialplan {
     const early = (): void => {
       if (!leg.isLateOffer) void this.#passEarlyMedia(a, b).catch(() => undefined);
     };
-    const out = new OutboundLeg(fs, b, new SdpWriter(this.options.address), {
+    const sdp = new SdpWriter(this.options.address);
+    sdp.srtp = srtp;
+    const out = new OutboundLeg(fs, b, sdp, {
       stack: this.stack,
       target: this.options.drachtioTarget,
       user: callId,

@@ -1,5 +1,6 @@
 import type { SipRequest } from '../sip/message.js';
 import type { IncomingInvite } from '../sip/invite.js';
+import type { SrtpMode } from '../rtp/sdes.js';
 import { reasonHeader, sipStatusOf, type HangupCause } from './causes.js';
 import type { Channel, ReleaseDetails, SipSide } from './channel.js';
 import { DialogLeg } from './leg.js';
@@ -28,6 +29,11 @@ export class InboundLeg extends DialogLeg implements SipSide {
   /** The caller sent no SDP: our offer goes out in the 200, his answer comes in the ACK. */
   get isLateOffer(): boolean {
     return this.invite.request.body === '';
+  }
+
+  /** As the variable `rtp_secure_media_inbound` has it. */
+  set srtp(mode: SrtpMode) {
+    this.sdp.srtp = mode;
   }
 
   /** A header of the INVITE, '' when it is not there. */
@@ -90,7 +96,7 @@ export class InboundLeg extends DialogLeg implements SipSide {
       this.channel.gone.signal.addEventListener('abort', () => resolve(undefined), { once: true });
     });
     if (ack === undefined || !this.channel.isUp()) return false;
-    const remote = ack.body === '' ? undefined : readSdp(ack.body);
+    const remote = ack.body === '' ? undefined : readSdp(ack.body, this.sdp.srtp);
     if (remote === undefined) {
       const reason = 'SIP;cause=488;text="No answer to offer"';
       this.fs.hangup(this.channel, ack.body === '' ? 'MANDATORY_IE_MISSING' : 'INCOMPATIBLE_DESTINATION', { reason });
@@ -104,7 +110,7 @@ export class InboundLeg extends DialogLeg implements SipSide {
 
   /** Our answer to the caller's offer, media running; undefined when we have no codec in common. */
   async #negotiate(): Promise<string | undefined> {
-    this.#remote ??= readSdp(this.invite.request.body);
+    this.#remote ??= readSdp(this.invite.request.body, this.sdp.srtp);
     if (this.#remote === undefined) {
       this.channel.set('endpoint_disposition', 'CODEC NEGOTIATION ERROR');
       return undefined;

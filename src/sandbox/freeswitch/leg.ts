@@ -26,7 +26,7 @@ export abstract class DialogLeg {
   /** Starts the media as negotiated. The timeout is read now: from here on the variable's later values do not count. */
   protected startMedia(remote: RemoteAudio): void {
     const { channel } = this;
-    channel.media.configure(remote, this.offered);
+    channel.media.configure(remote, this.offered, this.sdp.key);
     this.readMediaTimeout();
     channel.set('read_codec', channel.media.codecName);
     channel.set('write_codec', channel.media.codecName);
@@ -95,7 +95,7 @@ export abstract class DialogLeg {
     const { media } = this.channel;
     const port = await media.open();
     if (body === '') return this.noteLocalSdp(this.sdp.offer(port), port);
-    const remote = readSdp(body);
+    const remote = readSdp(body, this.sdp.srtp);
     if (remote === undefined) return undefined;
     this.channel.set('switch_r_sdp', body);
     const wasHolding = media.holding;

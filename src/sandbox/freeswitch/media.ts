@@ -61,8 +61,11 @@ export class ChannelMedia {
     return this.#session.port.port;
   }
 
-  /** Starts or changes the stream as negotiated. `offered`: we made the offer, so keys come with our payload type. */
-  configure(remote: RemoteAudio, offered: boolean): void {
+  /**
+   * Starts or changes the stream as negotiated. `offered`: we made the offer, so keys come with our payload type. `key`: what we send
+   * is encrypted with, where the other side has one.
+   */
+  configure(remote: RemoteAudio, offered: boolean, key: string): void {
     const direction = answerDirection(remote.direction);
     const silent = remote.address === '0.0.0.0';
     this.remote = remote;
@@ -76,6 +79,7 @@ export class ChannelMedia {
       localTelephoneEventPayloadType: offered ? DEFAULT_TELEPHONE_EVENT : remote.telephoneEvent,
       send: !silent && (direction === 'sendrecv' || direction === 'sendonly'),
       receive: direction === 'sendrecv' || direction === 'recvonly',
+      srtp: remote.crypto && { send: key, receive: remote.crypto.inline },
     });
   }
 

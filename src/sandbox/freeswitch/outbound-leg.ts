@@ -90,7 +90,7 @@ export class OutboundLeg extends DialogLeg implements SipSide {
 
   #onProvisional(response: SipResponse): void {
     if (!this.channel.isUp() || response.status === 100) return;
-    const remote = response.body === '' ? undefined : readSdp(response.body);
+    const remote = response.body === '' ? undefined : readSdp(response.body, this.sdp.srtp);
     if (remote !== undefined) {
       this.channel.set('switch_r_sdp', response.body);
       this.#agreed ??= remote;
@@ -106,7 +106,8 @@ export class OutboundLeg extends DialogLeg implements SipSide {
   #onAnswered(response: SipResponse): void {
     if (!this.channel.isUp()) return;
     // The real one takes the first SDP for the answer, and passes over the one in the 200 behind it.
-    const remote = this.#agreed ?? (response.body === '' ? this.channel.media.remote : readSdp(response.body));
+    const remote =
+      this.#agreed ?? (response.body === '' ? this.channel.media.remote : readSdp(response.body, this.sdp.srtp));
     if (remote === undefined) {
       const cause = 'INCOMPATIBLE_DESTINATION';
       this.#settle({ kind: 'failed', cause, status: 488 });

@@ -1,6 +1,8 @@
 /** SDP offer and answer (RFC 3264) for one G.711 audio stream with telephone-events. */
 import { parse } from 'sdp-transform';
 import type { G711Law } from '../rtp/g711.js';
+import { cryptoLine, cryptoOf, fits, type Crypto, type SrtpMode } from '../rtp/sdes.js';
+import { newKey } from '../rtp/srtp.js';
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
@@ -17,6 +19,8 @@ export interface RemoteAudio {
   law: G711Law;
   payloadType: number;
   telephoneEvent: number | undefined;
+  /** The key of what it sends; undefined in the clear. */
+  crypto: Crypto | undefined;
   /** As the peer sees it. */
   direction: Direction;
   /** The peer holds: sendonly, inactive, or the old 0.0.0.0. */
@@ -26,19 +30,19 @@ export interface RemoteAudio {
 }
 
 /** The peer's audio with the codec that we like best (A-law first); undefined when there is none in common, or no sense. */
-export function readSdp(sdp: string): RemoteAudio | undefined {
+export function readSdp(sdp: string, mode: SrtpMode = 'forbidden'): RemoteAudio | undefined {
   try {
-    return readAudio(sdp);
+    return readAudio(sdp, mode);
   } catch {
     // The parser leaves out what it did not find, whatever its types say.
     return undefined;
   }
 }
 
-function readAudio(sdp: string): RemoteAudio | undefined {
+function readAudio(sdp: string, mode: SrtpMode): RemoteAudio | undefined {
   const session = parse(sdp);
   const index = session.media.findIndex(
-    ({ type, protocol, port }) => type === 'audio' && protocol === 'RTP/AVP' && port,
+    ({ type, protocol, port, crypto }) => type === 'audio' && fits(mode, protocol, cryptoOf(crypto)) && port,
   );
   const media = session.media[index];
   if (media === undefined) return undefined;
@@ -51,6 +55,7 @@ function readAudio(sdp: string): RemoteAudio | undefined {
     address,
     port: media.port,
     ...chosen,
+    crypto: media.protocol === 'RTP/SAVP' ? cryptoOf(media.crypto) : undefined,
     telephoneEvent: [...names].find(([, name]) => name === 'TELEPHONE-EVENT/8000')?.[0],
     direction,
     holding: direction === 'sendonly' || direction === 'inactive' || address === '0.0.0.0',
@@ -102,6 +107,10 @@ let nextSessionId = Math.floor(Date.now() / 1000);
 
 /** Writes the descriptions of one leg; every new one has a higher version (RFC 3264 section 8). */
 export class SdpWriter {
+  /** Of what this leg sends, where that is encrypted. */
+  readonly key = newKey();
+  /** May be changed until the first description. */
+  srtp: SrtpMode = 'forbidden';
   readonly #sessionId = nextSessionId++;
   #version = this.#sessionId;
 
@@ -115,6 +124,13 @@ export class SdpWriter {
     return this.#write(port, [remote.payloadType], remote.telephoneEvent, answerDirection(remote.direction), remote);
   }
 
+  /** One `m=` line for each; the real one offers the encrypted one first where both will do. */
+  #cryptos(remote: RemoteAudio | undefined): (Crypto | undefined)[] {
+    const own = { tag: remote?.crypto?.tag ?? 1, inline: this.key };
+    if (remote) return [remote.crypto && own];
+    return { mandatory: [own], optional: [own, undefined], forbidden: [undefined] }[this.srtp];
+  }
+
   #write(
     port: number,
     payloads: number[],
@@ -125,6 +141,17 @@ export class SdpWriter {
     const law = remote?.law;
     this.#version += 1;
     const all = event === undefined ? payloads : [...payloads, event];
+    const attributes = [
+      ...payloads.map((payload) => `a=rtpmap:${payload} ${law ? `${CODEC_NAME[law]}/8000` : (STATIC[payload] ?? '')}`),
+      ...(event === undefined ? [] : [`a=rtpmap:${event} telephone-event/8000`, `a=fmtp:${event} 0-15`]),
+      ...(direction === 'sendrecv' ? [] : [`a=${direction}`]),
+      'a=ptime:20',
+    ];
+    const section = (crypto: Crypto | undefined): string[] => [
+      `m=audio ${port} ${crypto ? 'RTP/SAVP' : 'RTP/AVP'} ${all.join(' ')}`,
+      ...attributes,
+      ...(crypto ? [cryptoLine(crypto)] : []),
+    ];
     const lines = [
       'v=0',
       `o=FreeSWITCH ${this.#sessionId} ${this.#version} IN IP4 ${this.address}`,
@@ -132,11 +159,7 @@ export class SdpWriter {
       `c=IN IP4 ${this.address}`,
       't=0 0',
       ...(remote?.declined.before ?? []),
-      `m=audio ${port} RTP/AVP ${all.join(' ')}`,
-      ...payloads.map((payload) => `a=rtpmap:${payload} ${law ? `${CODEC_NAME[law]}/8000` : (STATIC[payload] ?? '')}`),
-      ...(event === undefined ? [] : [`a=rtpmap:${event} telephone-event/8000`, `a=fmtp:${event} 0-15`]),
-      ...(direction === 'sendrecv' ? [] : [`a=${direction}`]),
-      'a=ptime:20',
+      ...this.#cryptos(remote).flatMap(section),
       ...(remote?.declined.behind ?? []),
     ];
     return `${lines.join('\r\n')}\r\n`;

@@ -197,12 +197,12 @@ export abstract class PhoneCall {
 
   /** Our answer to an offer of the other side's; '' when nothing in it fits. */
   protected answerTo(offer: string): string {
-    const remote = readRemoteAudio(offer, this.parts.laws);
+    const remote = readRemoteAudio(offer, this.parts.laws, this.parts.sdp.secured);
     if (!remote) return '';
     const direction = answerDirection(remote.direction, this.#direction);
     this.remoteSdp = offer;
     this.localSdp = this.parts.sdp.answer(remote, direction);
-    this.parts.media?.configure(rtpParameters(remote, direction));
+    this.parts.media?.configure(rtpParameters(remote, direction, this.parts.sdp.key));
     return this.localSdp;
   }
 
@@ -213,10 +213,11 @@ export abstract class PhoneCall {
 
   /** The other side's answer to our offer. */
   protected heardSdp(sdp: string): void {
-    const remote = sdp === '' ? undefined : readRemoteAudio(sdp, this.parts.laws);
+    const remote = sdp === '' ? undefined : readRemoteAudio(sdp, this.parts.laws, this.parts.sdp.secured);
     if (!remote) return;
     this.remoteSdp = sdp;
-    this.parts.media?.configure(rtpParameters(remote, answerDirection(remote.direction, this.#direction)));
+    const direction = answerDirection(remote.direction, this.#direction);
+    this.parts.media?.configure(rtpParameters(remote, direction, this.parts.sdp.key));
   }
 
   /** From the answer on, the dialog's requests are ours to answer. */

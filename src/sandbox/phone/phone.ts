@@ -20,6 +20,8 @@ export interface PhoneOptions {
   port?: number;
   /** Takes calls over TLS too; port: default any free one. */
   tls?: TlsIdentity & { port?: number };
+  /** Its sound is encrypted (SRTP, keys in SDP), or there is none. */
+  srtp?: boolean;
   /** User part of its address; default `phone`. */
   user?: string;
   /** Codecs it offers and takes, the preferred one first; default A-law, then µ-law. */
@@ -125,7 +127,7 @@ export class Phone {
 
   async #parts(withMedia = true): Promise<CallParts> {
     const media = withMedia ? await PhoneMedia.open(this.host) : undefined;
-    const sdp = new PhoneSdp(this.host, media?.port ?? DISCARD_PORT);
+    const sdp = new PhoneSdp(this.host, media?.port ?? DISCARD_PORT, this.options.srtp);
     return { media, sdp, laws: this.options.laws ?? BOTH_LAWS };
   }
 }

@@ -1,6 +1,8 @@
 import { parse } from 'sdp-transform';
 import type { G711Law } from '../rtp/g711.js';
+import { cryptoLine, cryptoOf, fits, type Crypto } from '../rtp/sdes.js';
 import type { RtpParameters } from '../rtp/session.js';
+import { newKey } from '../rtp/srtp.js';
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
@@ -15,13 +17,17 @@ export interface RemoteAudio {
   law: G711Law;
   payloadType: number;
   telephoneEvent: number | undefined;
+  crypto: Crypto | undefined;
   direction: Direction;
 }
 
 /** The first audio stream with the first of `laws` that it offers; undefined when nothing fits. */
-export function readRemoteAudio(sdp: string, laws: readonly G711Law[]): RemoteAudio | undefined {
+export function readRemoteAudio(sdp: string, laws: readonly G711Law[], secured = false): RemoteAudio | undefined {
   const session = parse(sdp);
-  const media = session.media.find((one) => one.type === 'audio' && one.protocol === 'RTP/AVP' && one.port > 0);
+  const mode = secured ? 'mandatory' : 'forbidden';
+  const media = session.media.find(
+    ({ type, protocol, port, crypto }) => type === 'audio' && port > 0 && fits(mode, protocol, cryptoOf(crypto)),
+  );
   if (!media) return undefined;
   const names = new Map([
     [0, 'PCMU'],
@@ -35,7 +41,8 @@ export function readRemoteAudio(sdp: string, laws: readonly G711Law[]): RemoteAu
   if (law === undefined || address === undefined) return undefined;
   const direction = media.direction ?? session.direction ?? 'sendrecv';
   const payloadType = typeOf(NAME[law]) ?? PAYLOAD[law];
-  return { address, port: media.port, law, payloadType, telephoneEvent: typeOf('TELEPHONE-EVENT'), direction };
+  const crypto = secured ? cryptoOf(media.crypto) : undefined;
+  return { address, port: media.port, law, payloadType, telephoneEvent: typeOf('TELEPHONE-EVENT'), crypto, direction };
 }
 
 /** sdp-transform makes a number of one that stands alone. */
@@ -60,7 +67,8 @@ export function answerDirection(offered: Direction, wanted: Direction): Directio
   return receives ? 'recvonly' : 'inactive';
 }
 
-export function rtpParameters(remote: RemoteAudio, local: Direction): RtpParameters {
+/** @param key of what we send */
+export function rtpParameters(remote: RemoteAudio, local: Direction, key: string): RtpParameters {
   return {
     remoteAddress: remote.address,
     remotePort: remote.port,
@@ -70,17 +78,21 @@ export function rtpParameters(remote: RemoteAudio, local: Direction): RtpParamet
     localTelephoneEventPayloadType: remote.telephoneEvent ?? TELEPHONE_EVENT,
     send: local.startsWith('send') && remote.address !== '0.0.0.0',
     receive: /recv/.test(local),
+    srtp: remote.crypto && { send: key, receive: remote.crypto.inline },
   };
 }
 
 /** Writes one call's descriptions; each new one has the next version (RFC 3264 8). */
 export class PhoneSdp {
+  readonly key = newKey();
   readonly #id = Math.floor(Math.random() * 2 ** 31);
   #version = 0;
 
   constructor(
     private readonly address: string,
     private readonly port: number,
+    /** Offers and takes its sound encrypted only, or in the clear only. */
+    readonly secured = false,
   ) {}
 
   offer(laws: readonly G711Law[], direction: Direction): string {
@@ -88,14 +100,25 @@ export class PhoneSdp {
       laws.map((law) => ({ law, payload: PAYLOAD[law] })),
       TELEPHONE_EVENT,
       direction,
+      this.secured ? { tag: 1, inline: this.key } : undefined,
     );
   }
 
   answer(remote: RemoteAudio, direction: Direction): string {
-    return this.#write([{ law: remote.law, payload: remote.payloadType }], remote.telephoneEvent, direction);
+    return this.#write(
+      [{ law: remote.law, payload: remote.payloadType }],
+      remote.telephoneEvent,
+      direction,
+      remote.crypto && { tag: remote.crypto.tag, inline: this.key },
+    );
   }
 
-  #write(codecs: { law: G711Law; payload: number }[], event: number | undefined, direction: Direction): string {
+  #write(
+    codecs: { law: G711Law; payload: number }[],
+    event: number | undefined,
+    direction: Direction,
+    crypto: Crypto | undefined,
+  ): string {
     this.#version += 1;
     const payloads = codecs.map(({ payload }) => payload);
     const lines = [
@@ -104,10 +127,11 @@ export class PhoneSdp {
       's=phone',
       `c=IN IP4 ${this.address}`,
       't=0 0',
-      `m=audio ${this.port} RTP/AVP ${[...payloads, ...(event === undefined ? [] : [event])].join(' ')}`,
+      `m=audio ${this.port} ${crypto ? 'RTP/SAVP' : 'RTP/AVP'} ${[...payloads, ...(event === undefined ? [] : [event])].join(' ')}`,
       ...codecs.map(({ law, payload }) => `a=rtpmap:${payload} ${NAME[law]}/8000`),
       ...(event === undefined ? [] : [`a=rtpmap:${event} telephone-event/8000`, `a=fmtp:${event} 0-15`]),
       'a=ptime:20',
+      ...(crypto ? [cryptoLine(crypto)] : []),
       `a=${direction}`,
     ];
     return `${lines.join('\r\n')}\r\n`;

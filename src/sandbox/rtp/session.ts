@@ -3,6 +3,7 @@ import { decodeG711, encodeG711, type G711Law } from './g711.js';
 import { JitterBuffer } from './jitter-buffer.js';
 import { emptyHeader, FRAME_SAMPLES, readRtpHeader, RTP_HEADER_BYTES, writeRtpHeader } from './packet.js';
 import type { RtpPort } from './port.js';
+import { SrtpContext } from './srtp.js';
 import {
   TELEPHONE_EVENT_BYTES,
   TelephoneEventReceiver,
@@ -22,6 +23,8 @@ export interface RtpParameters {
   localTelephoneEventPayloadType?: number | undefined;
   send: boolean;
   receive: boolean;
+  /** Base64 of key and salt, each side's own; undefined in the clear. */
+  srtp?: { send: string; receive: string } | undefined;
 }
 
 const MAX_PACKET_SAMPLES = 1600;
@@ -46,6 +49,8 @@ export class RtpSession {
   readonly #eventsOut = new TelephoneEventSender();
   readonly #out = Array.from({ length: SEND_BUFFERS }, () => Buffer.alloc(RTP_HEADER_BYTES + FRAME_SAMPLES));
   readonly #outHeader = { payloadType: 0, marker: true, sequence: randomInt(65536), timestamp: 0, ssrc: 0 };
+  #sealing: SrtpContext | undefined;
+  #opening: SrtpContext | undefined;
   #outIndex = 0;
   #clock = randomInt(2 ** 31);
   #eventTimestamp = 0;
@@ -67,6 +72,9 @@ export class RtpSession {
   configure(parameters: RtpParameters): void {
     if (this.#parameters?.receive === true && !parameters.receive) this.#buffer.clear();
     this.#parameters = parameters;
+    // A stream goes on under the same key: its count of rounds with it.
+    this.#sealing = contextFor(parameters.srtp?.send, this.#sealing);
+    this.#opening = contextFor(parameters.srtp?.receive, this.#opening);
     this.lastReceivedAt = Date.now();
     this.#outHeader.marker = true;
   }
@@ -132,13 +140,16 @@ export class RtpSession {
     writeRtpHeader(octets, this.#outHeader);
     this.#outHeader.marker = false;
     this.packetsSent += 1;
-    this.port.send(octets, length, parameters.remotePort, parameters.remoteAddress);
+    const sealed = this.#sealing?.protect(octets, length);
+    this.port.send(sealed ?? octets, sealed?.length ?? length, parameters.remotePort, parameters.remoteAddress);
   }
 
-  #receive(datagram: Buffer, address: string): void {
+  #receive(received: Buffer, address: string): void {
     const parameters = this.#parameters;
     const header = this.#header;
+    const datagram = this.#opening ? this.#opening.unprotect(received) : received;
     const wanted =
+      datagram !== undefined &&
       parameters !== undefined &&
       (this.acceptAnySource || address === parameters.remoteAddress) &&
       readRtpHeader(datagram, header);
@@ -164,4 +175,9 @@ export class RtpSession {
     decodeG711(parameters.law, datagram, payloadStart, this.#samples, 0, count);
     this.#buffer.push(this.#samples, count, timestamp, ssrc);
   }
+}
+
+function contextFor(inline: string | undefined, present: SrtpContext | undefined): SrtpContext | undefined {
+  if (inline === undefined) return undefined;
+  return present?.inline === inline ? present : new SrtpContext(inline);
 }
