@@ -1,10 +1,13 @@
 import { inBackground } from '../lib/background.js';
 import { familyOf } from './sdp.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
+import { isSecured, withoutKeys } from './srtp.js';
 
 interface Sides {
   near: DialogLeg;
   far: DialogLeg;
+  /** What `near` was told of FreeSWITCH's sound, where that is not all that FreeSWITCH said. */
+  told?: string;
   /** Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again. */
   onHold?: (held: boolean) => Promise<void>;
 }
@@ -14,10 +17,11 @@ interface Sides {
  * for him: hold, resume and a new media address are a new offer to FreeSWITCH, whose answer goes back; a refresh that
  * changes nothing is answered at once (RFC 4028 7.4). Nothing of it reaches the other party: FreeSWITCH stands between.
  */
-export function bridgeSides({ near, far, onHold }: Sides): void {
+export function bridgeSides({ near, far, told, onHold }: Sides): void {
   let offered = near.remoteSdp;
   /** What `near` was told last. */
-  let answer = far.remoteSdp;
+  let answer = told ?? far.remoteSdp;
+  const secured = isSecured(answer);
 
   const offer = async (sdp: string): Promise<string> => {
     const held = isHeld(sdp);
@@ -27,7 +31,8 @@ export function bridgeSides({ near, far, onHold }: Sides): void {
     return answer;
   };
 
-  near.onReinvite(async (sdp): Promise<ReinviteAnswer> => {
+  near.onReinvite(async (asked): Promise<ReinviteAnswer> => {
+    const sdp = secured ? asked : withoutKeys(asked);
     // He asks for an offer as of a new call (RFC 3261 14.2): by our answer to his hold he could not take up the talk.
     if (!sdp) answer = following(answer, answer.replace(LIMITED, 'a=sendrecv'));
     // What FreeSWITCH last said stands; where it is our offer, his answer comes in the ACK.
@@ -35,6 +40,8 @@ export function bridgeSides({ near, far, onHold }: Sides): void {
     // To an address that FreeSWITCH cannot reach it would say yes as well.
     const [wanted, there] = [familyOf(sdp), familyOf(answer)];
     if (wanted !== null && there !== null && wanted !== there) return { status: 488 };
+    // What is encrypted stays so.
+    if (secured && !isSecured(sdp)) return { status: 488 };
     try {
       return { sdp: await offer(sdp) };
     } catch {

@@ -17,10 +17,12 @@ import { attributeByCode } from './promo.js';
 import { hasNoCodecOfOurs, MediaServers } from './media-servers.js';
 import type { MediaServer } from './media-ports.js';
 import { policyOf } from './recording-policy.js';
+import { routeSrtp } from '../routing/targets.js';
 import { RouteWalk, type WalkResult } from './route-walk.js';
-import { familyOf, hears, offersOurCodecs, sameMedia } from './sdp.js';
+import { familyOf, hears, sameMedia } from './sdp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
+import { isSecured, offersOurCodecs, type SrtpMode } from './srtp.js';
 
 /** FreeSWITCH confirms a bridge within some 20 ms; without it nobody hears anybody. */
 const BRIDGE_TIMEOUT_MS = 3000;
@@ -43,7 +45,8 @@ export async function connect(
   route: RouteConfig,
   deps: CallDeps,
 ): Promise<void> {
-  if (invite.sdp && !offersOurCodecs(invite.sdp)) {
+  const secured = isSecured(invite.sdp);
+  if (invite.sdp && !offersOurCodecs(invite.sdp, secured)) {
     // Asked here, since FreeSWITCH negotiates only when somebody has answered, and then hangs up on him.
     session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 488 });
     return;
@@ -66,7 +69,8 @@ export async function connect(
   const occasion = { call: session.call, lateOffer: !invite.sdp, askPromo: route.askPromo, recording };
   const greeting = greetingFor(occasion, site);
   session.recording.plan(recording, greeting?.answers ?? false);
-  const request = mediaInvite(session, invite, route, greeting);
+  const business = routeSrtp(deps.config(), route);
+  const request = mediaInvite(session, invite, route, greeting, [secured ? 'mandatory' : 'forbidden', business]);
   const servers = new MediaServers(session, invite, request, deps);
   const toMedia = servers.ask(server);
   session.call.durations.addedSetupMs = Date.now() - invite.receivedAt;
@@ -88,7 +92,7 @@ export async function connect(
   if (result.early && !sameMedia(result.early, result.sdp)) moveSound(session, toBusiness, result.sdp);
   const caller = await (engaged ?? engage(session, invite, callerSide, true));
   if (!caller || (engaged && !session.answered(iso(Date.now()))) || session.signal.aborted) return;
-  bridgeSides({ near: result.leg, far: toBusiness });
+  bridgeSides({ near: result.leg, far: toBusiness, told: result.told });
   passInfo(caller.leg, result.leg);
   passInfo(result.leg, caller.leg);
   talk(session, route, deps);
@@ -283,7 +287,14 @@ function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
   });
 }
 
-function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteConfig, greeting: Greeting | null) {
+/** @param srtp of the caller's leg and of the business's */
+function mediaInvite(
+  session: CallSession,
+  invite: IncomingInvite,
+  route: RouteConfig,
+  greeting: Greeting | null,
+  srtp: readonly [SrtpMode, SrtpMode],
+) {
   const { caller } = session.call;
   const greetingMs = greeting ? GREETING_LIMIT_MS : 0;
   return {
@@ -296,6 +307,7 @@ function mediaInvite(session: CallSession, invite: IncomingInvite, route: RouteC
       'X-CT-Ring-Seconds': String(Math.ceil((route.for + RING_MARGIN_MS) / 1000)),
       'X-CT-Max-Seconds': String(Math.ceil((route.maxDuration + greetingMs) / 1000) + MEDIA_LIMIT_MARGIN_SECONDS),
       ...(invite.sdp ? {} : { 'X-CT-Late-Offer': 'yes' }),
+      ...(srtp.every((mode) => mode === 'forbidden') ? {} : { 'X-CT-Srtp': srtp.join(' ') }),
       ...(session.recording.controls === null ? {} : { 'X-CT-Controls': session.recording.controls }),
       ...greeting?.headers,
     },

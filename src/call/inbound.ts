@@ -18,6 +18,7 @@ import { hopsLeft } from './outgoing-request.js';
 import type { CallRegistry } from './registry.js';
 import { CallSession } from './session.js';
 import type { IncomingInvite } from './sip-ports.js';
+import { callerSrtp } from './srtp.js';
 
 /** Header by which FreeSWITCH's dial-back names the call it belongs to. */
 const CALL_KEY_HEADER = 'X-CT-Call-Key';
@@ -82,7 +83,9 @@ function passGate(invite: IncomingInvite, { registry, load }: CallsInHand, deps:
     return null;
   }
   deps.trunks.heard(trunk.id);
-  const malformed = findMalformed(invite);
+  const srtp = callerSrtp(trunk.inbound.srtp, invite.sdp);
+  if (srtp !== 'mandatory') invite.dropKeys();
+  const malformed = findMalformed(invite) ?? (srtp === null ? { status: 488 } : null);
   if (malformed) {
     const { status, headers } = malformed;
     deps.metrics.refused('malformed');

@@ -15,7 +15,7 @@ import { firstAnswer, TargetAttempt, type AttemptResult, type Obstacle, type Res
 
 export type WalkResult =
   /** `early`: what FreeSWITCH was told before the answer of where sound goes; '' where nothing was. */
-  | { kind: 'answered'; leg: DialogLeg; sdp: string; early: string }
+  | { kind: 'answered'; leg: DialogLeg; sdp: string; told: string; early: string }
   /** Every step was tried, or early media was heard and then refused. */
   | { kind: 'exhausted'; announcement: string | null; loss: LossReason | null }
   | { kind: 'call-ended' };
@@ -27,6 +27,8 @@ interface PreparedStep {
   targets: string[];
   ahead: Map<string, Promise<Reservation>>;
 }
+
+const isOverTls = ({ uri, proxy }: LineContact): boolean => /;transport=tls(?=;|$)/i.test(proxy ?? uri);
 
 const WRITTEN_ORDER: Rotation = { turn: 0, lastUsed: new Map() };
 
@@ -219,9 +221,9 @@ export class RouteWalk {
     return first;
   }
 
-  #won({ leg, sdp }: Extract<AttemptResult, { kind: 'answered' }>): WalkResult {
+  #won({ leg, sdp, told }: Extract<AttemptResult, { kind: 'answered' }>): WalkResult {
     this.session.adopt('business', leg);
-    return { kind: 'answered', leg, sdp, early: this.#earlySdp };
+    return { kind: 'answered', leg, sdp, told, early: this.#earlySdp };
   }
 
   #note(id: string, result: LegResult, results: LegResult[]): void {
@@ -246,7 +248,9 @@ export class RouteWalk {
   /** @param evenDown whether a line is dialled that does not answer OPTIONS */
   async #reserve(id: string, evenDown = false): Promise<Reservation> {
     const target = resolveTarget(this.#config, id);
-    const contacts = target.line?.register ? await this.deps.lineContacts.contactsOf(id) : [];
+    const registered = target.line?.register ? await this.deps.lineContacts.contactsOf(id) : [];
+    // By UDP or TCP everybody on the way could read the key.
+    const contacts = target.srtp ? registered.filter(isOverTls) : registered;
     const requests = target.limits.map((limit) => ({
       ...limit,
       token: `${this.session.id}:${randomUUID().slice(0, 8)}`,

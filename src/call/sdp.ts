@@ -1,13 +1,3 @@
-/**
- * G.711 by its static payload types (RFC 3551 6) in plain RTP: all that our FreeSWITCH profile takes. Under a dynamic
- * type FreeSWITCH refuses it.
- */
-export function offersOurCodecs(sdp: string): boolean {
-  return [...sdp.matchAll(/^m=audio [1-9]\d* RTP\/AVP (.*)$/gm)].some(([, payloads = '']) =>
-    payloads.split(/\s+/).some((payload) => payload === '0' || payload === '8'),
-  );
-}
-
 /** Where an SDP wants its audio: `IP4` or `IP6` (RFC 4566 5.7); null where it wants none. */
 export function familyOf(sdp: string): string | null {
   const [session = '', ...media] = sdp.split(/^(?=m=)/m);

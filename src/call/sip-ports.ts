@@ -13,6 +13,8 @@ export interface IncomingInvite {
   readonly requestUri: string;
   /** Empty for a late offer (an INVITE without SDP). */
   readonly sdp: string;
+  /** From now on `sdp` has no keys for SRTP. */
+  dropKeys(): void;
   /** Of the body as it came, whatever it is. */
   readonly bodyLength: number;
   /** Whether its Contact is a SIP URI with a host, as every INVITE's must be. */

@@ -9,6 +9,7 @@ import { iso } from './document.js';
 import type { ChannelGrant, ChannelRequest, LineContact } from './ports.js';
 import { outgoingRequest } from './outgoing-request.js';
 import { familyOf, hears } from './sdp.js';
+import { answerTo, isSecured, offerTo } from './srtp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
@@ -28,7 +29,9 @@ export interface Reservation {
   held: HeldChannel[] | null;
 }
 
-export type AttemptResult = { kind: 'answered'; leg: DialogLeg; sdp: string } | { kind: 'failed'; result: LegResult };
+export type AttemptResult =
+  /** `sdp`: his answer as FreeSWITCH gets it; `told`: FreeSWITCH's offer as he got it. */
+  { kind: 'answered'; leg: DialogLeg; sdp: string; told: string } | { kind: 'failed'; result: LegResult };
 
 /** Where one INVITE of a target goes. */
 interface Address {
@@ -41,7 +44,7 @@ interface Address {
 export interface AttemptContext {
   session: CallSession;
   deps: CallDeps;
-  /** FreeSWITCH's offer, the same for everybody. */
+  /** FreeSWITCH's offer, the same for everybody: each gets what of it is for him. */
   sdp: string;
   /** 1-based. */
   step: number;
@@ -136,7 +139,9 @@ export class TargetAttempt {
     const { session, deps } = this.context;
     const leg = this.#newLeg(address.via);
     if (this.#over()) return this.#closed(leg, 'cancelled');
-    const { sdp } = this.context;
+    const sdp = offerTo(this.context.sdp, this.#target.srtp);
+    // Who is to be rung so has changed since FreeSWITCH was asked for its offer.
+    if (sdp === null) return this.#closed(leg, 'incompatible');
     const ringMs = Math.max(1, this.#msLeft);
     const request = outgoingRequest(session.call, this.#target, address, sdp, ringMs, session.hopsLeft);
     const invite = session.invites.own(deps.sip.invite(request));
@@ -146,12 +151,13 @@ export class TargetAttempt {
     let early = '';
     invite.onProgress((status, progressSdp) => {
       early = progressSdp || early;
-      this.context.onProgress(leg, status, ringing || !hears(sdp, progressSdp) ? '' : progressSdp);
+      const passed = ringing || !this.#suits(progressSdp) ? '' : answerTo(this.context.sdp, progressSdp);
+      this.context.onProgress(leg, status, passed);
     });
     const outcome = await invite.outcome;
     this.#invites.delete(invite);
     // Some carriers leave out of the 200 what they have said in a 183.
-    if (outcome.kind === 'answered') return this.#answered(leg, { ...outcome, sdp: outcome.sdp || early });
+    if (outcome.kind === 'answered') return this.#answered(leg, { ...outcome, sdp: outcome.sdp || early }, sdp);
     if (this.#over()) return this.#closed(leg, 'cancelled');
     if (outcome.kind === 'unanswered') return this.#closed(leg, 'no_answer');
     if (outcome.kind !== 'failed') return this.#closed(leg, 'cancelled');
@@ -175,9 +181,14 @@ export class TargetAttempt {
     return this.#cancelled || this.context.session.ended;
   }
 
-  #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
+  /** Sound that FreeSWITCH can send him, encrypted as it was offered. */
+  #suits(answer: string): boolean {
+    return hears(this.context.sdp, answer) && isSecured(answer) === this.#target.srtp;
+  }
+
+  #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>, told: string): AttemptResult {
     this.#gone.push(outcome.leg.gone);
-    if (!this.#over() && !hears(this.context.sdp, outcome.sdp)) return this.#unheard(leg, outcome);
+    if (!this.#over() && !this.#suits(outcome.sdp)) return this.#unheard(leg, outcome);
     // Two phones picked up in the same moment, or one when the call ended: the second one, or that one, is hung up.
     if (this.#over() || !this.context.claim()) {
       inBackground(outcome.leg.bye());
@@ -188,10 +199,10 @@ export class TargetAttempt {
     leg.sip = 200;
     const { rotations, config } = this.context.deps;
     if (usesLastUsed(config().routes)) inBackground(rotations.used(this.#target.id));
-    return { kind: 'answered', leg: outcome.leg, sdp: outcome.sdp };
+    return { kind: 'answered', leg: outcome.leg, sdp: answerTo(this.context.sdp, outcome.sdp), told };
   }
 
-  /** He answered, but with no address at which FreeSWITCH can reach him: the next one may be heard. */
+  /** He answered, but with no address at which FreeSWITCH can reach him, or without the key that he was offered: the next one may be heard. */
   #unheard(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
     const { id } = this.#target;
     const wants = familyOf(outcome.sdp);

@@ -139,6 +139,7 @@ function checkTrunks({ trunks, schedules }: Draft): Finding[] {
       path: ['trunks', at, 'outbound', 'to', n, 'uri'],
     }));
     found.push(...checkDoubles(gateways, 'gateway'));
+    found.push(...checkTrunkSrtp(trunk, at));
     trunk.inbound?.from?.forEach((source, index) => {
       const path = ['trunks', at, 'inbound', 'from', index];
       const range = source === undefined ? null : readAddressRange(source);
@@ -151,6 +152,24 @@ function checkTrunks({ trunks, schedules }: Draft): Finding[] {
   return [...findings, ...checkDoubles(ranges, 'source range')];
 }
 
+const IN_THE_CLEAR = 'needs TLS: the keys for the sound stand in SIP, and without it everybody can read them';
+
+function checkTrunkSrtp({ inbound, outbound }: Draft['trunks'][number], at: number): Finding[] {
+  const found: Finding[] = [];
+  const { srtp = 'off', transport } = inbound ?? {};
+  if (srtp !== 'off' && transport !== 'tls')
+    found.push({ path: ['trunks', at, 'inbound', 'srtp'], message: `${IN_THE_CLEAR}; add "transport: tls"` });
+  if (outbound?.srtp === 'required' && outbound.to?.some(({ uri }) => uri !== undefined && !isTls(uri)))
+    found.push({
+      path: ['trunks', at, 'outbound', 'srtp'],
+      message: `${IN_THE_CLEAR}; write ";transport=tls" behind each address of "to"`,
+    });
+  return found;
+}
+
+/** What is written so, wherever it leads. */
+const isTls = (uri: string): boolean => /^sips:|;transport=tls(?=;|$)/i.test(uri);
+
 function checkCountry(code: string | undefined, path: KeyPath): Finding[] {
   const country = code?.toUpperCase();
   if (country === undefined || !/^[A-Z]{2}$/.test(country) || isSupportedCountry(country)) return [];
@@ -158,6 +177,11 @@ function checkCountry(code: string | undefined, path: KeyPath): Finding[] {
 }
 
 function checkLines({ lines }: Draft): Finding[] {
+  const unsafe = lines.flatMap(({ uri, srtp }, at): Finding[] =>
+    srtp === 'required' && uri !== undefined && !isTls(uri)
+      ? [{ path: ['lines', at, 'srtp'], message: `${IN_THE_CLEAR}; write ";transport=tls" behind "uri"` }]
+      : [],
+  );
   const findings = lines.flatMap((line, at): Finding[] => {
     if ((line.uri === undefined) === (line.register === undefined))
       return [
@@ -171,7 +195,7 @@ function checkLines({ lines }: Draft): Finding[] {
     value: line.register?.username,
     path: ['lines', at, 'register', 'username'],
   }));
-  return [...findings, ...checkDoubles(users, 'user name')];
+  return [...findings, ...unsafe, ...checkDoubles(users, 'user name')];
 }
 
 /** A schedule that never opens is a route that never answers: nobody means that. */

@@ -14,6 +14,10 @@ const group = <T extends z.core.$ZodLooseShape>(shape: T) =>
     .catch(() => ({}) as never);
 const list = <T extends z.ZodType>(item: T) => z.array(item).catch([]);
 
+const gateways = z
+  .string()
+  .transform((uri) => [{ uri }])
+  .or(list(group({ uri: text })));
 const recording = group({ announce: z.unknown(), announcement: z.unknown() });
 
 const draftSchema = z.object({
@@ -28,14 +32,18 @@ const draftSchema = z.object({
       id: text,
       inbound: group({
         from: texts,
+        transport: text,
+        srtp: text,
         numbers: group({ country: text }),
         silence: group({ during: text }).optional(),
       }).optional(),
-      outbound: group({ to: list(group({ uri: text })), numbers: group({ country: text }) }).optional(),
+      outbound: group({ to: gateways, srtp: text, numbers: group({ country: text }) }).optional(),
       health: z.unknown(),
     }),
   ),
-  lines: list(group({ id: text, uri: text, register: group({ username: text }).optional(), health: z.unknown() })),
+  lines: list(
+    group({ id: text, uri: text, srtp: text, register: group({ username: text }).optional(), health: z.unknown() }),
+  ),
   destinations: list(group({ id: text, trunk: text, number: text })),
   schedules: list(group({ id: text, weekly: z.unknown(), exceptions: z.unknown() })),
   routes: list(

@@ -24,6 +24,13 @@ const ANNOUNCEMENT_TIMEOUT_MS = 60_000;
 const TEARDOWN_TIMEOUT_MS = 3000;
 
 /**
+ * fsmrf 4.1.2 takes each offer of RTP/SAVP for one with DTLS, and refuses it (`requiresDtlsHandshake`): with keys in SDP it
+ * needs none, so it does not get to see the word.
+ */
+const hidden = (sdp: string): string => sdp.replaceAll(' RTP/SAVP ', ' RTP/SDES ');
+const shown = (sdp: string): string => sdp.replaceAll(' RTP/SDES ', ' RTP/SAVP ');
+
+/**
  * Plays a short announcement to a caller whom nobody could take, through an fsmrf endpoint, as early media: he hears
  * it unbilled, then gets his refusal. The media-server object is made when first needed and thrown away after a loss
  * (fsmrf's own reconnect mixes up replies); FreeSWITCH's end of it hangs up by itself when the socket goes.
@@ -35,7 +42,7 @@ export class Announcer {
 
   async play(invite: IncomingInvite, sound: string): Promise<void> {
     const server = await this.#mediaServer();
-    const creating = server.createEndpoint({ remoteSdp: invite.sdp });
+    const creating = server.createEndpoint({ remoteSdp: hidden(invite.sdp) });
     const endpoint = await withDeadline(creating, ENDPOINT_TIMEOUT_MS, 'announcement endpoint', (late) => {
       this.#destroy(late).catch(() => undefined);
     });
@@ -66,7 +73,10 @@ export class Announcer {
 
   async #connect(): Promise<Mrf.MediaServer> {
     const { host, port, secret, callbackAddress, profile, logger } = this.options;
-    const mrf = new Mrf({ createUAC: this.options.createUac });
+    const mrf = new Mrf({
+      createUAC: (uri: string, options: { localSdp: string }) =>
+        this.options.createUac(uri, { ...options, localSdp: shown(options.localSdp) }),
+    });
     const local = Object.values(networkInterfaces()).some((list) =>
       list?.some(({ address }) => address === callbackAddress),
     );

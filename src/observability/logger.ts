@@ -65,6 +65,7 @@ function maskError(error: Error): unknown {
   if (!(error instanceof Error)) return error;
   const shown = stdSerializers.err(error);
   const mask = (text: string) => text.replaceAll(/(?<=sips?:|tel:|\+)\+?\d{8,}/gi, (digits) => maskNumber(digits));
-  // A copy with keys of its own: the standard one hides the error itself behind a symbol.
-  return { ...shown, message: mask(shown.message), stack: mask(shown.stack) };
+  // A copy with keys of its own: the standard one hides the error itself behind a symbol. Without the SIP message that srf hangs on
+  // it as `res`: numbers stand in it, and keys for the sound.
+  return { ...shown, res: undefined, message: mask(shown.message), stack: mask(shown.stack) };
 }

@@ -1,5 +1,6 @@
 import type { ChannelRequest } from '../call/ports.js';
-import type { CarrierGateway, GatewayConfig, LineConfig, TrunkConfig } from '../config/schema.js';
+import type { SrtpMode } from '../call/srtp.js';
+import type { CarrierGateway, GatewayConfig, LineConfig, RouteConfig, TrunkConfig } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
 import { formatNumber, outboundCountry } from '../trunks/outbound-identity.js';
 
@@ -13,6 +14,8 @@ export interface Target {
   /** Where to send the INVITE: a line has one address, a trunk may have several gateways. */
   gateways: readonly CarrierGateway[];
   auth: { username: string; password: string } | null;
+  /** Its sound goes by SRTP, or not at all. */
+  srtp: boolean;
   /** The trunk it is dialled through; null for a line. */
   trunk: OutboundTrunk | null;
   /** null for a destination. */
@@ -31,6 +34,7 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
       id,
       gateways: line.uri ? [{ uri: line.uri, priority: 1, weight: 1 }] : [],
       auth: line.auth ?? null,
+      srtp: line.srtp === 'required',
       trunk: null,
       line,
       capacityCodes: [],
@@ -49,6 +53,7 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
     id,
     gateways: trunk.outbound.to.map((gateway) => ({ ...gateway, uri: withUser(gateway.uri, dialled) })),
     auth: trunk.outbound.auth ?? null,
+    srtp: trunk.outbound.srtp === 'required',
     trunk: { id: trunk.id, country, ...trunk.outbound },
     line: null,
     capacityCodes: trunk.capacityCodes,
@@ -58,6 +63,13 @@ export function resolveTarget(config: GatewayConfig, id: string): Target {
       { resource: `trunk:${trunk.id}`, limit: trunk.channels },
     ],
   };
+}
+
+/** How FreeSWITCH is to offer its sound to those whom a route dials: one offer serves them all. */
+export function routeSrtp(config: GatewayConfig, { steps }: Pick<RouteConfig, 'steps'>): SrtpMode {
+  const secured = steps.flatMap(({ dial = [] }) => dial.map((id) => resolveTarget(config, id).srtp));
+  if (!secured.includes(true)) return 'forbidden';
+  return secured.includes(false) ? 'optional' : 'mandatory';
 }
 
 /**

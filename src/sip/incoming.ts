@@ -1,6 +1,7 @@
 import type Srf from 'drachtio-srf';
 import type { OpenInvite } from '../call/call.js';
 import type { DialogLeg, IncomingInvite } from '../call/sip-ports.js';
+import { withoutKeys } from '../call/srtp.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
 import { SrfDialogLeg } from './dialog-leg.js';
@@ -20,7 +21,7 @@ export class SrfIncomingInvite implements IncomingInvite {
   readonly sipCallId: string;
   readonly source: { address: string; port: number; protocol: string };
   readonly requestUri: string;
-  readonly sdp: string;
+  sdp: string;
   readonly bodyLength: number;
   readonly namesContact: boolean;
   /**
@@ -53,6 +54,10 @@ export class SrfIncomingInvite implements IncomingInvite {
     }
     // Before the first await of anybody: a CANCEL that nobody listens for leaves a ghost call ringing (srf #113).
     request.on('cancel', () => this.#gaveUp());
+  }
+
+  dropKeys(): void {
+    this.sdp = withoutKeys(this.sdp);
   }
 
   header(name: string): string | undefined {

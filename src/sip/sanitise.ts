@@ -15,10 +15,15 @@ export function cleanHeaderValue(value: string, maxLength = 128): string {
 
 /** Of a session and its audio; G.711 needs no other. */
 const ATTRIBUTES = /^a=(rtpmap|fmtp|ptime|maxptime|rtcp|sendrecv|sendonly|recvonly|inactive)\b/;
+/**
+ * A key that FreeSWITCH may have (RFC 4568 9.1), in RTP/SAVP: of the one suite it takes, one and no more (MKI), and without words
+ * behind it, by which the sound could be left in the clear all the same.
+ */
+const KEY = /^a=crypto:\d{1,9} AES_CM_128_HMAC_SHA1_80 inline:[\w+/]{40}(\|2\^\d{1,2}|\|\d{1,15})?\s*$/;
 
 /**
- * SDP as the other side gets it: plain audio. FreeSWITCH refuses an offer of RTP/AVP that has `a=crypto` as well, which
- * a plain answer would decline by itself; ICE, DTLS and what belongs to video only make the message long. No `m=` line
+ * SDP as the other side gets it: audio. FreeSWITCH refuses an offer of RTP/AVP that has `a=crypto` as well, which
+ * a plain answer would decline by itself, so keys stay in RTP/SAVP only; ICE, DTLS and what belongs to video only make the message long. No `m=` line
  * goes, since the answer must have as many (RFC 3264 6). A `%` says nothing that media needs.
  */
 export function cleanSdp(sdp: string): string {
@@ -27,10 +32,14 @@ export function cleanSdp(sdp: string): string {
     .replace(/[^\t\r\n\x20-\x7e]/g, '')
     .split(/\r?\n/)
     .filter(Boolean);
-  let plain = true;
+  let audio = true;
+  let secured = false;
   const kept = lines.filter((line) => {
-    if (line.startsWith('m=')) plain = line.startsWith('m=audio');
-    return !line.startsWith('a=') || (plain && ATTRIBUTES.test(line));
+    if (line.startsWith('m=')) {
+      audio = line.startsWith('m=audio');
+      secured = /^m=audio \d+ RTP\/SAVP /.test(line);
+    }
+    return !line.startsWith('a=') || (audio && ATTRIBUTES.test(line)) || (secured && KEY.test(line));
   });
   return kept.map((line) => `${line}\r\n`).join('');
 }

@@ -25,7 +25,7 @@ export interface SceneOptions {
   /** Channels of each of its lines; default those of the first step. */
   nextChannels?: number;
   /** What else this scene's parts of the configuration say, given the ids of what it dials. */
-  more?: (targetIds: string[]) => { first?: Raw; next?: Raw; route?: Raw; line?: Raw };
+  more?: (targetIds: string[]) => { first?: Raw; next?: Raw; route?: Raw; line?: Raw; nextLine?: Raw };
   auth?: { username: string; password: string };
   recording?: 'always' | 'never';
   maxDuration?: string;
@@ -34,6 +34,8 @@ export interface SceneOptions {
   number?: 'dynamic' | 'static' | 'unknown';
   lent?: boolean;
   transport?: 'udp' | 'tcp' | 'tls';
+  /** Whose phones have their sound encrypted. */
+  srtp?: ('caller' | 'business')[];
 }
 
 export type SippRole = Partial<Omit<SippOptions, 'scenario'>>;
@@ -88,7 +90,7 @@ export class Scene {
         ...(first && more.line?.['register'] !== undefined ? {} : { uri }),
         channels: first ? channels : nextChannels,
         ...(auth === undefined ? {} : { auth }),
-        ...(first ? more.line : {}),
+        ...(first ? more.line : more.nextLine),
       })),
       trunks: destinations.map(({ id, uri }) => ({
         id: `trunk-${id}`,
@@ -147,14 +149,19 @@ export class Scene {
 
   /** A phone in the caller's place, for what SIPp cannot tell: what is heard, and keys. */
   async callerPhone(): Promise<Phone> {
-    return await this.stage.phone({ host: this.carrierAddress, port: 5060, user: this.callerNumber, ...this.#tls });
+    return await this.stage.phone({
+      host: this.carrierAddress,
+      port: 5060,
+      user: this.callerNumber,
+      ...this.#secured('caller'),
+    });
   }
 
   /** The business's `phone`-th phone. */
   async businessPhone(answers: AnswerScript = { toneHz: BUSINESS_HZ }, phone = 0): Promise<Phone> {
     const host = this.businessAddresses[phone];
     if (host === undefined) throw new Error(`this scene has no phone ${phone}`);
-    return await this.stage.phone({ host, port: 5060, answers, ...this.#tls });
+    return await this.stage.phone({ host, port: 5060, answers, ...this.#secured('business') });
   }
 
   /** What a caller's phone dials. */
@@ -194,8 +201,9 @@ export class Scene {
   }
 
   /** SIPp knows no TLS: where it is spoken, phones of ours do. */
-  get #tls(): Pick<PhoneOptions, 'tls'> {
-    return this.options.transport === 'tls' ? { tls: { ...selfSigned(), port: 5061 } } : {};
+  #secured(whose: 'caller' | 'business'): Pick<PhoneOptions, 'tls' | 'srtp'> {
+    const { transport, srtp = [] } = this.options;
+    return transport === 'tls' ? { tls: { ...selfSigned(), port: 5061 }, srtp: srtp.includes(whose) } : {};
   }
 
   #uri(i: number): string {

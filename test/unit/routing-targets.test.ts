@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
-import { resolveTarget } from '../../src/routing/targets.js';
+import { resolveTarget, routeSrtp } from '../../src/routing/targets.js';
 
 const carrier = (outbound: Record<string, unknown>, trunk: Record<string, unknown> = {}) =>
   configSchema.parse({
@@ -62,6 +62,17 @@ describe('resolveTarget', () => {
       limits: [{ resource: 'line:desk', limit: 1 }],
     });
     expect(resolveTarget(carrier({}), 'phone')).toMatchObject({ gateways: [], line: { id: 'phone' } });
+  });
+
+  it('knows how FreeSWITCH is to offer its sound to all whom a route dials', () => {
+    const config = carrier({ to: 'sip:sip.carrier.example;transport=tls', srtp: 'required' });
+    const srtpOf = (...dial: string[]) => routeSrtp(config, { steps: dial.map((id) => ({ dial: [id] })) as never });
+    expect([srtpOf('desk'), srtpOf('office'), srtpOf('office', 'desk')]).toEqual([
+      'forbidden',
+      'mandatory',
+      'optional',
+    ]);
+    expect(routeSrtp(config, { steps: [{ announce: 'x' }] as never })).toBe('forbidden');
   });
 
   it('throws where the name stands for nothing', () => {

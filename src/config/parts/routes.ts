@@ -26,6 +26,8 @@ export const line = z.strictObject({
   auth: credentials.optional(),
   /** Asks the fixed address. */
   health: health.optional(),
+  /** Sound by SRTP, with keys in SDP (RFC 4568). */
+  srtp: z.enum(['off', 'required']).default('off'),
   /** What the phone shows beside the number: the caller's own name, or where he comes from ("yandex / sofas"). */
   display: z.enum(['name', 'source']).default('name'),
   /** Headers for pop-ups: name → what it says. */

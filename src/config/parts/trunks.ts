@@ -41,6 +41,8 @@ export const trunk = z.strictObject({
       from: z.array(cidr).min(1),
       /** `tls`: what comes from there by UDP or TCP is refused. */
       transport: z.enum(['any', 'tls']).default('any'),
+      /** Sound by SRTP, with keys in SDP (RFC 4568): never, where the caller offers it, or nothing else. */
+      srtp: z.enum(['off', 'optional', 'required']).default('off'),
       channels,
       numbers: z
         .strictObject({
@@ -88,6 +90,8 @@ export const trunk = z.strictObject({
         .min(1)
         .refine((codecs) => new Set(codecs).size === codecs.length, 'each codec once')
         .default(['PCMA', 'PCMU']),
+      /** Sound by SRTP, with keys in SDP (RFC 4568). */
+      srtp: z.enum(['off', 'required']).default('off'),
       /** What the carrier plays before the answer: the caller hears it, or ringing in its place. */
       earlyMedia: z.enum(['pass', 'ring']).default('pass'),
       /** New calls a second that the carrier takes; one above it waits for `queue` at most, then the step goes on. */

@@ -149,7 +149,7 @@ export class DrachtioServer {
       return;
     }
     const { host, transport } = this.stack;
-    const contacts = (['tls', 'tcp', 'udp'] as const).flatMap((protocol) => {
+    const contacts = (['udp', 'tcp', 'tls'] as const).flatMap((protocol) => {
       const port = transport.portOf(protocol);
       return port === undefined ? [] : [`${protocol}/${formatHostPort(host, port)}`];
     });

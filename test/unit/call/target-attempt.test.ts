@@ -9,6 +9,7 @@ import { TargetAttempt, type Obstacle } from '../../../src/call/target-attempt.j
 import { configSchema } from '../../../src/config/schema.js';
 import { resolveTarget } from '../../../src/routing/targets.js';
 import { exampleCall } from '../../redis/examples.js';
+import { plainSdp } from '../../support/raw-sip.js';
 
 const CONTACT: LineContact = { uri: 'sip:sales@192.0.2.7', proxy: null };
 const config = configSchema.parse({
@@ -51,7 +52,7 @@ function ringing(obstacle: Obstacle | null = null) {
     {
       session: session as unknown as CallSession,
       deps,
-      sdp: '',
+      sdp: plainSdp('127.0.0.1'),
       step: 1,
       until: Date.now() + 60_000,
       onProgress: () => undefined,

@@ -54,6 +54,35 @@ const steps = (config: ReturnType<typeof base>) => (config.routes[0] as { steps:
 
 const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
   [
+    'SRTP with keys that come in the clear',
+    (c) => (c.trunks[1] = { id: 'b', inbound: { from: ['203.0.113.8/29'], srtp: 'optional' } }),
+    'trunks[1].inbound.srtp',
+    /needs TLS.*keys.*add "transport: tls"/,
+  ],
+  [
+    'SRTP with keys that go out in the clear to one gateway of two',
+    (c) =>
+      (c.trunks[0] = {
+        id: 'a',
+        inbound: {},
+        outbound: { to: [{ uri: 'sip:a.example;transport=tls' }, { uri: 'sip:b.example' }], srtp: 'required' },
+      }),
+    'trunks[0].outbound.srtp',
+    /needs TLS.*";transport=tls" behind each address of "to"/,
+  ],
+  [
+    'SRTP with keys that go out in the clear to a carrier',
+    (c) => (c.trunks[0] = { id: 'a', inbound: {}, outbound: { to: 'sip:a.example;transport=tcp', srtp: 'required' } }),
+    'trunks[0].outbound.srtp',
+    /needs TLS/,
+  ],
+  [
+    'SRTP with keys that go out in the clear to a PBX',
+    (c) => (c.lines[0] = { id: 'sales-1', uri: 'sip:101@10.0.0.5', srtp: 'required' } as never),
+    'lines[0].srtp',
+    /needs TLS.*";transport=tls" behind "uri"/,
+  ],
+  [
     'trunk twice',
     (c) => (c.trunks[1] = { ...c.trunks[1], id: 'a', inbound: {} }),
     'trunks[1].id',
@@ -319,6 +348,18 @@ const CASES: [what: string, change: Change, path: string, message: RegExp][] = [
 describe('checkConfig', () => {
   it('finds nothing wrong with a good configuration', () => {
     expect(checkConfig(base())).toEqual([]);
+  });
+
+  it('takes SRTP where the keys go by TLS', () => {
+    const config = base();
+    const tls = 'sips:a.example';
+    config.trunks[0] = {
+      id: 'a',
+      inbound: { from: ['203.0.113.0/29'], transport: 'tls', srtp: 'required' },
+      outbound: { to: [{ uri: tls }], srtp: 'required' },
+    };
+    config.lines[0] = { id: 'sales-1', uri: 'sip:101@10.0.0.5;transport=tls', srtp: 'required' } as never;
+    expect(checkConfig(config)).toEqual([]);
   });
 
   it.each(CASES)('%s', (_, change, path, message) => {

@@ -43,6 +43,13 @@ describe('createLogger', () => {
     logger.error({ err: new GatewayError('GW_ERR_SIP_TARGET', 'no way to sip:89160000001@10.0.0.1') }, 'x');
     expect(lines.join('')).not.toMatch(/9160000001|4951111111/);
     expect(last()['err']).toMatchObject({ code: 'GW_ERR_SIP_TARGET', type: 'GatewayError' });
+    const refused = Object.assign(new Error('refused'), {
+      status: 488,
+      res: { msg: { raw: 'a=crypto:1 X inline:k+1' } },
+    });
+    logger.error({ err: refused }, 'x');
+    expect(last()['err']).toMatchObject({ status: 488, message: 'refused' });
+    expect(lines.join('')).not.toContain('inline');
     logger.error({ err: 'thrown as text' }, 'x');
     expect(last()['err']).toBe('thrown as text');
   });

@@ -36,6 +36,26 @@ describe('cleanSdp', () => {
   });
 });
 
+describe('keys for SRTP', () => {
+  const KEY = 'd0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj';
+  const secured = (line: string): string =>
+    text([...AUDIO.map((one) => one.replace('RTP/AVP', 'RTP/SAVP')), ...(line === '' ? [] : [line])]);
+
+  it.each([
+    `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${KEY}`,
+    `a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:${KEY}|2^31`,
+  ])('stay in RTP/SAVP: %s', (line) => expect(cleanSdp(secured(line))).toBe(secured(line)));
+
+  it.each([
+    ['of another suite', `AES_CM_128_HMAC_SHA1_32 inline:${KEY}`],
+    ['that is none', 'AES_CM_128_HMAC_SHA1_80 inline:short'],
+    ['one of several', `AES_CM_128_HMAC_SHA1_80 inline:${KEY}|2^20|1:4;inline:${KEY}|2^20|2:4`],
+    ['by which nothing is encrypted', `AES_CM_128_HMAC_SHA1_80 inline:${KEY} UNENCRYPTED_SRTP`],
+  ])('go where FreeSWITCH would not take them: %s', (_what, key) => {
+    expect(cleanSdp(secured(`a=crypto:1 ${key}`))).toBe(secured(''));
+  });
+});
+
 describe('sdpOf', () => {
   const isup = 'Content-Type: application/isup;version=itu-t92+\r\nContent-Disposition: signal;handling=optional';
   const parts = (...bodies: string[]): string => `${bodies.map((body) => `--b.1\r\n${body}\r\n`).join('')}--b.1--\r\n`;

@@ -6,6 +6,7 @@ function trunk(id: string, ...from: string[]): TrunkConfig {
   const inbound = {
     from,
     transport: 'any' as const,
+    srtp: 'off' as const,
     channels: null,
     numbers: { country: 'RU' },
     trustAssertedIdentity: false,
