@@ -1,7 +1,9 @@
+import { sharedTicker } from '../rtp/ticker.js';
 import { readVariables, scheduleHangup, type Applications } from './applications.js';
 import { parseCause } from './causes.js';
 import type { Channel } from './channel.js';
 import { FREESWITCH_VERSION } from './event-bus.js';
+import { expand } from './expansion.js';
 import { openSource } from './frame-source.js';
 import { callRows, channelDump, channelRows, showRows } from './show.js';
 import type { Switch } from './switch.js';
@@ -33,9 +35,14 @@ export class ApiCommands {
     const at = text.search(/\s/);
     const name = at < 0 ? text : text.slice(0, at);
     const rest = at < 0 ? '' : text.slice(at).trim();
+    return (await this.#run(name, rest)) ?? `-ERR ${name} Command not found!\n`;
+  }
+
+  /** Undefined where there is no such command. */
+  #run(name: string, rest: string): Promise<string> | undefined {
     const command = this.#table[name.toLowerCase()];
-    if (command === undefined) return `-ERR ${name} Command not found!\n`;
-    return command(rest === '' ? [] : rest.split(/\s+/), rest);
+    if (command === undefined) return undefined;
+    return Promise.resolve(command(rest === '' ? [] : rest.split(/\s+/), rest));
   }
 
   #serverCommands(): Record<string, Command> {
@@ -60,8 +67,11 @@ export class ApiCommands {
       reloadxml: () => '+OK [Success]\n',
       reloadacl: () => '+OK acl reloaded\n',
       echo: (_words, rest) => rest,
-      expand: (_words, rest) =>
-        this.run(rest.replace(/\$\{([^}]*)\}/g, (_all, name: string) => fs.globals.get(name) ?? '')),
+      strmicroepoch: () => String(Date.now() * 1000),
+      expand: async (_words, rest) => {
+        const variable = (name: string): string | undefined => fs.globals.get(name);
+        return this.run(await expand(rest, { variable, command: (name, args) => this.#run(name, args) }));
+      },
     };
   }
 
@@ -214,6 +224,8 @@ export class ApiCommands {
     if (action === 'stop') return this.#stopRecording(channel, path);
     const recording = channel.media.recordings.get(path);
     if (recording === undefined) return `-ERR Cannot ${action} recording session!\n`;
+    // FreeSWITCH's media has a thread of its own: what was due before the command is written before it.
+    sharedTicker.catchUp();
     if (action === 'mask' || action === 'unmask') recording.masked = action === 'mask';
     else recording.paused = action === 'pause';
     return '+OK Success\n';

@@ -110,6 +110,8 @@ describe('the control port', () => {
     ['api show channels count', '\n0 total.\n'],
     ['API UUID_EXISTS x', 'false'],
     ['api global_getvar nope', '-ERR no reply\n'],
+    ['api expand echo ${nope}a${echo(b ${echo({c} (d))})} ${no_such_command()}e', 'ab {c} (d) e'],
+    ['api expand echo ${uuid_record(x mask /tmp/x)}', '-ERR Cannot locate session!'],
     ['event foo', '-ERR no keywords supplied'],
     ['event plain HEARTBEAT', '+OK event listener enabled plain'],
     ['nixevent HEARTBEAT', '+OK events nixed'],
@@ -122,6 +124,18 @@ describe('the control port', () => {
     ['exit', '+OK bye'],
   ])('answers %j as FreeSWITCH does', async (command, reply) => {
     expect(await stage.esl.command(command)).toBe(reply);
+  });
+
+  it('tells its clock, in microseconds: that of its events', async () => {
+    const { esl } = stage;
+    const clock = async (): Promise<number> => Number(await esl.api('expand echo ${strmicroepoch()}'));
+    const before = await clock();
+    esl.events.splice(0);
+    const at = Number((await esl.event('HEARTBEAT'))['Event-Date-Timestamp']);
+    const after = await clock();
+    expect(at).toBeGreaterThanOrEqual(before);
+    expect(at).toBeLessThanOrEqual(after);
+    expect(Math.abs(after / 1000 - Date.now())).toBeLessThan(60_000);
   });
 
   it('answers in order, however fast it is asked', async () => {
