@@ -1,14 +1,14 @@
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError, type RefusalReason } from '../lib/errors.js';
-import type { Call, RecordingInfo } from './call.js';
+import type { Call } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso, NO_RECORDING } from './document.js';
 import { recordingEvent, type CallEventType } from './event-types.js';
-import type { MediaEvent, MediaServer, RecordingAction } from './media-ports.js';
+import type { EngineSpan, MediaEvent, MediaServer, RecordingAction } from './media-ports.js';
 import { actionFor, controlsPattern, NEVER, type RecordingPolicy } from './recording-policy.js';
 import { RECORDING_PHASES, type RecordingPhase } from './recording-phase.js';
-import { closeRanges, positionAt, timesOf } from './recording-times.js';
+import { closeRanges, positionAt, secondsFrom, type Moment } from './recording-times.js';
 
 /** Who begins: FreeSWITCH's dialplan when the business answers, we when the two talk, somebody who asks for it, nobody. */
 type RecordingStart = 'on-answer' | 'in-talk' | 'on-demand' | 'never';
@@ -37,6 +37,11 @@ export class CallRecording {
   #begun = false;
   /** It has said that it does. */
   #written = false;
+  /** Of its first sound, as told in `startedAt`. */
+  #firstSound: Moment | null = null;
+  /** When it was stopped, and when FreeSWITCH says that the channel's end ended it. */
+  #stop: Moment | null = null;
+  #hungUpEngineMs: number | null = null;
   /** The server that has said its last word of the file. */
   #stoppedAt: MediaServer | null = null;
   /** One action after the other: FreeSWITCH's answer decides what the next one finds. */
@@ -94,13 +99,16 @@ export class CallRecording {
         this.#control(event.keys);
         break;
       case 'bridged':
-        this.#joined();
+        this.#joined(heardNow(event.engineMs));
         break;
       case 'recording-started':
         this.#written = true;
-        this.#began();
+        this.#began(heardNow(event.engineMs));
         break;
       case 'recording-stopped':
+        this.#hungUpEngineMs = event.hungUpEngineMs ?? null;
+        this.#stoppedAt = this.deps.media();
+        break;
       case 'lost':
         this.#stoppedAt = this.deps.media();
         break;
@@ -130,9 +138,7 @@ export class CallRecording {
     // By the server that has the call: one that hung up before another took it has nothing to say of the file.
     if (wanted) await deps.untilStopped(() => this.#stoppedAt === deps.media());
     else if (this.#start === 'in-talk') call.recording = { ...call.recording, reason: 'too_short' };
-    closeRanges(call);
-    const times = timesOf(call.recording);
-    call.recording = { ...(await deps.recordings.settle(call, wanted)), ...times };
+    call.recording = await deps.recordings.settle(call, wanted, this.#close());
     deps.metrics.recording(call.recording.status);
     deps.record(recordingEvent(call.recording.status));
   }
@@ -157,11 +163,11 @@ export class CallRecording {
       throw refused(whyNot(action, this.#phase, this.#talking), this.#talking ? 'other_state' : 'not_talking');
     const refusal = action === 'start' ? this.deps.recordings.refusal('on-demand') : null;
     if (refusal !== null) throw refused(`"${action}": ${refusal}`, 'disk_low');
-    const at = Date.now();
+    const sentMs = Date.now();
     if (action === 'start') this.#begun = true;
-    await media.record(this.#channel, this.call.id, action);
+    const done = await media.record(this.#channel, this.call.id, action);
     this.#phase = to;
-    this.#note(action, at);
+    this.#note(action, sentMs, done);
     this.#beep();
     this.deps.changed();
   }
@@ -185,43 +191,76 @@ export class CallRecording {
     if (media) inBackground(media.beep(channels, beep, on));
   }
 
-  /** `at`: before FreeSWITCH was told, so that what is masked lies within the range. */
-  #note(action: RecordingAction, at: number): void {
+  /** What is left out or masked lies within what is told: from before it was done to after it was undone. */
+  #note(action: RecordingAction, sentMs: number, done: EngineSpan | null): void {
+    const before: Moment = { oursMs: sentMs, engineMs: done?.fromMs ?? null };
+    const after: Moment = { oursMs: Date.now(), engineMs: done?.toMs ?? null };
+    const { recording } = this.call;
+    const { paused, masked } = recording;
+    const position = positionAt(recording, this.#secondsAt(before));
+    switch (action) {
+      case 'pause':
+        this.call.recording = { ...recording, paused: [...paused, { atSeconds: position, seconds: null }] };
+        break;
+      case 'mask':
+        this.call.recording = { ...recording, masked: [...masked, { fromSeconds: position, toSeconds: null }] };
+        break;
+      case 'resume':
+      case 'unmask':
+        this.call.recording = closeRanges(recording, this.#secondsAt(after));
+        break;
+      case 'stop':
+        this.#stop = before;
+        this.call.recording = { ...closeRanges(recording, this.#secondsAt(before)), stoppedAt: iso(sentMs) };
+        break;
+      case 'start':
+        break;
+    }
+  }
+
+  #secondsAt(moment: Moment): number {
+    return this.#firstSound ? secondsFrom(this.#firstSound, moment) : 0;
+  }
+
+  /** The call has ended, and what was still paused or masked with it. Gives how long the file is by FreeSWITCH's clock. */
+  #close(): number | null {
     const { call } = this;
-    const info: RecordingInfo = {
-      ...call.recording,
-      paused: [...call.recording.paused],
-      masked: [...call.recording.masked],
-    };
-    const position = positionAt(info, at);
-    if (action === 'pause') info.paused.push({ atSeconds: position, seconds: null });
-    if (action === 'mask') info.masked.push({ fromSeconds: position, toSeconds: null });
-    call.recording = info;
-    if (action === 'stop') call.recording.stoppedAt = iso(at);
-    if (action === 'resume' || action === 'unmask' || action === 'stop') closeRanges(call, Date.now());
+    const hangUp: Moment = { oursMs: Date.parse(call.endedAt ?? call.startedAt), engineMs: this.#hungUpEngineMs };
+    const end = this.#stop ?? hangUp;
+    const seconds = this.#secondsAt(end);
+    call.recording = closeRanges(call.recording, seconds);
+    const byEngine = end.engineMs !== null && typeof this.#firstSound?.engineMs === 'number';
+    return byEngine ? positionAt(call.recording, seconds) : null;
   }
 
   /** Not one frame is written before both has happened. */
-  #began(): void {
+  #began(moment: Moment): void {
     // Told as lost: the caller gave up in the moment in which the business answered.
     if (this.call.endedAt !== null && this.call.answeredAt === null) return;
     if (this.#phase !== 'off' && this.call.recording.startedAt !== null) return;
-    this.#phase = 'recording';
-    const startedAt = this.#bridged ? iso(Date.now()) : null;
-    this.call.recording = { ...NO_RECORDING, status: 'recording', startedAt };
+    // Masked before FreeSWITCH has said that it begins: where it was asked for, it answers that first.
+    if (this.#phase === 'off') this.#phase = 'recording';
+    const { paused, masked } = this.call.recording;
+    this.call.recording = { ...NO_RECORDING, status: 'recording', paused, masked };
+    if (this.#bridged) this.#sounds(moment);
     this.#noted();
     this.#beep();
   }
 
-  #joined(): void {
+  #joined(moment: Moment): void {
     if (this.#bridged) return;
     this.#bridged = true;
     if (this.call.recording.status === 'recording') {
-      this.call.recording = { ...this.call.recording, startedAt: iso(Date.now()) };
+      this.#sounds(moment);
       this.#noted();
     }
     this.#beep();
     this.#startInTalk();
+  }
+
+  #sounds(moment: Moment): void {
+    this.#firstSound = moment;
+    this.call.recording = { ...this.call.recording, startedAt: iso(moment.oursMs) };
   }
 
   /** Who looks at a call that goes on reads it in Redis, where the answer stands already. */
@@ -236,6 +275,8 @@ export class CallRecording {
     );
   }
 }
+
+const heardNow = (engineMs: number | undefined): Moment => ({ oursMs: Date.now(), engineMs: engineMs ?? null });
 
 const refused = (message: string, reason: RefusalReason): GatewayError =>
   new GatewayError('GW_ERR_CONFLICT', message, { refusal: { reason } });

@@ -39,8 +39,11 @@ export interface CallMetrics {
 export interface Recordings {
   /** Why a call by a route of this mode is not recorded now (`not_wanted`, `disk_low`); null: it is. */
   refusal(mode: GatewayConfig['routes'][number]['recording']['mode']): string | null;
-  /** How FreeSWITCH's file of this call is settled once it has stopped; `wanted` by the route. Never rejects. */
-  settle(call: Call, wanted: boolean): Promise<RecordingInfo>;
+  /**
+   * How FreeSWITCH's file of this call is settled once it has stopped; `wanted` by the route. `engineSeconds`: how long it is by
+   * FreeSWITCH's clock. Never rejects.
+   */
+  settle(call: Call, wanted: boolean, engineSeconds?: number | null): Promise<RecordingInfo>;
   /** FreeSWITCH's file of a call that nobody answered, once its channels are gone. Never rejects. */
   discard(callId: string): Promise<void>;
 }

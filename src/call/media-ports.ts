@@ -13,14 +13,24 @@ export const RECORDING_ACTIONS = ['start', 'pause', 'resume', 'mask', 'unmask', 
 /** `pause` leaves the time out of the file, `mask` writes silence in its place. */
 export type RecordingAction = (typeof RECORDING_ACTIONS)[number];
 
-/** What FreeSWITCH reports about one call: the truth about bridge and recording, where replies only promise. */
+/** Between which moments a command took effect, in ms by the media server's own clock: only differences mean anything. */
+export interface EngineSpan {
+  fromMs: number;
+  toMs: number;
+}
+
+/**
+ * What FreeSWITCH reports about one call: the truth about bridge and recording, where replies only promise. `engineMs`: when,
+ * by its own clock; missing where it does not say.
+ */
 export type MediaEvent =
   | { type: 'channel'; leg: 'caller' | 'business'; channelId: string }
-  | { type: 'bridged' }
+  | { type: 'bridged'; engineMs?: number | undefined }
   /** The business's side keyed in one of the codes that the caller does not hear. */
   | { type: 'control'; keys: string }
-  | { type: 'recording-started' }
-  | { type: 'recording-stopped'; recording: RecordingStop }
+  | { type: 'recording-started'; engineMs?: number | undefined }
+  /** `hungUpEngineMs`: when the channel's end ended it; missing where something else did. */
+  | { type: 'recording-stopped'; recording: RecordingStop; hungUpEngineMs?: number | undefined }
   | { type: 'hangup'; leg: 'caller' | 'business'; channelId: string; cause: string }
   /** The media server died and this call's sound with it. */
   | { type: 'lost' };
@@ -37,8 +47,11 @@ export interface MediaServer {
   kill(channelIds: string[]): Promise<void>;
   /** Ends whatever channels a call has, for who does not know them. Idempotent, never rejects. */
   killCall(callId: string): Promise<void>;
-  /** The file is that of the dialplan. Rejects with GW_ERR_LINK_LOST, GW_ERR_DEADLINE or GW_ERR_MEDIA_COMMAND. */
-  record(channelId: string, callId: string, action: RecordingAction): Promise<void>;
+  /**
+   * The file is that of the dialplan. Gives when it was done; null where FreeSWITCH does not say. Rejects with
+   * GW_ERR_LINK_LOST, GW_ERR_DEADLINE or GW_ERR_MEDIA_COMMAND.
+   */
+  record(channelId: string, callId: string, action: RecordingAction): Promise<EngineSpan | null>;
   /** A short tone on these channels every `everyMs`, heard by the far end over whatever is said. Never rejects. */
   beep(channelIds: string[], everyMs: number, on: boolean): Promise<void>;
   /** Whether a leg may send no sound for long (its phone holds the call) or is dead when it does. Never rejects. */

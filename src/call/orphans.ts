@@ -1,10 +1,10 @@
 import { statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources } from './call.js';
 import type { CallDeps } from './deps.js';
-import { closeDocument, loseDocument } from './document.js';
+import { closeDocument, loseDocument, secondsBetween } from './document.js';
 import { recordingEvent } from './event-types.js';
 import { Journal } from './journal.js';
-import { closeRanges, timesOf } from './recording-times.js';
+import { closeRanges } from './recording-times.js';
 
 /** A call whose gateway died, ours to end: what Redis holds of it. */
 export interface OrphanedCall {
@@ -62,11 +62,11 @@ async function end(orphan: OrphanedCall, deps: OrphanDeps, journal: Journal): Pr
     deps.metrics.ended(call);
   }
   if (call.answeredAt !== null && (call.recording.status === 'none' || call.recording.status === 'recording')) {
-    closeRanges(call);
-    const times = timesOf(call.recording);
+    // FreeSWITCH's clock went with the gateway that had heard it.
+    call.recording = closeRanges(call.recording, secondsBetween(call.recording.startedAt, call.endedAt));
     // What is set as a reason beforehand says why there may be none.
     const wanted = call.recording.status === 'recording' || call.recording.reason === null;
-    call.recording = { ...(await deps.recordings.settle(call, wanted)), ...times };
+    call.recording = await deps.recordings.settle(call, wanted);
     deps.metrics.recording(call.recording.status);
     journal.record(recordingEvent(call.recording.status));
   }

@@ -8,35 +8,47 @@ export function timesOf({ startedAt, stoppedAt, paused, masked }: RecordingInfo)
   return { startedAt, stoppedAt, paused, masked };
 }
 
-/** Seconds from the beginning of the file: what was paused before is not in it. */
-export function positionAt({ startedAt, paused }: Times, at: number): number {
-  if (startedAt === null) return 0;
-  const start = Date.parse(startedAt);
-  let seconds = (at - start) / 1000;
-  for (const pause of paused) {
-    if (pause.seconds === null) return pause.atSeconds;
-    seconds -= pause.seconds;
-  }
-  return rounded(Math.max(0, seconds));
+/**
+ * A moment in ms by two clocks. FreeSWITCH's is that of the file; ours runs on while word of it is under way, and goes by
+ * another host's time. `engineMs` is null where FreeSWITCH has not said.
+ */
+export interface Moment {
+  oursMs: number;
+  engineMs: number | null;
 }
 
-/** Ends what is still paused or masked: now, or with the call. */
-export function closeRanges(call: Call, at = Date.parse(call.endedAt ?? call.startedAt)): void {
-  const { recording } = call;
-  if (recording.startedAt === null) return;
-  const left = (at - Date.parse(recording.startedAt)) / 1000;
-  const before = recording.paused.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0);
+/** Both by one clock: by FreeSWITCH's where it has said both. */
+export function secondsFrom(from: Moment, to: Moment): number {
+  const byEngine = from.engineMs === null || to.engineMs === null ? null : to.engineMs - from.engineMs;
+  return Math.max(0, (byEngine ?? to.oursMs - from.oursMs) / 1000);
+}
+
+/** Seconds from the beginning of the file, so long after its first sound: what was paused before is not in it. */
+export function positionAt({ paused }: Pick<Times, 'paused'>, seconds: number): number {
+  let position = seconds;
+  for (const pause of paused) {
+    if (pause.seconds === null) return pause.atSeconds;
+    position -= pause.seconds;
+  }
+  return toMillisecond(Math.max(0, position));
+}
+
+/** Ends what is still paused or masked, so many seconds after the first sound. */
+export function closeRanges(recording: RecordingInfo, seconds: number): RecordingInfo {
+  const before = recording.paused.reduce((sum, pause) => sum + (pause.seconds ?? 0), 0);
   const paused = recording.paused.map((pause) =>
-    pause.seconds === null ? { ...pause, seconds: rounded(Math.max(0, left - before - pause.atSeconds)) } : pause,
+    pause.seconds === null
+      ? { ...pause, seconds: toMillisecond(Math.max(0, seconds - before - pause.atSeconds)) }
+      : pause,
   );
-  const end = positionAt({ ...recording, paused }, at);
+  const end = positionAt({ paused }, seconds);
   const masked = recording.masked.map((mask) =>
     mask.toSeconds === null ? { ...mask, toSeconds: Math.max(mask.fromSeconds, end) } : mask,
   );
-  call.recording = { ...recording, paused, masked };
+  return { ...recording, paused, masked };
 }
 
-/** How long the recording should be: the talk, or the part of it from its start to its stop that was not paused. */
+/** By our clock: how long the recording should be: the talk, or the part of it from its start to its stop that was not paused. */
 export function expectedSeconds({ answeredAt, endedAt, durations, recording }: Call): number {
   const { startedAt, stoppedAt, paused } = recording;
   const began = startedAt ?? answeredAt;
@@ -46,4 +58,4 @@ export function expectedSeconds({ answeredAt, endedAt, durations, recording }: C
   return Math.max(0, (Date.parse(ended) - Date.parse(began)) / 1000 - out);
 }
 
-const rounded = (seconds: number): number => Math.round(seconds * 1000) / 1000;
+export const toMillisecond = (seconds: number): number => Math.round(seconds * 1000) / 1000;

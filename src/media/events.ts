@@ -21,11 +21,11 @@ export function callIdOf(event: FreeSwitchEvent): string | null {
 export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
   switch (event.get('Event-Name')) {
     case 'CHANNEL_BRIDGE':
-      return [...bridgedChannels(event), { type: 'bridged' }];
+      return [...bridgedChannels(event), { type: 'bridged', engineMs: msOf(event, 'Event-Date-Timestamp') }];
     case 'CUSTOM':
       return [{ type: 'control', keys: event.get('variable_last_matching_digits') ?? '' }];
     case 'RECORD_START':
-      return [{ type: 'recording-started' }];
+      return [{ type: 'recording-started', engineMs: msOf(event, 'Event-Date-Timestamp') }];
     case 'RECORD_STOP':
       return [
         {
@@ -35,6 +35,8 @@ export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
             durationMs: Number(event.get('variable_record_ms') ?? 0),
             cause: event.get('Record-Completion-Cause') ?? event.get('variable_record_completion_cause') ?? null,
           },
+          // Not when the event was made: closing a file may take a slow disk long.
+          hungUpEngineMs: msOf(event, 'Caller-Channel-Hangup-Time'),
         },
       ];
     case 'CHANNEL_HANGUP_COMPLETE':
@@ -49,6 +51,12 @@ export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
     default:
       return [];
   }
+}
+
+/** A moment that FreeSWITCH tells in microseconds, 0 for what has not happened. */
+function msOf(event: FreeSwitchEvent, header: string): number | undefined {
+  const microseconds = Number(event.get(header));
+  return microseconds > 0 ? microseconds / 1000 : undefined;
 }
 
 function legOf(event: FreeSwitchEvent): 'caller' | 'business' {

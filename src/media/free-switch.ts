@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { MediaEvent, MediaServer, RecordingAction } from '../call/media-ports.js';
+import type { EngineSpan, MediaEvent, MediaServer, RecordingAction } from '../call/media-ports.js';
 import type { IncomingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
@@ -9,6 +9,7 @@ import { callIdOf, SUBSCRIBED_EVENTS, toMediaEvents } from './events.js';
 import { EslLink } from './esl-link.js';
 import type { FreeSwitchEvent } from './event-text.js';
 import { sipAddressOf } from './sofia-status.js';
+import { spanOf, timed } from './timed-command.js';
 
 export interface FreeSwitchOptions {
   host: string;
@@ -119,11 +120,11 @@ export class FreeSwitch implements MediaServer {
     }
   }
 
-  async record(channelId: string, callId: string, action: RecordingAction): Promise<void> {
+  async record(channelId: string, callId: string, action: RecordingAction): Promise<EngineSpan | null> {
     // The spool is FreeSWITCH's folder, which only it knows.
     const file = `\${calltrack_spool}/${callId}.wav`;
     const own = action === 'start' ? ' 0 {RECORD_STEREO=true,RECORD_BRIDGE_REQ=true,RECORD_PRE_BUFFER_FRAMES=0}' : '';
-    await this.#link.api(`expand uuid_record ${channelId} ${action} ${file}${own}`);
+    return spanOf(await this.#link.api(timed('uuid_record', `${channelId} ${action} ${file}${own}`)));
   }
 
   async beep(channelIds: string[], everyMs: number, on: boolean): Promise<void> {

@@ -25,6 +25,9 @@ export const manifestSchema = z.object({
   silentChannels: z.array(z.string()),
   /** As in the call's document: `shorter_than_talk`, or null. */
   reason: z.string().nullable(),
+  /** What the file lacks, as in the call's document; missing in what was settled before this was kept. */
+  paused: z.array(z.object({ atSeconds: z.number(), seconds: z.number().nullable() })).optional(),
+  masked: z.array(z.object({ fromSeconds: z.number(), toSeconds: z.number().nullable() })).optional(),
   /** Id of the key that sound and waveform are encrypted with; null: they are not. */
   encryptedWith: z.string().nullable(),
   files: z.array(storedFileSchema),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { FilePieces } from './file-pieces.js';
 import { PeakMeter } from './peaks.js';
+import { SilenceFinder, type Stretch } from './silences.js';
 import { readWavLayout, repairWavHeader, type WavLayout } from './wav.js';
 
 export interface Measured {
@@ -10,13 +11,15 @@ export interface Measured {
   bytes: number;
   sha256: string;
   meter: PeakMeter;
+  /** Where it is silent to the last bit; empty unless they were asked for, since looking costs as much as the rest. */
+  silences: Stretch[];
 }
 
 /**
- * Reads a WAV file once, a piece at a time: hash, waveform, and the header set right where its writer died. What was read
+ * Reads a WAV file once, a piece at a time: hash, waveform, silences where they are asked for, and the header set right where its writer died. What was read
  * is on the disk when this resolves. Null where it is no WAV; rejects with the file system's error.
  */
-export async function measureWav(name: string): Promise<Measured | null> {
+export async function measureWav(name: string, wanted = { silences: false }): Promise<Measured | null> {
   const file = await open(name, 'r+');
   try {
     let pieces = await FilePieces.of(file);
@@ -28,15 +31,18 @@ export async function measureWav(name: string): Promise<Measured | null> {
     }
     const hash = createHash('sha256');
     const meter = new PeakMeter(layout);
+    const silences = wanted.silences ? new SilenceFinder(layout) : null;
     const end = layout.dataOffset + layout.dataBytes;
     await pieces.each(0, layout.dataOffset, 1, (piece) => hash.update(piece));
     await pieces.each(layout.dataOffset, end, layout.frameBytes, (piece) => {
       hash.update(piece);
-      meter.add(new Int16Array(piece.buffer, piece.byteOffset, piece.length >> 1));
+      const samples = new Int16Array(piece.buffer, piece.byteOffset, piece.length >> 1);
+      meter.add(samples);
+      silences?.add(samples);
     });
     await pieces.each(end, pieces.size, 1, (piece) => hash.update(piece));
     await file.sync();
-    return { layout, bytes: pieces.size, sha256: hash.digest('hex'), meter };
+    return { layout, bytes: pieces.size, sha256: hash.digest('hex'), meter, silences: silences?.finish() ?? [] };
   } finally {
     await file.close();
   }

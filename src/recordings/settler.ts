@@ -6,10 +6,11 @@ import type { Call, RecordingInfo } from '../call/call.js';
 import type { Recordings } from '../call/deps.js';
 import { NO_RECORDING } from '../call/document.js';
 import type { RecordingPolicy } from '../call/recording-policy.js';
-import { expectedSeconds } from '../call/recording-times.js';
+import { expectedSeconds, timesOf } from '../call/recording-times.js';
 import { toError } from '../lib/deadline.js';
 import type { DiskWatch } from './disk-watch.js';
 import type { Manifest } from './manifest.js';
+import { marksInFile } from './marks.js';
 import { measureWav, type Measured } from './measure.js';
 import { baseName, fileName, PARTS } from './names.js';
 import type { Vault } from './vault.js';
@@ -36,7 +37,6 @@ const LENGTH_TOLERANCE_SECONDS = 0.5;
 const LENGTH_TOLERANCE_SHARE = 0.02;
 
 const NO_FILE = 'no_file';
-const TOO_SHORT: RecordingInfo = { ...NO_RECORDING, status: 'absent', reason: 'too_short' };
 
 /** Turns what FreeSWITCH left in its spool into a recording whose length, hash and channels are known. */
 export class RecordingSettler implements Recordings {
@@ -52,20 +52,20 @@ export class RecordingSettler implements Recordings {
     return this.deps.disk.low ? 'disk_low' : null;
   }
 
-  async settle(call: Call, wanted: boolean): Promise<RecordingInfo> {
+  async settle(call: Call, wanted: boolean, engineSeconds: number | null = null): Promise<RecordingInfo> {
     if (!wanted) {
       const reason = call.recording.reason ?? 'not_wanted';
       // The configuration wants it, and he had nothing against it: somebody has to look why.
-      return { ...NO_RECORDING, status: reason === 'not_announced' ? 'failed' : 'absent', reason };
+      return without(call, reason === 'not_announced' ? 'failed' : 'absent', reason);
     }
     try {
-      return await this.#settle(call);
+      return await this.#settle(call, engineSeconds);
     } catch (error) {
       const reason = reasonOf(error);
       // The talk was over before FreeSWITCH had opened the file.
-      if (reason === NO_FILE && isTooShort(call)) return TOO_SHORT;
+      if (reason === NO_FILE && isTooShort(call)) return without(call, 'absent', 'too_short');
       this.deps.logger.error({ err: toError(error), callId: call.id }, 'recording not settled');
-      return { ...NO_RECORDING, status: 'failed', reason };
+      return without(call, 'failed', reason);
     }
   }
 
@@ -77,17 +77,17 @@ export class RecordingSettler implements Recordings {
     });
   }
 
-  async #settle(call: Call): Promise<RecordingInfo> {
+  async #settle(call: Call, engineSeconds: number | null): Promise<RecordingInfo> {
     const { vault } = this.deps;
     const base = baseName(call);
     try {
-      return await this.#take(call, base);
+      return await this.#take(call, base, engineSeconds);
     } catch (error) {
       // Settled before, and then the gateway died before it could say so; or by somebody else at this moment: by who ended
       // the call of a gateway that died, where that one looks into its spool again.
       // A store that is away is not why there is no file.
       const settled = reasonOf(error) === NO_FILE ? await vault.manifest(base).catch(() => null) : null;
-      if (settled) return infoOf(settled);
+      if (settled) return infoOf(settled, call);
       throw error;
     }
   }
@@ -96,26 +96,28 @@ export class RecordingSettler implements Recordings {
    * The file leaves the spool last of all: whatever breaks off before is begun anew by the next look there. What is there
    * no longer has been settled to its end.
    */
-  async #take(call: Call, base: string): Promise<RecordingInfo> {
+  async #take(call: Call, base: string, engineSeconds: number | null): Promise<RecordingInfo> {
     const { vault, onKept } = this.deps;
     const spooled = this.#spooled(call.id);
-    const measured = await measureWav(spooled);
-    if (!measured) return { ...NO_RECORDING, status: 'failed', reason: 'not_a_wav' };
+    const measured = await measureWav(spooled, { silences: call.recording.masked.length > 0 });
+    if (!measured) return without(call, 'failed', 'not_a_wav');
     if (measured.layout.dataBytes === 0) return await this.#empty(spooled, call);
     // A format may be under way already, made of what was kept before.
-    const manifest = (await vault.localManifest(base)) ?? (await this.#keep(call, base, spooled, measured));
+    const manifest =
+      (await vault.localManifest(base)) ??
+      (await this.#keep(spooled, measured, manifestOf(call, measured, vault.keys?.newest ?? null, engineSeconds)));
     await onKept(call, base);
     await unlink(spooled);
-    return infoOf(manifest);
+    return infoOf(manifest, call);
   }
 
   #spooled(callId: string): string {
     return path.join(this.deps.spool, `${callId}.wav`);
   }
 
-  async #keep(call: Call, base: string, spooled: string, measured: Measured): Promise<Manifest> {
+  async #keep(spooled: string, measured: Measured, manifest: Manifest): Promise<Manifest> {
     const { vault } = this.deps;
-    const manifest = manifestOf(call, measured, vault.keys?.newest ?? null);
+    const base = baseOf(manifest);
     await this.#keepSound(spooled, fileName(base, 'wav'));
     await vault.keep(base + PARTS.peaks, [Buffer.from(JSON.stringify(measured.meter.finish(manifest.channels)))]);
     await vault.keepManifest(base, manifest);
@@ -134,7 +136,7 @@ export class RecordingSettler implements Recordings {
   /** A talk ended before the first packet leaves a file without a sample. */
   async #empty(spooled: string, call: Call): Promise<RecordingInfo> {
     await unlink(spooled);
-    return isTooShort(call) ? TOO_SHORT : { ...NO_RECORDING, status: 'failed', reason: 'empty_file' };
+    return isTooShort(call) ? without(call, 'absent', 'too_short') : without(call, 'failed', 'empty_file');
   }
 }
 
@@ -145,9 +147,25 @@ async function* bytesOf(file: string): AsyncGenerator<Buffer> {
 
 const isTooShort = (call: Call): boolean => call.durations.talkSeconds < LENGTH_TOLERANCE_SECONDS;
 
-function manifestOf(call: Call, { layout, bytes, sha256, meter }: Measured, encryptedWith: string | null): Manifest {
+/** What there is none of keeps what is known of when it was made. */
+const without = (call: Call, status: 'absent' | 'failed', reason: string): RecordingInfo => ({
+  ...NO_RECORDING,
+  ...timesOf(call.recording),
+  status,
+  reason,
+});
+
+function manifestOf(
+  call: Call,
+  { layout, bytes, sha256, meter, silences }: Measured,
+  encryptedWith: string | null,
+  engineSeconds: number | null,
+): Manifest {
   const durationSeconds = layout.dataBytes / layout.frameBytes / layout.sampleRate;
   const channels = layout.channelCount === 2 ? CHANNELS : ['both'];
+  const isBrokenOff = isShort(durationSeconds, engineSeconds ?? expectedSeconds(call));
+  // What broke off ended somewhere else than the clock says.
+  const clockSeconds = isBrokenOff ? null : engineSeconds;
   return {
     version: 1,
     callId: call.id,
@@ -158,23 +176,29 @@ function manifestOf(call: Call, { layout, bytes, sha256, meter }: Measured, encr
     sampleRate: layout.sampleRate,
     channels,
     silentChannels: channels.filter((_, index) => (meter.highest[index] ?? 0) < SILENCE_PEAK),
-    reason: isShort(durationSeconds, expectedSeconds(call)) ? 'shorter_than_talk' : null,
+    reason: isBrokenOff ? 'shorter_than_talk' : null,
+    ...marksInFile(call.recording, { seconds: durationSeconds, silences }, clockSeconds),
     encryptedWith,
     files: [{ format: 'wav', bytes, sha256 }],
   };
 }
 
-function infoOf(manifest: Manifest): RecordingInfo {
+const baseOf = ({ callId, site, startedAt }: Manifest): string => baseName({ id: callId, site, startedAt });
+
+function infoOf(manifest: Manifest, call: Call): RecordingInfo {
   const { durationSeconds, sampleRate, channels, silentChannels, reason, files } = manifest;
+  const times = timesOf(call.recording);
   const [file] = files;
   if (!file) throw new Error('a recording without a file');
   const { bytes, sha256, format } = file;
-  const base = baseName({ id: manifest.callId, site: manifest.site, startedAt: manifest.startedAt });
   return {
     ...NO_RECORDING,
+    ...times,
+    paused: manifest.paused ?? times.paused,
+    masked: manifest.masked ?? times.masked,
     status: 'ready',
     reason,
-    file: fileName(base, format),
+    file: fileName(baseOf(manifest), format),
     bytes,
     sha256,
     durationSeconds,

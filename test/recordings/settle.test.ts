@@ -225,6 +225,93 @@ describe('a recording is settled', () => {
   });
 });
 
+describe('what the recording lacks', () => {
+  const told = { startedAt: '2026-11-21T10:12:05.000Z', paused: [{ atSeconds: 8, seconds: 30 }] };
+  const masked = [{ fromSeconds: 2, toSeconds: 4 }];
+  /** Masked from 2.5 to 4.6 s; one channel falls silent a sample before the other and rises a sample later. */
+  const left = (n: number) => (n >= 20_000 && n < 36_800 ? 0 : 1000);
+  const right = (n: number) => (n >= 19_999 && n < 36_801 ? 0 : 1000);
+  const inFile = { ...told, paused: [{ atSeconds: 8.6, seconds: 30 }], masked: [{ fromSeconds: 2.5, toSeconds: 4.6 }] };
+
+  function maskedCall() {
+    const call = endedCall(10);
+    call.recording = { ...call.recording, ...told, masked };
+    return call;
+  }
+
+  it('is told where it is in the file, however often it is asked, and beside it too', async () => {
+    const house = await openHouse();
+    const call = maskedCall();
+    await house.spool(call, wavBytes(10, left, right));
+    const first = await house.settler.settle(call, true);
+    expect(first).toMatchObject({ status: 'ready', ...inFile });
+    expect(await house.settler.settle(call, true)).toEqual(first);
+    expect(await house.vault.manifest(baseName(call))).toMatchObject({ paused: inFile.paused, masked: inFile.masked });
+  });
+
+  it('is put in proportion where the clock of FreeSWITCH says that the file should be shorter', async () => {
+    const house = await openHouse();
+    const call = endedCall(10);
+    call.recording = { ...call.recording, ...told };
+    await house.spool(call, wavBytes(10));
+    const { paused } = await house.settler.settle(call, true, 9);
+    expect(paused).toEqual([{ atSeconds: 8.889, seconds: 30 }]);
+  });
+
+  it('is missed by the clock of FreeSWITCH where that is known, however late we heard of the end', async () => {
+    const house = await openHouse();
+    const [late, brokenOff] = [endedCall(12), endedCall(12)];
+    brokenOff.recording = { ...brokenOff.recording, ...told };
+    await house.spool(late, wavBytes(10));
+    await house.spool(brokenOff, wavBytes(10));
+    expect(await house.settler.settle(late, true, 10)).toMatchObject({ status: 'ready', reason: null });
+    // Where it broke off is not where it should have ended: nothing follows from its length.
+    expect(await house.settler.settle(brokenOff, true, 12)).toMatchObject({ reason: 'shorter_than_talk', ...told });
+  });
+
+  it('is known also where there is no file, and where one is found later', async () => {
+    const house = await openHouse();
+    const call = maskedCall();
+    call.recording = await house.settler.settle(call, true);
+    expect(call.recording).toMatchObject({ status: 'failed', reason: 'no_file', ...told, masked });
+    await house.spool(call, wavBytes(10, left, right));
+    expect(await house.settler.settle(call, true)).toMatchObject({ status: 'ready', ...inFile });
+  });
+
+  it('is as it was told in what was settled before it was kept beside the file', async () => {
+    const house = await openHouse();
+    const call = maskedCall();
+    await house.spool(call, wavBytes(10, left, right));
+    await house.settler.settle(call, true);
+    const manifest = await house.vault.manifest(baseName(call));
+    if (!manifest) throw new Error('no manifest');
+    await house.vault.keepManifest(baseName(call), { ...manifest, paused: undefined, masked: undefined });
+    expect(await house.settler.settle(call, true)).toMatchObject({ status: 'ready', ...told, masked });
+  });
+});
+
+describe('the silences of a file', () => {
+  it('are those of all its channels, over the borders of its pieces and up to its end', async () => {
+    const loud = (n: number) => (n < 60_000 || (n >= 70_000 && n < 79_000) ? 1 : 0);
+    const file = await fileOf(wavBytes(10, loud, (n) => (n === 75_000 ? 0 : loud(n))));
+    expect((await measureWav(file, { silences: true }))?.silences).toEqual([
+      { fromSeconds: 7.5, toSeconds: 8.75 },
+      { fromSeconds: 9.875, toSeconds: 10 },
+    ]);
+  });
+
+  it('are none where one channel is heard, or for less than a tenth of a second', async () => {
+    const file = await fileOf(
+      wavBytes(
+        2,
+        (n) => (n >= 8000 && n < 8799 ? 0 : 1),
+        (n) => (n < 8000 || (n >= 8000 && n < 8799) ? 0 : 1),
+      ),
+    );
+    expect((await measureWav(file, { silences: true }))?.silences).toEqual([]);
+  });
+});
+
 describe('a file whose writer died', () => {
   const whole = wavBytes(1);
   it.each([

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A wire between the gateway and an engine that a test may cut, or freeze, and join again; the engine itself goes on. */
+/** A wire between the gateway and an engine that a test may cut, freeze or hold, and join again; the engine itself goes on. */
 export class TcpProxy {
   readonly #sockets = new Set<Socket>();
+  /** Where what comes from a socket goes. */
+  readonly #ways = new Map<Socket, Socket>();
   #state: 'joined' | 'cut' | 'frozen' = 'joined';
 
   private constructor(
@@ -44,6 +46,15 @@ export class TcpProxy {
     this.#state = 'joined';
   }
 
+  /** What is said on the connections that stand waits, in both directions, until `release`: nothing of it is lost. */
+  hold(): void {
+    for (const [from, to] of this.#ways) from.unpipe(to).pause();
+  }
+
+  release(): void {
+    for (const [from, to] of this.#ways) from.pipe(to);
+  }
+
   close(): void {
     this.cut();
     this.server.close();
@@ -61,10 +72,12 @@ export class TcpProxy {
       [far, near],
     ] as const) {
       this.#sockets.add(one);
+      this.#ways.set(one, other);
       one.pipe(other);
       one.on('error', () => undefined);
       one.on('close', () => {
         this.#sockets.delete(one);
+        this.#ways.delete(one);
         other.destroy();
       });
     }

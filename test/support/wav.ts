@@ -35,3 +35,15 @@ function constantTone(samples: Int16Array, frequenciesHz: number[]): number | un
   );
   return frequenciesHz.find((hz) => heard.filter((tone) => tone === hz).length > windows * CONSTANT);
 }
+
+/** The longest stretch in which every channel is silent to the last bit, as FreeSWITCH writes what is masked; in seconds. */
+export async function longestSilence(file: string): Promise<[from: number, to: number]> {
+  const { channels, frames, sampleRate } = await readWav(file);
+  let longest: [number, number] = [0, 0];
+  let from = 0;
+  for (let at = 0; at < frames; at++) {
+    if (channels.some((samples) => samples[at] !== 0)) from = at + 1;
+    else if (at + 1 - from > longest[1] - longest[0]) longest = [from, at + 1];
+  }
+  return [longest[0] / sampleRate, longest[1] / sampleRate];
+}
