@@ -1,6 +1,7 @@
 /**
  * npm run bench:console [-- --calls 1000000 --rounds N]: when the first row of calls is painted in Chromium, from the click on
- * an address to the frame on the screen, with cold and with warm caches; and how much script the pages load.
+ * an address to the frame on the screen, with cold and with warm caches; and how much script the pages load. Then
+ * [--viewers 50 --waiting 5000 --seconds 60]: what it costs that so many look at a queue of so many missed callers.
  */
 import { parseArgs } from 'node:util';
 import { chromium, type Browser } from 'playwright-core';
@@ -18,8 +19,10 @@ import { Keys } from '../src/redis/keys.js';
 import { RedisUse } from '../src/redis/use.js';
 import { httpOptions } from '../test/support/no-resources.js';
 import { OwnRedis } from '../test/support/redis-server.js';
+import { QueueBench } from './lib/console-queue.js';
 import { HistoryFiller } from './lib/history-fill.js';
 
+const USER = 'bench';
 const PASSWORD = 'bench bench bench';
 /** What was asked for, ms and bytes. */
 const TARGET = { firstRowMs: 1000, scriptBytes: 200_000 };
@@ -36,9 +39,16 @@ const WATCH = `
 `;
 
 const { values } = parseArgs({
-  options: { calls: { type: 'string', default: '20000' }, rounds: { type: 'string', default: '10' } },
+  options: {
+    calls: { type: 'string', default: '20000' },
+    rounds: { type: 'string', default: '10' },
+    viewers: { type: 'string', default: '50' },
+    waiting: { type: 'string', default: '5000' },
+    seconds: { type: 'string', default: '60' },
+  },
 });
 const [count, rounds] = [Number(values.calls), Number(values.rounds)];
+const [viewers, waiting, seconds] = [Number(values.viewers), Number(values.waiting), Number(values.seconds)];
 
 const redis = await OwnRedis.start();
 const link = new RedisLink({ url: redis.url });
@@ -57,6 +67,23 @@ async function measureAll(): Promise<void> {
   console.error(`${count} calls filled in ${(await new HistoryFiller(raw, keys).fill(count)).toFixed(0)} s`);
   const server = await startServer(keys);
   const { port } = await server.start();
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    const figures = { ...(await measureList(url)), queue: await measureQueue(keys, url) };
+    console.log(JSON.stringify(figures, null, 2));
+  } finally {
+    await server.stop();
+  }
+}
+
+async function measureQueue(keys: Keys, url: string): Promise<object> {
+  const queue = new QueueBench(raw, keys, link);
+  await queue.lose(waiting);
+  const watched = await queue.measure({ url, viewers, name: USER, password: PASSWORD }, seconds);
+  return { viewers, waiting, seconds, watched };
+}
+
+async function measureList(url: string): Promise<object> {
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu'],
@@ -66,21 +93,19 @@ async function measureAll(): Promise<void> {
     const warm: number[] = [];
     let script = { raw: 0, sent: 0 };
     for (let round = 0; round < rounds; round += 1) {
-      const seen = await openCalls(browser, `http://127.0.0.1:${port}`);
+      const seen = await openCalls(browser, url);
       cold.push(seen.coldMs);
       warm.push(seen.warmMs);
       script = seen.script;
     }
-    const figures = {
+    return {
       calls: count,
       rounds,
       firstRowMs: { cold: spread(cold), warm: spread(warm), target: TARGET.firstRowMs },
       scriptBytes: { ...script, target: TARGET.scriptBytes },
     };
-    console.log(JSON.stringify(figures, null, 2));
   } finally {
     await browser.close();
-    await server.stop();
   }
 }
 
@@ -90,7 +115,7 @@ async function startServer(keys: Keys) {
     trunks: [{ id: 'carrier-a', inbound: { from: ['192.0.2.1'] } }],
     routes: [{ id: 'divan', steps: [{ announce: 'silence_stream://1000' }] }],
     sites: [{ id: 'divan', timezone: 'Europe/Moscow', defaultRoute: 'divan' }],
-    access: { users: [{ name: 'bench', role: 'supervisor', password: await hashPassword(PASSWORD) }] },
+    access: { users: [{ name: USER, role: 'supervisor', password: await hashPassword(PASSWORD) }] },
   });
   const logger = pino({ level: 'silent' });
   const none = httpOptions();
@@ -107,7 +132,7 @@ async function openCalls(browser: Browser, url: string) {
   const page = await context.newPage();
   await page.addInitScript(WATCH);
   await page.goto(`${url}/login`);
-  await page.fill('input[name=name]', 'bench');
+  await page.fill('input[name=name]', USER);
   await page.fill('input[name=password]', PASSWORD);
   // Only the log-in's own answer: the list comes with nothing cached but the style sheet.
   await page.route('**/calls', (route) => route.abort());

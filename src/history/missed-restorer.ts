@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Call } from '../call/call.js';
 import { isCapacityLoss } from '../routing/loss.js';
-import type { CallHistory } from './query.js';
+import { MOST_WAITING, type CallHistory } from './query.js';
 
 /** An entry of the queue of missed callers. Times are ms since the epoch. */
 export interface LostCaller {
@@ -30,8 +30,6 @@ export interface MissedEntries {
 const PAGE = 200;
 /** Pages of one caller: whoever calls more often has talked to us since, or is none to call back. */
 const MOST_PAGES = 5;
-/** As many as the queue holds. */
-const MOST_CALLERS = 5_000;
 const TRIES = 3;
 /** Of a number that can be searched for. */
 const SHORTEST = '+123'.length;
@@ -87,7 +85,7 @@ export class MissedRestorer {
         seen.add(who);
         if (await this.#restore(call)) waiting += 1;
       }
-      if (page.next === null || waiting >= MOST_CALLERS) break;
+      if (page.next === null || waiting >= MOST_WAITING) break;
       cursor = page.next;
       // Redis serves calls at least half of the time.
       await delay(performance.now() - startedAt);

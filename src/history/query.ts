@@ -39,6 +39,9 @@ export interface CallPage {
   approximateTotal: number | null;
 }
 
+/** Callers in the queue, and settled ones remembered; the oldest leave. */
+export const MOST_WAITING = 5_000;
+
 export const MISSED_STATES = ['waiting', 'called_back', 'handled'] as const;
 /** `called_back`: he has talked to us since, in a call of his or of ours. `handled`: somebody said that it is done. */
 export type MissedState = (typeof MISSED_STATES)[number];

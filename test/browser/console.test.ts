@@ -492,6 +492,35 @@ describe('the queue of those to call back', () => {
     await context.close();
   });
 
+  it('of more than 500 shows by itself who has come and gone, and is sent only where something has changed', async () => {
+    const world = await openWorld();
+    for (let n = 0; n < 520; n += 1) await lost(world, `+7917${String(n).padStart(7, '0')}`, new Date(Date.now() - n));
+    const context = await browser.newContext();
+    const { page, complaints } = await sit(context, world.url, 'agent');
+    await page.goto(`${world.url}/missed`);
+    for (let shown = 50; shown < 520; shown += 50) {
+      await page.click('tr.older a');
+      await expect.poll(() => page.locator('[data-row]').count()).toBe(Math.min(522, shown + 50));
+    }
+    const answers: number[] = [];
+    page.on('response', (answer) => answer.url().includes('/missed/now') && answers.push(answer.status()));
+    await page.click('tr:has-text("917 000 00 17") [data-act=done]');
+    await lost(world, '+79160000012');
+    await again(page);
+    await expect.poll(async () => (await numbers(page))[1]).toBe('+7 916 000 00 12');
+    expect(await page.locator('[data-row]').count()).toBe(522);
+    expect((await numbers(page)).at(-1)).toBe('+998 90 123 45 67');
+    await expect
+      .poll(async () => {
+        await again(page);
+        return answers.at(-1);
+      })
+      .toBe(304);
+    expect(await page.locator('[data-row]').count()).toBe(522);
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
   it('says that the gateway is away, whoever answers in its place, and goes on when it is back', async () => {
     const world = await openWorld();
     const context = await browser.newContext();

@@ -471,6 +471,36 @@ describe('callers to call back', () => {
     expect(await rows(agent, 'view=settled')).toBe(0);
     expect((await agent.get('/missed/now')).headers.get('location'), 'without scripts').toBe('/missed');
   });
+
+  it('are sent to that page only where something has changed, or a minute is over', async () => {
+    const time = { now: Date.now() };
+    const { login, end } = await openConsole({ clock: () => time.now });
+    const lost = { disposition: 'missed', lossReason: 'no_answer', answeredAt: null } as const;
+    const call = await end(endedCall({ ...lost, startedAt: new Date(time.now).toISOString() }));
+    const [agent, olga, boss] = [await login('agent'), await login('olga'), await login('supervisor')];
+    time.now = Math.ceil(time.now / 60_000) * 60_000;
+    const shown = new Map<typeof agent, string>();
+    const look = async (visitor: typeof agent, query = '') => {
+      const tag = shown.get(visitor);
+      const headers = { 'HX-Request': 'true', ...(tag !== undefined && { 'If-None-Match': tag }) };
+      const { status, headers: answer, html } = await visitor.get(`/missed/now?view=waiting${query}`, headers);
+      shown.set(visitor, answer.get('etag') ?? '');
+      return status === 200 ? html : status;
+    };
+    expect(await look(agent)).toContain('>&lt; 1 min<');
+    expect([await look(agent), await look(agent, '&anew=yes')]).toEqual([304, 304]);
+    expect(await look(olga)).toContain('+7 916');
+    time.now += 30_000;
+    expect(await look(agent)).toBe(304);
+    await boss.post(`/calls/${call.id}/turn`, { take: 'yes' });
+    // Within the second in which others are told the same, who has done it sees it.
+    expect(await look(agent)).toBe(304);
+    expect(await look(boss, '&anew=yes')).toContain('you call him back');
+    expect(await look(agent)).toContain('supervisor calls him back');
+    expect(await look(agent)).toBe(304);
+    time.now += 30_000;
+    expect(await look(agent)).toContain('>1 min<');
+  });
 });
 
 describe('what goes wrong', () => {

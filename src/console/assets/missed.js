@@ -2,7 +2,6 @@
 (() => {
   'use strict';
   const queue = document.getElementById('queue');
-  const most = Number(queue.dataset.most);
   const rowsOf = (place) => [...place.querySelectorAll('tbody tr')];
 
   // What somebody does himself comes first: the answer to what was asked before would undo it on the screen.
@@ -12,18 +11,31 @@
     if (elt !== queue) {
       underWay.add(xhr);
       window.htmx.trigger(queue, 'htmx:abort');
-    } else if (document.hidden || underWay.size > 0 || rowsOf(queue).length > most + 1) event.preventDefault();
+    } else if (document.hidden || underWay.size > 0 || isTooSoon(event.detail)) event.preventDefault();
+    else asked = performance.now();
   });
   let changed = false;
+  // A long list is much to read and to draw: it is asked for in its turn, at most ten times as seldom.
+  const [ROWS, ROWS_MS] = [500, 5000];
+  let asked = -Infinity;
+  const isTooSoon = ({ requestConfig }) =>
+    !changed &&
+    requestConfig.triggeringEvent?.type !== 'refresh' &&
+    performance.now() - asked < ROWS_MS * (rowsOf(queue).length / ROWS - 0.5);
   document.body.addEventListener('htmx:afterRequest', ({ detail }) => {
     if (!underWay.delete(detail.xhr)) return;
     changed = true;
     window.htmx.trigger(queue, 'refresh');
   });
   document.addEventListener('visibilitychange', () => window.htmx.trigger(queue, 'refresh'));
+  // What is on the screen, so that nothing is sent where it is still so. Whoever has changed something himself sees what
+  // has come of it, and not what somebody else was shown a moment ago.
+  let shown = null;
   queue.addEventListener('htmx:configRequest', ({ detail }) => {
-    if (detail.elt === queue)
-      detail.parameters.shown = rowsOf(queue).filter(({ className }) => className !== 'older').length;
+    if (detail.elt !== queue) return;
+    detail.parameters.shown = rowsOf(queue).filter((row) => !row.matches('.older')).length;
+    if (changed) detail.parameters.anew = 'yes';
+    else if (shown) detail.headers['If-None-Match'] = shown;
   });
 
   // What one is about to click stays where it is; the next drawing comes soon.
@@ -35,11 +47,12 @@
 
   queue.addEventListener('htmx:beforeSwap', (event) => {
     const { xhr } = event.detail;
-    if (event.target !== queue || xhr.status !== 200) return;
+    if (event.target !== queue || ![200, 304].includes(xhr.status)) return;
     event.detail.shouldSwap = false;
-    if (aims() && !changed) return;
+    if (xhr.status === 304 || (aims() && !changed)) return;
     changed = false;
     draw(xhr.response);
+    shown = xhr.getResponseHeader('ETag');
   });
 
   function draw(html) {

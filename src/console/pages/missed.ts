@@ -1,57 +1,73 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Call } from '../../call/call.js';
-import type { MissedCaller, MissedQuery, QueuedNumber, Turn } from '../../history/query.js';
+import { MOST_WAITING, type QueuedNumber, type Turn } from '../../history/query.js';
+import type { Clock } from '../../lib/clock.js';
 import { withDeadline } from '../../lib/deadline.js';
 import { GatewayError } from '../../lib/errors.js';
+import { QueueBoard, type QueueState } from '../live/queue-board.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
-import { callbackWords, callerWords } from '../view/call-row.js';
+import { missedRow } from '../view/missed-row.js';
 import type { Visit } from '../visit.js';
 import { callOf } from './one-call.js';
 
 const PAGE = 50;
-const READ_TIMEOUT_MS = 10_000;
-
-/** Of one page that draws itself anew; who has more on the screen is not at its beginning, and asks by hand. */
-const MOST_SHOWN = 500;
+/** Rows; a gateway serves nothing else while it draws. */
+const DRAWN_AT_ONCE = 200;
 
 /** Long enough for ringing and a talk; who has forgotten his turn holds nobody up for longer. */
 const TURN_MS = 10 * 60_000;
 const WRITE_TIMEOUT_MS = 5_000;
 
+interface Desk {
+  board: QueueBoard;
+  now: Clock;
+}
+
 type Options = Pick<ConsoleOptions, 'history' | 'calls' | 'callbackTurns' | 'recordings' | 'clock'>;
 
 /** The queue of callers whom nobody answered, and what has left it. */
 export function missedRoutes(options: Options): Route[] {
+  const { clock = Date.now } = options;
+  const desk = { board: new QueueBoard(options), now: () => clock() };
   return [
-    { method: 'get', path: '/missed', needs: 'calls:edit', handle: (visit) => showPage(visit, options) },
+    { method: 'get', path: '/missed', needs: 'calls:edit', handle: (visit) => showPage(visit, desk) },
     // What the page asks again and again by itself.
     {
       method: 'get',
       path: '/missed/now',
       needs: 'calls:edit',
       passive: true,
-      handle: (visit) => showNow(visit, options),
+      handle: (visit) => showNow(visit, desk),
     },
     { method: 'post', path: '/calls/:id/turn', needs: 'calls:edit', handle: (visit) => takeTurn(visit, options) },
     { method: 'post', path: '/calls/:id/turn/end', needs: 'turns:end', handle: (visit) => endTurn(visit, options) },
   ];
 }
 
-async function showPage(visit: Visit, options: Options): Promise<void> {
+async function showPage(visit: Visit, { board, now }: Desk): Promise<void> {
   const cursor = visit.query('cursor') ?? null;
-  const data = await queueOf(visit, options, { cursor, limit: PAGE });
-  visit.page(visit.partial && cursor !== null ? 'parts/missed-rows' : 'missed', data);
+  const question = { cursor, limit: PAGE, sites: visit.siteScope, view: viewOf(visit) } as const;
+  const data = await drawQueue(visit, await board.read(question, true), now());
+  if (visit.partial && cursor !== null) visit.res.type('html').send(data.drawn);
+  else visit.page('missed', data);
 }
 
-/** As many as the page has on the screen. */
-async function showNow(visit: Visit, options: Options): Promise<void> {
+/** As many as the page has on the screen; nothing where it has just that. */
+async function showNow(visit: Visit, { board, now }: Desk): Promise<void> {
   if (!visit.partial) {
     visit.go('/missed');
     return;
   }
   const shown = Number(/^\d{1,4}$/.exec(visit.query('shown') ?? '')?.[0] ?? 0);
-  const limit = Math.min(MOST_SHOWN, Math.max(1, Math.ceil(shown / PAGE)) * PAGE);
-  visit.page('parts/missed-queue', await queueOf(visit, options, { cursor: null, limit }));
+  const limit = Math.min(MOST_WAITING, Math.max(1, Math.ceil(shown / PAGE)) * PAGE);
+  const question = { cursor: null, limit, sites: visit.siteScope, view: viewOf(visit) } as const;
+  const state = await board.read(question, visit.query('anew') === 'yes');
+  const tag = tagOf(visit, state, limit, now());
+  visit.res.setHeader('ETag', tag);
+  if (visit.req.get('If-None-Match') === tag) visit.res.status(304).end();
+  else visit.page('parts/missed-queue', await drawQueue(visit, state, now()));
 }
 
 /** "I call him", so that nobody else does; or leaves him to the others. */
@@ -106,50 +122,33 @@ function answerChange(visit: Visit): void {
   else visit.go('/missed');
 }
 
-async function queueOf(visit: Visit, options: Options, asked: Pick<MissedQuery, 'cursor' | 'limit'>) {
-  const { history, clock = Date.now } = options;
-  const view = visit.query('view') === 'settled' ? 'settled' : 'waiting';
-  const reading = history.missedQueue({ ...asked, sites: visit.siteScope, view });
-  const page = await withDeadline(reading, READ_TIMEOUT_MS, 'reading the missed calls');
-  return {
-    ...page,
+/** Everything that what is drawn follows from, but for the caller's own words; the minute is that of the rows. */
+function tagOf(visit: Visit, { version }: QueueState, limit: number, now: number): string {
+  const { user, parts, sites } = visit;
+  const of = [version, limit, Math.floor(now / 60_000), user.name, user.role, parts.language, sites];
+  return `W/"${createHash('sha1').update(JSON.stringify(of)).digest('base64url')}"`;
+}
+
+const viewOf = (visit: Visit) => (visit.query('view') === 'settled' ? 'settled' : 'waiting');
+
+/** Drawn piece by piece: calls are served in between. */
+async function drawQueue(visit: Visit, state: QueueState, now: number) {
+  const view = viewOf(visit);
+  const data = {
+    ...state,
     view,
-    mostShown: MOST_SHOWN,
     mayEnd: visit.may('turns:end'),
     // Who calls back must know for whom.
     manySites: visit.sites.length > 1,
-    rows: page.callers.map((caller) => missedRow(visit, caller, clock())),
-    older: page.next === null ? null : `/missed?${new URLSearchParams({ view, cursor: page.next }).toString()}`,
+    older: state.next === null ? null : `/missed?${new URLSearchParams({ view, cursor: state.next }).toString()}`,
   };
-}
-
-function missedRow(visit: Visit, missed: MissedCaller, now: number) {
-  const { t, format } = visit;
-  const { call, callId, forCapacity, attempts, lastAt, state, waitingSeconds, settledAt, callback } = missed;
-  const { tries, lastTryAt, taken } = missed;
-  const number = call?.caller.number ?? null;
-  const mine = taken?.by === visit.user.name;
-  const turn = taken && t(mine ? 'missed.mine' : 'missed.taken', { by: taken.by, until: format.minute(taken.until) });
-  return {
-    // Of this caller in each drawing: that of his last call changes with the next one.
-    key: [missed.site, number ?? callId, settledAt].join(' '),
-    callId,
-    known: call !== null,
-    caller: call ? callerWords(visit, call.caller) : t('app.unknown'),
-    // Who is called by somebody else is not to be called by a slip.
-    tel: taken && !mine ? null : number,
-    // Of a call that has left the history nobody is known by its address.
-    turn: call === null ? null : { by: taken?.by ?? null, mine, words: turn },
-    site: missed.site ?? '',
-    why: call?.lossReason ? t(`loss.${call.lossReason}`) : '',
-    forCapacity,
-    attempts: format.number(attempts),
-    last: format.minute(lastAt),
-    ago: t('missed.ago', { time: format.span((now - Date.parse(lastAt)) / 1000) }),
-    waits: format.span(waitingSeconds),
-    state: turn ? turn : callback ? callbackWords(visit, callback, visit.timeZone) : t(`missed.state.${state}`),
-    settled: settledAt === null || callback ? '' : format.minute(settledAt),
-    tried: tries === 0 ? '' : t('missed.tried', { count: format.number(tries), time: format.minute(lastTryAt) }),
-    settledBy: missed.settledBy,
-  };
+  const drawn: string[] = [];
+  for (let at = 0; at === 0 || at < state.callers.length; at += DRAWN_AT_ONCE) {
+    if (at > 0) await nextTurn();
+    const rows = state.callers.slice(at, at + DRAWN_AT_ONCE).map((caller) => missedRow(visit, caller, now));
+    const isLast = at + DRAWN_AT_ONCE >= state.callers.length;
+    const older = isLast ? data.older : null;
+    drawn.push(visit.parts.render(visit, 'parts/missed-rows', { ...data, rows, older }));
+  }
+  return { ...data, drawn: drawn.join('') };
 }

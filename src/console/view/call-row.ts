@@ -43,7 +43,9 @@ export function callRow(visit: Visit, call: Call, zone = visit.zoneOf(call.site)
   };
 }
 
-export function callerWords(visit: Visit, { number, name, withheld }: Call['caller']): string {
+type CallerShown = Pick<Call['caller'], 'number' | 'name' | 'withheld'>;
+
+export function callerWords(visit: Visit, { number, name, withheld }: CallerShown): string {
   const shown = number === null ? visit.t(withheld ? 'call.withheld' : 'app.unknown') : visit.format.phone(number);
   return name === null || name === number ? shown : `${shown} · ${name}`;
 }

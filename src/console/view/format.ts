@@ -22,6 +22,10 @@ function dateFormat(locale: string, timeZone: string, seconds: boolean): Intl.Da
   return format;
 }
 
+/** Half of what a row of a table costs; pages that ask again and again show the same ones. */
+const phones = new Map<string, string>();
+const MOST_PHONES = 10_000;
+
 /** Dates, lengths and numbers as a language writes them. */
 export class Format {
   readonly #locale: string;
@@ -81,6 +85,12 @@ export class Format {
 
   /** E.164 as people read it. */
   phone(number: string): string {
-    return parsePhoneNumberFromString(number)?.formatInternational() ?? number;
+    let words = phones.get(number);
+    if (words === undefined) {
+      words = parsePhoneNumberFromString(number)?.formatInternational() ?? number;
+      if (phones.size >= MOST_PHONES) phones.clear();
+      phones.set(number, words);
+    }
+    return words;
   }
 }
