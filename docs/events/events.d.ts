@@ -21,6 +21,8 @@ export interface Call {
     lastCallAt: string | null;
     /** How the last call ended; null while it goes on */
     lastDisposition: 'answered' | 'missed' | 'rejected' | null;
+    /** He was forgotten on request; only then it is there */
+    erased?: true;
   };
   startedAt: string;
   ringingAt: string | null;

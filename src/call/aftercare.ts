@@ -185,7 +185,6 @@ export class Aftercare {
       kind: 'attribution',
       attribution: found,
       reason: 'the lease was written after the call had come',
-      callerKnown: call.caller.number !== null,
       id: newAmendmentId(),
       by: 'gateway',
       at: new Date().toISOString(),
@@ -202,7 +201,8 @@ export class Aftercare {
 }
 
 /** Redis has not told yet what it could not tell when the call came. */
-const isDeferred = (call: Call): boolean => call.attribution.verdict === 'deferred' || isSettledEarly(call);
+const isDeferred = (call: Call): boolean =>
+  call.caller.erased !== true && (call.attribution.verdict === 'deferred' || isSettledEarly(call));
 
 /** Nothing written later can say more than the lease that covered the call's arrival, or than the caller's own code. */
 function leaseWasThere({ verdict, candidates }: Attribution): boolean {

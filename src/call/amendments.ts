@@ -25,8 +25,6 @@ export type AmendmentKind =
       attribution: Attribution;
       reason: string;
       past?: CallersPast | null;
-      /** It was found for a caller whose number was known: where that is gone, he has been forgotten meanwhile. */
-      callerKnown?: boolean;
     }
   /** Found in a spool after the call was told otherwise, or not at all. */
   | { kind: 'recording-found'; recording: RecordingInfo }
@@ -126,9 +124,12 @@ const tagged = (kind: string, what: object): Amended => ({ type: 'call.tagged', 
 
 function correct(
   call: Call,
-  { attribution: found, reason, past, callerKnown = false, by, at }: Extract<Amendment, { kind: 'attribution' }>,
+  { attribution: found, reason, past, by, at }: Extract<Amendment, { kind: 'attribution' }>,
 ): Amended | null {
-  if (callerKnown && call.caller.number === null) return null;
+  if (call.caller.erased) {
+    if (by === 'gateway') return null;
+    throw callerErased();
+  }
   const old = call.attribution;
   // Said by a person it is certain, also where the gateway had found the same.
   const confirmed = found.rule === 'operator' && old.rule !== 'operator';
@@ -152,6 +153,10 @@ function correct(
   call.corrections = [...correctionsOf(call), correction].slice(-MAX_CORRECTIONS);
   return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
 }
+
+/** Nobody may book him anew who asked to be forgotten. */
+export const callerErased = () =>
+  new GatewayError('GW_ERR_CALLER_ERASED', 'the caller was forgotten on request: the call is nobody’s any more');
 
 /** Somebody has said whose call it is that came while Redis was away, before Redis could tell the rest. */
 export function isSettledEarly(call: Call): boolean {

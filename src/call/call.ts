@@ -241,6 +241,8 @@ export interface Call {
     lastCallAt: string | null;
     /** null while it goes on. */
     lastDisposition: Disposition | null;
+    /** He was forgotten on request; only then it is there. */
+    erased?: true;
   };
   startedAt: string;
   ringingAt: string | null;

@@ -27,7 +27,6 @@ export async function findDeferred(
     attribution: judge(found, history?.known ?? null, at, deps),
     past: history && { caller: { firstCall, previousCalls, lastCallAt, lastDisposition }, tags: then.tags },
     reason: 'store was away when the call came',
-    callerKnown: number !== null,
     id: newAmendmentId(),
     by: 'gateway',
     at: new Date().toISOString(),

@@ -17,6 +17,7 @@ export function withoutCaller(call: Call, recordingKept: boolean): Call {
       previousCalls: null,
       lastCallAt: null,
       lastDisposition: null,
+      erased: true,
     },
     attribution: {
       ...attribution,

@@ -37,7 +37,6 @@ export async function findByCode(call: Call, code: string, codes: PromoCodes): P
     kind: 'attribution',
     attribution: judgedByCode(holder, Date.parse(call.startedAt)),
     reason: 'promo code',
-    callerKnown: call.caller.number !== null,
     id: newAmendmentId(),
     by: 'gateway',
     at: new Date().toISOString(),

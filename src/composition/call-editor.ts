@@ -1,4 +1,5 @@
 import type { CallAmender } from '../call/amender.js';
+import { callerErased } from '../call/amendments.js';
 import { judgedByOperator } from '../numbers/verdict.js';
 import type { PromoCodes } from '../call/deps.js';
 import { findByCode } from '../call/promo.js';
@@ -20,6 +21,7 @@ export function callEditor(
     correct: async (callId, leaseId, reason, by) => {
       const call = await calls.get(callId);
       if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      if (call.caller.erased) throw callerErased();
       const at = Date.parse(call.startedAt);
       const { number, holders } = await admissions.lookUp(call.trackingNumber, at);
       const holder = holders.find((one) => one.leaseId === leaseId) ?? null;
@@ -38,6 +40,7 @@ export function callEditor(
     correctByCode: async (callId, code, by) => {
       const call = await calls.get(callId);
       if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      if (call.caller.erased) throw callerErased();
       const found = await findByCode(call, code, promoCodes);
       if (!found)
         throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has had this code since then", {

@@ -21,6 +21,7 @@ const TEXTS: Readonly<Record<number, MessageKey>> = {
 };
 /** In place of what its status says. */
 const OWN_TEXTS: Readonly<Record<string, MessageKey>> = {
+  GW_ERR_CALLER_ERASED: 'error.erased',
   GW_ERR_CALL_ARCHIVED: 'error.archived',
   GW_ERR_LEGAL_HOLD: 'error.legalHold',
   GW_ERR_RECORDING_DELETED: 'error.deleted',

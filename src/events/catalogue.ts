@@ -172,6 +172,7 @@ export const callSchema = z
       previousCalls: count.nullable(),
       lastCallAt: time.nullable(),
       lastDisposition: z.enum(DISPOSITIONS).nullable().describe('How the last call ended; null while it goes on'),
+      erased: z.literal(true).optional().describe('He was forgotten on request; only then it is there'),
     }),
     startedAt: time,
     ringingAt: time.nullable(),

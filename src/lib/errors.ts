@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   GW_ERR_TOO_MANY_LISTENERS: { http: 429, retryable: true },
   GW_ERR_NOT_READY: { http: 503, retryable: true },
   GW_ERR_CALL_ARCHIVED: { http: 410, retryable: false },
+  GW_ERR_CALLER_ERASED: { http: 409, retryable: false },
   GW_ERR_NO_RECORDING: { http: 404, retryable: false },
   GW_ERR_RECORDING_DELETED: { http: 410, retryable: false },
   GW_ERR_RECORDING_AWAY: { http: 503, retryable: true },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Attribution, Call } from '../../src/call/call.js';
+import { withoutCaller } from '../../src/call/erasure.js';
 import { FakeS3 } from '../fakes/s3.js';
 import { exampleCall, exampleHolder } from '../redis/examples.js';
 import { openConsole } from '../support/console.js';
@@ -245,6 +246,23 @@ describe('whose call it was', () => {
     const call = await end(endedCall(0));
     expect((await (await login('agent')).post(`/calls/${call.id}/attribution`, form)).status).toBe(status);
     expect((await store.get(call.id))?.corrections).toEqual([]);
+  });
+
+  it('is nobody’s to say of a caller who was forgotten', async () => {
+    const { login, end, store } = await openConsole({ holders });
+    const call = await end(withoutCaller(endedCall(0), false));
+    const olga = await login('olga');
+    const shown = (await olga.get(`/calls/${call.id}`)).html;
+    expect(shown).toContain('Звонивший удалён из данных по его просьбе');
+    expect(shown).not.toContain('/attribution"');
+    const answers = [
+      await olga.get(`/calls/${call.id}/attribution`),
+      await olga.post(`/calls/${call.id}/attribution`, { visit: 'lease:lease-b', reason: 'because' }),
+      await olga.post(`/calls/${call.id}/promo`, { code: '48210' }),
+    ];
+    for (const { status, html } of answers)
+      expect([status, html]).toEqual([409, expect.stringContaining('этот звонок больше ничей')]);
+    expect(await store.get(call.id)).toEqual(call);
   });
 
   it('is nobody else’s to say: other sites and other roles', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callerErased } from '../../src/call/amendments.js';
 import type { CallEditor } from '../../src/http/ports.js';
 import { createHttpServer, type HttpServer } from '../../src/http/server.js';
 import { GatewayError } from '../../src/lib/errors.js';
@@ -23,6 +24,7 @@ const editor: CallEditor = {
   },
   correct: (id, leaseId, reason, by) => {
     asked.push([id, leaseId, reason, by]);
+    if (id === 'erased') return Promise.reject(callerErased());
     return Promise.resolve(call);
   },
   correctByCode: (id, code, by) => {
@@ -86,6 +88,7 @@ describe('changing a call', () => {
     ['POST', '/c1/notes', { text: 'x'.repeat(2001) }, 400],
     ['PUT', '/c1/attribution', {}, 400],
     ['POST', '/gone/tags', { name: 'a' }, 404],
+    ['PUT', '/erased/attribution', { leaseId: null }, 409],
     ['POST', '/a%20b/tags', { name: 'a' }, 404],
     ['PUT', '/c1/tags', { name: 'a' }, 405],
     ['GET', '/c1/notes', undefined, 405],

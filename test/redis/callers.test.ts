@@ -424,6 +424,17 @@ describe('after a call', () => {
     expect((await store.get(call.id))?.attribution).toMatchObject({ leaseId: null, session: null });
   });
 
+  it('nor by another gateway, where the one that had the call has died', async () => {
+    const redis = await openAftercare();
+    const { aftercare, store, callers } = redis;
+    const call = await deferredCall(redis);
+    expect(await callers.due(0, 10)).toEqual([call.id]);
+    await erase(redis, call);
+    await aftercare.sweep();
+    expect(await callers.due(0, 10)).toEqual([]);
+    expect((await store.get(call.id))?.attribution).toMatchObject({ leaseId: null, session: null });
+  });
+
   it('a caller who was known by his phone is not given to another who had the number too', async () => {
     const [a, b] = [holder('a', 60, 30), holder('b', 20, 5)];
     const { first, told } = await recheck({ holders: [a, b], known: a });

@@ -51,6 +51,7 @@ export const en = {
   'error.404': 'There is nothing here, or nothing that you may see.',
   'error.409': 'This cannot be done now.',
   'error.410': 'This is no longer there.',
+  'error.erased': 'The caller was forgotten on request: this call is nobody’s any more.',
   'error.archived':
     'This call is older than calls are kept here. It may be in the archive, which whoever runs the gateway can read.',
   'error.legalHold': 'The recording is under a legal hold. Release it first.',

@@ -52,6 +52,7 @@ export const uz: Dictionary = {
   'error.404': 'Bu yerda hech narsa yo‘q yoki u sizga ko‘rinmaydi.',
   'error.409': 'Hozir buni qilib bo‘lmaydi.',
   'error.410': 'Bu endi yo‘q.',
+  'error.erased': 'Qo‘ng‘iroq qiluvchi so‘roviga ko‘ra unutilgan: bu qo‘ng‘iroq endi hech kimniki emas.',
   'error.archived':
     'Bu qo‘ng‘iroq bu yerda saqlanadiganlardan eskiroq. U arxivda bo‘lishi mumkin: uni shlyuzga xizmat ko‘rsatuvchi o‘qiy oladi.',
   'error.legalHold': 'Bu yozuvni o‘chirish taqiqlangan. Avval taqiqni bekor qiling.',

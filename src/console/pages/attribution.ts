@@ -1,4 +1,4 @@
-import { correctionReason, MAX_REASON } from '../../call/amendments.js';
+import { callerErased, correctionReason, MAX_REASON } from '../../call/amendments.js';
 import type { Call } from '../../call/call.js';
 import type { Holder } from '../../call/ports.js';
 import { promoBody } from '../../http/call-edits.js';
@@ -29,6 +29,7 @@ export function attributionRoutes(options: Options): Route[] {
 
 async function showChoice(visit: Visit, options: Options): Promise<void> {
   const call = await callOf(visit, options);
+  if (call.caller.erased) throw callerErased();
   const holders = await withDeadline(options.callEditor.holders(call), TIMEOUT_MS, "reading a number's holders");
   visit.page('attribution', {
     call,

@@ -78,6 +78,7 @@ export const callEditOperations: Operation[] = [
   },
   {
     ...common,
+    errors: [...common.errors, 'GW_ERR_CALLER_ERASED'],
     method: 'put',
     path: '/v1/calls/{id}/attribution',
     summary: 'Say whose call it really was',
@@ -89,6 +90,7 @@ export const callEditOperations: Operation[] = [
   },
   {
     ...common,
+    errors: [...common.errors, 'GW_ERR_CALLER_ERASED'],
     method: 'post',
     path: '/v1/calls/{id}/promo',
     summary: 'Enter the promo code that the caller told',

@@ -7,6 +7,7 @@ import {
   noteText,
   tagName,
 } from '../../../src/call/amendments.js';
+import { withoutCaller } from '../../../src/call/erasure.js';
 import { DEFERRED, judgedByCode, judgedByOperator } from '../../../src/numbers/verdict.js';
 import { exampleCall, exampleHolder } from '../../redis/examples.js';
 
@@ -98,6 +99,17 @@ describe('amending a call', () => {
     expect(amend(call, amendment(found, 'a-2', 'gateway'))).toBeNull();
     const other = judgedByOperator(exampleHolder({ leaseId: 'lease-2' }), 1_500_000);
     expect(amend(call, amendment({ ...his, attribution: other }))?.type).toBe('call.attribution.corrected');
+  });
+
+  it('books nobody on the call of a caller who was forgotten, and tells a person so', () => {
+    const call = withoutCaller(exampleCall(), false);
+    const before = structuredClone(call);
+    const found = { kind: 'attribution', attribution: judgedByOperator(exampleHolder(), 0), reason: 'found' } as const;
+    expect(amend(call, amendment(found, 'a-1', 'gateway'))).toBeNull();
+    expect(() => amend(call, amendment(found, 'a-2'))).toThrow(
+      expect.objectContaining({ code: 'GW_ERR_CALLER_ERASED', httpStatus: 409 }),
+    );
+    expect(call).toEqual(before);
   });
 
   it('tells who called; the ad that the number stands in stays', () => {
