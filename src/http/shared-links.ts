@@ -10,6 +10,13 @@ import { chooseFile } from './send-recording.js';
 
 const FIND_TIMEOUT_MS = 35_000;
 
+/**
+ * Programs that look at the links in a message to show what they lead to, by what they call themselves. Not by `isbot`: to
+ * that every program is a bot, and a link may well be for one.
+ */
+const PREVIEW =
+  /(?<!\bcu)bots?\b|crawler|spider|preview|externalhit|meta-external|vkshare|^(?:whatsapp|viber|slack|facebook|iframely|embedly)/i;
+
 /** What somebody sees who opens a link in a browser. */
 export interface SharedPages {
   player(req: Request, res: Response, about: SharedSound): void;
@@ -33,6 +40,13 @@ export interface SharedSound {
 /** `/r/<token>`: a recording for who holds a link to it, and nothing else. */
 export function sharedLinksRouter(source: RecordingsSource, pages: SharedPages): Router {
   const router = Router({ strict: true, caseSensitive: true });
+  // What they fetched would be kept by who runs them, and would use up a link for one use.
+  router.use((req, res, next) => {
+    res.setHeader('Cache-Control', 'no-store');
+    res.setHeader('X-Robots-Tag', 'noindex');
+    if (PREVIEW.test(req.get('User-Agent') ?? '')) res.status(204).end();
+    else next();
+  });
   router
     .route('/:token')
     .get((req, res) => answer(source, pages, req, res))
@@ -47,8 +61,6 @@ export function sharedLinksRouter(source: RecordingsSource, pages: SharedPages):
 }
 
 async function answer(source: RecordingsSource, pages: SharedPages, req: Request, res: Response): Promise<void> {
-  res.setHeader('Cache-Control', 'no-store');
-  res.setHeader('X-Robots-Tag', 'noindex');
   const { links } = source;
   const link = await readLink(String(req.params['token']), (id) => links.secretOf(id), Date.now());
   const found = await findShared(source, link);
@@ -104,7 +116,7 @@ function isOpenedByPerson(req: Request): boolean {
 
 /**
  * A one-time link serves its first user: one whole download, or as many pieces as his player asks for. HEAD does not use
- * it up, so that previews of messengers do not.
+ * it up.
  */
 async function admit({ links }: RecordingsSource, req: Request, link: SharedLink): Promise<void> {
   if (!link.oneTime) return;

@@ -53,6 +53,51 @@ it('a link for one use is heard piece by piece by who opened it, and a page tell
   expect((await piece('another')).status).toBe(410);
 });
 
+/** Who looks at links in messages to show what they lead to, by what they call themselves. */
+const PREVIEWS = [
+  'TelegramBot (like TwitterBot)',
+  'WhatsApp/2.23.20.0 A',
+  'Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)',
+  'Slack-ImgProxy (+https://api.slack.com/robots)',
+  'facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)',
+  // iMessage.
+  'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0',
+  'meta-externalagent/1.1 (+https://developers.facebook.com/docs/sharing/webmasters/crawler)',
+  'Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)',
+  'Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5 skype-url-preview@microsoft.com',
+  'Mozilla/5.0 (compatible; vkShare; +http://vk.com/dev/Share)',
+  'OdklBot/1.0 (share@odnoklassniki.ru)',
+  'Viber/13.3.0.5 CFNetwork/1126',
+];
+
+it('a preview in a messenger gets nothing, and uses up no link for one use', async () => {
+  const { open, actions } = await openShared(true);
+  const ways: Record<string, string>[] = [{}, { Accept: '*/*', Range: 'bytes=0-' }, BROWSER];
+  for (const agent of PREVIEWS)
+    for (const headers of ways) {
+      const answer = await open({ ...headers, 'User-Agent': agent }, '?download=1');
+      expect([answer.status, await answer.text(), answer.headers.get('x-robots-tag')], agent).toEqual([
+        204,
+        '',
+        'noindex',
+      ]);
+    }
+  expect(await actions()).toEqual([]);
+  expect((await open({ 'User-Agent': 'curl/8.1', Accept: '*/*' })).headers.get('content-type')).toBe('audio/wav');
+});
+
+it.each([
+  'Mozilla/5.0 (Linux; Android 13; CUBOT NOTE 21) AppleWebKit/537.36 Chrome/120 Mobile Safari/537.36',
+  'Mozilla/5.0 (Linux; Android 14; Pixel) AppleWebKit/537.36 Chrome/120 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/440.0]',
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 [WhatsApp]',
+  'python-requests/2.31',
+  'VLC/3.0.18 LibVLC/3.0.18',
+])('%s is no preview', async (agent) => {
+  const { open } = await openShared(true);
+  expect((await open({ ...BROWSER, 'User-Agent': agent })).status).toBe(200);
+  expect((await open({ Range: 'bytes=0-', 'User-Agent': agent, 'Sec-Fetch-Dest': 'audio' })).status).toBe(206);
+});
+
 it('a link that has ended or was altered says so in a page, and to programs in a problem document', async () => {
   const { call, link, house, url, open } = await openShared(false);
   const about = { id: 'a'.repeat(16), callId: call.id, oneTime: false, downloadName: null, format: null };
