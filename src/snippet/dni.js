@@ -33,6 +33,9 @@
   if (running[key + own]) return;
   running[key + own] = true;
 
+  // For who begins to listen when the number has come.
+  var numbers = (page.calltrackNumbers = page.calltrackNumbers || {});
+
   var shown = own;
   var code; // promo code; undefined until there is one
   var ends = 0; // of the lease
@@ -326,6 +329,7 @@
     swapPage();
     if (shown + code === before) return;
     var detail = { number: '+' + number, session: visit.id, code: code || null };
+    numbers['+' + own] = detail;
     doc.dispatchEvent(new CustomEvent('calltrack:number', { detail: detail }));
   }
 

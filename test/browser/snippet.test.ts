@@ -406,6 +406,39 @@ describe('dni.js in a browser', () => {
     await asked;
   });
 
+  it('tells the number to scripts that come after it too, and they put it where it does not look', async () => {
+    const { shop } = await open({ promo: 'beside' });
+    const page = await (await visitor()).newPage();
+    await page.clock.install();
+    await page.goto(shop);
+    await shows(page, 'marked', '111-11-11');
+    // As docs/snippet.md has it.
+    await page.evaluate(`
+      const component = document.body.appendChild(document.createElement('div'));
+      component.attachShadow({ mode: 'open' }).innerHTML = '<a id="inner" href="tel:+74952222222">call us</a>';
+      const show = () => {
+        const visitors = window.calltrackNumbers?.['+74952222222'];
+        if (visitors) component.shadowRoot.querySelector('a').href = 'tel:' + visitors.number;
+      };
+      document.addEventListener('calltrack:number', show);
+      document.addEventListener('calltrack:number', ({ detail }) => (window.told = detail));
+      show();
+    `);
+    expect(await page.getAttribute('#inner', 'href')).toBe('tel:+74951111111');
+    const { number, session, code } = await page.evaluate<Record<string, string>>(
+      `window.calltrackNumbers['+74952222222']`,
+    );
+    expect([number, session, code]).toEqual([
+      '+74951111111',
+      expect.stringMatching(/^\w{32}$/),
+      expect.stringMatching(/^\d{5}$/),
+    ]);
+    await page.route('**/dni/**', (route) => route.fulfill({ json: NOTHING_FREE, headers: ANYBODY }));
+    await page.clock.fastForward(86_400_000);
+    await until('it is given back', async () => (await page.getAttribute('#inner', 'href')) === 'tel:+74952222222');
+    expect(await page.evaluate('window.told')).toEqual(await page.evaluate(`window.calltrackNumbers['+74952222222']`));
+  });
+
   it('asks once where the page brings it twice', async () => {
     const { shop, gatewayUrl } = await open();
     const page = await (await visitor()).newPage();
