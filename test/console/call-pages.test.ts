@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Attribution, Call } from '../../src/call/call.js';
 import { withoutCaller } from '../../src/call/erasure.js';
 import { FakeS3 } from '../fakes/s3.js';
@@ -272,6 +272,50 @@ describe('whose call it was', () => {
     expect((await (await login('olga')).post(`/calls/${foreign.id}/attribution`, form)).status).toBe(404);
     expect((await (await login('ops')).get(`/calls/${own.id}/attribution`)).status).toBe(403);
     expect((await (await login('ops')).get(`/calls/${own.id}`)).html).not.toContain('/attribution"');
+  });
+});
+
+describe('a call that has left the history', () => {
+  async function openLeft(site = 'divan') {
+    const world = await openConsole();
+    const call = await world.end(
+      endedCall(2, { site }),
+      wavBytes(2, (n) => n % 99),
+    );
+    await world.link.send((client) => client.del(world.keys.call(call.id)));
+    world.house.calls.delete(call.id);
+    return { ...world, call, page: `/calls/${call.id}` };
+  }
+
+  it('is its recording, as long as that is kept: heard, shared, held and deleted as before', async () => {
+    const { login, page, call } = await openLeft();
+    const boss = await login('supervisor');
+    const { status, html } = await boss.get(page);
+    expect([status, html]).toEqual([200, expect.stringContaining('This call has left the history')]);
+    for (const part of [`src="${page}/recording"`, '0:02', `<code>${call.id}</code>`]) expect(html).toContain(part);
+    expect((await boss.get(`${page}/recording`)).status).toBe(200);
+    expect((await boss.post(`${page}/recording/link`, { hours: '1' })).html).toContain('/r/');
+    await boss.post(`${page}/recording/hold`, { reason: 'case 12' });
+    expect((await boss.get(page)).html).toContain(': case 12');
+    expect((await boss.post(`${page}/recording/delete`)).status).toBe(409);
+    await boss.post(`${page}/recording/release`);
+    expect((await boss.post(`${page}/recording/delete`)).headers.get('location')).toBe(page);
+    expect((await boss.get(page)).status, 'nothing is left').toBe(404);
+    expect((await (await login('olga')).get(`${page}/recording`)).status).toBe(404);
+  });
+
+  it('is shown to nobody else: by role and by site', async () => {
+    const { login, page } = await openLeft();
+    expect((await (await login('ops')).get(page)).status).toBe(404);
+    expect((await (await login('olga')).get(page)).html).toContain('Этот звонок уже ушёл из истории');
+    const shops = await openLeft('shop');
+    expect((await (await shops.login('olga')).get(shops.page)).status).toBe(404);
+  });
+
+  it('is said to be away like any where the store does not answer', async () => {
+    const { login, page, house } = await openLeft();
+    vi.spyOn(house.archive, 'find').mockRejectedValue(new Error('the store is away'));
+    expect((await (await login('agent')).get(page)).status).toBe(404);
   });
 });
 

@@ -272,6 +272,8 @@ export const en = {
   'call.overflow.no_free_channel': 'no free channel',
   'call.overflow.far_end_capacity': 'full at the far end',
   'call.addedMs': 'our own part of the set-up: {ms} ms',
+  'call.left':
+    'This call has left the history; its recording is kept. Who called, and what the recording leaves out, may be in the archive: ask whoever runs the gateway.',
   'call.recording': 'Recording',
   'call.recording.none': 'There is none: the call was not answered.',
   'call.recording.recording': 'The call is being recorded.',

@@ -274,6 +274,8 @@ export const ru: Dictionary = {
   'call.overflow.no_free_channel': 'нет свободного канала',
   'call.overflow.far_end_capacity': 'другая сторона переполнена',
   'call.addedMs': 'наша доля установления: {ms} мс',
+  'call.left':
+    'Этот звонок уже ушёл из истории; его запись хранится. Кто звонил и что в записи пропущено, может быть в архиве: спросите того, кто ведёт шлюз.',
   'call.recording': 'Запись',
   'call.recording.none': 'Записи нет: на звонок не ответили.',
   'call.recording.recording': 'Звонок записывается.',

@@ -275,6 +275,8 @@ export const uz: Dictionary = {
   'call.overflow.no_free_channel': 'bo‘sh kanal yo‘q',
   'call.overflow.far_end_capacity': 'narigi tomon to‘la',
   'call.addedMs': 'ulashdagi o‘z ulushimiz: {ms} ms',
+  'call.left':
+    'Bu qo‘ng‘iroq tarixdan chiqib ketgan; uning yozuvi saqlanmoqda. Kim qo‘ng‘iroq qilgani va yozuvda nima tushirib qoldirilgani arxivda bo‘lishi mumkin: shlyuzni boshqaradigan kishidan so‘rang.',
   'call.recording': 'Yozuv',
   'call.recording.none': 'Yozuv yo‘q: qo‘ng‘iroqqa javob berilmagan.',
   'call.recording.recording': 'Qo‘ng‘iroq yozilmoqda.',

@@ -1,6 +1,7 @@
 import { correctionsOf } from '../../call/amendments.js';
 import type { Believed, Call } from '../../call/call.js';
 import { toError, withDeadline } from '../../lib/deadline.js';
+import { GatewayError, type ErrorCode } from '../../lib/errors.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import { callbackWords, callerWords, callRow } from '../view/call-row.js';
@@ -10,6 +11,7 @@ import { timelineOf } from '../view/timeline.js';
 import { verdictName, verdictWords } from '../view/verdict-words.js';
 import type { Visit } from '../visit.js';
 import { deliveriesOf } from './deliveries.js';
+import { showLeftCall } from './left-call.js';
 import { callOf } from './one-call.js';
 import { foundOf, holdOf } from './recording.js';
 
@@ -21,6 +23,9 @@ const MOST_NOTES = 100;
 /** Offered on every call. */
 const USUAL_TAGS = ['callback', 'not-a-lead', 'repeat'] as const;
 
+/** It may have left the history. */
+const LEFT = new Set<ErrorCode>(['GW_ERR_NOT_FOUND', 'GW_ERR_CALL_ARCHIVED']);
+
 type Options = Pick<ConsoleOptions, 'calls' | 'archive' | 'recordings' | 'webhooks' | 'logger'>;
 
 export function callRoutes(options: Options): Route[] {
@@ -28,7 +33,11 @@ export function callRoutes(options: Options): Route[] {
 }
 
 async function showCall(visit: Visit, options: Options): Promise<void> {
-  const call = await callOf(visit, options);
+  const call = await callOf(visit, options).catch(async (error: unknown) => {
+    if (error instanceof GatewayError && LEFT.has(error.code) && (await showLeftCall(visit, options))) return null;
+    throw error;
+  });
+  if (!call) return;
   const [recording, deliveries] = await Promise.all([
     recordingOf(visit, options, call),
     deliveriesOf(visit, options, call),

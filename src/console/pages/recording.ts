@@ -17,7 +17,6 @@ import type { Hold } from '../../recordings/vault.js';
 import type { ConsoleOptions } from '../ports.js';
 import type { Route } from '../route.js';
 import type { Visit } from '../visit.js';
-import { callOf } from './one-call.js';
 
 const FIND_TIMEOUT_MS = 35_000;
 /** Enough for a wide screen, and to find pauses by. */
@@ -26,7 +25,7 @@ const HOUR_MS = 3_600_000;
 /** For how long a link may be made, in hours. */
 const LINK_HOURS = [1, 24, 168] as const;
 
-type Options = Pick<ConsoleOptions, 'recordings' | 'calls'>;
+type Options = Pick<ConsoleOptions, 'recordings'>;
 
 /** The sound of a call for who has logged in: hearing, its waveform, links for others, deleting. */
 export function recordingRoutes(options: Options): Route[] {
@@ -147,10 +146,9 @@ async function changeHold(visit: Visit, recordings: RecordingsSource, wanted: Ho
   visit.go(`/calls/${found.manifest.callId}`);
 }
 
-async function remove(visit: Visit, options: Options): Promise<void> {
-  const { id } = await callOf(visit, options);
-  const found = await foundOf(visit, options.recordings);
-  await removeRecording(options.recordings, visit.req, { found, id, who: actorOf(visit) });
+async function remove(visit: Visit, { recordings }: Options): Promise<void> {
+  const id = String(visit.req.params['id']);
+  await removeRecording(recordings, visit.req, { found: await foundOf(visit, recordings), id, who: actorOf(visit) });
   visit.go(`/calls/${id}`);
 }
 

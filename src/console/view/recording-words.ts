@@ -3,8 +3,14 @@ import type { Found } from '../../recordings/archive.js';
 import type { Hold } from '../../recordings/vault.js';
 import type { Visit } from '../visit.js';
 
+/** What is told of a recording beside its sound. */
+interface Recorded {
+  site: string | null;
+  recording: Pick<Call['recording'], 'reason' | 'paused' | 'masked'>;
+}
+
 /** What the page of a call shows of its recording: a player, or why there is none. */
-export function recordingView(visit: Visit, found: Found | null, hold: Hold | null, call: Call) {
+export function recordingView(visit: Visit, found: Found | null, hold: Hold | null, call: Recorded) {
   const { t } = visit;
   if (found === null) return { player: null, why: t('call.recording.none') };
   switch (found.state) {
@@ -46,7 +52,7 @@ function reasonWords(visit: Visit, reason: string): string {
 }
 
 /** What the file lacks: times left out, and times that are silent. */
-function gapsOf({ t, format }: Visit, { recording }: Call): string[] {
+function gapsOf({ t, format }: Visit, { recording }: Recorded): string[] {
   return [
     ...recording.paused.map(({ atSeconds, seconds }) =>
       t('call.gap.paused', { at: format.clock(atSeconds), time: format.span(seconds ?? 0) }),
