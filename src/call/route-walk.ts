@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayConfig, RouteConfig } from '../config/schema.js';
 import { inBackground } from '../lib/background.js';
+import { isOverTls } from '../lib/sip-transport.js';
 import { isFinalForTarget, nextStepIndex, reasonsOf, type TriedStep } from '../routing/plan.js';
 import { isOpen } from '../routing/schedule.js';
 import { orderTargets, type Rotation } from '../routing/strategy.js';
@@ -27,8 +28,6 @@ interface PreparedStep {
   targets: string[];
   ahead: Map<string, Promise<Reservation>>;
 }
-
-const isOverTls = ({ uri, proxy }: LineContact): boolean => /;transport=tls(?=;|$)/i.test(proxy ?? uri);
 
 const WRITTEN_ORDER: Rotation = { turn: 0, lastUsed: new Map() };
 
@@ -250,7 +249,7 @@ export class RouteWalk {
     const target = resolveTarget(this.#config, id);
     const registered = target.line?.register ? await this.deps.lineContacts.contactsOf(id) : [];
     // By UDP or TCP everybody on the way could read the key.
-    const contacts = target.srtp ? registered.filter(isOverTls) : registered;
+    const contacts = target.srtp ? registered.filter(({ uri, proxy }) => isOverTls(proxy ?? uri)) : registered;
     const requests = target.limits.map((limit) => ({
       ...limit,
       token: `${this.session.id}:${randomUUID().slice(0, 8)}`,

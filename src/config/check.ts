@@ -1,5 +1,6 @@
 import { isSupportedCountry } from 'libphonenumber-js/min';
 import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.js';
+import { isOverTls } from '../lib/sip-transport.js';
 import type { Finding } from './describe.js';
 import { type Draft, readDraft } from './draft.js';
 import type { KeyPath } from './errors.js';
@@ -159,16 +160,13 @@ function checkTrunkSrtp({ inbound, outbound }: Draft['trunks'][number], at: numb
   const { srtp = 'off', transport } = inbound ?? {};
   if (srtp !== 'off' && transport !== 'tls')
     found.push({ path: ['trunks', at, 'inbound', 'srtp'], message: `${IN_THE_CLEAR}; add "transport: tls"` });
-  if (outbound?.srtp === 'required' && outbound.to?.some(({ uri }) => uri !== undefined && !isTls(uri)))
+  if (outbound?.srtp === 'required' && outbound.to?.some(({ uri }) => uri !== undefined && !isOverTls(uri)))
     found.push({
       path: ['trunks', at, 'outbound', 'srtp'],
       message: `${IN_THE_CLEAR}; write ";transport=tls" behind each address of "to"`,
     });
   return found;
 }
-
-/** What is written so, wherever it leads. */
-const isTls = (uri: string): boolean => /^sips:|;transport=tls(?=;|$)/i.test(uri);
 
 function checkCountry(code: string | undefined, path: KeyPath): Finding[] {
   const country = code?.toUpperCase();
@@ -178,7 +176,7 @@ function checkCountry(code: string | undefined, path: KeyPath): Finding[] {
 
 function checkLines({ lines }: Draft): Finding[] {
   const unsafe = lines.flatMap(({ uri, srtp }, at): Finding[] =>
-    srtp === 'required' && uri !== undefined && !isTls(uri)
+    srtp === 'required' && uri !== undefined && !isOverTls(uri)
       ? [{ path: ['lines', at, 'srtp'], message: `${IN_THE_CLEAR}; write ";transport=tls" behind "uri"` }]
       : [],
   );

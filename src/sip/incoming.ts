@@ -70,7 +70,7 @@ export class SrfIncomingInvite implements IncomingInvite {
   }
 
   get #contact(): Record<string, string> {
-    return contactOverTls(this.source.protocol, this.requestUri);
+    return contactOverTls(this.source.protocol.toLowerCase() === 'tls', this.requestUri);
   }
 
   #gaveUp(): void {

@@ -4,6 +4,7 @@ import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../call/sip-p
 import { inBackground } from '../lib/background.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { answerChallenge } from '../lib/digest.js';
+import { isOverTls } from '../lib/sip-transport.js';
 import { challengesOf, toSipFailure } from './failure.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
@@ -14,9 +15,6 @@ import { contactOverTls } from './tls-contact.js';
  * (invite-in-progress.cpp, MAX_CANCEL_DURATION), so we wait a little longer and let go by ourselves.
  */
 const CANCEL_TIMEOUT_MS = 34_000;
-
-/** `tls` where that is said; drachtio-server goes by nothing else. */
-const transportOf = ({ uri, proxy = uri }: InviteRequest): string => /;transport=(\w+)/i.exec(proxy)?.[1] ?? 'udp';
 
 const silence = (reason: string): InviteOutcome => ({
   kind: 'failed',
@@ -100,7 +98,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     const options: Srf.UacOptions = {
       headers: {
         From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`,
-        ...contactOverTls(transportOf(request), request.uri),
+        ...contactOverTls(isOverTls(request.proxy ?? request.uri), request.uri),
         ...request.headers,
         ...authorization,
       },

@@ -3,11 +3,9 @@
  * its TLS could not send a BYE there, so `sip` is said wherever it was said to us or dialled; where `sips` was, `sips` is
  * right (RFC 3261 8.1.1.8, 12.1.1). The server puts its own address in the place of "localhost".
  *
- * @param protocol by which the message goes, as drachtio names it
+ * @param overTls whether the message goes by TLS
  * @param uri what was dialled: the Request-URI
  */
-export function contactOverTls(protocol: string, uri: string): Record<string, string> {
-  return protocol.toLowerCase() === 'tls' && /^sip:/i.test(uri)
-    ? { Contact: '<sip:calltrack@localhost;transport=tls>' }
-    : {};
+export function contactOverTls(overTls: boolean, uri: string): Record<string, string> {
+  return overTls && /^sip:/i.test(uri) ? { Contact: '<sip:calltrack@localhost;transport=tls>' } : {};
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:tls';
 import type { GatewayConfig } from '../../config/schema.js';
-import { readSipUri } from '../../lines/sip-uri.js';
+import { isOverTls } from '../../lib/sip-transport.js';
 import { fail, ok, warn, type Finding } from './report.js';
 
 const HANDSHAKE_TIMEOUT_MS = 3000;
@@ -15,18 +15,14 @@ export interface Address {
 
 /** What of the configuration goes by TLS, or comes by nothing else. */
 function overTls({ trunks, lines }: Pick<GatewayConfig, 'trunks' | 'lines'>): string[] {
-  const byTls = (uri: string | undefined): boolean => {
-    const read = readSipUri(uri ?? '');
-    return read?.params.get('transport')?.toLowerCase() === 'tls';
-  };
   return [
     ...trunks
       .filter(({ inbound, outbound, register }) => {
-        const uris = [register?.registrar, ...(outbound?.to ?? []).map(({ uri }) => uri)];
-        return inbound?.transport === 'tls' || uris.some(byTls);
+        const uris = [register?.registrar ?? '', ...(outbound?.to ?? []).map(({ uri }) => uri)];
+        return inbound?.transport === 'tls' || uris.some(isOverTls);
       })
       .map(({ id }) => `trunk ${id}`),
-    ...lines.filter(({ uri }) => byTls(uri)).map(({ id }) => `line ${id}`),
+    ...lines.filter(({ uri = '' }) => isOverTls(uri)).map(({ id }) => `line ${id}`),
   ];
 }
 
