@@ -177,7 +177,8 @@ export interface GatewayChoice {
 
 /** Carriers as the route walk sees them. */
 export interface Carriers {
-  order(trunkId: string, gateways: readonly CarrierGateway[]): GatewayChoice;
+  /** @param evenDown where nobody else is left, those too that do not answer OPTIONS; none that asked not to be dialled */
+  order(trunkId: string, gateways: readonly CarrierGateway[], evenDown: boolean): GatewayChoice;
   /**
    * Waits for a turn by the trunk's calls-per-second limit, for its queue time and `mostMs` at most; false where there is
    * none in time.

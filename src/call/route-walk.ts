@@ -39,7 +39,7 @@ export class RouteWalk {
   #first: { index: number; step: Promise<PreparedStep> } | null = null;
   /** Targets that answered busy, declined or unknown: not rung again (RFC 3261 21.4.18, 21.6). */
   readonly #settledTargets = new Set<string>();
-  /** Lines that were not dialled because they do not answer OPTIONS, and in which step (index). */
+  /** Lines and destinations that were not dialled only because they, or their trunks, do not answer OPTIONS; in which step (index). */
   readonly #passedOver = new Map<string, number>();
   #earlyMediaHeard = false;
   #earlySdp = '';
@@ -140,7 +140,7 @@ export class RouteWalk {
     const together = step.strategy === 'all-at-once';
     const attemptOn = async (id: string): Promise<TargetAttempt> => {
       const reservation = await (prepared.ahead.get(id) ?? this.#reserve(id));
-      if (reservation.obstacle === 'down' && reservation.target.kind === 'line') this.#passedOver.set(id, index);
+      if (this.#onlyLooksDown(reservation)) this.#passedOver.set(id, index);
       else this.#passedOver.delete(id);
       return this.#attemptOn(reservation, index, together, dialBack);
     };
@@ -148,18 +148,18 @@ export class RouteWalk {
   }
 
   /**
-   * At the end of the route, before the caller is lost: a line that was wrongly taken for dead shall not cost the call. All of
+   * At the end of the route, before the caller is lost: who was wrongly taken for dead shall not cost the call. All of
    * them at once, since each that is dead indeed costs seconds. Null where nobody took it.
    */
   async #tryPassedOver(last: TriedStep | null, dialBack: IncomingInvite): Promise<WalkResult | null> {
-    const lines = [...this.#passedOver.keys()];
-    if (lines.length === 0 || this.#isOver) return null;
+    const targets = [...this.#passedOver.keys()];
+    if (targets.length === 0 || this.#isOver) return null;
     this.#noteOverflow(last);
     const attemptOn = async (id: string): Promise<TargetAttempt> => {
       const reservation = await this.#reserve(id, true);
-      return this.#attemptOn(reservation, this.#passedOver.get(id) ?? 0, lines.length > 1, dialBack);
+      return this.#attemptOn(reservation, this.#passedOver.get(id) ?? 0, targets.length > 1, dialBack);
     };
-    const tried = await this.#tryTogether(lines, attemptOn);
+    const tried = await this.#tryTogether(targets, attemptOn);
     return 'kind' in tried ? tried : null;
   }
 
@@ -244,7 +244,7 @@ export class RouteWalk {
     this.session.logger.debug({ status, leg: leg.n }, 'ringing');
   }
 
-  /** @param evenDown whether a line is dialled that does not answer OPTIONS */
+  /** @param evenDown whether somebody is dialled who does not answer OPTIONS */
   async #reserve(id: string, evenDown = false): Promise<Reservation> {
     const target = resolveTarget(this.#config, id);
     const registered = target.line?.register ? await this.deps.lineContacts.contactsOf(id) : [];
@@ -254,7 +254,7 @@ export class RouteWalk {
       ...limit,
       token: `${this.session.id}:${randomUUID().slice(0, 8)}`,
     }));
-    const asked = { target, contacts, requests };
+    const asked = { target, contacts, requests, evenDown };
     if (this.deps.drains.has(target.kind, id)) return { ...asked, obstacle: 'drained', grants: [], held: null };
     const obstacle = this.#obstacleTo(target, contacts, evenDown);
     // Held for the moment until that is noticed, its channel would be missing to the next call, which would overflow where
@@ -266,6 +266,11 @@ export class RouteWalk {
     // From now on, be it before FreeSWITCH has dialled back: what the call does not hold is not renewed.
     this.session.channels.hold(held);
     return { ...asked, obstacle, grants, held };
+  }
+
+  /** Who was drained, is full, or asked not to be dialled has said so himself: he is not dialled in any case. */
+  #onlyLooksDown({ obstacle, target, contacts }: Reservation): boolean {
+    return obstacle === 'down' && this.#obstacleTo(target, contacts, true) === null;
   }
 
   /** Why there is nothing to dial; null where there is. */
@@ -281,7 +286,7 @@ export class RouteWalk {
       return 'loop';
     }
     // One that is full by its carrier's word is asked for a channel: the reports count it among those that wanted one.
-    const choice = this.deps.carriers.order(trunk.id, gateways);
+    const choice = this.deps.carriers.order(trunk.id, gateways, evenDown);
     if (choice.gateways.length > 0 || choice.full) return null;
     return this.deps.drains.has('trunk', trunk.id) ? 'drained' : 'down';
   }

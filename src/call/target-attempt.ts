@@ -25,6 +25,8 @@ export interface Reservation {
   contacts: LineContact[];
   requests: ChannelRequest[];
   grants: ChannelGrant[];
+  /** Dialled though it does not answer OPTIONS. */
+  evenDown: boolean;
   /** What the call holds of it; null where one of them was full, or there is an obstacle. */
   held: HeldChannel[] | null;
 }
@@ -107,7 +109,7 @@ export class TargetAttempt {
   /** The next gateway is tried only for the carrier's own trouble: who answered busy is busy behind every gateway. */
   async #dialGateways(trunkId: string): Promise<AttemptResult> {
     const { deps } = this.context;
-    const { gateways, full } = deps.carriers.order(trunkId, this.#target.gateways);
+    const { gateways, full } = deps.carriers.order(trunkId, this.#target.gateways, this.reservation.evenDown);
     const several = this.#target.gateways.length > 1;
     const results: LegResult[] = [];
     for (const { uri } of gateways) {

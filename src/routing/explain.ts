@@ -22,6 +22,8 @@ export interface TrunkDown {
   why: string;
   /** The carrier has no free channel: calls overflow. */
   full: boolean;
+  /** A gateway of it does not answer OPTIONS, and has not asked to be left alone. */
+  silent: boolean;
 }
 
 export const NOTHING_KNOWN: PresentState = {
@@ -54,6 +56,8 @@ export interface ExplainedTarget {
   /** What dialling it comes to: `rings`, or the result its leg would have at once. */
   would: 'rings' | 'no_channel' | 'unreachable' | 'not_registered';
   why: string;
+  /** Passed over, but rung after all where nobody else takes the call. */
+  lastResort: boolean;
 }
 
 export interface ExplainedStep {
@@ -106,7 +110,7 @@ export function explainRoute(
   const steps = explainSteps(config, { route, dialled, timeZone: site.timezone, at }, present);
   const strayed = number.route !== null && number.route !== route.id;
   const notice = strayed ? `The route "${number.route}" of this number is not configured, its site's is taken: ` : '';
-  return { ...base, steps, sentence: notice + sentenceOf(steps, present.linesDown) };
+  return { ...base, steps, sentence: notice + sentenceOf(steps) };
 }
 
 /** Why it leads nowhere. */
@@ -190,7 +194,7 @@ function explainTarget(config: GatewayConfig, id: string, dialled: string, prese
   const now = counted.map(({ resource, limit }): LimitNow => {
     return { resource, inUse: present.inUse ? (present.inUse.get(resource) ?? 0) : null, limit };
   });
-  const target = { id, kind, limits: now };
+  const target = { id, kind, limits: now, lastResort: false };
   const full = now.find(({ inUse, limit }) => limit !== null && (limit === 0 || (inUse !== null && inUse >= limit)));
   const trunk = config.destinations.find((destination) => destination.id === id)?.trunk ?? '';
   const down = kind === 'destination' ? present.trunksDown.get(trunk) : undefined;
@@ -200,19 +204,22 @@ function explainTarget(config: GatewayConfig, id: string, dialled: string, prese
   if (kind === 'destination' && mayComeBack(config, dialled)) {
     return { ...target, would: 'unreachable', why: `${dialled} is a destination too, the call would come back` };
   }
-  if (down) return { ...target, would: down.full ? 'no_channel' : 'unreachable', why: `trunk ${trunk} ${down.why}` };
+  if (down) {
+    const would = down.full ? 'no_channel' : 'unreachable';
+    return { ...target, would, why: `trunk ${trunk} ${down.why}`, lastResort: down.silent && !down.full };
+  }
   if (kind === 'line' && present.linesUnregistered.has(id)) {
     return { ...target, would: 'not_registered', why: 'no phone is registered' };
   }
-  if (kind === 'line' && present.linesDown.has(id)) return { ...target, would: 'unreachable', why: SILENT };
+  if (kind === 'line' && present.linesDown.has(id)) {
+    return { ...target, would: 'unreachable', why: 'it does not answer OPTIONS', lastResort: true };
+  }
   return { ...target, would: 'rings', why: now.map((limit) => `${limit.resource} ${useOf(limit)}`).join(', ') };
 }
 
-const SILENT = 'it does not answer OPTIONS';
-
 const useOf = ({ inUse, limit }: LimitNow): string => `${inUse ?? '?'}/${limit ?? 'no limit'}`;
 
-function sentenceOf(steps: readonly ExplainedStep[], linesDown: ReadonlySet<string>): string {
+function sentenceOf(steps: readonly ExplainedStep[]): string {
   const passed = steps.filter(
     ({ tried, targets, announce }) => tried === 'now' && announce === null && !rings(targets),
   );
@@ -221,9 +228,7 @@ function sentenceOf(steps: readonly ExplainedStep[], linesDown: ReadonlySet<stri
   const prefix = before.length > 0 ? `${before.join('; ')}: ` : '';
   if (!at || at.announce !== null) {
     const end = at ? `step ${at.n} plays its announcement and the call is refused` : 'the call is lost';
-    const silent = passed.flatMap(({ targets }) =>
-      targets.filter(({ id, why }) => linesDown.has(id) && why === SILENT),
-    );
+    const silent = passed.flatMap(({ targets }) => targets.filter(({ lastResort }) => lastResort));
     if (silent.length === 0) return `${prefix}${at ? '' : 'nobody can be rung now: '}${end}.`;
     const last = [...new Set(silent.map(({ id }) => id))].join(', ');
     return `${prefix}nobody else can be rung now, so ${last} is tried after all; where that is in vain, ${end}.`;

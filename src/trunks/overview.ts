@@ -137,12 +137,16 @@ export function trunksDown(trunks: readonly Dialled[], at: number): Map<string, 
 }
 
 function downAt({ draining, gateways }: Dialled, at: number): TrunkDown | null {
-  if (draining) return { why: 'is down (draining)', full: false };
+  if (draining) return { why: 'is down (draining)', full: false, silent: false };
   const held = gateways.filter(({ heldUntil }) => heldUntil !== null && Date.parse(heldUntil) > at);
   if (gateways.length === 0 || gateways.some((one) => one.state !== 'down' && !held.includes(one))) return null;
   const until = held.map(({ heldUntil }) => heldUntil).toSorted()[0];
-  if (!until) return { why: 'is down (no gateway of it answers)', full: false };
-  return { why: `asked not to be dialled until ${until} (Retry-After)`, full: held.some(({ full }) => full) };
+  if (!until) return { why: 'is down (no gateway of it answers)', full: false, silent: true };
+  return {
+    why: `asked not to be dialled until ${until} (Retry-After)`,
+    full: held.some(({ full }) => full),
+    silent: gateways.some((one) => !held.includes(one)),
+  };
 }
 
 /** The number as the file has it: for when the store is away, or has not been told yet. */

@@ -15,6 +15,7 @@ const scenes = {
   overflowAmongDead: stage.scene({ to: 'destination', next: 'overflow' }),
   identity: stage.scene({ to: 'destination' }),
   health: stage.scene({ to: 'destination' }),
+  looksDown: stage.scene({ to: 'destination', next: 'unreachable', recording: 'never' }),
   drained: stage.scene(),
   targetsDrained: stage.scene({ to: 'destination', next: 'unreachable' }),
   narrow: stage.scene(),
@@ -72,6 +73,11 @@ const trunks = [
     id: trunkOf(scenes.health),
     outbound: { to: uri(addresses.watched) },
     health: { options: '200ms', down: 2, up: 2, ramp: '1s' },
+  },
+  {
+    id: trunkOf(scenes.looksDown),
+    outbound: { to: uri(scenes.looksDown.businessAddresses[0]) },
+    health: { options: '200ms', down: 2, up: 2 },
   },
 ];
 
@@ -169,14 +175,18 @@ describe.skipIf(!enginesHere())('trunks', () => {
     expect(invite.body).toMatch(/^m=audio \d+ RTP\/AVP 0( 101)?\r$/m);
   });
 
-  test('a carrier that is silent is not dialled; its going and coming is told', async () => {
+  test('a carrier that is silent is passed over; its going and coming is told', async () => {
     const scene = scenes.health;
     const trunk = trunkOf(scene);
     const [down, up] = ['trunk.down options', 'trunk.up options'];
     await until('it is told down', () => told(trunk).length > 0);
     expectPlayed(await (await scene.caller('caller-is-refused', { values: { STATUS: '480' } })).done);
-    const call = await expectLost(scene, { lossReason: 'unreachable', legs: ['unreachable'] });
-    expect(call.legs[0]).toMatchObject({ sip: null });
+    // Rather than the call is lost it is tried after all; nobody is there indeed.
+    const call = await expectLost(scene, { lossReason: 'unreachable', legs: ['unreachable', 'unreachable'] });
+    expect(call.legs).toMatchObject([
+      { sip: null, obstacle: 'down' },
+      { sip: null, obstacle: null },
+    ]);
     const carrier = await Carrier.open(addresses.watched);
     await until('it is told up', () => told(trunk).at(-1) === up);
     carrier.options = 'silent';
@@ -187,6 +197,25 @@ describe.skipIf(!enginesHere())('trunks', () => {
     const metrics = await (await fetch(`${stage.gateway.url}/metrics`)).text();
     expect(metrics).toContain(`calltrack_trunk_up{trunk="${trunk}"} 0`);
     expect(metrics).toContain('calltrack_trunk_up{trunk="carrier"} 1');
+  });
+
+  test('a carrier that takes calls and refuses OPTIONS: dialled once all else was tried, before the call is lost', async () => {
+    const scene = scenes.looksDown;
+    const [office = '', line = ''] = scene.targetIds;
+    const carrier = await scene.businessPhone({ media: false });
+    carrier.stack.on('request', (transaction) => transaction.respond(503));
+    await scene.businessPhone({ media: false, ring: false, refuse: { status: 486 } }, 1);
+    await until('it is told down', () => told(trunkOf(scene)).at(-1) === 'trunk.down options');
+    const caller = await (await scene.callerPhone()).call({ ...scene.dialled, media: false });
+    await caller.answered();
+    await caller.hangUp();
+    const { legs } = await scene.call();
+    expect(legs.map(({ target, step, result, obstacle, sip }) => [target, step, result, obstacle, sip])).toEqual([
+      [office, 1, 'unreachable', 'down', null],
+      [line, 2, 'busy', null, 486],
+      [office, 1, 'answered', null, 200],
+    ]);
+    expect(carrier.calls).toHaveLength(1);
   });
 
   test('a drained trunk brings no new calls, and keeps those it has', async () => {

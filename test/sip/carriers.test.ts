@@ -102,16 +102,17 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     const both = ['gw-1', 'gw-2'].map((id) => gateway(id, { outbound: { to }, health: HEALTH }));
     const [trunks = expect.fail()] = both;
     await until('both answer', () => both.every((one) => states(one)?.join() === 'up,up'));
-    expect(trunks.order('carrier', dialled(to)).gateways).toEqual(dialled(to));
+    expect(trunks.order('carrier', dialled(to), false).gateways).toEqual(dialled(to));
 
     first.options = 'silent';
     await until('one is down', () => both.every((one) => states(one)?.join() === 'down,up'));
-    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: dialled(to).slice(1), full: false });
+    expect(trunks.order('carrier', dialled(to), false)).toEqual({ gateways: dialled(to).slice(1), full: false });
     expect(trunks.list()[0]).toMatchObject({ up: true, down: [] });
 
     second.options = 503;
     await until('all are down', () => both.every((one) => one.list()[0]?.up === false));
-    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: [], full: false });
+    expect(trunks.order('carrier', dialled(to), false)).toEqual({ gateways: [], full: false });
+    expect(trunks.order('carrier', dialled(to), true)).toEqual({ gateways: dialled(to), full: false });
     expect(trunks.list()[0]?.down).toMatchObject([{ reason: 'options' }]);
     await until('it is told', async () => (await told()).length > 0);
 
@@ -138,12 +139,12 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     const failure = { status: 503, reason: 'Service Unavailable', texts: [], q850: null, retryAfterSeconds: 7200 };
     trunks.failed('carrier', dialled(to)[0]?.uri ?? '', failure, 'unreachable');
     trunks.failed('carrier', dialled(to)[1]?.uri ?? '', { ...failure, status: 486 }, 'capacity');
-    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: dialled(to).slice(1), full: false });
+    expect(trunks.order('carrier', dialled(to), false)).toEqual({ gateways: dialled(to).slice(1), full: false });
     const heldUntil = Date.parse(trunks.list()[0]?.gateways[0]?.heldUntil ?? '');
     expect(heldUntil - Date.now()).toBeLessThanOrEqual(300_000);
     expect(trunksDown(trunks.list(), Date.now())).toEqual(new Map());
     trunks.failed('carrier', dialled(to)[1]?.uri ?? '', failure, 'capacity');
-    expect(trunks.order('carrier', dialled(to))).toEqual({ gateways: [], full: true });
+    expect(trunks.order('carrier', dialled(to), false)).toEqual({ gateways: [], full: true });
     const held = trunksDown(trunks.list(), Date.now()).get('carrier');
     expect(held).toMatchObject({ full: true });
     expect(held?.why).toMatch(/^asked not to be dialled until .*Z \(Retry-After\)$/);
@@ -155,7 +156,9 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     const to = listed(await carrier());
     const [one, other] = [gateway('gw-1', { outbound: { to } }), gateway('gw-2', { outbound: { to } })];
     await one.drains.set('trunk', 'carrier', true);
-    expect(one.order('carrier', dialled(to))).toEqual({ gateways: [], full: false });
+    for (const evenDown of [false, true]) {
+      expect(one.order('carrier', dialled(to), evenDown)).toEqual({ gateways: [], full: false });
+    }
     await until('the other knows', () => other.drains.has('trunk', 'carrier') && other.list()[0]?.draining);
     await other.drains.set('trunk', 'carrier', false);
     await until('the first one knows', () => !one.drains.has('trunk', 'carrier'));

@@ -67,14 +67,14 @@ describe('what would happen to a call', () => {
     ],
     [
       'trunk down: no overflow, so not to the lines',
-      { trunksDown: new Map([['carrier', { why: 'is down (draining)', full: false }]]) },
+      { trunksDown: new Map([['carrier', { why: 'is down (draining)', full: false, silent: false }]]) },
       MONDAY_NOON,
       ['now', 'no', 'now'],
       'office is passed over, trunk carrier is down (draining): step 3 plays its announcement and the call is refused.',
     ],
     [
       'trunk held by its carrier for want of channels: overflow',
-      { trunksDown: new Map([['carrier', { why: 'asked not to be dialled', full: true }]]) },
+      { trunksDown: new Map([['carrier', { why: 'asked not to be dialled', full: true, silent: true }]]) },
       MONDAY_NOON,
       ['now', 'now', 'if'],
       'office is passed over, trunk carrier asked not to be dialled: step 2 rings sales-1, sales-2 all at once for 20 s.',
@@ -83,7 +83,7 @@ describe('what would happen to a call', () => {
       'full by our count, and the trunk down: the count comes first',
       {
         ...use({ 'destination:office': 2 }),
-        trunksDown: new Map([['carrier', { why: 'is down (draining)', full: false }]]),
+        trunksDown: new Map([['carrier', { why: 'is down (draining)', full: false, silent: false }]]),
       },
       MONDAY_NOON,
       ['now', 'now', 'if'],
@@ -108,6 +108,14 @@ describe('what would happen to a call', () => {
       'office is passed over, destination:office is full (2/2); sales-1 is passed over, it does not answer OPTIONS; ' +
         'sales-2 is passed over, no phone is registered: nobody else can be rung now, so sales-1 is tried after all; ' +
         'where that is in vain, step 3 plays its announcement and the call is refused.',
+    ],
+    [
+      'nothing left but a trunk that does not answer',
+      { trunksDown: new Map([['carrier', { why: 'is down (no gateway of it answers)', full: false, silent: true }]]) },
+      MONDAY_NOON,
+      ['now', 'no', 'now'],
+      'office is passed over, trunk carrier is down (no gateway of it answers): nobody else can be rung now, so office is ' +
+        'tried after all; where that is in vain, step 3 plays its announcement and the call is refused.',
     ],
     ['closed', {}, SUNDAY, ['no', 'no', 'now'], 'step 3 plays its announcement and the call is refused.'],
   ])('%s', ([, present, at, tried, sentence]) => {

@@ -124,6 +124,9 @@ const explanation = z
             limits: z.array(z.object({ resource: z.string(), inUse: count.nullable(), limit: count.nullable() })),
             would: z.enum(['rings', 'no_channel', 'unreachable', 'not_registered']),
             why: z.string(),
+            lastResort: z
+              .boolean()
+              .describe('Passed over as it does not answer OPTIONS; rung after all where nobody else takes the call'),
           }),
         ),
       }),

@@ -44,8 +44,10 @@ export class CarrierTrunk {
   }
 
   /** Gateways to dial, in order. `gateways` are the configured ones with a number before the host. */
-  order(gateways: readonly CarrierGateway[]): GatewayChoice {
-    const usable = gateways.filter(({ uri }) => this.#monitorOf(uri)?.usable ?? true);
+  order(gateways: readonly CarrierGateway[], evenDown: boolean): GatewayChoice {
+    const free = gateways.filter(({ uri }) => !this.#monitorOf(uri)?.held);
+    const there = free.filter(({ uri }) => this.#monitorOf(uri)?.health.state !== 'down');
+    const usable = there.length === 0 && evenDown ? free : there;
     return {
       gateways: orderGateways(
         usable,

@@ -76,9 +76,9 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     await Promise.all([...this.#trunks.values()].map((trunk) => trunk.stop()));
   }
 
-  order(trunkId: string, gateways: readonly CarrierGateway[]): GatewayChoice {
+  order(trunkId: string, gateways: readonly CarrierGateway[], evenDown: boolean): GatewayChoice {
     if (this.drains.has('trunk', trunkId)) return { gateways: [], full: false };
-    return this.#trunks.get(trunkId)?.order(gateways) ?? { gateways: [...gateways], full: false };
+    return this.#trunks.get(trunkId)?.order(gateways, evenDown) ?? { gateways: [...gateways], full: false };
   }
 
   async turn(trunkId: string, mostMs: number): Promise<boolean> {

@@ -12,8 +12,9 @@ export class GatewayMonitor extends OptionsMonitor<NonNullable<TrunkConfig['heal
     return this.#heldUntil;
   }
 
-  get usable(): boolean {
-    return this.health.state !== 'down' && this.#heldUntil <= this.outside.now();
+  /** It asked not to be dialled. */
+  get held(): boolean {
+    return this.#heldUntil > this.outside.now();
   }
 
   /** It asked not to be dialled because it was full. */

@@ -48,7 +48,7 @@ function ringing(obstacle: Obstacle | null = null) {
   } as unknown as CallDeps;
   const target = resolveTarget(config, 'sales');
   const attempt = new TargetAttempt(
-    { target, obstacle, contacts: [CONTACT], requests: [], grants: [], held: [] },
+    { target, obstacle, contacts: [CONTACT], evenDown: false, requests: [], grants: [], held: [] },
     {
       session: session as unknown as CallSession,
       deps,
