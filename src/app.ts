@@ -363,6 +363,7 @@ export class App {
       }),
       carriers: this.#carriers,
       lines: this.#lines,
+      drains: this.#carriers.drains,
       channels: this.#limits.channels,
       registrations: this.#phones.registrations,
       pools: this.#pools,

@@ -1,3 +1,4 @@
+import type { Drains } from '../call/ports.js';
 import type { GatewayConfig } from '../config/schema.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import type { RedisChannels } from '../redis/channels.js';
@@ -16,6 +17,7 @@ export interface GaugeSources {
   engines: () => Record<string, boolean>;
   carriers: Pick<CarrierTrunks, 'list'>;
   lines: Pick<FixedLines, 'watched' | 'isDown'>;
+  drains: Drains;
   channels: Pick<RedisChannels, 'inUse'>;
   registrations: Pick<RedisRegistrations, 'registrations'>;
   pools: Pick<Pools, 'fillGauges'>;
@@ -23,11 +25,12 @@ export interface GaugeSources {
 
 /** Sets the gauges at each scrape, and only then. */
 export async function fillGauges(sources: GaugeSources): Promise<void> {
-  const { metrics, channels, carriers, lines, registrations } = sources;
+  const { metrics, channels, carriers, lines, drains, registrations } = sources;
   metrics.calls(sources.calls());
   for (const [engine, up] of Object.entries(sources.engines())) metrics.engineUp(engine, up);
   for (const { id, up } of carriers.list()) metrics.trunkUp(id, up);
   for (const id of lines.watched) metrics.lineUp(id, !lines.isDown(id));
+  for (const { id } of sources.config().lines) metrics.lineDrained(id, drains.has('line', id));
   const limits = limitsOf(sources.config());
   const inUse = await channels.inUse(limits.map(({ resource }) => resource));
   for (const { kind, id, resource, limit } of limits) metrics.channels(kind, id, inUse.get(resource) ?? 0, limit);

@@ -137,11 +137,16 @@ export class GatewayMetrics implements CallMetrics {
     this.m.lineUp.set({ line: this.bound.id('line', id) }, up ? 1 : 0);
   }
 
+  lineDrained(id: string, drained: boolean): void {
+    this.m.lineDrained.set({ line: this.bound.id('line', id) }, drained ? 1 : 0);
+  }
+
   /** After a reload: what is no longer configured shall not stand in the graphs for ever. */
   forgetGauges(): void {
-    const { channelsInUse, channelLimit, engineUp, trunkUp, lineUp, lineContacts, poolFree, poolNumbers } = this.m;
-    const gauges = [channelsInUse, channelLimit, engineUp, trunkUp, lineUp, lineContacts, poolFree, poolNumbers];
-    for (const gauge of gauges) gauge.reset();
+    const { channelsInUse, channelLimit, engineUp, trunkUp, poolFree, poolNumbers } = this.m;
+    for (const gauge of [channelsInUse, channelLimit, engineUp, trunkUp, poolFree, poolNumbers]) gauge.reset();
+    const { lineUp, lineDrained, lineContacts } = this.m;
+    for (const gauge of [lineUp, lineDrained, lineContacts]) gauge.reset();
     const { backlog, backlogAge, deadLetters, webhookEnabled } = this.m;
     for (const gauge of [backlog, backlogAge, deadLetters, webhookEnabled]) gauge.reset();
   }
@@ -203,6 +208,7 @@ function defineMetrics(registry: Registry) {
     engineUp: gauge('engine_up', '1 while connected, and Redis takes writes', ['engine']),
     trunkUp: gauge('trunk_up', '1 while the carrier answers', ['trunk']),
     lineUp: gauge('line_up', '0 while the fixed address of a line that is watched does not answer', ['line']),
+    lineDrained: gauge('line_drained', '1 while a line is taken out of service', ['line']),
     refused: counter('invites_refused_total', 'INVITEs that never became a call', ['reason']),
     lineContacts: gauge('line_contacts', 'Phones registered for a line now', ['line']),
     registers: counter('registers_total', 'REGISTER requests of phones, and of who tries', ['result']),

@@ -249,7 +249,13 @@ describe.skipIf(!enginesHere())('trunks', () => {
     await drain(`destinations/${office}`, true);
     const phone = await scene.business('business-answers', {}, 1);
     expectPlayed(await (await scene.caller('caller-hangs-up')).done, await phone.done);
+    const drained = async () =>
+      (await (await fetch(`${stage.gateway.url}/metrics`)).text()).match(
+        `calltrack_line_drained{line="${line}"} (.)`,
+      )?.[1];
+    expect(await drained()).toBe('0');
     await drain(`lines/${line}`, true);
+    expect(await drained()).toBe('1');
     expectPlayed(await (await scene.caller('caller-is-refused', { values: { STATUS: '480' } })).done);
     // Nobody asked for a channel of it either: reports would count that.
     expect(await api(`destinations/${office}`)).toMatchObject({ draining: true, channels: { peakToday: 0 } });

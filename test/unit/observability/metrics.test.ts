@@ -28,6 +28,8 @@ describe('GatewayMetrics', () => {
     metrics.trunkUp('carrier-a', false);
     metrics.lineUp('pbx', false);
     metrics.lineUp('sales-1', true);
+    metrics.lineDrained('pbx', true);
+    metrics.lineDrained('sales-1', false);
     const page = await metrics.render();
     for (const line of [
       'calltrack_calls_total{trunk="carrier-a",disposition="missed",loss_reason="no_answer"} 1',
@@ -46,6 +48,8 @@ describe('GatewayMetrics', () => {
       'calltrack_trunk_up{trunk="carrier-a"} 0',
       'calltrack_line_up{line="pbx"} 0',
       'calltrack_line_up{line="sales-1"} 1',
+      'calltrack_line_drained{line="pbx"} 1',
+      'calltrack_line_drained{line="sales-1"} 0',
       'calltrack_invites_refused_total{reason="unknown_source"} 1',
       'calltrack_calls_in_progress 2',
       'calltrack_calls_unwritten 1',
@@ -114,11 +118,12 @@ describe('GatewayMetrics', () => {
     const metrics = new GatewayMetrics({ nodeDefaults: false });
     metrics.trunkUp('gone', true);
     metrics.lineUp('gone', true);
+    metrics.lineDrained('gone', true);
     metrics.ended(ended('gone'));
     metrics.forgetGauges();
     const page = await metrics.render();
     expect(page).not.toContain('calltrack_trunk_up{');
-    expect(page).not.toContain('calltrack_line_up{');
+    expect(page).not.toMatch(/^calltrack_line_\w+\{/m);
     expect(page).toContain('calltrack_calls_total{trunk="gone"');
   });
 });
