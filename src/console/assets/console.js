@@ -4,6 +4,18 @@
   const flash = document.getElementById('flash');
 
   const isPersons = ({ triggeringEvent }) => triggeringEvent?.isTrusted === true;
+  // What is given up for the next question is no error; htmx would write it to the browser's console as two, unless its
+  // details name none.
+  const asked = new WeakMap();
+  document.addEventListener('htmx:beforeRequest', ({ detail }) => asked.set(detail.elt, detail));
+  document.addEventListener(
+    'htmx:abort',
+    ({ detail }) => {
+      const request = asked.get(detail.elt);
+      if (request) request.error = null;
+    },
+    true,
+  );
   // A part of a page that failed is told at the top, and what was there stays.
   document.body.addEventListener('htmx:beforeSwap', (event) => {
     const { xhr, requestConfig } = event.detail;
