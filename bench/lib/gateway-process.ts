@@ -31,7 +31,7 @@ export interface LogLine {
 export class GatewayProcess {
   private constructor(
     private readonly program: Program,
-    private readonly url: string,
+    readonly url: string,
     private readonly host: string,
     private readonly log: string,
   ) {}

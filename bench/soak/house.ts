@@ -4,23 +4,17 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { AddressBlock } from '../../test/support/addresses.js';
 import type { Engines } from '../../test/support/engines.js';
-import { lend, visitor, writeNumber } from '../../test/support/lender.js';
 import { MoodyReceiver } from '../../test/support/moody-receiver.js';
 import { startRealEngines } from '../../test/support/real-engines.js';
 import { OwnRedis } from '../../test/support/redis-server.js';
 import { startSandboxEngines } from '../../test/support/sandbox-engines.js';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { GatewayProcess, type LogLine } from '../lib/gateway-process.js';
-import { KINDS, NO_ANSWER_SECONDS, type Kind } from './behaviours.js';
+import { configuration, lendNumbers, type Places } from './configuration.js';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-export const PREFIX = 'ct:';
 /** Long enough for a hold, which is not silent by mistake, and short enough for the callers whose sound stops. */
 const MEDIA_TIMEOUT_MS = 4000;
-const OFFICE_CHANNELS = 2;
-const DAY_MS = 86_400_000;
-
-export const trackingNumber = (kind: Kind): string => `+7495210${String(KINDS.indexOf(kind)).padStart(4, '0')}`;
 
 /** One machine of two: engines, and the gateway that they serve. */
 export class Machine {
@@ -68,9 +62,8 @@ export class House {
     readonly redis: OwnRedis,
     readonly client: Redis,
     readonly receiver: MoodyReceiver,
-    readonly addresses: AddressBlock,
-    /** Where the business's phones are. */
-    readonly business: string,
+    readonly places: Places,
+    private readonly addresses: AddressBlock,
     private readonly folder: string,
   ) {}
 
@@ -81,13 +74,13 @@ export class House {
     const client = new Redis(redis.url, { retryStrategy: () => 50 });
     client.on('error', () => undefined); // Redis is taken away on purpose
     const receiver = await MoodyReceiver.start(SECRET);
-    const [business, nobody] = [addresses.business(), addresses.business()];
-    const shared = configuration({ business, nobody, folder, redis, receiver, carrier: addresses.carrierRange });
-    const places = { 'gw-1': addresses.engines, 'gw-2': addresses.peerEngines };
+    const places = castFrom(addresses);
+    const shared = configuration(places, { redis, receiver, secret: SECRET });
+    const sites = { 'gw-1': addresses.engines, 'gw-2': addresses.peerEngines };
     const machines = await Promise.all(
-      Object.entries(places).map(async ([id, address]) => await openMachine(kind, { id, address, folder, shared })),
+      Object.entries(sites).map(async ([id, address]) => await openMachine(kind, { id, address, folder, shared })),
     );
-    const house = new House(machines, redis, client, receiver, addresses, business, folder);
+    const house = new House(machines, redis, client, receiver, places, addresses, folder);
     await lendNumbers(client);
     await Promise.all(machines.map((machine) => machine.start()));
     return house;
@@ -96,6 +89,12 @@ export class House {
   /** Where finished recordings are kept. */
   get recordings(): string {
     return join(this.folder, 'recordings');
+  }
+
+  /** Whether every gateway finds the watched line up, or down. */
+  async findsLine(up: boolean): Promise<boolean> {
+    const found = await Promise.all(this.machines.map(({ gateway }) => gateway.metric('calltrack_line_up')));
+    return found.every((value) => value === Number(up));
   }
 
   async close(): Promise<void> {
@@ -138,45 +137,10 @@ async function openMachine(
   });
 }
 
-interface Shared {
-  business: string;
-  nobody: string;
-  folder: string;
-  redis: OwnRedis;
-  receiver: MoodyReceiver;
-  carrier: string;
-}
-
-/** What both gateways have in common: a number, a route and a line for each kind of call. */
-function configuration({ business, nobody, redis, receiver, carrier }: Shared): Raw {
-  const lines = [...KINDS, 'spare'].filter((kind) => kind !== 'overflow' && kind !== 'unknown-number');
-  const stepsOf = (kind: string): Raw[] => {
-    if (kind === 'overflow')
-      return [
-        { dial: ['office'], for: '20s' },
-        { dial: ['spare'], when: 'overflow', for: '20s' },
-      ];
-    return [{ dial: [kind], for: kind === 'no-answer' ? `${NO_ANSWER_SECONDS}s` : '20s' }];
-  };
-  return {
-    redis: { url: redis.url, keyPrefix: PREFIX },
-    trunks: [
-      { id: 'carrier', inbound: { from: [carrier], trustAssertedIdentity: true } },
-      { id: 'outward', outbound: { to: `sip:${business}:5060` } },
-    ],
-    destinations: [{ id: 'office', trunk: 'outward', number: '+74953200000', channels: OFFICE_CHANNELS }],
-    lines: lines.map((id) => ({ id, uri: `sip:${id}@${id === 'unreachable' ? nobody : business}:5060` })),
-    routes: KINDS.filter((kind) => kind !== 'unknown-number').map((id) => ({ id, steps: stepsOf(id) })),
-    sites: [{ id: 'shop', defaultRoute: 'talk', webhooks: ['crm'] }],
-    webhooks: [{ id: 'crm', url: receiver.url, secret: SECRET, allowPrivate: true }],
-    log: { level: 'info' },
-  };
-}
-
-async function lendNumbers(client: Redis): Promise<void> {
-  const times = { leasedAt: Date.now() - 60_000, expiresAt: Date.now() + DAY_MS };
-  for (const kind of KINDS.filter((one) => one !== 'unknown-number')) {
-    await writeNumber(client, PREFIX, trackingNumber(kind), { site: 'shop', kind: 'dynamic', route: kind });
-    await lend(client, PREFIX, trackingNumber(kind), 'shop', visitor(`visit-${kind}`), times);
-  }
-}
+const castFrom = (addresses: AddressBlock): Places => ({
+  carrierRange: addresses.carrierRange,
+  callers: { clear: addresses.carrier(), secured: addresses.carrier() },
+  business: { clear: addresses.business(), secured: addresses.business() },
+  pbx: addresses.business(),
+  nobody: addresses.business(),
+});

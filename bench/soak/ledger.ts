@@ -1,28 +1,10 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Call } from '../../src/call/call.js';
 import type { CallEvent } from '../../src/call/ports.js';
-import { wavSeconds } from '../lib/recordings.js';
-import { contradiction, type Plan } from './behaviours.js';
-
-/** A call as its caller tells it. */
-export interface Story {
-  plan: Plan;
-  sipCallId: string;
-  placedAtMs: number;
-  overAtMs: number;
-  /** He was told of ringing. */
-  rang: boolean;
-  answered: boolean;
-  /** Final response to the INVITE; null where none came. */
-  status: number | null;
-  /** From the 200 to the first BYE. */
-  talkSeconds: number | null;
-  /** What went otherwise than any end of a call could explain. */
-  trouble: string | null;
-  /** Meanwhile this machine had no time left: sound came late, or not at all. */
-  crowded: boolean;
-}
+import { contradiction, type Seen } from './behaviours.js';
+import { trunkOf } from './configuration.js';
+import { judgeRecording } from './recorded.js';
+import { nameOf, type Story } from './story.js';
 
 /** A call as the receiver was told of it. */
 interface Told {
@@ -36,7 +18,18 @@ interface Told {
 
 /** A list of what is wrong with which calls; empty where nothing is. */
 export type Findings = Record<
-  'ends' | 'order' | 'outcomes' | 'unplaced' | 'strays' | 'recordings' | 'lengths' | 'stories',
+  | 'ends'
+  | 'order'
+  | 'outcomes'
+  | 'ways'
+  | 'deaf'
+  | 'lines'
+  | 'unplaced'
+  | 'strays'
+  | 'recordings'
+  | 'lengths'
+  | 'marks'
+  | 'stories',
   string[]
 >;
 
@@ -46,22 +39,39 @@ export interface Judgement {
   touched: number;
   refused: number;
   answered: number;
+  /** Talks by TLS, and by SRTP, on either side. */
+  secured: number;
   measured: number;
+  /** Calls for which the watched line was passed over. */
+  passedOver: number;
+  /** Recordings of which something was masked or paused. */
+  marked: number;
+  /** How often the watched line was away. */
+  absences: number;
   /** Largest difference between a recording and its talk, seconds. */
   worstSeconds: number;
 }
 
 const LAST = /^call\.(?:completed|missed|rejected)$/;
 const RECORDING = /^recording\.(?:ready|absent|failed)$/;
-/** Of the talk, and two packets of either side beside it: of half a second 2 % would be half a packet. */
-const TOLERANCE = 0.02;
-const TOLERANCE_SECONDS = 0.1;
-const TOO_SHORT_SECONDS = 0.3;
+/** By then two who talk have heard each other. */
+const HEARD_SECONDS = 2;
+
+/** What else is known than what phones and receivers tell. */
+export interface Circumstances {
+  /** Whether a fault may have changed a call. */
+  touched: (story: Story) => boolean;
+  /** How the watched line was for a call that was placed then. */
+  line: (placedAtMs: number) => Seen['line'];
+  absences: number;
+}
 
 /** What was placed and what was told, side by side. */
 export class Ledger {
   readonly stories: Story[] = [];
   readonly #told = new Map<string, Told>();
+  /** Types of events of lines, by event id. */
+  readonly #lines = new Map<string, string>();
 
   take({ type, sequence, data }: CallEvent): void {
     const told = this.#told.get(data.call.sipCallId) ?? { call: data.call, sequences: [], types: [], deferred: false };
@@ -70,6 +80,14 @@ export class Ledger {
     told.sequences.push(sequence);
     told.types.push(type);
     told.deferred ||= data.call.attribution.verdict === 'deferred';
+  }
+
+  takeOther({ id, type }: { id: string; type: string }): void {
+    if (type.startsWith('line.')) this.#lines.set(id, type);
+  }
+
+  idOf(sipCallId: string): string | undefined {
+    return this.#told.get(sipCallId)?.call.id;
   }
 
   /** Calls that somebody knows of and that are not told to their end. */
@@ -92,48 +110,54 @@ export class Ledger {
     return counts;
   }
 
-  /** `touched`: whether a fault may have changed a call. */
-  async judge(recordings: string, touched: (story: Story) => boolean): Promise<Judgement> {
-    const findings: Findings = {
-      ends: [],
-      order: [],
-      outcomes: [],
-      unplaced: [],
-      strays: [],
-      recordings: [],
-      lengths: [],
-      stories: [],
-    };
-    const counts = { accepted: 0, touched: 0, refused: 0, answered: 0, measured: 0, worstSeconds: 0 };
-    for (const story of this.stories) {
-      const told = this.#told.get(story.sipCallId);
-      const mild = touched(story);
-      if (mild) counts.touched += 1;
-      // Where a fault was, a call may have been refused before any gateway knew of it.
-      if (told === undefined && mild && !isAccepted(story)) {
-        counts.refused += 1;
-        continue;
-      }
-      counts.accepted += 1;
-      judgeEvents(story, told, findings);
-      if (told === undefined) continue;
-      if (!mild) judgeOutcome(story, told, findings);
-      if (told.call.disposition !== 'answered') continue;
-      counts.answered += 1;
-      // Of a 200 that crossed a CANCEL nobody can say how long the talk was.
-      if (mild || story.talkSeconds === null) continue;
-      const off = await judgeRecording(story, told.call, recordings, findings);
-      if (off === null) continue;
-      counts.measured += 1;
-      if (Math.abs(off) > Math.abs(counts.worstSeconds)) counts.worstSeconds = off;
-    }
+  async judge(recordings: string, circumstances: Circumstances): Promise<Judgement> {
+    const judgement = newJudgement(circumstances.absences);
+    for (const story of this.stories) await this.#judgeStory(story, recordings, circumstances, judgement);
+    const { findings } = judgement;
     const placed = new Set(this.stories.map(({ sipCallId }) => sipCallId));
     findings.unplaced.push(...[...this.#told.keys()].filter((sipCallId) => !placed.has(sipCallId)));
     const named = new Set([...this.#told.values()].map(({ call }) => call.recording.file));
     const files = await readdir(recordings, { recursive: true });
     findings.strays.push(...files.filter((file) => file.endsWith('.wav') && !named.has(file)));
-    return { findings, ...counts };
+    for (const type of ['line.down', 'line.up']) {
+      const times = [...this.#lines.values()].filter((one) => one === type).length;
+      if (times !== circumstances.absences) findings.lines.push(`${type}: ${times} of ${circumstances.absences}`);
+    }
+    return judgement;
   }
+
+  async #judgeStory(story: Story, folder: string, { touched, line }: Circumstances, to: Judgement): Promise<void> {
+    const told = this.#told.get(story.sipCallId);
+    const mild = touched(story);
+    if (mild) to.touched += 1;
+    // Where a fault was, a call may have been refused before any gateway knew of it.
+    if (told === undefined && mild && !isAccepted(story)) {
+      to.refused += 1;
+      return;
+    }
+    to.accepted += 1;
+    judgeEvents(story, told, to.findings);
+    if (told === undefined) return;
+    if (told.call.legs.some(({ obstacle }) => obstacle === 'down')) to.passedOver += 1;
+    if (!mild) judgeOutcome(story, told, line(story.placedAtMs), to.findings);
+    if (told.call.disposition !== 'answered') return;
+    to.answered += 1;
+    // Of a 200 that crossed a CANCEL nobody can say how long the talk was.
+    if (mild || story.talkSeconds === null) return;
+    judgeWays(story, told.call, to);
+    await judgeRecording(story, told.call, folder, to);
+  }
+}
+
+function newJudgement(absences: number): Judgement {
+  const names = ['ends', 'order', 'outcomes', 'ways', 'deaf', 'lines', 'unplaced', 'strays', 'recordings'] as const;
+  const lists = [...names, 'lengths', 'marks', 'stories'].map((name) => [name, []]);
+  return {
+    findings: Object.fromEntries(lists) as Findings,
+    ...{ accepted: 0, touched: 0, refused: 0, answered: 0, secured: 0, measured: 0, passedOver: 0, marked: 0 },
+    absences,
+    worstSeconds: 0,
+  };
 }
 
 /** A gateway had it for certain: only it, or who was behind it, tells of ringing and answers. */
@@ -144,9 +168,6 @@ function isSettled({ call, types }: Told): boolean {
   return call.disposition !== 'answered' || types.some((type) => RECORDING.test(type));
 }
 
-const nameOf = ({ plan, sipCallId }: Story): string =>
-  `${plan.kind} ${plan.caller} gw-${plan.machine + 1} ${sipCallId}`;
-
 function judgeEvents(story: Story, told: Told | undefined, findings: Findings): void {
   const { sequences = [], types = [] } = told ?? {};
   const name = `${nameOf(story)}: ${types.join(' ') || 'nothing told'}`;
@@ -156,9 +177,9 @@ function judgeEvents(story: Story, told: Told | undefined, findings: Findings): 
   if (told?.call.disposition === 'answered' && settled !== 1) findings.recordings.push(name);
 }
 
-function judgeOutcome(story: Story, { call, deferred }: Told, findings: Findings): void {
+function judgeOutcome(story: Story, { call, deferred }: Told, line: Seen['line'], findings: Findings): void {
   const unread = deferred && story.plan.kind === 'unknown-number';
-  const against = unread ? null : contradiction(call, story.plan, story.answered);
+  const against = unread ? null : contradiction(call, story.plan, { ...story, line });
   if (against !== null) findings.outcomes.push(`${nameOf(story)} (${story.status}): ${against}`);
   if (story.trouble !== null) findings.stories.push(`${nameOf(story)}: ${story.trouble}`);
   const full = call.legs[0]?.result === 'no_channel';
@@ -166,31 +187,14 @@ function judgeOutcome(story: Story, { call, deferred }: Told, findings: Findings
     findings.outcomes.push(`${nameOf(story)}: overflow told ${call.overflow !== null}, main destination full: ${full}`);
 }
 
-/** The recording's length less that of the talk, seconds; null where there is nothing to compare. */
-async function judgeRecording(story: Story, call: Call, folder: string, findings: Findings): Promise<number | null> {
-  const { status, file, startedAt, reason } = call.recording;
-  // FreeSWITCH keeps no file of less.
-  if (reason === 'too_short' && (story.talkSeconds ?? 0) < TOO_SHORT_SECONDS) return null;
-  const seconds = status !== 'ready' || file === null ? null : await wavSeconds(join(folder, file));
-  if (seconds === null) {
-    findings.recordings.push(`${nameOf(story)}: ${status} ${reason ?? ''} after ${story.talkSeconds} s`);
-    return null;
-  }
-  if (call.answeredAt === null || startedAt === null) return null;
-  // FreeSWITCH records from the bridge on, which on a busy machine is a while behind the answer.
-  const late = Math.max(0, Date.parse(startedAt) - Date.parse(call.answeredAt)) / 1000;
-  const most = story.talkSeconds ?? 0;
-  const least = most - late - silentSeconds(story);
-  const off = seconds > most ? seconds - most : Math.min(0, seconds - least);
-  if (story.crowded) return null;
-  if (Math.abs(off) > most * TOLERANCE + TOLERANCE_SECONDS)
-    findings.lengths.push(`${nameOf(story)}: ${seconds} s of ${most.toFixed(3)} s, ${late} s late`);
-  return off;
-}
-
-/** While the caller's own leg holds, or sends nothing, FreeSWITCH may write nothing. */
-function silentSeconds({ plan, talkSeconds }: Story): number {
-  if (plan.kind === 'rtp-stops') return Math.max(0, (talkSeconds ?? 0) - plan.talkMs / 1000);
-  // Resuming takes FreeSWITCH 0.25 s.
-  return plan.kind === 'hold' && !plan.byBusiness ? plan.talkMs / 3000 + 0.5 : 0;
+/** Each side goes by TLS, and by SRTP, where its trunk or line says so, and they hear each other. */
+function judgeWays(story: Story, call: Call, to: Judgement): void {
+  const { plan, reached, deaf, talkSeconds } = story;
+  const target = call.legs.find(({ result }) => result === 'answered')?.target ?? '';
+  const wanted = `over ${trunkOf(plan.from)} to ${target}`;
+  const found = `over ${call.trunk} to ${target.replace(/-\w+$/, `-${reached ?? 'nobody'}`)}`;
+  if (found !== wanted) to.findings.ways.push(`${nameOf(story)}: ${found}, not ${wanted}`);
+  if (plan.from !== 'udp' || reached !== 'udp') to.secured += 1;
+  if (deaf.length === 0 || story.crowded || (talkSeconds ?? 0) < HEARD_SECONDS) return;
+  to.findings.deaf.push(`${nameOf(story)}: ${deaf.join(' and ')}, in ${talkSeconds} s`);
 }

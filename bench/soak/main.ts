@@ -39,11 +39,15 @@ const MEASURES: [keyof Findings, string, keyof Judgement][] = [
   ['ends', 'exactly one last event of each call', 'accepted'],
   ['order', 'events in order, none missing', 'accepted'],
   ['outcomes', 'disposition and reason as the caller saw it (untouched calls)', 'accepted'],
+  ['ways', 'each side by TLS and SRTP where its trunk or line says so (untouched calls)', 'secured'],
+  ['deaf', 'both heard each other (untouched calls)', 'answered'],
+  ['lines', 'line.down and line.up told once for each time', 'absences'],
   ['stories', 'phones that met what no end explains (untouched calls)', 'accepted'],
   ['unplaced', 'events of calls that nobody placed', 'accepted'],
   ['strays', 'recordings that belong to no call', 'answered'],
   ['recordings', 'the recording told once, and there (untouched calls)', 'answered'],
   ['lengths', 'recordings within 2 % and 0.1 s of the talk', 'measured'],
+  ['marks', 'what was masked or paused told, and silent (untouched calls)', 'marked'],
 ];
 
 const startedAt = Date.now();
@@ -52,7 +56,6 @@ const log = (line: string): void =>
 
 /** One soak from the first call to the last look. */
 class Soak {
-  readonly #ledger = new Ledger();
   readonly #random = randomOf(seed);
   readonly #running = new Set<Promise<void>>();
   readonly #faults: Faults;
@@ -62,10 +65,12 @@ class Soak {
   constructor(
     private readonly house: House,
     private readonly phones: Phones,
+    private readonly ledger: Ledger,
     private readonly report: Report,
   ) {
-    this.#faults = new Faults(house, randomOf(seed + 1), log);
-    house.receiver.onEvent = (event) => this.#ledger.take(event);
+    this.#faults = new Faults(house, phones.pbx, randomOf(seed + 1), log);
+    house.receiver.onEvent = (event) => ledger.take(event);
+    house.receiver.onOther = (event) => ledger.takeOther(event);
   }
 
   async run(): Promise<void> {
@@ -96,7 +101,7 @@ class Soak {
       const call = this.phones.run(drawPlan(this.#placed, this.house.machines.length, this.#random));
       this.#placed += 1;
       const done = call.then((story) => {
-        this.#ledger.stories.push(story);
+        this.ledger.stories.push(story);
         this.#running.delete(done);
       });
       // Told by who waits for all of them.
@@ -108,14 +113,14 @@ class Soak {
   /** Until every caller is done, everything is told, and nothing of the calls is left: what is left all the same. */
   async #quiet(but?: RegExp): Promise<Record<string, number>> {
     await Promise.all(this.#running);
-    const told = until('every call is told', () => this.#ledger.unsettled === 0, SETTLE_MS);
+    const told = until('every call is told', () => this.ledger.unsettled === 0, SETTLE_MS);
     await told.catch(() => undefined); // what is missing is judged
     return await settle(this.house, but);
   }
 
   #progress(): void {
     const { callers, business } = this.phones.inCalls;
-    const { unsettled, told } = this.#ledger;
+    const { unsettled, told } = this.ledger;
     log(
       `${this.#placed} calls placed, ${told} told, ${callers} in a call (${business} at the business), ${unsettled} to settle`,
     );
@@ -123,11 +128,16 @@ class Soak {
 
   async #judge(left: Record<string, number>, before: Holdings[], after: Holdings[]): Promise<void> {
     const { report, house } = this;
-    const judgement = await this.#ledger.judge(house.recordings, (story) => this.#faults.touched(story));
+    const { pbx } = this.phones;
+    const judgement = await this.ledger.judge(house.recordings, {
+      touched: (story) => this.#faults.touched(story),
+      line: (placedAtMs) => pbx.stateAt(placedAtMs),
+      absences: pbx.absences.length,
+    });
     const { findings, ...counts } = judgement;
     const { requests, unverified } = house.receiver;
     report.figure(kind, 'soak', { seed, minutes, rate, faults: this.#faults.counts(), ...counts, requests });
-    log(`placed ${this.#placed}: ${JSON.stringify({ ...counts, ...this.#ledger.outcomes() })}`);
+    log(`placed ${this.#placed}: ${JSON.stringify({ ...counts, ...this.ledger.outcomes() })}`);
     log(`faults: ${JSON.stringify(this.#faults.counts())}`);
     for (const [name, measure, of] of MEASURES) this.#none(measure, findings[name], judgement[of] as number);
     report.judge(kind, 'requests without a good signature', '0', `${unverified} of ${requests}`, unverified === 0);
@@ -183,9 +193,10 @@ const interrupted = (): void => {
 };
 process.once('SIGINT', interrupted);
 process.once('SIGTERM', interrupted);
-const phones = await Phones.open(house);
+const ledger = new Ledger();
+const phones = await Phones.open(house, (sipCallId) => ledger.idOf(sipCallId));
 try {
-  await new Soak(house, phones, report).run();
+  await new Soak(house, phones, ledger, report).run();
 } catch (error) {
   broken = true;
   console.error(error);

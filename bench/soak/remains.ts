@@ -4,7 +4,8 @@ import { Keys } from '../../src/redis/keys.js';
 import { until } from '../../test/support/until.js';
 import type { Report } from '../lib/report.js';
 import { residentBytes } from '../lib/usage.js';
-import { PREFIX, type House, type Machine } from './house.js';
+import { PREFIX } from './configuration.js';
+import type { House, Machine } from './house.js';
 
 /** What one gateway holds while no call is up. */
 export interface Holdings {

@@ -6,7 +6,7 @@ import type { Call } from '../../src/call/call.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall, recordingFile } from '../support/expectations.js';
 import { heard, hears } from '../support/hearing.js';
-import { CONTROLS_ACCESS, RecordingControls, talkOn } from '../support/recording-controls.js';
+import { answeredId, CONTROLS_ACCESS, RecordingControls, talkOn } from '../support/recording-controls.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ, longestSilence } from '../support/wav.js';
@@ -48,7 +48,7 @@ const configuration = {
 const controls = new RecordingControls(stage);
 const act = controls.act.bind(controls);
 const acts = controls.acts.bind(controls);
-const idOf = controls.idOf.bind(controls);
+const idOf = answeredId.bind(null, stage);
 
 /** What the audit log says was done with the recording of a call, the latest first. */
 async function audited(id: string): Promise<unknown> {

@@ -5,7 +5,7 @@ import { dominantTone } from '../../src/sandbox/rtp/tone.js';
 import { readWav } from '../../src/sandbox/rtp/wav-reader.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall, recordingFile } from '../support/expectations.js';
-import { CONTROLS_ACCESS, RecordingControls, talkOn } from '../support/recording-controls.js';
+import { answeredId, CONTROLS_ACCESS, RecordingControls, talkOn } from '../support/recording-controls.js';
 import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 import { CALLER_HZ, longestSilence } from '../support/wav.js';
@@ -39,7 +39,7 @@ async function talkHeardLate(scene: Scene): Promise<{ caller: PhoneCall; id: str
   const { caller } = await scene.talk();
   await talkOn(caller, LATE_MS);
   stage.wires.freeswitch.release();
-  return { caller, id: await controls.idOf(scene) };
+  return { caller, id: await answeredId(stage, scene) };
 }
 
 async function actLate(caller: PhoneCall, id: string, action: string): Promise<Call['recording']> {

@@ -18,6 +18,8 @@ export class MoodyReceiver {
   readonly taken = new Map<string, Map<string, number>>();
   /** Called with each event as it is taken for the first time. */
   onEvent: (event: CallEvent) => void = () => undefined;
+  /** Called with each event of no call as it is taken: of trunks, lines and channels; again where it is sent anew. */
+  onOther: (event: { id: string; type: string }) => void = () => undefined;
   readonly #webhook: Webhook;
   readonly #server: Server = createServer((request, response) => this.#serve(request, response));
 
@@ -65,8 +67,11 @@ export class MoodyReceiver {
 
   #take(raw: string, headers: Record<string, string>): void {
     const event = this.#verified(raw, headers);
-    // Those of trunks and channels belong to no call.
-    if (event?.data.call === undefined) return;
+    if (event === null) return;
+    if (event.data.call === undefined) {
+      this.onOther(event);
+      return;
+    }
     const { id } = event.data.call;
     const events = this.taken.get(id) ?? new Map<string, number>();
     this.taken.set(id, events);

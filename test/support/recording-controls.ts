@@ -19,17 +19,17 @@ export const CONTROLS_ACCESS = {
   ],
 };
 
-/** The recordings of a stage's calls, controlled while people talk, by the HTTP interface. */
+/** The recordings of a gateway's calls, controlled while people talk, by the HTTP interface. */
 export class RecordingControls {
-  constructor(private readonly stage: Stage) {}
+  constructor(private readonly at: { gateway: { url: string } }) {}
 
   async get(path: string): Promise<unknown> {
-    const answer = await fetch(`${this.stage.gateway.url}${path}`, { headers: { authorization: `Bearer ${KEY}` } });
+    const answer = await fetch(`${this.at.gateway.url}${path}`, { headers: { authorization: `Bearer ${KEY}` } });
     return await answer.json();
   }
 
   async act(id: string, action: string): Promise<{ status: number; body: Record<string, unknown> }> {
-    const answer = await fetch(`${this.stage.gateway.url}/v1/calls/${id}/recording/${action}`, {
+    const answer = await fetch(`${this.at.gateway.url}/v1/calls/${id}/recording/${action}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${KEY}` },
     });
@@ -47,12 +47,11 @@ export class RecordingControls {
   async call(id: string): Promise<Call> {
     return (await this.get(`/v1/calls/${id}`)) as Call;
   }
+}
 
-  /** Of a call that the gateway knows to be answered: a phone may know a moment before. */
-  async idOf(scene: Scene): Promise<string> {
-    const { receiver } = this.stage;
-    return (await receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call))).data.call.id;
-  }
+/** Of a call that the gateway knows to be answered: a phone may know a moment before. */
+export async function answeredId({ receiver }: Pick<Stage, 'receiver'>, scene: Scene): Promise<string> {
+  return (await receiver.next(({ type, data }) => type === 'call.answered' && scene.owns(data.call))).data.call.id;
 }
 
 /** Until so much more sound has come to one side: what is looked for in the recording later must have been sent by then. */
