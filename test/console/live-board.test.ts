@@ -68,15 +68,16 @@ it('lets go of who does not read, and writes nothing behind the end of his answe
 it('sends away who comes when 200 look, and says when to come back; the place of who leaves is free', async () => {
   const { url } = await openBoard('-');
   const leave = new AbortController();
-  const watch = async (signal?: AbortSignal) => (await fetch(url, signal ? { signal } : {})).body;
+  const watch = (signal?: AbortSignal) => fetch(url, signal ? { signal } : {});
   const watchers = await Promise.all(Array.from({ length: 200 }, (_, n) => watch(n === 0 ? leave.signal : undefined)));
   const answer = await fetch(url);
   expect([answer.status, await answer.text()]).toEqual([200, 'retry: 30000\nevent: full\ndata: -\n\n']);
   leave.abort();
   await until('there is a place', async () => {
-    for await (const chunk of (await watch()) ?? []) return Buffer.from(chunk).toString().startsWith('retry: 2000');
+    for await (const chunk of (await watch()).body ?? [])
+      return Buffer.from(chunk).toString().startsWith('retry: 2000');
     return false;
   });
-  // Held until here: a stream that nobody can read any more is broken off by whoever collects the garbage.
+  // Held until here: with an answer that nobody holds any more its stream is broken off, whoever holds that.
   expect(watchers).toHaveLength(200);
 });
