@@ -13,6 +13,8 @@ const TOO_SHORT_SECONDS = 0.3;
 /** A mask is told as it is in the file, to three packets; a brief one has nothing by which to be found there. */
 const SILENCE_SECONDS = 0.06;
 const FOUND_SECONDS = 0.5;
+/** By the clock: how unevenly sound may come. */
+const CLOCK_SECONDS = 0.4;
 
 /** By the caller's clock, seconds since his 200: within `inner` it was so for certain, outside of `outer` for certain not. */
 interface Span {
@@ -36,13 +38,13 @@ export async function judgeRecording(story: Story, call: Call, folder: string, t
     return;
   }
   const spans = spansOf(story.done, talkSeconds);
+  // FreeSWITCH records from the bridge on, which on a busy machine is a while behind the answer.
+  const late = Math.max(0, Date.parse(startedAt ?? '') - Date.parse(call.answeredAt ?? '')) / 1000;
   if (spans.length > 0) {
     to.marked += 1;
-    await judgeMarks(story, call.recording, { spans, file: join(folder, file), seconds }, findings);
+    await judgeMarks(story, call.recording, { spans, file: join(folder, file), seconds, lateSeconds: late }, findings);
   }
-  if (call.answeredAt === null || startedAt === null || story.crowded) return;
-  // FreeSWITCH records from the bridge on, which on a busy machine is a while behind the answer.
-  const late = Math.max(0, Date.parse(startedAt) - Date.parse(call.answeredAt)) / 1000;
+  if (Number.isNaN(late) || story.crowded) return;
   const paused = spans.filter(({ kind }) => kind === 'paused');
   const most = talkSeconds - paused.reduce((sum, { inner }) => sum + lengthOf(inner), 0);
   const least = talkSeconds - paused.reduce((sum, { outer }) => sum + lengthOf(outer), 0) - late - silentSeconds(story);
@@ -77,12 +79,14 @@ interface Recorded {
   spans: Span[];
   file: string;
   seconds: number;
+  /** Between the caller's 200 and its first sound. */
+  lateSeconds: number;
 }
 
 async function judgeMarks(story: Story, told: RecordingInfo, recorded: Recorded, findings: Findings): Promise<void> {
   const { paused, masked, reason } = told;
   const wrong = (what: string): void => {
-    const played = JSON.stringify(recorded.spans);
+    const played = recorded.spans;
     findings.marks.push(`${nameOf(story)}: ${what}: ${JSON.stringify({ paused, masked, reason, played })}`);
   };
   const lengths = {
@@ -96,6 +100,9 @@ async function judgeMarks(story: Story, told: RecordingInfo, recorded: Recorded,
     else if (!story.crowded && !same) wrong(`${kind} for another time`);
     else if (played.length !== lengths[kind].length) wrong(`${kind} more or less often`);
   }
+  const [pause, span] = [paused[0], recorded.spans.find(({ kind }) => kind === 'paused')];
+  if (!story.crowded && pause && span && !begins(pause.atSeconds, span, recorded.lateSeconds))
+    wrong('paused elsewhere');
   if (!story.crowded && reason !== null) wrong('why should it lack anything');
   const [mask] = masked;
   if (mask === undefined || (mask.toSeconds ?? 0) - mask.fromSeconds < FOUND_SECONDS) return;
@@ -109,3 +116,6 @@ function fits(seconds: number | null | undefined, { inner, outer }: Span): boole
   const slack = TOLERANCE_SECONDS + TOLERANCE * lengthOf(outer);
   return seconds >= lengthOf(inner) - slack && seconds <= lengthOf(outer) + slack;
 }
+
+const begins = (atSeconds: number, { inner, outer }: Span, lateSeconds: number): boolean =>
+  atSeconds >= outer[0] - lateSeconds - CLOCK_SECONDS && atSeconds <= inner[0] * (1 + TOLERANCE) + CLOCK_SECONDS;
