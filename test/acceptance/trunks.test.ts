@@ -108,7 +108,8 @@ async function ask(method: 'OPTIONS' | 'INVITE', from: string): Promise<string> 
     const parts = { called: scenes.drained.trackingNumber, caller: '+79160000001', callId, branch: callId };
     const body = method === 'INVITE' ? plainSdp(from) : '';
     caller.send(caller.request(method, stage.sip, { ...parts, body }), stage.sip);
-    const final = await caller.received(/^SIP\/2\.0 [2-6]/);
+    // The address is asked from more than once.
+    const final = await caller.received(new RegExp(`^SIP/2\\.0 [2-6][^]*${callId}`));
     const toTag = /;tag=(\S+)/.exec(headerValue(final, 'To') ?? '')?.[1] ?? '';
     if (method === 'INVITE') caller.send(caller.request('ACK', stage.sip, { ...parts, toTag }), stage.sip);
     return final;

@@ -23,9 +23,11 @@ export class RawSip {
   }
 
   static async open(address: string, port = 5060): Promise<RawSip> {
-    const socket = createSocket('udp4');
+    // Addresses are never looked up: that would be in a later turn, and what is sent right before `close` would not go at all.
+    const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
+    const listening = once(socket, 'listening');
     socket.bind({ address, port, exclusive: true });
-    await once(socket, 'listening');
+    await listening;
     return new RawSip(socket, address, port);
   }
 
