@@ -2,8 +2,11 @@
  * npx tsx demo/call.ts sip:+74951110009@127.0.0.1:5060 [--from +79160000009] [--seconds 5]: one call by our own phone,
  * with a tone of 440 Hz, for the demo that stays up or any other gateway that lets this machine in.
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { CallEndedError, Phone } from '../src/sandbox/phone/index.js';
+import { parseUri } from '../src/sandbox/sip/uri.js';
 import { READER, TONES } from './cast.js';
 import { hear } from './sound.js';
 import { heardWords, say } from './story.js';
@@ -15,13 +18,26 @@ const { values, positionals } = parseArgs({
   options: { from: { type: 'string', default: READER.callerNumber }, seconds: { type: 'string', default: '5' } },
 });
 const [target] = positionals;
+const host = parseUri(target ?? '')?.host;
 const seconds = Number(values.seconds);
-if (target === undefined || !(seconds > 0)) {
+if (target === undefined || !host || !(seconds > 0)) {
   say('npx tsx demo/call.ts <SIP URI> [--from <number>] [--seconds <length of the talk>]');
   process.exit(2);
 }
 
-const phone = await Phone.open();
+/** Which of this machine's addresses packets to `host` leave from: SIP and SDP name it. Sends nothing. */
+async function addressTowards(host: string): Promise<string> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  try {
+    socket.connect(5060, host);
+    await once(socket, 'connect');
+    return socket.address().address;
+  } finally {
+    socket.close();
+  }
+}
+
+const phone = await Phone.open({ host: await addressTowards(host) });
 try {
   const call = await phone.call({ target, callerId: values.from, toneHz: TONES.caller });
   await call.ringing(ANSWER_TIMEOUT_MS);
