@@ -1,15 +1,16 @@
 // npm run bench:recordings: how fast recordings are served and measured. docs/benchmarks.md tells more.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { measureWav } from '../src/recordings/measure.js';
-import { freePort, OwnRedis } from '../test/support/redis-server.js';
+import { OwnRedis } from '../test/support/redis-server.js';
 import { wavHeader } from '../test/support/wav-bytes.js';
+import { Nginx } from './lib/nginx.js';
 import { KEY, type Served } from './lib/recording-server.js';
 import { ms, ratio, Report } from './lib/report.js';
 import { loadBefore } from './lib/usage.js';
@@ -22,6 +23,7 @@ const AT_ONCE = 4;
 const folder = await mkdtemp(join(tmpdir(), 'calltrack-bench-recordings-'));
 const redis = await OwnRedis.start();
 const children: ChildProcess[] = [];
+const nginx = await Nginx.start(`root ${folder};`);
 const report = new Report();
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
@@ -48,21 +50,6 @@ async function startOurs(wav: string, encrypted: boolean): Promise<Served> {
   children.push(child);
   const [served] = (await once(child, 'message')) as [Served];
   return served;
-}
-
-/** null where there is no nginx. */
-async function startNginx(): Promise<string | null> {
-  const program = ['/usr/sbin/nginx', 'nginx'].find((one) => spawnSync(one, ['-v']).status === 0);
-  if (program === undefined) return null;
-  const port = await freePort();
-  const config = `daemon off; pid ${folder}/nginx.pid; error_log ${folder}/nginx.log; worker_processes 1;
-    events { worker_connections 64; }
-    http { access_log off; sendfile on; client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
-      uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
-      server { listen 127.0.0.1:${port}; root ${folder}; } }`;
-  await writeFile(join(folder, 'nginx.conf'), config);
-  children.push(spawn(program, ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' }));
-  return `http://127.0.0.1:${port}/hour.wav`;
 }
 
 interface Taken {
@@ -119,7 +106,7 @@ async function measurePeaks(wav: string): Promise<void> {
 }
 
 async function measureServing(wav: string): Promise<void> {
-  const [clear, sealed, nginx] = [await startOurs(wav, false), await startOurs(wav, true), await startNginx()];
+  const [clear, sealed] = [await startOurs(wav, false), await startOurs(wav, true)];
   const first = await firstByte(clear.url);
   report.figure('ours', 'firstByteMs', first);
   report.judge('ours', 'first byte of a range, p50', '<= 10 ms', ms(first), first <= 10);
@@ -128,7 +115,7 @@ async function measureServing(wav: string): Promise<void> {
     report.judge('ours', 'throughput against nginx', '>= 0.70 x', 'not compared: there is no nginx here', null);
     return;
   }
-  const urls = { ours: clear.url, encrypted: sealed.url, nginx };
+  const urls = { ours: clear.url, encrypted: sealed.url, nginx: `${nginx.origin}/hour.wav` };
   const speeds = { ours: [] as number[], encrypted: [] as number[], nginx: [] as number[] };
   for (const url of Object.values(urls)) await throughput(url);
   for (let round = 0; round < ROUNDS; round++)
@@ -158,5 +145,6 @@ try {
   agent.destroy();
   await redis.kill();
   for (const child of children) child.kill('SIGTERM');
+  await nginx?.stop();
   await rm(folder, { recursive: true, force: true });
 }

@@ -13,6 +13,7 @@ import type { EndpointConfig } from '../../src/webhooks/sender.js';
 import { exampleCall, exampleChange } from '../../test/redis/examples.js';
 import { OwnRedis } from '../../test/support/redis-server.js';
 import { until } from '../../test/support/until.js';
+import { Nginx } from '../lib/nginx.js';
 import { Report, ms, ratio } from '../lib/report.js';
 import { loadBefore, median, percentile } from '../lib/usage.js';
 import type { ReceiverCount } from './receiver.js';
@@ -60,6 +61,8 @@ const outbox = new RedisOutbox(link, keys);
 const filler = new RedisCallStore(link, keys);
 const log = pino({ level: 'silent' });
 const receiver = await Receiver.start();
+/** A receiver that costs a third of ours: node's own, and Redis, have to share two cores with what is measured. */
+const nginx = await Nginx.start('location / { return 200 ok; }');
 
 const endpoint = (id: string, url = receiver.url): EndpointConfig => ({ id, url, secret: SECRET, allowPrivate: true });
 
@@ -92,8 +95,8 @@ async function timed(n: number, work: () => Promise<unknown>): Promise<Run> {
 }
 
 /** The same client, connections and bodies, and nothing else. */
-async function bare(bodies: string[]): Promise<Run> {
-  const url = new URL(receiver.url);
+async function bare(receiverUrl: string, bodies: string[]): Promise<Run> {
+  const url = new URL(receiverUrl);
   const pool = new Pool(url.origin, { connections: AT_A_TIME });
   const headers = { 'content-type': 'application/json' };
   let left = DELIVERIES;
@@ -110,29 +113,36 @@ async function bare(bodies: string[]): Promise<Run> {
 }
 
 /** From the first one on: an endpoint that was away is probed before. */
-async function drained(id: string, n: number): Promise<Run> {
+async function drained(to: EndpointConfig, n: number): Promise<Run> {
   let delivered = 0;
   const waiting = new Map<number, () => void>();
   const reached = (count: number): Promise<void> => new Promise((resolve) => waiting.set(count, resolve));
   const onDelivered = (): void => waiting.get((delivered += 1))?.();
   const dispatcher = new Dispatcher(outbox, log, { onDelivered });
   const [first, all] = [reached(1), reached(n)];
-  dispatcher.start([endpoint(id)]);
+  dispatcher.start([to]);
   await first;
   const run = await timed(n - 1, () => all);
   await dispatcher.stop(5_000);
   return run;
 }
 
-async function rate(): Promise<void> {
-  console.log('\nDeliveries a second to a local receiver, in turns with the bare loop');
+/** Medians over the rounds. `cpuMs`: of this process, for each delivery. */
+interface Compared {
+  perSecond: number;
+  share: number;
+  cpuMs: number;
+}
+
+async function compare(what: string, url: string): Promise<Compared> {
+  console.log(`\nDeliveries a second to ${what}, in turns with the bare loop`);
   const bodies = Array.from({ length: 40 }, () =>
     exampleChange(exampleCall(), [...TYPES]).events.map(({ body }) => body),
   ).flat();
   const [bares, ours]: [Run[], Run[]] = [[], []];
   for (let round = 0; round <= ROUNDS; round += 1) {
     await fill(DELIVERIES, ['crm']);
-    const [one, other] = [await bare(bodies), await drained('crm', DELIVERIES)];
+    const [one, other] = [await bare(url, bodies), await drained(endpoint('crm', url), DELIVERIES)];
     // The first one is for V8 to compile.
     if (round === 0) continue;
     bares.push(one);
@@ -141,13 +151,23 @@ async function rate(): Promise<void> {
       `  bare ${one.perSecond.toFixed(0)}/s, ${one.cpuMs.toFixed(3)} ms; ours ${other.perSecond.toFixed(0)}/s, ${other.cpuMs.toFixed(3)} ms of processor time each`,
     );
   }
-  const perSecond = median(ours.map((run) => run.perSecond));
-  const share = median(ours.map((run, i) => run.perSecond / (bares[i]?.perSecond ?? Number.NaN)));
-  report.figure(ENGINE, 'rate', { bares, ours });
+  report.figure(ENGINE, `rate to ${what}`, { bares, ours });
+  return {
+    perSecond: median(ours.map((run) => run.perSecond)),
+    share: median(ours.map((run, i) => run.perSecond / (bares[i]?.perSecond ?? Number.NaN))),
+    cpuMs: median(ours.map((run) => run.cpuMs)),
+  };
+}
+
+async function rate(): Promise<void> {
+  const { perSecond, share, cpuMs } = await compare('a receiver on node', receiver.url);
   report.judge(ENGINE, 'deliveries a second', '>= 2,000', perSecond.toFixed(0), perSecond >= 2_000);
   report.judge(ENGINE, 'of the bare loop', '>= 0.50 x', ratio(share), share >= 0.5);
-  const cpu = median(ours.map((run) => run.cpuMs));
-  report.judge(ENGINE, 'processor time a delivery', 'stated', `${cpu.toFixed(3)} ms`, null);
+  report.judge(ENGINE, 'processor time a delivery', 'stated', `${cpuMs.toFixed(3)} ms`, null);
+  if (nginx === null) return;
+  const light = await compare('nginx', `${nginx.origin}/hooks`);
+  const found = `${light.perSecond.toFixed(0)}/s, ${ratio(light.share)}`;
+  report.judge(ENGINE, 'deliveries a second to nginx, and of the bare loop', 'stated', found, null);
 }
 
 /** Fifty events a second for one endpoint; what its receiver saw, ms. */
@@ -197,7 +217,7 @@ async function latencyAndBacklog(): Promise<void> {
   const worse = Math.max(1, beside.p99) / Math.max(1, alone.p99);
   report.judge(ENGINE, 'p99 of another endpoint meanwhile', '<= 1.30 x', ratio(worse), worse <= 1.3);
   const left = await outbox.backlog(['away']);
-  const back = await drained('away', left.get('away')?.events ?? 0);
+  const back = await drained(endpoint('away'), left.get('away')?.events ?? 0);
   report.judge(ENGINE, 'drained after its return', 'stated', `${back.perSecond.toFixed(0)}/s`, null);
 }
 
@@ -214,6 +234,7 @@ try {
 } finally {
   link.close();
   receiver.stop();
+  await nginx?.stop();
   await redis.remove();
 }
 report.finish({ node: process.version, loadBefore: loadBefore() });
