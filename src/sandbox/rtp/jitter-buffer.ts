@@ -1,7 +1,9 @@
 import { FRAME_SAMPLES } from './packet.js';
 
 const PREFILL_SAMPLES = 2 * FRAME_SAMPLES;
-const CAPACITY = 4096;
+/** 2 s: what comes at once when this process has stood still. */
+const CAPACITY_FRAMES = 100;
+const CAPACITY = CAPACITY_FRAMES * FRAME_SAMPLES;
 /** More than this waits only after a stall; keeping it would leave the talk late for the rest of the call. */
 const MAX_WAITING = 20 * FRAME_SAMPLES;
 /** A lost packet or two are filled with silence; a longer jump of the timestamp is a pause or another source. */
@@ -16,6 +18,8 @@ export class JitterBuffer {
   #read = 0;
   #waiting = 0;
   #filling = true;
+  /** Ticks in a row behind which too much still waited. */
+  #lateTicks = 0;
   #expected: number | undefined;
   #ssrc: number | undefined;
   /** Silence given out since the last packet: that much of a timestamp gap has already been heard as a gap. */
@@ -35,7 +39,6 @@ export class JitterBuffer {
     this.#expected = (timestamp + count) >>> 0;
     this.#silentSamples = 0;
     for (let i = 0; i < count; i++) this.#append(samples[i] ?? 0);
-    this.#trim();
   }
 
   /** Fills one frame; false when it is silence because nothing had come. */
@@ -52,11 +55,13 @@ export class JitterBuffer {
       this.#read = (this.#read + 1) % CAPACITY;
     }
     this.#waiting -= FRAME_SAMPLES;
+    this.#trim();
     return true;
   }
 
   clear(): void {
     this.#waiting = 0;
+    this.#lateTicks = 0;
     this.#filling = true;
     this.#expected = undefined;
   }
@@ -71,8 +76,14 @@ export class JitterBuffer {
     for (let i = 0; i < count; i++) this.#append(0);
   }
 
+  /**
+   * Not before the ticks could have taken up all that fits in: where this process has stood still, those that are due come
+   * right behind the packets and take them up, and what was cut off would be missing to them.
+   */
   #trim(): void {
-    if (this.#waiting <= MAX_WAITING) return;
+    this.#lateTicks = this.#waiting > MAX_WAITING ? this.#lateTicks + 1 : 0;
+    if (this.#lateTicks < CAPACITY_FRAMES) return;
+    this.#lateTicks = 0;
     const surplus = this.#waiting - PREFILL_SAMPLES;
     this.#read = (this.#read + surplus) % CAPACITY;
     this.#waiting -= surplus;
