@@ -123,6 +123,9 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await scene.businessPhone();
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     await caller.answered();
+    // On a busy machine the file is opened a while after the answer.
+    const id = await idOf(scene);
+    await until('it is recorded', async () => (await controls.call(id)).recording.status === 'recording');
     await talkOn(caller, 240);
     await caller.hangUp();
     const call = lastCall(await scene.events());
