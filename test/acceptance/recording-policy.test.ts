@@ -123,9 +123,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await scene.businessPhone();
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     await caller.answered();
-    // On a busy machine the file is opened a while after the answer.
-    const id = await idOf(scene);
-    await until('it is recorded', async () => (await controls.call(id)).recording.status === 'recording');
+    await controls.recorded(await idOf(scene));
     await talkOn(caller, 240);
     await caller.hangUp();
     const call = lastCall(await scene.events());
@@ -214,7 +212,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const id = await idOf(scene);
     const recording = async () => (await controls.call(id)).recording;
     await business.press('*1');
-    await until('it is recorded', async () => (await recording()).status === 'recording');
+    await controls.recorded(id);
     await talkOn(caller, 1500);
     await business.press('*2');
     await until('it is masked', async () => (await recording()).masked.length === 1);
@@ -241,6 +239,8 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const business = await there.nextCall();
     await caller.answered();
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await controls.recorded(await idOf(scene));
+    await talkOn(caller, 240);
     await caller.hangUp();
     const call = lastCall(await scene.events());
     expect(call.recording.status).toBe('ready');
@@ -258,6 +258,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await caller.press('5');
     const business = await there.nextCall();
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await controls.recorded(await idOf(scene));
     await talkOn(caller, 500);
     await business.hangUp();
     const { recording, answeredAt } = lastCall(await scene.events());

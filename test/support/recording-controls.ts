@@ -45,6 +45,11 @@ export class RecordingControls {
     });
   }
 
+  /** FreeSWITCH has the file open; on a busy machine the two hear each other long before. */
+  async recorded(id: string): Promise<void> {
+    await until('it is recorded', async () => (await this.call(id)).recording.status === 'recording');
+  }
+
   async call(id: string): Promise<Call> {
     return (await this.get(`/v1/calls/${id}`)) as Call;
   }
