@@ -223,7 +223,7 @@ async function answerCaller(
     if (!session.ended) mediaRefused(session, side.outcome);
     return null;
   }
-  const leg = session.ended ? null : await answerOrEnd(session, invite, side.sdp, businessAnswered);
+  const leg = session.ended ? null : await session.answering(answerOrEnd(session, invite, side.sdp, businessAnswered));
   if (leg && side.kind === 'answered') return { leg, media: side.leg };
   if (leg && side.kind === 'offered') return passAnswerOn(session, leg, side);
   if (side.kind === 'offered') await side.abandon();

@@ -59,6 +59,8 @@ export class CallSession {
   /** Limits that legs ran into, by leg number: what the loss reason is named after. */
   readonly #fullResources: (string | null)[] = [];
   readonly #dialogs = new Map<DialogRole, DialogLeg>();
+  /** His 200 is on its way, and whether he got it not yet known. */
+  #callerAnswering: Promise<unknown> | null = null;
   #timers: NodeJS.Timeout[] = [];
   #closing: Promise<void> | null = null;
   /** Settles when the caller's side is off the wire: he has had his final answer, or his dialog is over. */
@@ -212,9 +214,26 @@ export class CallSession {
     if (by === 'ack-timeout') this.end({ by: 'gateway', reason: 'ack_timeout' });
     else if (by === 'session-timer') this.end({ by: 'gateway', reason: 'session_expired' });
     else if (role === 'caller') this.end({ by: 'caller', reason: 'normal' });
-    // He took the call and let it go again before the caller was answered: nobody will talk to him.
-    else if (role === 'business') this.end({ by: 'business', reason: 'normal', loss: 'declined' });
+    else if (role === 'business') this.#businessGone();
     else this.media.hungUp(cause);
+  }
+
+  /** He may have let the call go again before the caller was answered: then nobody will talk to him. */
+  #businessGone(): void {
+    const end = (): void => this.end({ by: 'business', reason: 'normal', loss: 'declined' });
+    // Told as lost the caller would have been answered, and pay, all the same.
+    if (this.#callerAnswering) inBackground(this.#callerAnswering.then(end, end));
+    else end();
+  }
+
+  /** While this lasts it is not known whether the caller was answered; settles within the deadline of the answer. */
+  async answering<T>(outcome: Promise<T>): Promise<T> {
+    this.#callerAnswering = outcome;
+    try {
+      return await outcome;
+    } finally {
+      this.#callerAnswering = null;
+    }
   }
 
   /**

@@ -127,9 +127,11 @@ describe.skipIf(!enginesHere())('a 200, and a CANCEL or BYE that crosses it', ()
     try {
       await business.received(/^SIP\/2\.0 200 .*\r\n[^]*CSeq: 1 BYE/i);
       const { disposition, lossReason, ended } = lastCall(await scene.events());
-      // The caller's 200 may have left by then.
+      // The caller's 200 may have left by then, and what he got is what is told.
       const outcome = { answered: [null, 200], missed: ['declined', 603] }[String(disposition)];
       expect([lossReason, ended?.sip]).toEqual(outcome);
+      const final = await caller.received(/^SIP\/2\.0 [2-6].*\r\n[^]*CSeq: 1 INVITE/i);
+      expect(final.slice(0, 11)).toBe(`SIP/2.0 ${ended?.sip}`);
       expect(ended?.by).toBe('business');
     } finally {
       caller.close();

@@ -53,19 +53,58 @@ it('keeps of a call what was told of its end, though the caller was just being a
   expect(kept.at(-1)).toBe(told.at(-1));
 });
 
-it('a business that takes the call and hangs up before the caller is answered has declined it', async () => {
-  const { session, refused } = open();
+/** A business that has taken the call; gives what its BYE does. */
+function taken(session: CallSession): () => void {
   session.signalState('connect');
   let hangUp: (end: DialogEnd) => void = () => undefined;
   const leg = { id: 'b', bye: () => Promise.resolve(), onEnd: (listener: typeof hangUp) => (hangUp = listener) };
   session.adopt('business', leg as unknown as DialogLeg);
-  hangUp({ by: 'peer', cause: null });
+  return () => hangUp({ by: 'peer', cause: null });
+}
+
+const endOf = ({ call: { disposition, lossReason, ended } }: CallSession) => ({ disposition, lossReason, ended });
+
+it('a business that takes the call and hangs up before the caller is answered has declined it', async () => {
+  const { session, refused } = open();
+  taken(session)();
   await session.closing;
-  const { disposition, lossReason, ended } = session.call;
-  expect({ disposition, lossReason, ended }).toEqual({
+  expect(endOf(session)).toEqual({
     disposition: 'missed',
     lossReason: 'declined',
     ended: { by: 'business', reason: 'normal', sip: 603 },
   });
+  expect(refused).toEqual([603]);
+});
+
+it('a business that hangs up while the 200 is on its way to the caller has talked to him', async () => {
+  const { session, refused } = open();
+  session.recording.settle = () => Promise.resolve();
+  const hangUp = taken(session);
+  const answer = (): void => {
+    session.engaged('2026-11-21T10:12:05.000Z');
+    session.answered('2026-11-21T10:12:05.000Z');
+    session.adopt('caller', { id: 'a', bye: () => Promise.resolve(), onEnd: () => undefined } as unknown as DialogLeg);
+  };
+  const answering = session.answering(nextTurn().then(answer));
+  hangUp();
+  expect(session.ended).toBe(false);
+  await answering;
+  await session.closing;
+  expect(endOf(session)).toEqual({
+    disposition: 'answered',
+    lossReason: null,
+    ended: { by: 'business', reason: 'normal', sip: 200 },
+  });
+  expect(refused).toEqual([]);
+});
+
+it('and has declined the call where that 200 does not get through', async () => {
+  const { session, refused } = open();
+  const hangUp = taken(session);
+  const answering = session.answering(Promise.reject(new Error('no link')));
+  hangUp();
+  await expect(answering).rejects.toThrow('no link');
+  await session.closing;
+  expect(endOf(session)).toMatchObject({ disposition: 'missed', lossReason: 'declined' });
   expect(refused).toEqual([603]);
 });
