@@ -194,7 +194,7 @@ const interrupted = (): void => {
 process.once('SIGINT', interrupted);
 process.once('SIGTERM', interrupted);
 const ledger = new Ledger();
-const phones = await Phones.open(house, (sipCallId) => ledger.idOf(sipCallId));
+const phones = await Phones.open(house, (sipCallId) => ledger.idOf(sipCallId), log);
 try {
   await new Soak(house, phones, ledger, report).run();
 } catch (error) {

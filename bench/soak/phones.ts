@@ -33,17 +33,21 @@ export class Phones {
   /** By the caller's number, while he is in a call: what he is about, and who was rung for him last. */
   readonly #plans = new Map<string, Plan>();
   readonly #rung = new Map<string, IncomingCall>();
-  readonly #crowds = new Crowds();
   #talking = 0;
 
   private constructor(
     private readonly house: House,
     private readonly cast: Cast,
     private readonly controls: Controls,
+    private readonly crowds: Crowds,
   ) {}
 
   /** @param idOf what the business was told of a call, by its SIP Call-ID */
-  static async open(house: House, idOf: (sipCallId: string) => string | undefined): Promise<Phones> {
+  static async open(
+    house: House,
+    idOf: (sipCallId: string) => string | undefined,
+    log: (line: string) => void,
+  ): Promise<Phones> {
     const { callers, business, pbx } = house.places;
     const cast = {
       callers: { clear: await Phone.open(at(callers.clear)), secured: await Phone.open(at(callers.secured, true)) },
@@ -52,7 +56,7 @@ export class Phones {
     const plans = (from = ''): AnswerScript => phones.#answers(from);
     const answers: PhoneOptions['answers'] = ({ request }) => plans(request.headers.get('From'));
     const watched = await Pbx.open({ ...at(pbx), answers }, (up) => house.findsLine(up));
-    const phones = new Phones(house, { ...cast, pbx: watched }, new Controls(house, idOf));
+    const phones = new Phones(house, { ...cast, pbx: watched }, new Controls(house, idOf), new Crowds(log));
     for (const phone of phones.#business) {
       if (phone !== watched.phone) phone.answers = answers;
       phones.#keepRung(phone).catch(() => undefined); // the phone was closed
@@ -97,12 +101,12 @@ export class Phones {
     this.#plans.delete(plan.caller);
     this.#rung.delete(plan.caller);
     const overAtMs = Date.now();
-    const crowded = this.#crowds.between(placedAtMs, overAtMs);
+    const crowded = this.crowds.between(placedAtMs, overAtMs);
     return { ...storyOf(call), ...meeting(call, rung), plan, placedAtMs, overAtMs, trouble, crowded, done };
   }
 
   async close(): Promise<void> {
-    this.#crowds.stop();
+    this.crowds.stop();
     await Promise.all([...Object.values(this.cast.callers), ...this.#business].map((phone) => phone.close()));
   }
 
