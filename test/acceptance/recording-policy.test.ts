@@ -6,7 +6,13 @@ import type { Call } from '../../src/call/call.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall, recordingFile } from '../support/expectations.js';
 import { heard, hears } from '../support/hearing.js';
-import { answeredId, CONTROLS_ACCESS, RecordingControls, talkOn } from '../support/recording-controls.js';
+import {
+  answeredId,
+  CONTROLS_ACCESS,
+  RecordingControls,
+  recordingOpened,
+  talkOn,
+} from '../support/recording-controls.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ, longestSilence } from '../support/wav.js';
@@ -123,7 +129,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await scene.businessPhone();
     const caller = await (await scene.callerPhone()).call(scene.dialled);
     await caller.answered();
-    await controls.recorded(await idOf(scene));
+    await recordingOpened(stage, await idOf(scene));
     await talkOn(caller, 240);
     await caller.hangUp();
     const call = lastCall(await scene.events());
@@ -212,7 +218,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const id = await idOf(scene);
     const recording = async () => (await controls.call(id)).recording;
     await business.press('*1');
-    await controls.recorded(id);
+    await until('it is recorded', async () => (await recording()).status === 'recording');
     await talkOn(caller, 1500);
     await business.press('*2');
     await until('it is masked', async () => (await recording()).masked.length === 1);
@@ -239,7 +245,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     const business = await there.nextCall();
     await caller.answered();
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
-    await controls.recorded(await idOf(scene));
+    await recordingOpened(stage, await idOf(scene));
     await talkOn(caller, 240);
     await caller.hangUp();
     const call = lastCall(await scene.events());
@@ -258,7 +264,7 @@ describe.skipIf(!enginesHere())('what is recorded', () => {
     await caller.press('5');
     const business = await there.nextCall();
     await until('the talk', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
-    await controls.recorded(await idOf(scene));
+    await recordingOpened(stage, await idOf(scene));
     await talkOn(caller, 500);
     await business.hangUp();
     const { recording, answeredAt } = lastCall(await scene.events());

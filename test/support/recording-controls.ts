@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Call } from '../../src/call/call.js';
 import type { PhoneCall } from '../../src/sandbox/phone/index.js';
@@ -45,14 +47,14 @@ export class RecordingControls {
     });
   }
 
-  /** FreeSWITCH has the file open; on a busy machine the two hear each other long before. */
-  async recorded(id: string): Promise<void> {
-    await until('it is recorded', async () => (await this.call(id)).recording.status === 'recording');
-  }
-
   async call(id: string): Promise<Call> {
     return (await this.get(`/v1/calls/${id}`)) as Call;
   }
+}
+
+/** Until FreeSWITCH has the file of a call open: on a busy machine the two hear each other long before. */
+export async function recordingOpened({ engines }: Pick<Stage, 'engines'>, callId: string): Promise<void> {
+  await until('the recording is open', () => existsSync(join(engines.spool, `${callId}.wav`)));
 }
 
 /** Of a call that the gateway knows to be answered: a phone may know a moment before. */
