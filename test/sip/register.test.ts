@@ -166,12 +166,13 @@ describe.each(sipServerKinds)('phones register through drachtio (%s)', (kind) =>
     const agent = await phone({ answers: { ring: false, refuse: { status: 486 } } });
     const carrier = await phone();
     const named = `sip:+882399@${by === 'host' ? carrier.host : agent.host}:${agent.port}`;
-    await agent.register({
+    const ok = await agent.register({
       registrar,
       credentials: CREDENTIALS,
       contact: `<${named}${by === 'maddr' ? `;maddr=${carrier.host}` : ''}>`,
       ...(by === 'Path' ? { headers: { Path: `<sip:${carrier.host}:${carrier.port};lr>` } } : {}),
     });
+    expect(ok.status).toBe(200);
     const [contact] = await store.contactsOf('sales');
     const outcome = await ring(side, contact ?? expect.fail('not registered')).outcome;
     expect(outcome).toMatchObject({ kind: 'failed', failure: { status: 486 } });
