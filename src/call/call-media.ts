@@ -116,6 +116,7 @@ export class CallMedia {
     this.deps.first(event);
     switch (event.type) {
       case 'channel':
+        if (this.#live.has(event.channelId)) break;
         this.#live.add(event.channelId);
         if (event.leg === 'caller') this.#callerChannel = event.channelId;
         this.deps.resources.mediaChannels.push(event.channelId);

@@ -5,7 +5,7 @@ import type { Call } from './call.js';
 import type { CallDeps } from './deps.js';
 import { iso, NO_RECORDING } from './document.js';
 import { recordingEvent, type CallEventType } from './event-types.js';
-import type { EngineSpan, MediaEvent, MediaServer, RecordingAction } from './media-ports.js';
+import type { EngineSpan, MediaEvent, MediaServer, RecordingAction, Told } from './media-ports.js';
 import { actionFor, controlsPattern, NEVER, type RecordingPolicy } from './recording-policy.js';
 import { RECORDING_PHASES, type RecordingPhase } from './recording-phase.js';
 import { closeRanges, positionAt, secondsFrom, type Moment } from './recording-times.js';
@@ -35,6 +35,8 @@ export class CallRecording {
   #bridged = false;
   /** FreeSWITCH was told to write a file. */
   #begun = false;
+  /** When we had told it so. */
+  #asked: Moment | null = null;
   /** It has said that it does. */
   #written = false;
   /** Of its first sound, as told in `startedAt`. */
@@ -99,11 +101,12 @@ export class CallRecording {
         this.#control(event.keys);
         break;
       case 'bridged':
-        this.#joined(heardNow(event.engineMs));
+        this.#joined(momentOf(event));
         break;
       case 'recording-started':
         this.#written = true;
-        this.#began(heardNow(event.engineMs));
+        // Told late, it is dated as one that the dialplan began: of our own we know better.
+        this.#began(event.agoMs !== undefined && this.#asked ? this.#asked : momentOf(event));
         break;
       case 'recording-stopped':
         this.#hungUpEngineMs = event.hungUpEngineMs ?? null;
@@ -214,6 +217,7 @@ export class CallRecording {
         this.call.recording = { ...closeRanges(recording, this.#secondsAt(before)), stoppedAt: iso(sentMs) };
         break;
       case 'start':
+        this.#asked = after;
         break;
     }
   }
@@ -276,7 +280,10 @@ export class CallRecording {
   }
 }
 
-const heardNow = (engineMs: number | undefined): Moment => ({ oursMs: Date.now(), engineMs: engineMs ?? null });
+const momentOf = ({ engineMs, agoMs = 0 }: Told): Moment => ({
+  oursMs: Date.now() - agoMs,
+  engineMs: engineMs ?? null,
+});
 
 const refused = (message: string, reason: RefusalReason): GatewayError =>
   new GatewayError('GW_ERR_CONFLICT', message, { refusal: { reason } });

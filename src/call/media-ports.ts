@@ -19,16 +19,22 @@ export interface EngineSpan {
   toMs: number;
 }
 
+/** When something happened by FreeSWITCH's clock, missing where it does not say; and how long ago that was, where we were away. */
+export interface Told {
+  engineMs?: number | undefined;
+  agoMs?: number;
+}
+
 /**
- * What FreeSWITCH reports about one call: the truth about bridge and recording, where replies only promise. `engineMs`: when,
- * by its own clock; missing where it does not say.
+ * What FreeSWITCH reports about one call: the truth about bridge and recording, where replies only promise. What was missed
+ * while its link was lost is told again, and with it what was heard before.
  */
 export type MediaEvent =
   | { type: 'channel'; leg: 'caller' | 'business'; channelId: string }
-  | { type: 'bridged'; engineMs?: number | undefined }
+  | ({ type: 'bridged' } & Told)
   /** The business's side keyed in one of the codes that the caller does not hear. */
   | { type: 'control'; keys: string }
-  | { type: 'recording-started'; engineMs?: number | undefined }
+  | ({ type: 'recording-started' } & Told)
   /** `hungUpEngineMs`: when the channel's end ended it; missing where something else did. */
   | { type: 'recording-stopped'; recording: RecordingStop; hungUpEngineMs?: number | undefined }
   | { type: 'hangup'; leg: 'caller' | 'business'; channelId: string; cause: string }
@@ -39,7 +45,7 @@ export interface MediaServer {
   readonly id: string;
   /** `host:port` of its SIP profile. */
   readonly sipAddress: string;
-  /** Whether events of calls arrive now; without them silence proves nothing. */
+  /** Whether events of calls arrive now, and none was missed; without them silence proves nothing. */
   readonly eventsUp: boolean;
   /** Events of one call until the returned function is called. */
   watch(callId: string, listener: (event: MediaEvent) => void): () => void;

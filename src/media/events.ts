@@ -54,7 +54,7 @@ export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
 }
 
 /** A moment that FreeSWITCH tells in microseconds, 0 for what has not happened. */
-function msOf(event: FreeSwitchEvent, header: string): number | undefined {
+export function msOf(event: FreeSwitchEvent, header: string): number | undefined {
   const microseconds = Number(event.get(header));
   return microseconds > 0 ? microseconds / 1000 : undefined;
 }

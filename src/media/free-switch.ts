@@ -8,6 +8,7 @@ import { Announcer } from './announcer.js';
 import { callIdOf, SUBSCRIBED_EVENTS, toMediaEvents } from './events.js';
 import { EslLink } from './esl-link.js';
 import type { FreeSwitchEvent } from './event-text.js';
+import { missedEvents } from './missed-events.js';
 import { sipAddressOf } from './sofia-status.js';
 import { spanOf, timed } from './timed-command.js';
 
@@ -38,8 +39,9 @@ export class FreeSwitch implements MediaServer {
   readonly #watchers = new Map<string, (event: MediaEvent) => void>();
   /** Empty until it has been known once. */
   #sipAddress = '';
-  /** Whether what is known of it is of this connection. */
+  /** Whether what is known of itself is of this connection; whether what is known of its calls is. */
   #introduced = false;
+  #caughtUp = false;
   #introduction: NodeJS.Timeout | undefined;
   /** Changes when FreeSWITCH starts anew: then every call it had is gone. */
   #coreUuid: string | null = null;
@@ -66,7 +68,7 @@ export class FreeSwitch implements MediaServer {
   }
 
   get eventsUp(): boolean {
-    return this.#link.up;
+    return this.#link.up && this.#caughtUp;
   }
 
   /** Whether it can be sent a call now. Not by its load: the heartbeat is old news, and who is full says 503 himself. */
@@ -113,8 +115,8 @@ export class FreeSwitch implements MediaServer {
 
   async killCall(callId: string): Promise<void> {
     try {
-      // The call's id is the number dialled on both legs, so it stands in both channels' names.
-      await this.kill(channelsNamed(await this.#link.api('show channels as json'), callId));
+      const channels = await this.#channels();
+      await this.kill(channels.filter((channel) => channel.initial_dest === callId).map(({ uuid }) => uuid));
     } catch (error) {
       this.#logger.warn({ err: toError(error), callId }, 'channels of a call not found');
     }
@@ -176,16 +178,34 @@ export class FreeSwitch implements MediaServer {
       this.#coreUuid = core;
       this.#sipAddress = sipAddressOf(await this.#link.api('sofia status'), this.options.profile);
       this.#introduced = true;
+      await this.#catchUp();
+      this.#caughtUp = true;
     } catch (error) {
       this.#logger.warn({ err: toError(error), profile: this.options.profile }, 'FreeSWITCH takes no calls yet');
       if (this.#link.up) this.#introduction = setTimeout(() => inBackground(this.#introduce()), INTRODUCTION_RETRY_MS);
     }
   }
 
+  /** Its events do not wait for who is away: a call that was answered meanwhile could be neither masked nor held. */
+  async #catchUp(): Promise<void> {
+    if (this.#watchers.size === 0) return;
+    for (const { initial_dest: callId, uuid, direction } of await this.#channels()) {
+      const listener = direction === 'outbound' ? this.#watchers.get(callId) : undefined;
+      if (!listener) continue;
+      const events = await missedEvents(this.#link, callId, uuid);
+      if (this.#watchers.get(callId) === listener) events.forEach(listener);
+    }
+  }
+
+  async #channels(): Promise<ChannelRow[]> {
+    const { rows = [] } = JSON.parse(await this.#link.api('show channels as json')) as { rows?: ChannelRow[] };
+    return rows;
+  }
+
   /** Talks go on without us: sound and SIP do not need this connection. Only a FreeSWITCH that stays away is dead. */
   #disconnected(): void {
     clearTimeout(this.#introduction);
-    this.#introduced = false;
+    this.#introduced = this.#caughtUp = false;
     this.#announcer.reset();
     // From the first loss on: a link that comes and goes before it says anything is none.
     this.#lostTimer ??= setTimeout(() => {
@@ -212,8 +232,11 @@ export class FreeSwitch implements MediaServer {
   }
 }
 
-/** Ids of the channels whose name holds `part`, from `show channels as json`. */
-function channelsNamed(channelsJson: string, part: string): string[] {
-  const { rows = [] } = JSON.parse(channelsJson) as { rows?: { uuid: string; name: string }[] };
-  return rows.filter(({ name }) => name.includes(part)).map(({ uuid }) => uuid);
+/** Of `show channels as json`. */
+interface ChannelRow {
+  uuid: string;
+  /** `outbound`: the business's. */
+  direction: 'inbound' | 'outbound';
+  /** The call's id: the number that was dialled on both its channels. */
+  initial_dest: string;
 }

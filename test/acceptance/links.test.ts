@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
 import { hears } from '../support/hearing.js';
+import { answeredId, CONTROLS_ACCESS, RecordingControls, talkOn } from '../support/recording-controls.js';
 import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -11,6 +12,7 @@ const stage = await Stage.open();
 const scenes = {
   mediaLink: stage.scene(),
   mediaLinkNext: stage.scene(),
+  answeredMeanwhile: stage.scene(),
   sipLink: stage.scene(),
   sipLinkNext: stage.scene(),
   held: stage.scene(),
@@ -19,6 +21,9 @@ const scenes = {
   silent: stage.scene(),
   announced: stage.scene({ announcement: 'tone_stream://%(1000,0,620)' }),
 };
+
+const controls = new RecordingControls(stage);
+const MEDIA_TIMEOUT_MS = 3000;
 
 const readyStatus = async (): Promise<number> => (await fetch(`${stage.gateway.url}/readyz`)).status;
 
@@ -43,7 +48,7 @@ async function join(wire: 'drachtio' | 'freeswitch'): Promise<void> {
 }
 
 describe.skipIf(!enginesHere())('a lost link', () => {
-  beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }));
+  beforeAll(() => stage.start({ mediaTimeoutMs: MEDIA_TIMEOUT_MS, config: { access: CONTROLS_ACCESS } }));
   afterAll(() => stage.stop());
 
   test('the event socket: a talk goes on, and ends with everything told', async () => {
@@ -70,6 +75,36 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     await join('freeswitch');
     const call = lastCall(await scenes.ringing.events());
     expect(call).toMatchObject({ ended: { by: 'business', reason: 'normal' }, recording: { status: 'ready' } });
+  });
+
+  test('the event socket, with the answer meanwhile: the talk can be masked and held as any other', async () => {
+    const scene = scenes.answeredMeanwhile;
+    const there = await scene.businessPhone({ answerAfterMs: 'never', toneHz: BUSINESS_HZ });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    const business = await there.nextCall();
+    await caller.ringing();
+    await cut('freeswitch');
+    business.pickUp();
+    await caller.answered();
+    await talkOn(caller, 1000);
+    const joinedAt = Date.now();
+    await join('freeswitch');
+    const id = await answeredId(stage, scene);
+    await controls.acts(id, 'mask');
+    await talkOn(caller, 500);
+    await controls.acts(id, 'unmask');
+    await caller.hold();
+    const heldAt = Date.now();
+    await until('others would be taken for dead', () => Date.now() - heldAt > 1.5 * MEDIA_TIMEOUT_MS);
+    await caller.resume();
+    await until('they hear each other', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await caller.hangUp();
+    const { ended, recording } = lastCall(await scene.events());
+    expect(ended).toMatchObject({ by: 'caller', reason: 'normal' });
+    expect(recording).toMatchObject({ status: 'ready', masked: [{ toSeconds: expect.any(Number) as number }] });
+    // By when the sound began, not by when we came to know of it.
+    expect(Date.parse(recording.startedAt ?? '')).toBeLessThan(joinedAt);
+    expect(recording.masked[0]?.fromSeconds).toBeGreaterThan(0.9);
   });
 
   test('drachtio: a talk goes on and ends with everything told, and new calls work', async () => {

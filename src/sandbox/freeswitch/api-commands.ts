@@ -5,7 +5,7 @@ import type { Channel } from './channel.js';
 import { FREESWITCH_VERSION } from './event-bus.js';
 import { expand } from './expansion.js';
 import { openSource } from './frame-source.js';
-import { callRows, channelDump, channelRows, showRows } from './show.js';
+import { bugList, callRows, channelDump, channelRows, showRows } from './show.js';
 import type { Switch } from './switch.js';
 
 type Command = (words: string[], rest: string) => string | Promise<string>;
@@ -90,6 +90,7 @@ export class ApiCommands {
         return '+OK\n';
       }),
       uuid_dump: on((channel, [format]) => channelDump(fs, channel, format?.toLowerCase() === 'json')),
+      uuid_buglist: (words) => bugList(this.#find(words[0])),
       uuid_getvar: on((channel, [name]) => channel.get(name ?? '') ?? '_undef_'),
       uuid_setvar: on((channel, [name, ...value]) => {
         channel.set(name ?? '', value.join(' '));

@@ -93,3 +93,14 @@ export function channelDump(fs: Switch, channel: Channel, json: boolean): string
   channel.describe(event);
   return json ? `${event.toJson()}\n` : `${event.toHeaderText()}\n`;
 }
+
+/** `uuid_buglist`: nothing at all where there is no such channel. */
+export function bugList(channel: Channel | undefined): string {
+  if (channel === undefined) return '';
+  const bugs = [...channel.media.recordings.keys()].map(
+    (path) =>
+      ` <media-bug>\n  <function>session_record</function>\n  <target>${path}</target>\n` +
+      '  <thread-locked>0</thread-locked>\n </media-bug>\n',
+  );
+  return `<media-bugs>\n${bugs.join('')}</media-bugs>\n`;
+}

@@ -191,10 +191,13 @@ describe('commands on a call', () => {
     expect(await esl.api(`uuid_record ${uuid} start ${path} 0 {RECORD_STEREO=true}`)).toBe('+OK Success\n');
     const before = call.media.packetsSent;
     await until('a second of sound', () => call.media.packetsSent > before + 50);
+    expect(await esl.api(`uuid_buglist ${uuid}`)).toContain(`  <target>${path}</target>\n`);
     expect(await esl.api(`uuid_record ${uuid} mask ${path}`)).toBe('+OK Success\n');
     const sent = call.media.packetsSent;
     await until('a masked second', () => call.media.packetsSent > sent + 50);
     expect(await esl.api(`uuid_record ${uuid} stop ${path}`)).toBe('+OK Success\n');
+    expect(await esl.api(`uuid_buglist ${uuid}`)).toBe('<media-bugs>\n</media-bugs>\n');
+    expect(await esl.api('uuid_buglist nobody')).toBe('');
     expect(await esl.event('RECORD_STOP')).toMatchObject({
       'Record-File-Path': path,
       'Record-Completion-Cause': 'success-maxtime',
