@@ -120,17 +120,20 @@ export class Faults {
       await redis.up();
       return null;
     };
-    const cutDrachtio: Act = async (random) => {
-      const machine = any(random);
-      machine.wire.cut();
-      await pause(random() * 5_000);
-      machine.wire.join();
-      return machine;
-    };
+    const cut =
+      (wire: 'drachtio' | 'freeswitch'): Act =>
+      async (random) => {
+        const machine = any(random);
+        machine.wires[wire].cut();
+        await pause(random() * 5_000);
+        machine.wires[wire].join();
+        return machine;
+      };
     return {
       'kill -9 of a gateway': { harm: 'calls', act: killGateway },
       'restart of Redis': { harm: 'calls', act: restartRedis },
-      'cut of the drachtio connection': { harm: 'calls', act: cutDrachtio },
+      'cut of the drachtio connection': { harm: 'calls', act: cut('drachtio') },
+      'cut of the event socket': { harm: 'calls', act: cut('freeswitch') },
     };
   }
 

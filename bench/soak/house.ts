@@ -23,8 +23,8 @@ export class Machine {
   constructor(
     readonly id: string,
     readonly engines: Engines,
-    /** What its gateway reaches drachtio by. */
-    readonly wire: TcpProxy,
+    /** What its gateway reaches them by. */
+    readonly wires: { drachtio: TcpProxy; freeswitch: TcpProxy },
     private readonly launch: (start: number) => Promise<GatewayProcess>,
   ) {}
 
@@ -50,7 +50,7 @@ export class Machine {
 
   async close(): Promise<void> {
     await this.#gateways.at(-1)?.stop();
-    this.wire.close();
+    for (const wire of Object.values(this.wires)) wire.close();
     await this.engines.stop();
   }
 }
@@ -117,8 +117,12 @@ async function openMachine(
   const { id, address, folder, shared } = place;
   const start = kind === 'real' ? startRealEngines : startSandboxEngines;
   const engines = await start({ address, mediaTimeoutMs: MEDIA_TIMEOUT_MS });
-  const wire = await TcpProxy.open(engines.drachtio);
-  return new Machine(id, engines, wire, async (n) => {
+  const wires = {
+    drachtio: await TcpProxy.open(engines.drachtio),
+    freeswitch: await TcpProxy.open(engines.freeswitch),
+  };
+  const through = ({ host, port }: TcpProxy) => ({ host, port });
+  return new Machine(id, engines, wires, async (n) => {
     const own = join(folder, `${id}-${n}`);
     await mkdir(own);
     const { drachtio, freeswitch, spool } = engines;
@@ -128,8 +132,8 @@ async function openMachine(
       http: { host: address, port: 8080 },
       engines: {
         mode: 'real',
-        drachtio: { ...drachtio, host: wire.host, port: wire.port },
-        freeswitch: [{ ...freeswitch, sipAddress: address }],
+        drachtio: { ...drachtio, ...through(wires.drachtio) },
+        freeswitch: [{ ...freeswitch, ...through(wires.freeswitch), sipAddress: address }],
       },
       recordings: { directory: join(folder, 'recordings'), spool },
     };
