@@ -763,6 +763,14 @@ describe('without a mouse', () => {
     await page.waitForURL(/number=000/);
     await page.keyboard.press('Enter');
     await page.waitForSelector('[data-row]');
+    // A number is read, and copied, in one piece.
+    const lines = `[...document.querySelectorAll('tbody td.who')].map(({ firstChild }) => {
+      const number = document.createRange();
+      number.setStart(firstChild, 0);
+      number.setEnd(firstChild, firstChild.data.split(' · ')[0].length);
+      return number.getClientRects().length;
+    })`;
+    expect(new Set(await page.evaluate<number[]>(lines))).toEqual(new Set([1]));
     await page.keyboard.press('ArrowDown');
     await expect.poll(() => page.evaluate('document.activeElement.dataset.row')).toBe('');
     await page.keyboard.press('j');
@@ -801,6 +809,7 @@ describe('without a mouse', () => {
     await page.keyboard.press('Enter');
     await page.waitForSelector('.tag:has-text("sofas")');
     await expect.poll(() => focused('id')).toBe('tag-name');
+    await page.waitForSelector('#remarks:not(.htmx-settling)');
     await page.focus('.tag:has-text("sofas") button');
     await page.keyboard.press('Enter');
     await page.waitForSelector('.tag:has-text("sofas")', { state: 'detached' });

@@ -18,11 +18,14 @@ export const COLUMN_NAMES = [
 ] as const;
 export type ColumnName = (typeof COLUMN_NAMES)[number];
 
-/** How a cell is set: figures; a time or a number, in one line; what may be one long word, and is broken anywhere. */
-export const COLUMN_KINDS: Readonly<Partial<Record<ColumnName, 'num' | 'when' | 'free'>>> = {
+/**
+ * How a cell is set: figures; a time or a number, in one line; somebody's number, in one line, and his name behind it; what may
+ * be one long word, and is broken anywhere.
+ */
+export const COLUMN_KINDS: Readonly<Partial<Record<ColumnName, 'num' | 'when' | 'who' | 'free'>>> = {
   startedAt: 'when',
   tracking: 'when',
-  caller: 'free',
+  caller: 'who',
   source: 'free',
   campaign: 'free',
   keyword: 'free',
