@@ -181,7 +181,7 @@ export class FreeSwitch implements MediaServer {
       await this.#catchUp();
       this.#caughtUp = true;
     } catch (error) {
-      this.#logger.warn({ err: toError(error), profile: this.options.profile }, 'FreeSWITCH takes no calls yet');
+      this.#logger.warn({ err: toError(error), profile: this.options.profile }, 'FreeSWITCH is not ready yet');
       if (this.#link.up) this.#introduction = setTimeout(() => inBackground(this.#introduce()), INTRODUCTION_RETRY_MS);
     }
   }

@@ -764,6 +764,7 @@ describe('without a mouse', () => {
     await page.keyboard.press('Enter');
     await page.waitForSelector('[data-row]');
     // A number is read, and copied, in one piece.
+    await page.setViewportSize({ width: 900, height: 700 });
     const lines = `[...document.querySelectorAll('tbody td.who')].map(({ firstChild }) => {
       const number = document.createRange();
       number.setStart(firstChild, 0);
