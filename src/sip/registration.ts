@@ -14,6 +14,7 @@ const RETRY_FIRST_MS = 5000;
 const RETRY_MAX_MS = 300_000;
 /** Of the whole gateway's trunks: after an outage of the carrier's they shall not all come back in the same instant. */
 const RETRY_JITTER = 0.2;
+/** Asked for, and believed: what a carrier grants for weeks is refreshed daily all the same. Timers overflow after 24 days. */
 const MAX_EXPIRES_SECONDS = 86_400;
 /** A challenge, a stale nonce, a longer expiry: more rounds than that are a carrier that plays with us. */
 const MAX_ROUNDS = 4;
@@ -62,6 +63,12 @@ export class SrfRegistration implements CarrierRegistration {
     return this.#state;
   }
 
+  /** What the carrier keeps for us: the same for all that register one contact for one account, whatever their Call-ID. */
+  get binding(): string {
+    const { account, contact } = this.#addresses;
+    return `${account} ${contact}`;
+  }
+
   /** At the start, and whenever the link to drachtio is back: the carrier may have forgotten us, or drachtio moved. */
   register(): void {
     if (this.#stopped) return;
@@ -69,13 +76,14 @@ export class SrfRegistration implements CarrierRegistration {
     inBackground(this.#try());
   }
 
-  async stop(): Promise<void> {
+  /** @param takeBack whether the carrier is to forget it */
+  async stop(takeBack = true): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     clearTimeout(this.#timer);
     const wasRegistered = this.#state.state === 'registered';
     this.#state = { ...this.#state, state: 'stopped', nextAttemptAt: null };
-    if (!wasRegistered) return;
+    if (!wasRegistered || !takeBack) return;
     // A carrier that does not answer lets the registration run out by itself.
     await withDeadline(this.#exchange(0), STOP_TIMEOUT_MS, 'unregistering').catch(() => undefined);
   }
@@ -129,7 +137,10 @@ export class SrfRegistration implements CarrierRegistration {
       if (!response) return NOBODY_ANSWERED;
       const { status } = response;
       refused = { granted: null, status, notBeforeMs: retryAfterOf(response) };
-      if (status < 300) return { granted: grantedBy(response, accountUser(this.settings), expires), status };
+      if (status < 300) {
+        const granted = grantedBy(response, accountUser(this.settings), expires);
+        return { granted: Math.min(granted, MAX_EXPIRES_SECONDS), status };
+      }
       const least = status === 423 ? Number.parseInt(response.get('Min-Expires') ?? '', 10) : 0;
       if (least > expires && least <= MAX_EXPIRES_SECONDS) {
         expires = least;
@@ -144,19 +155,26 @@ export class SrfRegistration implements CarrierRegistration {
     return refused;
   }
 
-  #headers(expires: number, authorization: Record<string, string>): Record<string, string> {
+  get #addresses(): { account: string; contact: string } {
     const { registrar, account } = this.settings;
     const [, host = '', parameters = ''] = /^sips?:(?:[^@]*@)?([^;?]+)([^?]*)/i.exec(registrar) ?? [];
     const transport = /;transport=(tcp|tls)/i.exec(parameters)?.[0] ?? '';
     const user = accountUser(this.settings);
-    const own = `<${account ?? `sip:${user}@${host.replace(/:\d+$/, '')}`}>`;
     return {
-      From: `${own};tag=${this.#tag}`,
-      To: own,
+      account: `<${account ?? `sip:${user}@${host.replace(/:\d+$/, '')}`}>`,
+      // drachtio puts its own address in the place of "localhost".
+      contact: `<sip:${user}@localhost${transport}>`,
+    };
+  }
+
+  #headers(expires: number, authorization: Record<string, string>): Record<string, string> {
+    const { account, contact } = this.#addresses;
+    return {
+      From: `${account};tag=${this.#tag}`,
+      To: account,
       'Call-ID': this.#callId,
       CSeq: `${++this.#sequence} REGISTER`,
-      // drachtio puts its own address in the place of "localhost".
-      Contact: `<sip:${user}@localhost${transport}>`,
+      Contact: contact,
       Expires: String(expires),
       ...authorization,
     };

@@ -156,7 +156,9 @@ export class DrachtioSipSide implements SipSide {
       },
       stop: async () => {
         this.#registrations.delete(registration);
-        await registration.stop();
+        // After a reload that changed its password, say, another one has registered the same contact: the carrier would forget that.
+        const another = [...this.#registrations].some(({ binding }) => binding === registration.binding);
+        await registration.stop(!another);
       },
     };
   }

@@ -326,4 +326,30 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     await until('it is taken back', () => one.registered.at(-1) === 0);
     expect(one.registered).toEqual([300, 0]);
   });
+
+  it.each([
+    ['how it registers', { register: { expires: '120s' } }],
+    ['the name of its trunk', { id: 'renamed', register: { expires: '120s' } }],
+  ])('stays registered over a reload that changes %s', async (_, { register: how, ...more }) => {
+    const { gateway, carrier } = await open(kind);
+    const one = await carrier({ account: ACCOUNT });
+    const trunks = gateway('gw-1', register(one));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    trunks.update(watched({ ...register(one, how), ...more }));
+    await until('it is registered anew', () => registration(trunks)?.state === 'registered');
+    // Of all that was sent meanwhile this is the last: it is taken back once, by the one that is left.
+    await trunks.stop();
+    expect(one.registered).toEqual([300, 120, 0]);
+    expect(new Set(one.registers.slice(2).map(({ callId }) => callId)).size).toBe(1);
+  });
+
+  it.each([3_000_000, 99_999_999_999_999])('asks again within a day where it is granted %d s', async (grants) => {
+    const { gateway, carrier } = await open(kind);
+    const one = await carrier({ account: ACCOUNT, grants });
+    const trunks = gateway('gw-1', register(one));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    const { nextAttemptAt = null } = registration(trunks) ?? {};
+    expect(Date.parse(nextAttemptAt ?? '') - Date.now()).toBeLessThanOrEqual(0.8 * 86_400_000);
+    expect(one.registered).toHaveLength(1);
+  });
 });

@@ -7,7 +7,10 @@ export type RegisterSettings = NonNullable<TrunkConfig['register']>;
 /** Our registration with one carrier; refreshes itself until stopped. */
 export interface CarrierRegistration {
   readonly state: RegistrationState;
-  /** Takes the registration back, where there is one. Never rejects; a carrier that is silent does not hold it up. */
+  /**
+   * Takes the registration back, where there is one and no other one of ours has registered the same contact for the same
+   * account. Never rejects; a carrier that is silent does not hold it up.
+   */
   stop(): Promise<void>;
 }
 
