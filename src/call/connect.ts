@@ -64,28 +64,30 @@ export async function connect(
   }
   if (refuseUnreachable(session, invite, server)) return;
   session.signalState('connect');
-  const site = deps.config().sites.find(({ id }) => id === session.call.site);
+  const config = deps.config();
+  const site = config.sites.find(({ id }) => id === session.call.site);
   const recording = policyOf(route, site);
   const occasion = { call: session.call, lateOffer: !invite.sdp, askPromo: route.askPromo, recording };
   const greeting = greetingFor(occasion, site);
   session.recording.plan(recording, greeting?.answers ?? false);
-  const business = routeSrtp(deps.config(), route);
+  const business = routeSrtp(config, route);
   const request = mediaInvite(session, invite, route, greeting, [secured ? 'mandatory' : 'forbidden', business]);
   const servers = new MediaServers(session, invite, request, deps);
   const toMedia = servers.ask(server);
   session.call.durations.addedSetupMs = Date.now() - invite.receivedAt;
   deps.metrics.setup(session.call.durations.addedSetupMs);
   // While he is spoken to, nobody's channel is kept from others.
-  const prepared = greeting ? null : new RouteWalk(session, route, deps);
+  const walk = () => new RouteWalk(session, route, deps, config);
+  const prepared = greeting ? null : walk();
   prepared?.prepare();
   const callerSide = followCallerSide(session, toMedia, servers);
   const engaged = greeting?.answers ? engage(session, invite, callerSide, false) : null;
 
-  const timeoutMs = deps.config().engines.setupTimeout + (greeting ? GREETING_LIMIT_MS : 0);
+  const timeoutMs = config.engines.setupTimeout + (greeting ? GREETING_LIMIT_MS : 0);
   const dialBack = await untilDialBack(session, callerSide, timeoutMs);
   if (!dialBack) return;
   if (greeting) await heed(session, greeting, dialBack, deps);
-  const result = await (prepared ?? new RouteWalk(session, route, deps)).run(dialBack);
+  const result = await (prepared ?? walk()).run(dialBack);
   if (result.kind === 'exhausted') lose(session, result);
   if (result.kind !== 'answered' || session.ended) return;
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));

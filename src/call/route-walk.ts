@@ -46,14 +46,14 @@ export class RouteWalk {
   #taken = false;
   /** When the caller has heard ringing for as long as the route allows, ms since the epoch. */
   readonly #deadline: number;
-  readonly #config: GatewayConfig;
 
+  /** @param config that of `route`: a reload may have taken out whom it names */
   constructor(
     private readonly session: CallSession,
     private readonly route: RouteConfig,
     private readonly deps: CallDeps,
+    private readonly config: GatewayConfig,
   ) {
-    this.#config = deps.config();
     this.#deadline = Date.now() + route.for;
   }
 
@@ -119,9 +119,9 @@ export class RouteWalk {
   }
 
   #isOpen(step: Step | undefined): boolean {
-    const schedule = this.#config.schedules.find(({ id }) => id === step?.during);
+    const schedule = this.config.schedules.find(({ id }) => id === step?.during);
     if (!schedule) return true;
-    const site = this.#config.sites.find(({ id }) => id === this.session.call.site);
+    const site = this.config.sites.find(({ id }) => id === this.session.call.site);
     return isOpen(schedule, site?.timezone ?? 'UTC', Date.parse(this.session.call.startedAt));
   }
 
@@ -246,7 +246,7 @@ export class RouteWalk {
 
   /** @param evenDown whether somebody is dialled who does not answer OPTIONS */
   async #reserve(id: string, evenDown = false): Promise<Reservation> {
-    const target = resolveTarget(this.#config, id);
+    const target = resolveTarget(this.config, id);
     const registered = target.line?.register ? await this.deps.lineContacts.contactsOf(id) : [];
     // By UDP or TCP everybody on the way could read the key.
     const contacts = target.srtp ? registered.filter(({ uri, proxy }) => isOverTls(proxy ?? uri)) : registered;
@@ -281,7 +281,7 @@ export class RouteWalk {
   ): Obstacle | null {
     if (line?.register && contacts.length === 0) return 'not_registered';
     if (!trunk) return !evenDown && this.deps.lineHealth.isDown(id) ? 'down' : null;
-    if (mayComeBack(this.#config, this.session.call.trackingNumber)) {
+    if (mayComeBack(this.config, this.session.call.trackingNumber)) {
       this.session.logger.warn({ target: id }, 'the number called is a destination: not dialled over a trunk');
       return 'loop';
     }

@@ -31,6 +31,7 @@ const scenes = {
   leaves: stage.scene(asked),
   lost: stage.scene({ ...asked, announcement: tone(1000, LOST_HZ) }),
   told: stage.scene({ number: 'static' }),
+  reloaded: stage.scene(asked),
 };
 
 const configuration = {
@@ -105,6 +106,16 @@ async function talkOf(scene: Scene, caller: OutgoingCall) {
 describe.skipIf(!enginesHere())('promo codes', () => {
   beforeAll(() => stage.start({ config: configuration }));
   afterAll(() => stage.stop());
+
+  test.concurrent('a reload meanwhile that gives his line another name does not touch him', async () => {
+    const scene = scenes.reloaded;
+    const caller = await askedCaller(scene);
+    const [target = ''] = scene.targetIds;
+    const renamed = JSON.stringify(stage.configuration()).replaceAll(`"${target}"`, '"renamed"');
+    await stage.gateway.reload(JSON.parse(renamed) as Record<string, unknown>);
+    const call = await talkOf(scene, caller);
+    expect(call).toMatchObject({ disposition: 'answered', legs: [{ target, result: 'answered' }] });
+  });
 
   test.concurrent('the caller keys his code in and is known before the business rings', async () => {
     const scene = scenes.keyed;
