@@ -134,7 +134,8 @@ export class DrachtioSipSide implements SipSide {
   invite(request: InviteRequest): OutgoingInvite {
     const invite = new SrfOutgoingInvite(this.#link.srf, this.#overNewLink, request);
     this.#pending.add(invite);
-    inBackground(invite.outcome.then(() => this.#pending.delete(invite)));
+    // Not by its outcome: one that was given up may still ring, and its CANCEL be lost with the link.
+    inBackground(invite.gone.then(() => this.#pending.delete(invite)));
     return invite;
   }
 

@@ -19,6 +19,7 @@ const scenes = {
   ringing: stage.scene(),
   setUp: stage.scene(),
   silent: stage.scene(),
+  rungInVain: stage.scene({ for: '2s', next: 'no-answer' }),
   announced: stage.scene({ announcement: 'tone_stream://%(1000,0,620)' }),
 };
 
@@ -168,6 +169,21 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     expect(await business.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     expect(await talking.ended()).toMatchObject({ by: 'remote', how: 'bye' });
     expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'refused' });
+  });
+
+  test('drachtio, silent: a phone whose time is over meanwhile stops ringing over the next link', async () => {
+    const scene = scenes.rungInVain;
+    const there = await scene.businessPhone({ answerAfterMs: 'never' });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    const ringing = await there.nextCall();
+    await caller.ringing();
+    stage.wires.drachtio.freeze();
+    const frozenAt = Date.now();
+    await until('its time is over', () => Date.now() - frozenAt > 3000);
+    await cut('drachtio');
+    await join('drachtio');
+    expect(await caller.ended()).toMatchObject({ how: 'refused', status: 503 });
+    expect(await ringing.ended()).toMatchObject({ by: 'remote', how: 'cancel' });
   });
 
   test('nothing is left of all of them', () => stage.expectNothingLeft());
