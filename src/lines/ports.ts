@@ -3,6 +3,7 @@ import type { Contact, WantedBinding } from './registration.js';
 
 /** A registered phone of a line. */
 export interface Binding extends Contact {
+  /** The contact's; with `edge` behind it where only that one gets through to it. */
   key: string;
   /** Contact as the phone wrote it. */
   registered: string;

@@ -191,7 +191,9 @@ export class Registrar {
     const added = bindings !== 'clear' && bindings.some(({ expiresMs }) => expiresMs > 0);
     const result = plan.kind === 'query' ? 'queried' : added ? 'registered' : 'removed';
     this.deps.logger.debug({ line: line.id, result, contacts: bound.bindings.length }, 'registration taken');
-    return [result, success(bound.bindings, request.path, this.deps.clock())];
+    // What the same phone has registered elsewhere would look to it as what it has here.
+    const here = bound.bindings.filter(({ nat, edge }) => !nat || edge === this.deps.edge());
+    return [result, success(here, request.path, this.deps.clock())];
   }
 
   #isBlocked(source: string, user: string, now: number): boolean {

@@ -227,7 +227,10 @@ function changesOf({ bindings, callId, cseq, userAgent, edge }: BindingChange): 
   const at = Date.now();
   const changes = bindings.flatMap(({ key, registered, contact, expiresMs }) => {
     const stored: StoredContact = { registered, ...contact, edge, userAgent, callId, cseq, at };
-    return [key, expiresMs, JSON.stringify(stored)];
+    // One that only this drachtio-server gets through to stands beside what the same phone has registered with others.
+    const keyHere = `${key} ${edge}`;
+    const [own, former] = contact.nat ? [keyHere, key] : [key, keyHere];
+    return [former, 0, '', own, expiresMs, JSON.stringify(stored)];
   });
   return ['update', ...changes];
 }

@@ -3,6 +3,8 @@ import type { BindingChange } from '../../src/lines/ports.js';
 import { RedisRegistrations } from '../../src/redis/registrations.js';
 import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
 
+const EDGE = 'udp/10.0.0.1:5060';
+const ELSEWHERE = 'udp/10.0.0.2:5060';
 let nonces = 0;
 
 /** A registration of `hosts`; each life in ms, an hour where none is given. */
@@ -12,7 +14,7 @@ function change(hosts: Record<string, number | undefined>, parts: Partial<Bindin
     callId: `call-${(nonces += 1)}`,
     cseq: 1,
     userAgent: 'Phone/1.0',
-    edge: 'udp/10.0.0.1:5060',
+    edge: EDGE,
     nonce: { value: `nonce-${nonces}`, count: 1 },
     maxContacts: 3,
     bindings: Object.entries(hosts).map(([host, expiresMs = 3_600_000]) => ({
@@ -39,7 +41,7 @@ describe('registrations', () => {
     const bound = await store.bind(change({ a: undefined, b: 60_000 }));
     expect(bound).toMatchObject({
       kind: 'bound',
-      bindings: [{ key: 'sip:agent@b' }, { key: 'sip:agent@a', silences: 0 }],
+      bindings: [{ key: `sip:agent@b ${EDGE}` }, { key: `sip:agent@a ${EDGE}`, silences: 0 }],
     });
     const other = new RedisRegistrations(link, keys);
     const before = link.exchanges;
@@ -57,8 +59,8 @@ describe('registrations', () => {
       const registrations = new RedisRegistrations(link, keys, () => edge);
       return async () => (await registrations.contactsOf('sales')).map(({ uri }) => uri);
     };
-    const there = of('udp/10.0.0.1:5060');
-    const elsewhere = of('udp/10.0.0.2:5060');
+    const there = of(EDGE);
+    const elsewhere = of(ELSEWHERE);
     await store.bind(change({ behindNat: undefined }));
     expect(await there()).toEqual(['sip:agent@behindNat;ob']);
     expect(await elsewhere()).toEqual(['sip:agent@behindNat;ob']);
@@ -67,6 +69,26 @@ describe('registrations', () => {
     await store.bind(change({}, { bindings: [plain] }));
     expect((await there()).toSorted()).toEqual(['sip:agent@behindNat;ob', 'sip:agent@open']);
     expect(await elsewhere()).toEqual(['sip:agent@open']);
+  });
+
+  it('of one phone stand beside each other where each drachtio-server gets through to it only by its own', async () => {
+    const { store, link, keys } = await open();
+    const proxies = { [EDGE]: 'sip:192.0.2.7:40001;transport=tls', [ELSEWHERE]: 'sip:192.0.2.7:40002;transport=tls' };
+    const registered = 'sip:agent@192.0.2.7:5061;transport=tls';
+    const register = async (edge: string, proxy: string | null, expiresMs = 3_600_000): Promise<void> => {
+      const contact = { uri: registered, proxy, nat: proxy !== null };
+      await store.bind(change({}, { edge, bindings: [{ key: registered, registered, contact, expiresMs }] }));
+    };
+    const rungFrom = async (edge: string): Promise<(string | null)[]> =>
+      (await new RedisRegistrations(link, keys, () => edge).contactsOf('sales')).map(({ proxy }) => proxy);
+    for (const [edge, proxy] of Object.entries(proxies)) await register(edge, proxy);
+    for (const [edge, proxy] of Object.entries(proxies)) expect(await rungFrom(edge)).toEqual([proxy]);
+    await register(ELSEWHERE, proxies[ELSEWHERE], 0);
+    expect(await rungFrom(EDGE)).toEqual([proxies[EDGE]]);
+    // It is not behind NAT any more: rung straight, and once.
+    await register(EDGE, null);
+    expect(await rungFrom(EDGE)).toEqual([null]);
+    expect(await rungFrom(ELSEWHERE)).toEqual([null]);
   });
 
   it('are told per line in one round trip', async () => {
@@ -164,12 +186,11 @@ describe('keep-alive of contacts', () => {
   it('gives each turn to one gateway, of the edge that it registered at', async () => {
     const { store, raw, keys } = await open();
     await store.bind(change({ a: undefined }));
-    const edge = 'udp/10.0.0.1:5060';
-    expect(await store.claimPings(['sales'], edge, 30_000)).toEqual([]);
-    await raw.zadd(keys.linePings('sales'), 1, 'sip:agent@a');
-    expect(await store.claimPings(['sales'], 'udp/10.0.0.2:5060', 30_000)).toEqual([]);
-    await raw.zadd(keys.linePings('sales'), 1, 'sip:agent@a');
-    const claims = await Promise.all([1, 2, 3].map(() => store.claimPings(['sales', 'desk'], edge, 30_000)));
+    expect(await store.claimPings(['sales'], EDGE, 30_000)).toEqual([]);
+    await raw.zadd(keys.linePings('sales'), 1, `sip:agent@a ${EDGE}`);
+    expect(await store.claimPings(['sales'], ELSEWHERE, 30_000)).toEqual([]);
+    await raw.zadd(keys.linePings('sales'), 1, `sip:agent@a ${EDGE}`);
+    const claims = await Promise.all([1, 2, 3].map(() => store.claimPings(['sales', 'desk'], EDGE, 30_000)));
     expect(claims.map(({ length }) => length).toSorted()).toEqual([0, 0, 1]);
     expect(await raw.pttl(keys.linePings('sales'))).toBeGreaterThan(30_000);
   });
@@ -177,7 +198,7 @@ describe('keep-alive of contacts', () => {
   it('rings those that fell silent only where there is no other; a REGISTER makes them good', async () => {
     const { store, hosts } = await open();
     await store.bind(change({ a: undefined, b: undefined }));
-    const silent = (host: string, answered = false) => store.notePing('sales', `sip:agent@${host}`, answered);
+    const silent = (host: string, answered = false) => store.notePing('sales', `sip:agent@${host} ${EDGE}`, answered);
     expect([await silent('a'), await silent('a'), await silent('a', true), await silent('a')]).toEqual([1, 2, 0, 1]);
     for (let i = 0; i < 2; i++) await silent('a');
     expect(await hosts()).toEqual(['b']);

@@ -4,7 +4,7 @@ import { configSchema } from '../../../src/config/schema.js';
 import { answerChallenge } from '../../../src/lib/digest.js';
 import { GatewayError } from '../../../src/lib/errors.js';
 import type { FailureCounts } from '../../../src/lines/guard.js';
-import type { RegistrationStore } from '../../../src/lines/ports.js';
+import type { Binding, RegistrationStore } from '../../../src/lines/ports.js';
 import { Registrar, type RegisterAnswer, type RegisterResult } from '../../../src/lines/registrar.js';
 import type { RegisterRequest } from '../../../src/lines/registration.js';
 
@@ -19,6 +19,7 @@ class FakeStore implements RegistrationStore {
   asked = 0;
   users = new Set<string>();
   away = false;
+  bindings: Binding[] = [];
 
   failures(): Promise<FailureCounts> {
     return this.#answer(this.counts);
@@ -32,7 +33,7 @@ class FakeStore implements RegistrationStore {
   }
 
   bind(): ReturnType<RegistrationStore['bind']> {
-    return this.#answer({ kind: 'bound', bindings: [] });
+    return this.#answer({ kind: 'bound', bindings: this.bindings });
   }
 
   #answer<T>(value: T): Promise<T> {
@@ -41,6 +42,7 @@ class FakeStore implements RegistrationStore {
   }
 }
 
+const EDGE = 'udp/10.0.0.1:5060';
 let now = 0;
 let store: FakeStore;
 let counted: RegisterResult[];
@@ -56,7 +58,7 @@ beforeEach(() => {
     config: () => configuration,
     store,
     ownAddresses: () => ['udp/10.0.0.1:5060'],
-    edge: () => 'udp/10.0.0.1:5060',
+    edge: () => EDGE,
     count: (result) => counted.push(result),
     logger: pino({ level: 'silent' }),
     clock: () => now,
@@ -96,6 +98,18 @@ describe('the registrar', () => {
   it('does not ask Redis about a request without credentials', async () => {
     expect((await answered({})).status).toBe(401);
     expect([store.asked, counted]).toEqual([0, ['challenged']]);
+  });
+
+  it('tells a phone of what it has registered here, not of the same with another drachtio-server', async () => {
+    const registered = 'sip:agent@192.0.2.7:5061;transport=tls';
+    const contact = { registered, uri: registered, proxy: 'sip:192.0.2.7:40001;transport=tls', nat: true };
+    const binding = { ...contact, key: registered, userAgent: '', silences: 0 };
+    store.bindings = [
+      { ...binding, edge: 'udp/10.0.0.2:5060', expiresInMs: 5_000 },
+      { ...binding, edge: EDGE, expiresInMs: 60_000 },
+    ];
+    const { headers } = await answered({ authorization: await credentials('agent', 'right') });
+    expect(headers['Contact']).toBe(`<${registered}>;expires=60`);
   });
 
   it('delays the answers to guesses, the longer the more there are, and then shuts out', async () => {
