@@ -8,8 +8,11 @@ interface Sides {
   far: DialogLeg;
   /** What `near` was told of FreeSWITCH's sound, where that is not all that FreeSWITCH said. */
   told?: string;
-  /** Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again. */
-  onHold?: (held: boolean) => Promise<void>;
+  /**
+   * Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again. `offerAgain`
+   * has FreeSWITCH read anew what it was told too late; rejects where it refuses.
+   */
+  onHold?: (held: boolean, offerAgain: () => Promise<unknown>) => Promise<void>;
 }
 
 /**
@@ -25,7 +28,7 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
 
   const offer = async (sdp: string): Promise<string> => {
     const held = isHeld(sdp);
-    if (held !== isHeld(offered)) await onHold?.(held);
+    if (held !== isHeld(offered)) await onHold?.(held, () => offer(offered));
     answer = following(answer, await far.reinvite(sdp));
     offered = sdp;
     return answer;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { inBackground } from '../lib/background.js';
 import type { CallResources } from './call.js';
 import type { CallEnd } from './call-end.js';
 import type { MediaEvent, MediaServer } from './media-ports.js';
@@ -31,6 +32,8 @@ export class CallMedia {
   #callerChannel: string | null = null;
   #bridged = false;
   #held = false;
+  /** Where FreeSWITCH does not know yet that the caller holds, or no longer does: has it take that in, once it can be told. */
+  #offerAgain: (() => Promise<unknown>) | null = null;
 
   constructor(private readonly deps: CallMediaDeps) {}
 
@@ -59,9 +62,24 @@ export class CallMedia {
   }
 
   /** FreeSWITCH ends a caller's leg that sends no sound, unless he put the call on hold. */
-  async callerHolds(held: boolean): Promise<void> {
+  async callerHolds(held: boolean, offerAgain: () => Promise<unknown>): Promise<void> {
     this.#held = held;
-    if (this.#callerChannel !== null) await this.#server?.allowSilence(this.#callerChannel, held);
+    this.#offerAgain = (await this.#tellHold()) ? null : offerAgain;
+  }
+
+  async #tellHold(): Promise<boolean> {
+    if (this.#callerChannel === null || this.#server === null) return false;
+    return await this.#server.allowSilence(this.#callerChannel, this.#held);
+  }
+
+  /** It reads how long he may be silent with an offer only, and the one by which he held has gone by. */
+  async #tellHoldAgain(): Promise<void> {
+    const offerAgain = this.#offerAgain;
+    if (offerAgain === null || !(await this.#tellHold())) return;
+    if (this.#offerAgain === offerAgain) this.#offerAgain = null;
+    await offerAgain().catch((error: unknown) => {
+      this.deps.logger.warn({ err: error }, 'FreeSWITCH did not take in that the caller holds');
+    });
   }
 
   /**
@@ -132,6 +150,8 @@ export class CallMedia {
         break;
       case 'bridged':
         this.#bridged = true;
+        // Told again where its link was lost: now it can be told what it could not be then.
+        inBackground(this.#tellHoldAgain());
         break;
       case 'control':
       case 'recording-started':

@@ -210,7 +210,8 @@ async function engage(
   businessAnswered: boolean,
 ): Promise<AnsweredCaller | null> {
   const caller = await answerCaller(session, invite, await callerSide, businessAnswered);
-  if (caller) bridgeSides({ near: caller.leg, far: caller.media, onHold: (held) => session.media.callerHolds(held) });
+  if (caller)
+    bridgeSides({ near: caller.leg, far: caller.media, onHold: (...hold) => session.media.callerHolds(...hold) });
   return caller;
 }
 

@@ -60,8 +60,11 @@ export interface MediaServer {
   record(channelId: string, callId: string, action: RecordingAction): Promise<EngineSpan | null>;
   /** A short tone on these channels every `everyMs`, heard by the far end over whatever is said. Never rejects. */
   beep(channelIds: string[], everyMs: number, on: boolean): Promise<void>;
-  /** Whether a leg may send no sound for long (its phone holds the call) or is dead when it does. Never rejects. */
-  allowSilence(channelId: string, allowed: boolean): Promise<void>;
+  /**
+   * Whether a leg may send no sound for long (its phone holds the call) or is dead when it does: from the leg's next offer on. Never
+   * rejects; false where FreeSWITCH was not told.
+   */
+  allowSilence(channelId: string, allowed: boolean): Promise<boolean>;
   /** What FreeSWITCH's dialplan plays to an answered caller on this channel when nobody has taken him. Never rejects. */
   setLastWords(channelId: string, sound: string): Promise<void>;
   /** Plays `sound` to a caller who was not answered (early media, unbilled), then returns. Never rejects. */

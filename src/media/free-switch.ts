@@ -142,13 +142,15 @@ export class FreeSwitch implements MediaServer {
     );
   }
 
-  async allowSilence(channelId: string, allowed: boolean): Promise<void> {
+  async allowSilence(channelId: string, allowed: boolean): Promise<boolean> {
     // Read by FreeSWITCH with the next re-INVITE; without a value the variable goes, and the leg's usual timeout holds.
     const silence = allowed ? '${calltrack_media_hold_timeout}' : '';
     try {
       await this.#link.api(`expand uuid_setvar ${channelId} media_timeout_audio ${silence}`);
+      return true;
     } catch (error) {
       this.#logger.info({ err: toError(error) }, 'media timeout not changed');
+      return false;
     }
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OutgoingCall } from '../../src/sandbox/phone/index.js';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
 import { hears } from '../support/hearing.js';
@@ -13,6 +14,7 @@ const scenes = {
   mediaLink: stage.scene(),
   mediaLinkNext: stage.scene(),
   answeredMeanwhile: stage.scene(),
+  heldMeanwhile: stage.scene(),
   sipLink: stage.scene(),
   sipLinkNext: stage.scene(),
   held: stage.scene(),
@@ -46,6 +48,14 @@ async function cut(wire: 'drachtio' | 'freeswitch'): Promise<void> {
 async function join(wire: 'drachtio' | 'freeswitch'): Promise<void> {
   stage.wires[wire].join();
   await until('the gateway is back', async () => (await readyStatus()) === 200);
+}
+
+/** No packet comes from him for longer than from anybody who does not hold. */
+async function longSilence({ media }: OutgoingCall): Promise<void> {
+  media.sends = false;
+  const silentAt = Date.now();
+  await until('others would be taken for dead', () => Date.now() - silentAt > 1.5 * MEDIA_TIMEOUT_MS);
+  media.sends = true;
 }
 
 describe.skipIf(!enginesHere())('a lost link', () => {
@@ -95,8 +105,7 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     await talkOn(caller, 500);
     await controls.acts(id, 'unmask');
     await caller.hold();
-    const heldAt = Date.now();
-    await until('others would be taken for dead', () => Date.now() - heldAt > 1.5 * MEDIA_TIMEOUT_MS);
+    await longSilence(caller);
     await caller.resume();
     await until('they hear each other', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
     await caller.hangUp();
@@ -106,6 +115,20 @@ describe.skipIf(!enginesHere())('a lost link', () => {
     // By when the sound began, not by when we came to know of it.
     expect(Date.parse(recording.startedAt ?? '')).toBeLessThan(joinedAt);
     expect(recording.masked[0]?.fromSeconds).toBeGreaterThan(0.9);
+  });
+
+  test('the event socket, with a hold meanwhile: he may be silent for as long as any other', async () => {
+    const scene = scenes.heldMeanwhile;
+    const { caller, business } = await scene.talk();
+    await cut('freeswitch');
+    expect((await caller.hold()).status).toBe(200);
+    await join('freeswitch');
+    await longSilence(caller);
+    expect(caller.isEnded).toBe(false);
+    expect((await caller.resume()).status).toBe(200);
+    await until('they hear each other', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await caller.hangUp();
+    expect(lastCall(await scene.events()).ended).toMatchObject({ by: 'caller', reason: 'normal' });
   });
 
   test('drachtio: a talk goes on and ends with everything told, and new calls work', async () => {

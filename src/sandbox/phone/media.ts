@@ -10,6 +10,8 @@ const MAX_HEARD_FRAMES = (600 * SAMPLE_RATE) / FRAME_SAMPLES;
 
 /** The sound of one call: a tone or silence out, everything heard into memory. */
 export class PhoneMedia {
+  /** false: no packets go out, as from a phone that holds without music. */
+  sends = true;
   readonly #heard: Int16Array[] = [];
   #tone: ToneGenerator | undefined;
   #digits = '';
@@ -79,12 +81,16 @@ export class PhoneMedia {
     await this.#closing;
   }
 
+  #next(): Int16Array {
+    const frame = new Int16Array(FRAME_SAMPLES);
+    this.#tone?.fill(frame);
+    return frame;
+  }
+
   readonly #tick = (): void => {
     const heard = new Int16Array(FRAME_SAMPLES);
     this.session.pull(heard);
     if (this.#heard.length < MAX_HEARD_FRAMES) this.#heard.push(heard);
-    const frame = new Int16Array(FRAME_SAMPLES);
-    this.#tone?.fill(frame);
-    this.session.push(frame);
+    this.session.push(this.sends ? this.#next() : undefined);
   };
 }
