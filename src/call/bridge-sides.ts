@@ -9,8 +9,8 @@ interface Sides {
   /** What `near` was told of FreeSWITCH's sound, where that is not all that FreeSWITCH said. */
   told?: string;
   /**
-   * Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again. `offerAgain`
-   * has FreeSWITCH read anew what it was told too late; rejects where it refuses.
+   * Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again; told back
+   * where FreeSWITCH refuses it. `offerAgain` has it read anew what it was told too late; rejects where it refuses.
    */
   onHold?: (held: boolean, offerAgain: () => Promise<unknown>) => Promise<void>;
 }
@@ -27,9 +27,17 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
   const secured = isSecured(answer);
 
   const offer = async (sdp: string): Promise<string> => {
-    const held = isHeld(sdp);
-    if (held !== isHeld(offered)) await onHold?.(held, () => offer(offered));
-    answer = following(answer, await far.reinvite(sdp));
+    const [held, wasHeld] = [isHeld(sdp), isHeld(offered)];
+    const tell = async (holds: boolean): Promise<void> => {
+      if (held !== wasHeld) await onHold?.(holds, () => offer(offered));
+    };
+    await tell(held);
+    try {
+      answer = following(answer, await far.reinvite(sdp));
+    } catch (error) {
+      await tell(wasHeld);
+      throw error;
+    }
     offered = sdp;
     return answer;
   };
