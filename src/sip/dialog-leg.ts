@@ -2,7 +2,8 @@ import type Srf from 'drachtio-srf';
 import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
-import { SipFailureError } from './failure.js';
+import type { DigestCredentials } from '../lib/digest.js';
+import { answerToChallenge, SipFailureError } from './failure.js';
 import type { OverNewLink } from './open-invite.js';
 import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
 import { timerInAnswer } from './session-timer.js';
@@ -34,6 +35,8 @@ export class SrfDialogLeg implements DialogLeg {
   constructor(
     private readonly dialog: Srf.Dialog,
     private readonly overNewLink: OverNewLink,
+    /** For who asks for them with a BYE too (RFC 3261 22.2). */
+    private readonly auth?: DigestCredentials,
   ) {
     this.gone = new Promise((resolve) => {
       this.#markGone = resolve;
@@ -157,11 +160,22 @@ export class SrfDialogLeg implements DialogLeg {
     let confirmed = (): void => undefined;
     const sent = new Promise<void>((resolve) => {
       confirmed = this.overNewLink.unlessConfirmed(() => resolve(this.overNewLink.bye(this.id)));
-      // An error here means that the other side has gone already: what BYE was to bring about.
-      this.dialog.destroy({}, () => resolve());
+      this.#requestBye({}, resolve);
     });
     await withDeadline(sent, REQUEST_TIMEOUT_MS, 'BYE').catch(() => undefined);
     confirmed();
+  }
+
+  #requestBye(headers: Record<string, string>, over: () => void): void {
+    this.dialog.request({ method: 'BYE', headers }, (error, response) => {
+      if (!error && response.status < 200) return;
+      const first = Object.keys(headers).length === 0;
+      const answer =
+        !error && first && this.auth ? answerToChallenge(response, 'BYE', this.dialog.remote.uri, this.auth) : null;
+      if (answer) this.#requestBye(answer, over);
+      // An error, or another refusal, means that the other side has gone already: what BYE was to bring about.
+      else over();
+    });
   }
 
   #ended(end: DialogEnd): void {

@@ -51,7 +51,6 @@ declare module 'drachtio-srf' {
       readonly local: { sdp: string; contact?: string };
       readonly remote: { sdp: string; uri: string };
       readonly socket: Socket;
-      destroy(options: { headers?: Record<string, string> }, callback: (error: unknown) => void): void;
       request(
         options: { method: string; headers?: Record<string, string>; body?: string },
         callback: (error: Error | null, response: SrfResponse) => void,

@@ -1,5 +1,6 @@
 import Srf from 'drachtio-srf';
 import type { SipFailure } from '../call/sip-ports.js';
+import { answerChallenge, type DigestCredentials } from '../lib/digest.js';
 import { cleanHeaderValue, q850Cause, quotedTexts } from './sanitise.js';
 
 /** A refusal of a request inside a dialog. */
@@ -39,12 +40,18 @@ export function toSipFailure(error: unknown): SipFailure {
   };
 }
 
-/** What a 401 or 407 offers to be answered, in its order, and the header for the answer. */
-export function challengesOf(error: unknown): { values: string[]; answerHeader: string } | null {
-  if (!(error instanceof Srf.SipError) || (error.status !== 401 && error.status !== 407)) return null;
-  const proxy = error.status === 407;
-  const joined = error.res?.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate') ?? '';
+/** The header that answers a 401 or 407, by the first of its challenges that we can answer; null for any other response. */
+export function answerToChallenge(
+  response: Srf.SrfResponse | undefined,
+  method: string,
+  uri: string,
+  auth: DigestCredentials,
+): Record<string, string> | null {
+  if (response?.status !== 401 && response?.status !== 407) return null;
+  const proxy = response.status === 407;
+  const joined = response.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate') ?? '';
   // srf joins headers of one name by commas; RFC 8760 2.4: one header for each algorithm.
   const values = joined.split(/,\s*(?=Digest\s)/i);
-  return { values, answerHeader: proxy ? 'Proxy-Authorization' : 'Authorization' };
+  const answer = values.map((value) => answerChallenge(value, method, uri, auth)).find(Boolean);
+  return answer ? { [proxy ? 'Proxy-Authorization' : 'Authorization']: answer } : null;
 }

@@ -1,11 +1,10 @@
-import type Srf from 'drachtio-srf';
+import Srf from 'drachtio-srf';
 import type { OpenInvite } from '../call/call.js';
 import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
 import { SrfDialogLeg } from './dialog-leg.js';
-import { answerChallenge } from '../lib/digest.js';
 import { isOverTls } from '../lib/sip-transport.js';
-import { challengesOf, toSipFailure } from './failure.js';
+import { answerToChallenge, toSipFailure } from './failure.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
 import { contactOverTls } from './tls-contact.js';
@@ -122,7 +121,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       clearTimeout(this.#silenceTimer);
       const answer = this.#answerToChallenge(request, authorization, error);
       if (answer) this.#send(request, answer);
-      else this.#finished(error, dialog);
+      else this.#finished(request, error, dialog);
     });
   }
 
@@ -137,18 +136,17 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   ): Record<string, string> | null {
     if (!request.auth || this.#cancelled || this.#settled || 'Call-ID' in authorization) return null;
     const sent = this.#request;
-    const { auth, uri } = request;
-    const challenge = challengesOf(error);
-    const answer = challenge?.values.map((value) => answerChallenge(value, 'INVITE', uri, auth)).find(Boolean);
-    if (!challenge || !answer || !sent) return null;
+    const response = error instanceof Srf.SipError ? error.res : undefined;
+    const answer = answerToChallenge(response, 'INVITE', request.uri, request.auth);
+    if (!answer || !sent) return null;
     this.#request = null;
     const sequence = Number.parseInt(sent.get('CSeq') ?? '1', 10) + 1;
     // RFC 3261 8.1.3.5: the same Call-ID and From, the next CSeq.
     const dialog = { 'Call-ID': sent.get('Call-ID') ?? '', From: sent.get('From') ?? '', CSeq: `${sequence} INVITE` };
-    return { ...dialog, [challenge.answerHeader]: answer };
+    return { ...dialog, ...answer };
   }
 
-  #finished(error: unknown, dialog: Srf.Dialog | Srf.OfferedDialog | undefined): void {
+  #finished({ auth }: InviteRequest, error: unknown, dialog: Srf.Dialog | Srf.OfferedDialog | undefined): void {
     clearTimeout(this.#cancelTimer);
     this.#markGone();
     if (!dialog) {
@@ -159,7 +157,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     // Not by `ack`: srf gives every dialog a method of that name.
     if ('sdp' in dialog) this.#offered(dialog, late);
     else {
-      const leg = new SrfDialogLeg(dialog, this.overNewLink);
+      const leg = new SrfDialogLeg(dialog, this.overNewLink, auth);
       if (late) {
         // RFC 3261 9.1: a 200 that crossed our CANCEL is an answered call that nobody wants: hang it up.
         inBackground(leg.bye());

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DigestVerifier } from '../../src/sandbox/sip/index.js';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { expectDigest } from '../support/digest.js';
+import { headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
 import { headerOf } from '../support/sipp-trace.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -17,6 +19,8 @@ const scenes = {
   notRecorded: stage.scene({ recording: 'never' }),
   tcp: stage.scene({ transport: 'tcp' }),
   challenged: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  challengedBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  wrongBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 'wrong' } }),
   held: stage.scene(),
   heldByBusiness: stage.scene(),
   refreshed: stage.scene(),
@@ -121,6 +125,44 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
       seenBy: [heardBack, there],
       types: ['call.received', 'call.answered', 'call.completed', 'recording.ready'],
     });
+  });
+
+  /** Asks for a digest with every BYE, as a switch does that trusts no dialog either; what it thought of each. */
+  async function challengesBye(address: string): Promise<{ business: RawSip; verdicts: string[] }> {
+    const business = await RawSip.open(address);
+    const verifier = new DigestVerifier('carrier', (name) => (name === 'gw' ? 's3cret' : undefined));
+    const verdicts: string[] = [];
+    const answer = (message: string, status: string, parts: { headers?: string[]; body?: string } = {}): void =>
+      business.send(business.response(status, message, { toTag: 'b', ...parts }), viaOf(message));
+    business.onMessage((message) => {
+      if (message.startsWith('INVITE ')) answer(message, '200 OK', { body: plainSdp(business.address) });
+      if (!message.startsWith('BYE ')) return;
+      const credentials = headerValue(message, 'Proxy-Authorization');
+      const verdict = credentials === undefined ? 'none' : verifier.verify(credentials, 'BYE');
+      verdicts.push(verdict);
+      if (verdict === 'ok') answer(message, '200 OK');
+      else answer(message, '407 Who?', { headers: [`Proxy-Authenticate: ${verifier.challenge()}`] });
+    });
+    return { business, verdicts };
+  }
+
+  test.concurrent.each([
+    ['gets it', scenes.challengedBye, 'ok'],
+    ['gets a wrong one once, and no more', scenes.wrongBye, 'wrong'],
+  ] as const)('a carrier that asks for a digest with BYE %s', async (_, scene, verdict) => {
+    const { business, verdicts } = await challengesBye(scene.businessAddresses[0] ?? '');
+    try {
+      const caller = await (await scene.callerPhone()).call(scene.dialled);
+      await caller.answered();
+      await caller.hangUp();
+      await scene.events();
+      await until('nothing of it is counted', async () => {
+        return ((await stage.channelsInUse()).get(`destination:${scene.targetIds[0] ?? ''}`) ?? 0) === 0;
+      });
+      expect(verdicts).toEqual(['none', verdict]);
+    } finally {
+      business.close();
+    }
   });
 
   test.concurrent('hold and resume', async () => {

@@ -26,7 +26,7 @@ it('waits for the answer to a BYE that crossed another one, but not for long', a
   const dialog = Object.assign(new EventEmitter(), {
     remote: { sdp: '' },
     socket: { destroyed: false },
-    destroy: () => undefined,
+    request: () => undefined,
   });
   const overNewLink = {
     bye: () => Promise.resolve(),
