@@ -44,7 +44,7 @@ export class RouteWalk {
   #earlyMediaHeard = false;
   #earlySdp = '';
   #taken = false;
-  /** When the caller has heard ringing for as long as the route allows, ms since the epoch. */
+  /** When the caller has heard ringing for as long as the route allows, ms of a steady clock: the wall's may be set meanwhile. */
   readonly #deadline: number;
 
   /** @param config that of `route`: a reload may have taken out whom it names */
@@ -54,7 +54,7 @@ export class RouteWalk {
     private readonly deps: CallDeps,
     private readonly config: GatewayConfig,
   ) {
-    this.#deadline = Date.now() + route.for;
+    this.#deadline = performance.now() + route.for;
   }
 
   /** Reserves the first step's channels while FreeSWITCH still sets up its side. */
@@ -95,7 +95,7 @@ export class RouteWalk {
 
   /** Nobody more is to be dialled. */
   get #isOver(): boolean {
-    return this.session.ended || this.#earlyMediaHeard || Date.now() >= this.#deadline;
+    return this.session.ended || this.#earlyMediaHeard || performance.now() >= this.#deadline;
   }
 
   #nextIndex(lastIndex: number, last: TriedStep | null): number | null {
@@ -170,7 +170,7 @@ export class RouteWalk {
       deps: this.deps,
       sdp: dialBack.sdp,
       step: index + 1,
-      until: Math.min(Date.now() + forMs, this.#deadline),
+      until: Math.min(performance.now() + forMs, this.#deadline),
       claim: () => this.#claim(),
       heard: () => this.#earlyMediaHeard,
       onProgress: (leg, status, sdp) => this.#progress(leg, status, together ? '' : sdp, dialBack),

@@ -50,7 +50,7 @@ export interface AttemptContext {
   sdp: string;
   /** 1-based. */
   step: number;
-  /** When the target is given up, whatever of it has been tried by then, ms since the epoch. */
+  /** When the target is given up, whatever of it has been tried by then, ms of a steady clock. */
   until: number;
   onProgress: (leg: Leg, status: number, sdp: string) => void;
   /** Whether the caller has heard early media: then nobody else is dialled for him. */
@@ -175,7 +175,7 @@ export class TargetAttempt {
 
   /** One time for all of it: what a silent gateway or the wait for a turn has cost, the next one does not ring. */
   get #msLeft(): number {
-    return this.context.until - Date.now();
+    return this.context.until - performance.now();
   }
 
   /** Somebody else answered, or the call has ended: asked anew after every wait. */

@@ -54,7 +54,7 @@ function ringing(obstacle: Obstacle | null = null) {
       deps,
       sdp: plainSdp('127.0.0.1'),
       step: 1,
-      until: Date.now() + 60_000,
+      until: performance.now() + 60_000,
       onProgress: () => undefined,
       claim: () => true,
       heard: () => false,
