@@ -10,6 +10,12 @@ interface Answer {
   error?: { message: string };
 }
 
+/** Bytes. */
+interface V8CodeCounts {
+  code_and_metadata_size: number;
+  bytecode_and_metadata_size: number;
+}
+
 interface RemoteValue {
   result: { value?: unknown; objectId?: string };
 }
@@ -60,6 +66,13 @@ export class Inspector {
     await this.ask('HeapProfiler.collectGarbage');
     const { usedSize } = (await this.ask('Runtime.getHeapUsage')) as { usedSize: number };
     return usedSize;
+  }
+
+  /** Of the heap in use: what has been compiled, which grows for as long as V8 finds code worth it. */
+  async codeBytes(): Promise<number> {
+    const counts = `process.getBuiltinModule('v8').getHeapCodeStatistics()`;
+    const { code_and_metadata_size, bytecode_and_metadata_size } = (await this.evaluate(counts)) as V8CodeCounts;
+    return code_and_metadata_size + bytecode_and_metadata_size;
   }
 
   /** What an expression comes to there; it must be plain data. */

@@ -17,6 +17,8 @@ const RESIDENT_NOISE = 0.1;
 interface Memory {
   calls: number;
   heapBytes: number;
+  /** Of the heap: what V8 has compiled so far. */
+  codeBytes: number;
   residentBytes: number;
 }
 
@@ -42,6 +44,8 @@ export async function memory(context: Context): Promise<void> {
   };
   judge('heap in use', 'heapBytes', HEAP_NOISE);
   judge('resident memory', 'residentBytes', RESIDENT_NOISE);
+  const code = `${mb(before.codeBytes)} -> ${mb(after.codeBytes)}`;
+  report.judge(world.kind, 'of the heap compiled code', 'stated', code, null);
   judgeFacts(context, 'memory', runs);
 }
 
@@ -49,9 +53,12 @@ async function settled({ world, options }: Context, calls: number): Promise<Memo
   await new Promise((resolve) => setTimeout(resolve, options.short ? SHORT_SETTLE_MS : SETTLE_MS));
   const inspector = await world.gateway.inspector();
   const heapBytes = await inspector.settledHeapBytes();
+  const codeBytes = await inspector.codeBytes();
   inspector.close();
-  const memory = { calls, heapBytes, residentBytes: await residentBytes(world.gateway.pid) };
-  console.log(`  after ${calls} calls: heap ${mb(heapBytes)}, resident ${mb(memory.residentBytes)}`);
+  const memory = { calls, heapBytes, codeBytes, residentBytes: await residentBytes(world.gateway.pid) };
+  console.log(
+    `  after ${calls} calls: heap ${mb(heapBytes)} (${mb(codeBytes)} compiled code), resident ${mb(memory.residentBytes)}`,
+  );
   return memory;
 }
 
