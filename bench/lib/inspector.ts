@@ -30,6 +30,12 @@ const COUNT_BY_CLASS = `function (classes) {
   return counts;
 }`;
 
+/** Of whose call a session is that nothing should hold any more. */
+const NAME_SESSIONS = `function () {
+  const sessions = this.filter((object) => Object.getPrototypeOf(object)?.constructor?.name === 'CallSession');
+  return sessions.map(({ call }) => call.route + ' ' + call.sipCallId);
+}`;
+
 /** Node's inspector protocol, as far as the bench needs it. */
 export class Inspector {
   #id = 0;
@@ -83,18 +89,27 @@ export class Inspector {
 
   /** Objects of these classes that are still referenced from somewhere, by class. */
   async countObjects(...classes: string[]): Promise<Record<string, number>> {
+    return (await this.#ofAllObjects(COUNT_BY_CLASS, classes)) as Record<string, number>;
+  }
+
+  /** Route and SIP Call-ID of every call that is still held by something. */
+  async heldCalls(): Promise<string[]> {
+    return (await this.#ofAllObjects(NAME_SESSIONS)) as string[];
+  }
+
+  async #ofAllObjects(functionDeclaration: string, argument?: unknown): Promise<unknown> {
     await this.settledHeapBytes();
     const { result } = (await this.ask('Runtime.evaluate', { expression: 'Object.prototype' })) as RemoteValue;
     const { objects } = (await this.ask('Runtime.queryObjects', { prototypeObjectId: result.objectId })) as {
       objects: { objectId: string };
     };
-    const counted = (await this.ask('Runtime.callFunctionOn', {
+    const { result: found } = (await this.ask('Runtime.callFunctionOn', {
       objectId: objects.objectId,
-      functionDeclaration: COUNT_BY_CLASS,
-      arguments: [{ value: classes }],
+      functionDeclaration,
+      arguments: [{ value: argument }],
       returnByValue: true,
     })) as RemoteValue;
-    return counted.result.value as Record<string, number>;
+    return found.value;
   }
 
   close(): void {

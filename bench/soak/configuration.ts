@@ -1,14 +1,16 @@
 import type { Redis } from 'ioredis';
 import { lend, visitor, writeNumber } from '../../test/support/lender.js';
 import { CONTROLS_ACCESS } from '../../test/support/recording-controls.js';
-import { KINDS, NO_ANSWER_SECONDS, type Kind } from './behaviours.js';
+import { behaviourOf, KINDS, NO_ANSWER_SECONDS, type Kind } from './behaviours.js';
 import { nextWay, soundOf, uriOf, WAYS, type Sound, type Way } from './ways.js';
 
 /** Where everybody is who calls or is called. */
 export interface Places {
   carrierRange: string;
-  callers: Record<Sound, string>;
-  business: Record<Sound, string>;
+  callers: Record<Sound | 'lossy', string>;
+  business: Record<Sound | 'lossy', string>;
+  /** Of the phones that register. */
+  extensions: Record<Way, string>;
   /** Of the line that is watched. */
   pbx: string;
   nobody: string;
@@ -74,15 +76,26 @@ function trunks({ carrierRange, callers, business }: Places): Raw[] {
 
 function lines({ business, pbx, nobody }: Places): Raw[] {
   const own = SIDES.filter(({ kind }) => !WITHOUT_LINE.includes(kind));
-  const spare = WAYS.map((way) => ({ kind: 'spare', way }));
+  const spare = WAYS.map((way) => ({ kind: 'spare' as const, way }));
   return [
     ...[...own, ...spare].map(({ kind, way }) => {
-      const host = kind === 'unreachable' ? nobody : business[soundOf(way)];
-      return { id: `${kind}-${way}`, uri: uriOf(way, kind, host), ...srtpOf(way) };
+      const id = `${kind}-${way}`;
+      if (kind === 'registered') return { id, register: credentialsOf(way), ...srtpOf(way) };
+      const host = kind === 'unreachable' ? nobody : business[hostsOf(kind, way)];
+      return { id, uri: uriOf(way, kind, host), ...srtpOf(way) };
     }),
     { id: PBX, uri: uriOf('tls', 'pbx', pbx), health: HEALTH },
   ];
 }
+
+/** By which a phone registers; it is told from the others by its way. */
+export const credentialsOf = (way: Way): { username: string; password: string } => ({
+  username: `registered-${way}`,
+  password: `secret-of-${way}`,
+});
+
+const hostsOf = (kind: Kind | 'spare', way: Way): Sound | 'lossy' =>
+  kind !== 'spare' && behaviourOf(kind).lossy === 'business' && way === 'udp' ? 'lossy' : soundOf(way);
 
 const srtpOf = (way: Way): Raw => (way === 'srtp' ? { srtp: 'required' } : {});
 
@@ -94,6 +107,17 @@ function stepsOf(kind: Kind, way: Way): Raw[] {
       return [dialled(`office-${way}`), dialled(`spare-${nextWay(way)}`, { when: 'overflow' })];
     case 'watched':
       return [dialled(PBX), dialled(`spare-${way}`, { when: 'unreachable' })];
+    case 'registered':
+      return [dialled(`registered-${way}`), dialled(`spare-${way}`, { when: 'unreachable' })];
+    case 'early-refused':
+      return [dialled(`${kind}-${way}`), dialled(`spare-${nextWay(way)}`, { when: 'always' })];
+    case 'steps':
+      return [
+        dialled(`${kind}-${way}`, { for: `${NO_ANSWER_SECONDS}s` }),
+        dialled(`spare-${nextWay(way)}`, { when: ['busy', 'no-answer', 'unreachable'] }),
+      ];
+    case 'both-answer':
+      return [{ dial: [`${kind}-${way}`, `spare-${nextWay(way)}`], for: '20s', strategy: 'all-at-once' }];
     case 'last-resort':
       return [dialled(PBX)];
     case 'no-answer':

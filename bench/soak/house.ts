@@ -143,8 +143,9 @@ async function openMachine(
 
 const castFrom = (addresses: AddressBlock): Places => ({
   carrierRange: addresses.carrierRange,
-  callers: { clear: addresses.carrier(), secured: addresses.carrier() },
-  business: { clear: addresses.business(), secured: addresses.business() },
+  callers: { clear: addresses.carrier(), secured: addresses.carrier(), lossy: addresses.carrier() },
+  business: { clear: addresses.business(), secured: addresses.business(), lossy: addresses.business() },
+  extensions: { udp: addresses.business(), tls: addresses.business(), srtp: addresses.business() },
   pbx: addresses.business(),
   nobody: addresses.business(),
 });

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import type { Call } from '../../src/call/call.js';
 import type { CallEvent } from '../../src/call/ports.js';
-import { contradiction, type Seen } from './behaviours.js';
+import type { Seen } from './behaviour.js';
+import { contradiction } from './behaviours.js';
 import { trunkOf } from './configuration.js';
 import { judgeRecording } from './recorded.js';
 import { nameOf, type Story } from './story.js';
@@ -61,8 +62,8 @@ const HEARD_SECONDS = 2;
 export interface Circumstances {
   /** Whether a fault may have changed a call. */
   touched: (story: Story) => boolean;
-  /** How the watched line was for a call that was placed then. */
-  line: (placedAtMs: number) => Seen['line'];
+  /** How the line was, of those that come and go, that such a call was for. */
+  line: (story: Story) => Seen['line'];
   absences: number;
 }
 
@@ -139,7 +140,7 @@ export class Ledger {
     judgeEvents(story, told, to.findings);
     if (told === undefined) return;
     if (told.call.legs.some(({ obstacle }) => obstacle === 'down')) to.passedOver += 1;
-    if (!mild) judgeOutcome(story, told, line(story.placedAtMs), to.findings);
+    if (!mild) judgeOutcome(story, told, line(story), to.findings);
     if (told.call.disposition !== 'answered') return;
     to.answered += 1;
     // Of a 200 that crossed a CANCEL nobody can say how long the talk was.

@@ -4,11 +4,11 @@ import { parseArgs } from 'node:util';
 import { randomOf } from '../../test/support/random.js';
 import { until } from '../../test/support/until.js';
 import { Report } from '../lib/report.js';
-import { drawPlan } from './behaviours.js';
 import { Faults } from './faults.js';
 import { House } from './house.js';
 import { Ledger, type Findings, type Judgement } from './ledger.js';
 import { Phones } from './phones.js';
+import { drawPlan } from './plan.js';
 import { judgeGrowth, settle, WARM_CALLS, weigh, type Holdings } from './remains.js';
 
 const { values } = parseArgs({
@@ -131,7 +131,7 @@ class Soak {
     const { pbx } = this.phones;
     const judgement = await this.ledger.judge(house.recordings, {
       touched: (story) => this.#faults.touched(story),
-      line: (placedAtMs) => pbx.stateAt(placedAtMs),
+      line: (story) => this.phones.lineFor(story),
       absences: pbx.absences.length,
     });
     const { findings, ...counts } = judgement;
@@ -153,7 +153,7 @@ class Soak {
     for (const [at, { id, starts }] of house.machines.entries()) {
       const [was, is] = [before[at], after[at]];
       if (was === undefined || is === undefined) continue;
-      const objects = `${is.sessions} sessions, ${is.dialogs} dialogs`;
+      const objects = [`${is.sessions} sessions, ${is.dialogs} dialogs`, ...is.calls].join(', ');
       report.judge(kind, `${id}: objects of calls`, '0', objects, is.sessions + is.dialogs === 0);
       // Who was killed has begun anew.
       if (starts === 1) judgeGrowth(report, { kind, id, warm: this.#warm }, [was, is]);
@@ -194,7 +194,7 @@ const interrupted = (): void => {
 process.once('SIGINT', interrupted);
 process.once('SIGTERM', interrupted);
 const ledger = new Ledger();
-const phones = await Phones.open(house, (sipCallId) => ledger.idOf(sipCallId), log);
+const phones = await Phones.open(house, (sipCallId) => ledger.idOf(sipCallId), log, randomOf(seed + 2));
 try {
   await new Soak(house, phones, ledger, report).run();
 } catch (error) {

@@ -1,12 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Phone, type AnswerScript, type PhoneOptions } from '../../src/sandbox/phone/index.js';
 import { until } from '../../test/support/until.js';
+import { DIALLED_MS, type LineState } from './line-state.js';
 
 /** `deaf`: OPTIONS are not answered, calls are taken. `gone`: all of it gets 503. */
 type Mood = 'well' | 'deaf' | 'gone';
-
-/** What every gateway has found of it; `unsure`: some may not yet have. */
-export type LineState = 'up' | 'deaf' | 'gone' | 'unsure';
 
 interface Absence {
   mood: 'deaf' | 'gone';
@@ -17,8 +15,6 @@ interface Absence {
   foundBackMs: number;
 }
 
-/** A call that was placed is dialled within so long. */
-const DIALLED_MS = 3_000;
 const FOUND_MS = 30_000;
 const NO_SOUND = { ring: false, media: false } as const;
 

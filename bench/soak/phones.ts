@@ -10,29 +10,35 @@ import {
 } from '../../src/sandbox/phone/index.js';
 import { selfSigned } from '../../test/support/tls.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../../test/support/wav.js';
-import { behaviourOf, play, type Plan } from './behaviours.js';
+import type { LineState } from './line-state.js';
+import { behaviourOf, play } from './behaviours.js';
 import { trackingNumber } from './configuration.js';
-import { Controls, type Done } from './controls.js';
+import type { Others } from './behaviour.js';
+import { Controls } from './controls.js';
 import { Crowds } from './crowds.js';
+import { Extension } from './extensions.js';
 import type { House } from './house.js';
+import { loseDatagrams } from './lossy.js';
+import type { Plan } from './plan.js';
 import type { Story } from './story.js';
 import { Pbx } from './pbx.js';
-import { soundOf, TLS_PORT, uriOf, wayTaken, type Sound } from './ways.js';
+import { soundOf, TLS_PORT, uriOf, wayTaken, WAYS, type Sound, type Way } from './ways.js';
 
 const WINDOW_SAMPLES = 800;
 const FOREVER_MS = 2 ** 31 - 1;
 
 interface Cast {
-  callers: Record<Sound, Phone>;
-  business: Record<Sound, Phone>;
+  callers: Record<Sound | 'lossy', Phone>;
+  business: Record<Sound | 'lossy', Phone>;
+  extensions: Map<Way, Extension>;
   pbx: Pbx;
 }
 
 /** Who calls, and whom they reach. What is over is forgotten: hours of sound would fill the memory. */
 export class Phones {
-  /** By the caller's number, while he is in a call: what he is about, and who was rung for him last. */
+  /** By the caller's number, while he is in a call: what he is about, and who was rung for him. */
   readonly #plans = new Map<string, Plan>();
-  readonly #rung = new Map<string, IncomingCall>();
+  readonly #rung = new Map<string, IncomingCall[]>();
   #talking = 0;
 
   private constructor(
@@ -47,25 +53,35 @@ export class Phones {
     house: House,
     idOf: (sipCallId: string) => string | undefined,
     log: (line: string) => void,
+    random: () => number,
   ): Promise<Phones> {
     const { callers, business, pbx } = house.places;
     const cast = {
-      callers: { clear: await Phone.open(at(callers.clear)), secured: await Phone.open(at(callers.secured, true)) },
-      business: { clear: await Phone.open(at(business.clear)), secured: await Phone.open(at(business.secured, true)) },
+      callers: await openThree(callers, random),
+      business: await openThree(business, random),
+      extensions: await openExtensions(house, random),
     };
-    const plans = (from = ''): AnswerScript => phones.#answers(from);
-    const answers: PhoneOptions['answers'] = ({ request }) => plans(request.headers.get('From'));
+    const plans = (from = '', dialled = ''): AnswerScript => phones.#answers(from, dialled);
+    const answers: PhoneOptions['answers'] = ({ request }) => plans(request.headers.get('From'), userOf(request.uri));
     const watched = await Pbx.open({ ...at(pbx), answers }, (up) => house.findsLine(up));
     const phones = new Phones(house, { ...cast, pbx: watched }, new Controls(house, idOf), new Crowds(log));
     for (const phone of phones.#business) {
       if (phone !== watched.phone) phone.answers = answers;
       phones.#keepRung(phone).catch(() => undefined); // the phone was closed
     }
+    for (const extension of cast.extensions.values())
+      extension.run().catch((error: unknown) => log(`a phone that registers: ${String(error)}`));
     return phones;
   }
 
   get pbx(): Pbx {
     return this.cast.pbx;
+  }
+
+  /** How the line was, of those that come and go, that such a call was for. */
+  lineFor({ plan, placedAtMs }: Story): LineState {
+    if (plan.kind !== 'registered') return this.pbx.stateAt(placedAtMs);
+    return this.cast.extensions.get(plan.to)?.stateAt(placedAtMs) ?? 'unsure';
   }
 
   /** Callers who are in a call, and calls that ring or talk at the business. */
@@ -77,7 +93,8 @@ export class Phones {
   /** Places a call and plays it to its end. */
   async run(plan: Plan): Promise<Story> {
     const host = this.house.machines[plan.machine]?.engines.sip.host ?? '';
-    const phone = this.cast.callers[soundOf(plan.from)];
+    const { options, lossy } = behaviourOf(plan.kind);
+    const phone = this.cast.callers[lossy === 'caller' ? 'lossy' : soundOf(plan.from)];
     this.#talking += 1;
     this.#plans.set(plan.caller, plan);
     const placedAtMs = Date.now();
@@ -85,46 +102,67 @@ export class Phones {
       target: uriOf(plan.from, trackingNumber(plan.kind, plan.to), host),
       callerId: plan.caller,
       toneHz: CALLER_HZ,
-      ...behaviourOf(plan.kind).options,
+      ...options,
     });
-    const done: Done[] = [];
-    const trouble = await play(call, plan, {
-      business: () => this.#rung.get(plan.caller),
-      record: async (action: RecordingAction) => {
-        done.push(...(await this.controls.act(call, plan.machine, action)));
-      },
-    });
+    const met: Pick<Story, 'notes' | 'done' | 'heldMs'> = { notes: {}, done: [], heldMs: 0 };
+    const trouble = await play(call, plan, this.#othersOf(call, plan, met));
     await call.dispose();
     forget(phone, call);
-    const rung = this.#rung.get(plan.caller);
+    const rung = this.#takerOf(plan);
     this.#talking -= 1;
     this.#plans.delete(plan.caller);
     this.#rung.delete(plan.caller);
     const overAtMs = Date.now();
     const crowded = this.crowds.between(placedAtMs, overAtMs);
-    return { ...storyOf(call), ...meeting(call, rung), plan, placedAtMs, overAtMs, trouble, crowded, done };
+    return { ...storyOf(call), ...meeting(call, rung), ...met, plan, placedAtMs, overAtMs, trouble, crowded };
   }
 
   async close(): Promise<void> {
     this.crowds.stop();
+    for (const extension of this.cast.extensions.values()) extension.stop();
     await Promise.all([...Object.values(this.cast.callers), ...this.#business].map((phone) => phone.close()));
   }
 
   get #business(): Phone[] {
-    return [...Object.values(this.cast.business), this.cast.pbx.phone];
+    const { business, extensions, pbx } = this.cast;
+    return [...Object.values(business), ...[...extensions.values()].map(({ phone }) => phone), pbx.phone];
   }
 
-  #answers(from: string): AnswerScript {
+  #othersOf(call: OutgoingCall, plan: Plan, met: Pick<Story, 'notes' | 'done' | 'heldMs'>): Others {
+    return {
+      business: () => this.#takerOf(plan),
+      rung: () => this.#rung.get(plan.caller) ?? [],
+      record: async (action: RecordingAction) => {
+        met.done.push(...(await this.controls.act(call, plan.machine, action)));
+      },
+      note: (name, what) => {
+        met.notes[name] = what;
+      },
+      callerHeld: (ms) => {
+        met.heldMs += ms;
+      },
+    };
+  }
+
+  /** Who has the call: of several who have answered the one who was left in it. */
+  #takerOf({ caller }: Plan): IncomingCall | undefined {
+    const rung = this.#rung.get(caller) ?? [];
+    const answered = rung.filter(({ isAnswered }) => isAnswered);
+    const longest = answered.toSorted((a, b) => (a.timings.endedMs ?? 0) - (b.timings.endedMs ?? 0)).at(-1);
+    return answered.find(({ isEnded }) => !isEnded) ?? longest ?? rung.at(-1);
+  }
+
+  #answers(from: string, dialled: string): AnswerScript {
     const plan = this.#plans.get(callerOf(from));
     if (plan === undefined) return { refuse: { status: 500 }, media: false };
-    return behaviourOf(plan.kind).business?.(plan) ?? {};
+    return behaviourOf(plan.kind).business?.(plan, dialled) ?? {};
   }
 
   async #keepRung(phone: Phone): Promise<void> {
     for (;;) {
       const call = await phone.nextCall(FOREVER_MS);
       const caller = callerOf(call.invite.headers.get('From'));
-      if (this.#plans.has(caller)) this.#rung.set(caller, call);
+      if (this.#plans.has(caller)) this.#rung.set(caller, [...(this.#rung.get(caller) ?? []), call]);
       call.ended(FOREVER_MS).then(
         () => forget(phone, call),
         () => undefined,
@@ -140,7 +178,25 @@ const at = (host: string, srtp = false): PhoneOptions => ({
   srtp,
 });
 
-const callerOf = (from = ''): string => /sips?:([^@;>]+)@/.exec(from)?.[1] ?? '';
+async function openThree(
+  hosts: Record<Sound | 'lossy', string>,
+  random: () => number,
+): Promise<Record<Sound | 'lossy', Phone>> {
+  const lossy = await Phone.open(at(hosts.lossy));
+  loseDatagrams(lossy.stack.transport, random);
+  return { clear: await Phone.open(at(hosts.clear)), secured: await Phone.open(at(hosts.secured, true)), lossy };
+}
+
+async function openExtensions(house: House, random: () => number): Promise<Map<Way, Extension>> {
+  const { extensions } = house.places;
+  const open = WAYS.map(
+    async (way) => [way, await Extension.open(way, at(extensions[way], way === 'srtp'), house, random)] as const,
+  );
+  return new Map(await Promise.all(open));
+}
+
+const userOf = (uri = ''): string => /^sips?:([^@;>]+)@/.exec(uri)?.[1] ?? '';
+const callerOf = (from = ''): string => userOf(/<([^>]+)>/.exec(from)?.[1] ?? from);
 
 function forget(phone: Phone, call: PhoneCall): void {
   const index = phone.calls.indexOf(call);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Call, RecordingInfo } from '../../src/call/call.js';
 import { longestSilence } from '../../test/support/wav.js';
 import { wavSeconds } from '../lib/recordings.js';
+import { behaviourOf } from './behaviours.js';
 import type { Done } from './controls.js';
 import type { Findings, Judgement } from './ledger.js';
 import { nameOf, type Story } from './story.js';
@@ -44,7 +45,8 @@ export async function judgeRecording(story: Story, call: Call, folder: string, t
     to.marked += 1;
     await judgeMarks(story, call.recording, { spans, file: join(folder, file), seconds, lateSeconds: late }, findings);
   }
-  if (Number.isNaN(late) || story.crowded) return;
+  // Who gets the 200 late, or whose BYE is late, knows nothing of how long it was.
+  if (Number.isNaN(late) || story.crowded || behaviourOf(story.plan.kind).lossy !== undefined) return;
   const paused = spans.filter(({ kind }) => kind === 'paused');
   const most = talkSeconds - paused.reduce((sum, { inner }) => sum + lengthOf(inner), 0);
   const least = talkSeconds - paused.reduce((sum, { outer }) => sum + lengthOf(outer), 0) - late - silentSeconds(story);
@@ -56,10 +58,10 @@ export async function judgeRecording(story: Story, call: Call, folder: string, t
 }
 
 /** While the caller's own leg holds, or sends nothing, FreeSWITCH may write nothing. */
-function silentSeconds({ plan, talkSeconds }: Story): number {
+function silentSeconds({ plan, talkSeconds, heldMs }: Story): number {
   if (plan.kind === 'rtp-stops') return Math.max(0, (talkSeconds ?? 0) - plan.talkMs / 1000);
   // Resuming takes FreeSWITCH 0.25 s.
-  return plan.kind === 'hold' && !plan.byBusiness ? plan.talkMs / 3000 + 0.5 : 0;
+  return heldMs === 0 ? 0 : heldMs / 1000 + 0.5;
 }
 
 function spansOf(done: Done[], talkSeconds: number): Span[] {

@@ -17,6 +17,8 @@ export interface Holdings {
   /** Objects of calls: ours, and the dialogs of drachtio-srf. */
   sessions: number;
   dialogs: number;
+  /** Route and SIP Call-ID of the calls that those belong to. */
+  calls: string[];
 }
 
 /** 64 * T1 and a little: by then every SIP transaction and its timers are gone (RFC 3261 17). */
@@ -82,6 +84,7 @@ async function weighOne({ gateway }: Machine): Promise<Holdings> {
   const inspector = await gateway.inspector();
   try {
     const { CallSession: sessions = 0, Dialog: dialogs = 0 } = await inspector.countObjects('CallSession', 'Dialog');
+    const calls = sessions > 0 ? await inspector.heldCalls() : [];
     const timers = await inspector.evaluate(
       `process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length`,
     );
@@ -94,6 +97,7 @@ async function weighOne({ gateway }: Machine): Promise<Holdings> {
       timers: Number(timers),
       sessions,
       dialogs,
+      calls,
     };
   } finally {
     inspector.close();

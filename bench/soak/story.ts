@@ -1,5 +1,6 @@
-import type { Plan } from './behaviours.js';
+import type { Notes } from './behaviour.js';
 import type { Done } from './controls.js';
+import type { Plan } from './plan.js';
 import type { Way } from './ways.js';
 
 /** A call as its caller tells it. */
@@ -21,6 +22,10 @@ export interface Story {
   deaf: string[];
   /** What was done with its recording meanwhile. */
   done: Done[];
+  /** What the phones met on the way. */
+  notes: Notes;
+  /** How long the caller held. */
+  heldMs: number;
   /** What went otherwise than any end of a call could explain. */
   trouble: string | null;
   /** Meanwhile this machine had no time left: sound came late, or not at all. */
