@@ -4,6 +4,7 @@ import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { DigestCredentials } from '../lib/digest.js';
 import { answerToChallenge, SipFailureError } from './failure.js';
+import { forgetRequestsIn } from './link.js';
 import type { OverNewLink } from './open-invite.js';
 import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
 import { timerInAnswer } from './session-timer.js';
@@ -50,6 +51,7 @@ export class SrfDialogLeg implements DialogLeg {
     this.#ackSdp = new Promise((resolve) => {
       dialog.on('ack', (request) => resolve(sdpOf(request)));
     });
+    inBackground(this.gone.then(() => forgetRequestsIn(dialog)));
     this.remoteSdp = cleanSdp(dialog.remote.sdp);
     this.#offerHandler = new Promise((resolve) => {
       this.#takeOffers = resolve;
@@ -107,6 +109,7 @@ export class SrfDialogLeg implements DialogLeg {
 
   #reinvite(sdp: string): Promise<string> {
     const answered = new Promise<string>((resolve, reject) => {
+      inBackground(this.gone.then(() => reject(new Error('the dialog is over'))));
       this.dialog.request({ method: 'INVITE', body: sdp, headers: this.#contact() }, (error, response) => {
         if (error) reject(error);
         else if (response.status < 200) return;

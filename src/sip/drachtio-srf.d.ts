@@ -51,6 +51,8 @@ declare module 'drachtio-srf' {
       readonly local: { sdp: string; contact?: string };
       readonly remote: { sdp: string; uri: string };
       readonly socket: Socket;
+      readonly agent: object;
+      readonly sip: { callId: string; localTag: string };
       request(
         options: { method: string; headers?: Record<string, string>; body?: string },
         callback: (error: Error | null, response: SrfResponse) => void,

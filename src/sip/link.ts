@@ -56,7 +56,12 @@ const LONGEST_MESSAGE_BYTES = 4000;
 interface AgentInternals {
   mapServer: Map<
     Socket,
-    { pendingRequests: Map<string, (answer: string[]) => void>; pendingNetworkInvites: Map<string, unknown> }
+    {
+      pendingRequests: Map<string, (answer: string[]) => void>;
+      pendingNetworkInvites: Map<string, unknown>;
+      /** Ours, by transaction, until their final response comes. */
+      pendingSipRequests: Map<string, { req: Srf.SrfRequest }>;
+    }
   >;
   wp: {
     closing: boolean;
@@ -201,6 +206,23 @@ export function forgetInvite(srf: Srf, request: Srf.SrfRequest): void {
   agentOf(srf)
     ?.mapServer.get(request.socket)
     ?.pendingNetworkInvites.delete(request.get('Call-ID') ?? '');
+}
+
+/** The same of an INVITE of ours that drachtio-server has dropped without a word. */
+export function forgetSent(srf: Srf, request: Srf.SrfRequest): void {
+  agentOf(srf)?.mapServer.get(request.socket)?.pendingSipRequests.delete(request.stackTxnId);
+}
+
+/**
+ * What a dialog that is over still waits for: a final response that crossed its BYE drachtio-server keeps to itself, and
+ * srf would keep the request, and by it the whole call, for ever.
+ */
+export function forgetRequestsIn({ agent, sip, socket }: Srf.Dialog): void {
+  const waiting = (agent as AgentInternals).mapServer.get(socket)?.pendingSipRequests;
+  for (const [id, { req }] of waiting ?? []) {
+    const ours = req.get('Call-ID') === sip.callId && req.get('From')?.includes(`tag=${sip.localTag}`);
+    if (ours) waiting?.delete(id);
+  }
 }
 
 /** Refuses an INVITE that came over another link, which has no request object here: drachtio goes by the transaction alone. */

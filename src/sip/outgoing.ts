@@ -5,6 +5,7 @@ import { inBackground } from '../lib/background.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { isOverTls } from '../lib/sip-transport.js';
 import { answerToChallenge, toSipFailure } from './failure.js';
+import { forgetSent } from './link.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
 import { contactOverTls } from './tls-contact.js';
@@ -79,6 +80,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#cancelTimer = setTimeout(() => {
       this.#settle({ kind: 'cancelled' });
       this.#markGone();
+      if (this.#request) forgetSent(this.srf, this.#request);
     }, CANCEL_TIMEOUT_MS);
     this.#sendCancel();
   }

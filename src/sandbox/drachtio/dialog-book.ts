@@ -13,6 +13,8 @@ export interface DialogRecord {
   unacknowledged: SipResponse | undefined;
   /** Answered after the application's CANCEL: its ACK is to be followed by a BYE. */
   hangUpAfterAck: boolean;
+  /** The application has sent BYE. */
+  hungUp: boolean;
 }
 
 /** `Call-ID;from-tag=tag`, the tag always the calling side's (sip-dialog.hpp). */

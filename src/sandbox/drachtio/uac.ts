@@ -165,6 +165,7 @@ export class Uac {
       inviteTransactionId: id,
       unacknowledged: undefined,
       hangUpAfterAck: false,
+      hungUp: false,
     };
     call.records.set(tag, record);
     this.dialogs.add(record);
@@ -225,13 +226,17 @@ export class Uac {
     options: Parameters<Dialog['request']>[1],
   ): void {
     const { dialog } = record;
-    if (method === 'BYE') dialog.localInvite?.cancel();
+    if (method === 'BYE') {
+      dialog.localInvite?.cancel();
+      record.hungUp = true;
+    }
     const transaction = dialog.request(method, options);
     const transactionId = randomUUID();
     this.#confirmSent(connection, id, transaction.request, transaction.hop, transactionId);
     let answered = false;
     transaction.on('response', (response, arrival) => {
-      if (answered) return;
+      // What comes behind the BYE for a request before it the real server keeps to itself (seen: 487 to a re-INVITE).
+      if (answered || (record.hungUp && method !== 'BYE')) return;
       answered = response.status >= 200;
       if (method === 'INVITE' && answered && response.status < 300) record.unacknowledged = response;
       connection.send(sipToApp(cameFrom(transaction.hop, arrival), response, { transactionId, dialogId: record.id }));

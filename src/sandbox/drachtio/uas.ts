@@ -212,6 +212,7 @@ export class Uas {
       inviteTransactionId: id,
       unacknowledged: undefined,
       hangUpAfterAck: false,
+      hungUp: false,
     };
     setReturnPath(dialog, arrival);
     this.dialogs.add(open.record);
