@@ -3,7 +3,15 @@ import type { IncomingCall, OutgoingCall, PhoneCall } from '../../src/sandbox/ph
 import { dominantTone } from '../../src/sandbox/rtp/tone.js';
 import { until } from '../../test/support/until.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../../test/support/wav.js';
-import { answers, GIVES_UP_MS, talkedByCaller, unlessEnded, type Behaviour, type Others } from './behaviour.js';
+import {
+  answers,
+  GIVES_UP_MS,
+  talkedByCaller,
+  unlessEnded,
+  type Behaviour,
+  type Notes,
+  type Others,
+} from './behaviour.js';
 import type { Plan } from './plan.js';
 
 type Side = Pick<PhoneCall, 'hold' | 'resume' | 'refresh' | 'request'>;
@@ -13,6 +21,8 @@ const WINDOW_SAMPLES = 800;
 const HEARS_MS = 10_000;
 /** A key takes 0.1 s and its pause, and goes through a jitter buffer or two. */
 const KEYS_MS = 10_000;
+/** Whatever the answer is; by 32 s a caller's phone gives up itself. */
+const ANSWERED_MS = 10_000;
 /** The shortest that drachtio-server takes (RFC 4028 5). */
 const SESSION_SECONDS = 90;
 const REFRESHES_MS = 40_000;
@@ -135,8 +145,11 @@ async function holdWithBye(call: OutgoingCall, plan: Plan, others: Others): Prom
   const other = others.business();
   if (call.isEnded || other === undefined) return;
   const heldAtMs = Date.now();
+  others.note('hold', 'answered in time');
   const hold = async (): Promise<void> => {
-    if (!call.isEnded) await call.hold();
+    if (call.isEnded) return;
+    await call.hold();
+    if (Date.now() - heldAtMs > ANSWERED_MS) others.note('hold', 'answered late');
   };
   await together(plan.apartMs, hold, () => other.hangUp());
   await unlessEnded(call, GIVES_UP_MS);
@@ -165,11 +178,13 @@ async function refresh(call: OutgoingCall, other: IncomingCall, plan: Plan, othe
 async function talkOnTimer(call: OutgoingCall, { byBusiness }: Plan, others: Others): Promise<void> {
   await call.answered(GIVES_UP_MS);
   const other = others.business();
-  const side = byBusiness ? other : call;
-  const responses = [];
+  // His INVITE has promised that the caller does; the business may on its own side.
+  const sides = byBusiness && other ? [call, other] : [call];
+  const responses: { status: number }[] = [];
   const endMs = Date.now() + BEYOND_MS;
-  for (let left = BEYOND_MS; left > 0 && !call.isEnded && side; left = endMs - Date.now()) {
-    responses.push(await side.refresh(responses.length % 2 === 0 ? 'UPDATE' : 'INVITE', TIMER));
+  for (let left = BEYOND_MS; left > 0 && !call.isEnded; left = endMs - Date.now()) {
+    const method = responses.length % 2 === 0 ? 'UPDATE' : 'INVITE';
+    for (const side of sides) responses.push(await side.refresh(method, TIMER));
     await unlessEnded(call, Math.min(REFRESHES_MS, left));
   }
   others.note('answers', [...new Set(responses.map(({ status }) => status))].join(' '));
@@ -218,6 +233,7 @@ export const DIALOGUES = {
     business: answers,
     caller: holdWithBye,
     expects: () => ({ disposition: 'answered', lossReason: null, by: 'business', reason: 'normal' }),
+    meets: (_plan, { notes }): Notes => (notes['hold'] === undefined ? {} : { hold: 'answered in time' }),
   },
   refresh: {
     weight: 2,

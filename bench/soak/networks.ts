@@ -15,6 +15,8 @@ import {
 /** Longer than any repetition of what is lost (64 * T1, RFC 3261 17) would take to be noticed by who has answered. */
 const LONGER_MS = 8_000;
 
+const UNTOLD_MS = 3_000;
+
 /** Whose network loses datagrams, or who leaves out what he owes. */
 export const NETWORKS = {
   'lossy-caller': {
@@ -30,7 +32,8 @@ export const NETWORKS = {
     lossy: 'caller',
     business: rings,
     caller: async (call, { giveUpMs }) => {
-      await call.ringing(GIVES_UP_MS);
+      // The word of ringing may be lost: nobody repeats it (RFC 3261 13.3.1.1).
+      await Promise.race([call.ringing(GIVES_UP_MS), unlessEnded(call, UNTOLD_MS)]);
       await cancelAfter(call, giveUpMs);
     },
     expects: lost('caller_hung_up', 'caller'),

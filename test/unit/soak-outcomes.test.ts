@@ -183,6 +183,13 @@ describe('a call over a network that loses', () => {
     expect(contradiction(lost, plan, { ...ANSWERED, answered: false, status: 480 })).not.toBeNull();
   });
 
+  it('has its hold answered, be it by a refusal, while the other side hangs up', () => {
+    const plan: Plan = { ...PLAN, kind: 'hold-with-bye' };
+    const call = exampleCall(ended('business', 'normal'));
+    expect(contradiction(call, plan, { ...ANSWERED, notes: { hold: 'answered in time' } })).toBeNull();
+    expect(contradiction(call, plan, { ...ANSWERED, notes: { hold: 'answered late' } })).not.toBeNull();
+  });
+
   it('of who gives up is his doing', () => {
     const plan: Plan = { ...PLAN, kind: 'lossy-cancel' };
     const left = { disposition: 'missed', lossReason: 'caller_hung_up' } as const;
