@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
-import { withDeadline } from '../lib/deadline.js';
 import { newSecretKey } from '../lib/ids.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources, HeldChannel } from './call.js';
@@ -13,8 +12,8 @@ import { amend, type Amendment } from './amendments.js';
 import { CallRecording } from './call-recording.js';
 import type { CallDeps } from './deps.js';
 import { closeDocument, loseDocument, newCall, noResources, type NewCall } from './document.js';
-import { CHANNEL_HEADER } from './greeting.js';
 import { Journal } from './journal.js';
+import { LastWords } from './last-words.js';
 import { hopsLeft } from './outgoing-request.js';
 import type { DialogEnd, DialogLeg, IncomingInvite } from './sip-ports.js';
 import { transition, type CallSignal, type CallState } from './state.js';
@@ -25,8 +24,6 @@ type DialogRole = CallResources['dialogs'][number]['role'];
 const RECORD_STOP_TIMEOUT_MS = 10_000;
 const RECORD_FLUSH_MS = 2000;
 
-/** No announcement is longer. */
-const LAST_WORDS_TIMEOUT_MS = 60_000;
 /** Over another trunk the caller's carrier may do better; the reason of loss is for who was not answered. */
 const LINK_LOST: CallEnd = { by: 'gateway', reason: 'link_lost', loss: 'gateway_lost', sip: 503 };
 
@@ -54,6 +51,7 @@ export class CallSession {
   readonly recording: CallRecording;
   readonly media: CallMedia;
   readonly #journal: Journal;
+  readonly #lastWords: LastWords;
   readonly #abort = new AbortController();
   #state: CallState = 'received';
   /** Limits that legs ran into, by leg number: what the loss reason is named after. */
@@ -111,6 +109,8 @@ export class CallSession {
       end: (end) => this.end(end),
       after: (ms, action) => this.after(ms, action),
     });
+    const { invites, media } = this;
+    this.#lastWords = new LastWords({ invite, invites, media, leg: (role) => this.leg(role) });
     invite.onCancel(() => this.end({ by: 'caller', reason: 'normal' }));
   }
 
@@ -294,6 +294,7 @@ export class CallSession {
       this.#endBeforeIntroduction ??= end;
       return;
     }
+    if (end.reason === 'shutdown') this.#lastWords.cutShort();
     if (!this.signalState('end')) return;
     this.#closing = this.#close(end).catch((error: unknown) => {
       this.logger.error({ err: error }, 'closing a call failed half-way');
@@ -353,27 +354,16 @@ export class CallSession {
     const engaged = engagedAt !== null;
     const status = engaged ? statusForLoss(lost ?? 'no_answer') : (this.call.ended?.sip ?? 480);
     this.invites.cancel();
-    if (engaged && end.announcement) await this.#sayLastWords(end.announcement, status);
+    if (engaged && end.announcement) await this.#lastWords.tell(end.announcement, status);
     this.invites.dialBack?.refuse(status);
     const legs = [...this.#dialogs.values()].map((leg) => leg.bye());
     if (!engaged) {
-      if (end.announcement) await this.media.server?.announce(this.invite, end.announcement);
+      if (end.announcement) await this.#lastWords.announce(end.announcement);
       this.invite.refuse(status, end.headers);
     }
     await this.leg('caller')?.gone;
     this.#markCallerGone();
     await Promise.all(legs);
-  }
-
-  /** To a caller who has been answered FreeSWITCH's dialplan speaks itself, when its dial-back has been refused. */
-  async #sayLastWords(sound: string, status: number): Promise<void> {
-    const channel = this.invites.dialBack?.header(CHANNEL_HEADER);
-    if (!this.media.server || channel === undefined) return;
-    await this.media.server.setLastWords(channel, sound);
-    const over = new Promise<void>((resolve) => this.leg('media-caller')?.onEnd(() => resolve()));
-    const callerLeft = new Promise<void>((resolve) => this.leg('caller')?.onEnd(() => resolve()));
-    this.invites.dialBack?.refuse(status);
-    await withDeadline(Promise.race([over, callerLeft]), LAST_WORDS_TIMEOUT_MS, 'announcement').catch(() => undefined);
   }
 }
 

@@ -4,7 +4,7 @@ import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
 import { OK } from '../support/receiver.js';
 import { optionsStatus } from '../support/options.js';
-import { hears } from '../support/hearing.js';
+import { heard, hears } from '../support/hearing.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 import { BUSINESS_HZ } from '../support/wav.js';
@@ -96,5 +96,42 @@ describe.skipIf(!enginesHere())('a gateway that takes no more calls', () => {
     });
     expect((await stat(draining.recordings)).mode & 0o007, 'the way to recordings is open to others').toBe(0);
     await draining.expectNothingLeft();
+  });
+});
+
+const LOST_HZ = 620;
+const ASKS_HZ = 760;
+const LONG = `tone_stream://%(20000,0,${LOST_HZ})`;
+const stopping = await Stage.open();
+const toldWhy = {
+  'before he was answered': stopping.scene({ announcement: LONG }),
+  'who was answered to be asked something': stopping.scene({
+    announcement: LONG,
+    more: () => ({ route: { askPromo: true } }),
+  }),
+};
+
+describe.skipIf(!enginesHere())('a gateway that stops at once', () => {
+  const promo = { announcement: `tone_stream://%(1000,0,${ASKS_HZ})` };
+  const sites = [{ id: 'shop', defaultRoute: Object.values(toldWhy)[0]?.routeId, webhooks: ['crm'], promo }];
+  beforeAll(() => stopping.start({ gateway: 'process', config: { sites } }));
+  afterAll(() => stopping.stop());
+
+  test('hangs up on who still hears why nobody took him', async () => {
+    const callers = await Promise.all(
+      Object.values(toldWhy).map(async (scene) => {
+        await scene.businessPhone({ ring: false, refuse: { status: 486 } });
+        return await (await scene.callerPhone()).call(scene.dialled);
+      }),
+    );
+    const [waiting = expect.fail(), asked = expect.fail()] = callers;
+    await asked.answered();
+    await heard(asked, ASKS_HZ);
+    await asked.press('#');
+    await Promise.all([heard(asked, LOST_HZ), heard(waiting, LOST_HZ)]);
+    stopping.program.kill('SIGINT');
+    expect(await waiting.ended()).toMatchObject({ how: 'refused', status: 486 });
+    expect(await asked.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(await stopping.program.exited).toBe(0);
   });
 });
