@@ -1,5 +1,6 @@
 import {
   answers,
+  BRIEF_MS,
   cancelAfter,
   GIVES_UP_MS,
   hangsUp,
@@ -12,9 +13,11 @@ import {
   type Behaviour,
 } from './behaviour.js';
 
-/** Longer than any repetition of what is lost (64 * T1, RFC 3261 17) would take to be noticed by who has answered. */
+/** By then a 200 that is lost has been sent five times (RFC 3261 13.3.1.4). */
 const LONGER_MS = 8_000;
-
+/** By then it has been sent four times. */
+const LATE_MS = 3_500;
+/** Longer than it takes until it rings. */
 const UNTOLD_MS = 3_000;
 
 /** Whose network loses datagrams, or who leaves out what he owes. */
@@ -44,7 +47,9 @@ export const NETWORKS = {
     business: hangsUp,
     caller: (call, plan) => talk(call, plan),
     expects: (plan, { answered, status }) =>
-      !answered && status === 603 && plan.byBusiness ? lost('declined')() : talked(plan),
+      !answered && status === 603 && plan.byBusiness && plan.talkMs <= BRIEF_MS + LATE_MS
+        ? lost('declined')()
+        : talked(plan),
   },
   // His BYE comes for an answer that he never confirmed.
   'bye-without-ack': {

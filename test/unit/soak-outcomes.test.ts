@@ -183,6 +183,15 @@ describe('a call over a network that loses', () => {
     expect(contradiction(lost, plan, { ...ANSWERED, answered: false, status: 480 })).not.toBeNull();
   });
 
+  it('may be declined where the business hung up before its answer came through, and not behind a long talk', () => {
+    const plan: Plan = { ...PLAN, kind: 'lossy-business', talkMs: 3_000 };
+    const declined = exampleCall({ disposition: 'missed', lossReason: 'declined' });
+    const refused: Seen = { ...ANSWERED, answered: false, status: 603 };
+    expect(contradiction(declined, plan, refused)).toBeNull();
+    expect(contradiction(declined, { ...plan, talkMs: 10_000 }, refused)).not.toBeNull();
+    expect(contradiction(declined, { ...plan, kind: 'lossy-caller' }, refused)).not.toBeNull();
+  });
+
   it('has its hold answered, be it by a refusal, while the other side hangs up', () => {
     const plan: Plan = { ...PLAN, kind: 'hold-with-bye' };
     const call = exampleCall(ended('business', 'normal'));
