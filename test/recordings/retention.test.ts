@@ -247,6 +247,27 @@ describe.skipIf(!ffmpeg)('a format made by ffmpeg (skipped where there is none)'
     expect(decoded.stdout.length / 32_000).toBeCloseTo(3, 0);
     expect((await house.kept()).filter((name) => name.endsWith('.wav'))).toHaveLength(keepWav ? 1 : 0);
   });
+
+  it.each([
+    ['and goes on', false],
+    ['and finds it deleted', true],
+  ])('leaves no WAV behind where it breaks off before that is removed, %s', async (_what, deleted) => {
+    const house = await openHouse({ recordings: { format: 'mp3', keepWav: false } });
+    const remove = house.vault.local.remove.bind(house.vault.local);
+    const call = endedCall(1);
+    let broken = false;
+    house.vault.local.remove = async (name) => {
+      if (broken || !name.endsWith('.wav')) return remove(name);
+      broken = true;
+      if (deleted) await house.facts.noteDeletion(call.id, { at: call.startedAt, reason: 'request' });
+      throw new Error('EIO');
+    };
+    await house.record(call);
+    await idle(house);
+    expect(broken).toBe(true);
+    const left = (await house.kept()).filter((name) => name.includes(call.id));
+    expect(left.map((name) => name.slice(name.indexOf('.')))).toEqual(deleted ? [] : ['.json', '.mp3', '.peaks.json']);
+  });
 });
 
 it('a format that cannot be made leaves the WAV where it is', async () => {

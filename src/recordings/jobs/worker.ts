@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ReplacingFile } from '../../call/amendments.js';
+import { RECORDING_FORMATS, type RecordingFormat } from '../../config/parts/recordings.js';
 import { inBackground } from '../../lib/background.js';
 import { toError } from '../../lib/deadline.js';
 import { fileName, PARTS } from '../names.js';
@@ -168,7 +169,7 @@ export class RecordingWorker {
     if (await isDeleted(job.callId)) {
       // An attempt before this one may have brought a file there after the others were removed.
       await this.#removeRemote(job, manifest);
-      await this.#removeLocal(job, manifest);
+      await this.#removeLocal(job);
       return;
     }
     if (job.make !== null) manifest = await this.#transcode(waiting, manifest, signal);
@@ -213,7 +214,12 @@ export class RecordingWorker {
     const { vault } = this.deps;
     const format = job.make;
     const wav = manifest.files.find((file) => file.format === 'wav');
-    if (format === null || format === 'wav' || !wav) return manifest;
+    if (format === null || format === 'wav') return manifest;
+    if (!wav) {
+      // Made by an attempt that broke off before this.
+      await this.#dropWav(job);
+      return manifest;
+    }
     const sound = await vault.sound(job.base, manifest, 'wav', { start: 0, end: wav.bytes - 1 });
     if (!sound) throw new Error('the WAV is away');
     const keep = (content: AsyncIterable<Buffer>) => vault.keep(fileName(job.base, format), content);
@@ -221,8 +227,12 @@ export class RecordingWorker {
     const others = manifest.files.filter((one) => one.format !== format && (job.keepWav || one.format !== 'wav'));
     const made = { ...manifest, files: [...others, file] };
     await vault.keepManifest(job.base, made);
-    if (!job.keepWav) await vault.local.remove(fileName(job.base, 'wav'));
+    await this.#dropWav(job);
     return made;
+  }
+
+  async #dropWav({ base, keepWav }: Job): Promise<void> {
+    if (!keepWav) await this.deps.vault.local.remove(fileName(base, 'wav'));
   }
 
   /** The manifest last: with it the recording is there for everybody. Then, and only then, it leaves this disk. */
@@ -236,7 +246,7 @@ export class RecordingWorker {
       // Deleted by another gateway while it was on its way.
       if (await this.deps.isDeleted(job.callId)) await this.#removeRemote(job, manifest);
     }
-    await this.#removeLocal(job, manifest);
+    await this.#removeLocal(job);
     this.deps.onUpload('done');
   }
 
@@ -244,8 +254,9 @@ export class RecordingWorker {
     for (const name of namesOf(job, manifest)) await this.deps.vault.remote?.remove(name);
   }
 
-  async #removeLocal(job: Job, manifest: Manifest): Promise<void> {
-    for (const name of namesOf(job, manifest).toReversed()) await this.deps.vault.local.remove(name);
+  /** In every format: what an attempt had made that broke off, or was about to remove, stands in no manifest. */
+  async #removeLocal(job: Job): Promise<void> {
+    for (const name of namesIn(job, RECORDING_FORMATS).toReversed()) await this.deps.vault.local.remove(name);
   }
 
   #worked(): void {
@@ -270,10 +281,14 @@ export class RecordingWorker {
 }
 
 /** Every file of the recording, the manifest last. */
-function namesOf(job: Job, manifest: Manifest): string[] {
-  return [
-    ...manifest.files.map(({ format }) => fileName(job.base, format)),
-    job.base + PARTS.peaks,
-    job.base + PARTS.manifest,
-  ];
-}
+const namesOf = (job: Job, { files }: Manifest): string[] =>
+  namesIn(
+    job,
+    files.map(({ format }) => format),
+  );
+
+const namesIn = ({ base }: Job, formats: readonly RecordingFormat[]): string[] => [
+  ...formats.map((format) => fileName(base, format)),
+  base + PARTS.peaks,
+  base + PARTS.manifest,
+];
