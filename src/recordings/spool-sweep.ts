@@ -19,7 +19,7 @@ const DRAFT_QUIET_MS = 3_600_000;
 
 export interface SpoolSweepDeps {
   spool: string;
-  vault: Pick<Vault, 'manifest' | 'local'>;
+  vault: Pick<Vault, 'manifest' | 'local' | 'hold' | 'remove'>;
   calls: CallLookup;
   settler: Pick<Recordings, 'settle'>;
   /** Whether the call is one of this gateway's that goes on. */
@@ -87,6 +87,8 @@ export class SpoolSweep {
     // Somebody's call, or an orphan that a gateway will claim within seconds.
     if (known?.endedAt === null) return;
     if (known && (isForgotten(known) || isLost(known))) {
+      // An attempt to settle it that broke off may have kept a part, which no manifest names.
+      if (isForgotten(known) && !(await vault.hold(baseName(known)))) await vault.remove(baseName(known));
       await unlink(file);
       logger.info({ callId }, 'removed from the spool what is of a lost call, or was deleted before it was settled');
       return;
@@ -113,8 +115,9 @@ export class SpoolSweep {
   }
 }
 
-function isForgotten({ recording }: Call): boolean {
-  return recording.status === 'deleted' || recording.reason === 'erased';
+/** What a legal hold keeps of somebody who was forgotten, or another gateway's disk, stands as ready in his call. */
+function isForgotten({ recording: { status, reason }, caller }: Call): boolean {
+  return status === 'deleted' || reason === 'erased' || (caller.erased === true && status !== 'ready');
 }
 
 /** FreeSWITCH began when the business answered, and the caller had just given up. Of a dead gateway's call nobody knows that. */

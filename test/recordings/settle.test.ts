@@ -9,6 +9,7 @@ import type { EndReason } from '../../src/call/call.js';
 import { measureWav } from '../../src/recordings/measure.js';
 import { baseName } from '../../src/recordings/names.js';
 import { reducePeaks } from '../../src/recordings/peaks.js';
+import { withoutCaller } from '../../src/call/erasure.js';
 import { SpoolSweep } from '../../src/recordings/spool-sweep.js';
 import { FakeS3 } from '../fakes/s3.js';
 import { endedCall, openHouse, secretOf } from '../support/recording-house.js';
@@ -222,6 +223,36 @@ describe('a recording is settled', () => {
     expect(await sweepOf(house)).toEqual([`${call.id} ready`]);
     await until('it is uploaded', () => [...s3.objects.keys()].some((name) => name.endsWith(`${call.id}.json`)));
     expect(await readdir(house.config.recordings.spool)).toEqual([]);
+  });
+});
+
+describe('what is still in the spool of a caller who was forgotten', () => {
+  it.each([
+    ['', undefined],
+    [', encrypted', ENCRYPTION],
+  ])('goes with what had been kept of it before that broke off%s', async (_how, encryption) => {
+    const house = await openHouse(encryption && { encryption });
+    const call = endedCall(1);
+    const inTheWay = house.vault.local.pathOf(baseName(call) + '.peaks.json');
+    await mkdir(join(inTheWay, 'x'), { recursive: true });
+    expect(await house.record(call)).toMatchObject({ status: 'failed' });
+    await rm(inTheWay, { recursive: true });
+    house.calls.set(call.id, withoutCaller(call, false));
+    expect(await sweepOf(house)).toEqual([]);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+    expect((await house.kept()).filter((name) => name.includes(call.id))).toEqual([]);
+  });
+
+  it('is no recording of his, though nobody could know that there was a talk', async () => {
+    const house = await openHouse();
+    const lost = { disposition: 'missed', lossReason: 'gateway_lost', answeredAt: null } as const;
+    const ended = { by: 'gateway', reason: 'gateway_lost', sip: null } as const;
+    const call = endedCall(1, { ...lost, ended });
+    await house.spool(call, wavBytes(1));
+    house.calls.set(call.id, withoutCaller(call, false));
+    expect(await sweepOf(house)).toEqual([]);
+    expect(await readdir(house.config.recordings.spool)).toEqual([]);
+    expect((await house.kept()).filter((name) => name.includes(call.id))).toEqual([]);
   });
 });
 
