@@ -2,8 +2,8 @@ import type { ArchivedCall } from './archive.js';
 
 /** A call that is to leave the history; `doc` is "" where it has left already. */
 export interface LeavingCall extends ArchivedCall {
-  /** Of its last event. */
-  sequence: string;
+  /** Another one with each change of it. */
+  state: string;
 }
 
 /** All reject with GW_ERR_REDIS_AWAY. */

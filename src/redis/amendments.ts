@@ -65,6 +65,7 @@ export class RedisAmendments implements AmendmentStore {
         this.keys.history(),
         indexEntry(call),
         Date.parse(call.startedAt),
+        call.caller.erased ? 1 : 0,
         ...endpoints,
       ],
       read: String,

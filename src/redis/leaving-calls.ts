@@ -49,8 +49,8 @@ export class RedisLeavingCalls implements LeavingCalls, KeeperLease {
       read: (reply) => {
         const flat = asStrings(reply).map((field) => field ?? '');
         return Array.from({ length: flat.length / 4 }, (_, i) => {
-          const [place = '', id = '', sequence = '', doc = ''] = flat.slice(4 * i, 4 * i + 4);
-          return { place, id, sequence, doc };
+          const [place = '', id = '', state = '', doc = ''] = flat.slice(4 * i, 4 * i + 4);
+          return { place, id, state, doc };
         });
       },
     });
@@ -64,7 +64,7 @@ export class RedisLeavingCalls implements LeavingCalls, KeeperLease {
         this.keys.history(),
         this.keys.callPrefix(),
         calls[0]?.place ?? '',
-        ...calls.flatMap(({ id, sequence }) => [id, sequence]),
+        ...calls.flatMap(({ id, state }) => [id, state]),
       ],
       read: asNumber,
     });

@@ -1,5 +1,7 @@
-import { NO_RECORDING } from '../../src/call/document.js';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import { CallAmender } from '../../src/call/amender.js';
+import { NO_RECORDING } from '../../src/call/document.js';
 import { callerEraser } from '../../src/composition/eraser.js';
 import type { CallersRecordings } from '../../src/recordings/archive.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
@@ -193,6 +195,29 @@ describe('forgetting a caller', () => {
     await raw.zadd(keys.backlog('crm'), ...more.flatMap((id, n) => [n + 1, id]));
     expect(await new RedisErasure(link, keys).eraseDeliveries([call.id])).toMatchObject({ queued: 9_001 });
     expect(await raw.exists(keys.backlog('crm'), keys.due('crm'), keys.todoPrefix('crm') + call.id)).toBe(0);
+  });
+
+  it('is not undone by who had read his call before, and writes it after', async () => {
+    const { store, erase, everything, link, keys } = await open();
+    const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
+    await store.commit(exampleChange(call, ['call.missed'], { endpoints: ['crm'], closed: true }));
+    const amendments = new RedisAmendments(link, keys, 'elsewhere', () => undefined);
+    const read = amendments.read.bind(amendments);
+    amendments.read = async (callId) => {
+      const stored = await read(callId);
+      if (stored?.call.caller.number) await erase(CALLER, 'dpo', null);
+      return stored;
+    };
+    const amender = new CallAmender({
+      store: amendments,
+      living: () => null,
+      endpointsFor: () => ['crm'],
+      logger: pino({ level: 'silent' }),
+    });
+    const note = { kind: 'note', id: 'n', text: 'calls again', by: 'olga', at: call.startedAt } as const;
+    await amender.amend(call.id, note);
+    expect(await store.get(call.id)).toMatchObject({ caller: { number: null, erased: true }, notes: [{ id: 'n' }] });
+    expect(await everything()).not.toContain(CALLER);
   });
 
   it('waits for the end of his call', async () => {

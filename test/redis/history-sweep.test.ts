@@ -7,6 +7,8 @@ import { CallArchive, type ArchiveFiles } from '../../src/history/archive.js';
 import { SealedFiles } from '../../src/recordings/sealed-files.js';
 import { DiskStore } from '../../src/recordings/storage/disk.js';
 import { HistorySweeper } from '../../src/history/sweeper.js';
+import { withoutCaller } from '../../src/call/erasure.js';
+import { RedisErasure } from '../../src/redis/erasure.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisHistory } from '../../src/redis/history.js';
 import { RedisLeavingCalls } from '../../src/redis/leaving-calls.js';
@@ -110,6 +112,24 @@ describe('calls at the end of their retention', () => {
     for await (const line of archive.day(call.startedAt.slice(0, 10))) expect(line).toContain('late');
     const folder = join(directory, '.history', ...call.startedAt.slice(0, 10).split('-'));
     expect(await readdir(folder)).toEqual([expect.stringMatching(/^\d{13}-000000000000\.ndjson\.gz$/)]);
+  });
+
+  it('are archived again where their caller was forgotten in between', async () => {
+    const { link, keys, write, sweep, leaving, archive } = await open();
+    const call = ended(40);
+    await write(call);
+    const calls = {
+      drop: (list: Parameters<RedisLeavingCalls['drop']>[0]) => leaving.drop(list),
+      oldest: async (before: number, most: number) => {
+        const list = await leaving.oldest(before, most);
+        const stored = { call, sequence: 1, closed: true };
+        await new RedisErasure(link, keys).eraseCall(stored, withoutCaller(call, false));
+        return list;
+      },
+    };
+    expect(await sweep({ calls })).toBe(0);
+    expect(await sweep()).toBe(1);
+    for await (const line of archive.day(call.startedAt.slice(0, 10))) expect(line).not.toContain(call.caller.number);
   });
 
   it('are swept by one gateway at a time', async () => {

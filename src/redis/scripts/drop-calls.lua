@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Takes the oldest calls out of the history, once they are kept elsewhere; stops at one that has changed since it was read.
 -- KEYS: 1 recent calls
--- ARGV: 1 history key prefix, 2 call key prefix, 3 `<generation>.<place>` of the first, then for each: id, sequence of its last event
+-- ARGV: 1 history key prefix, 2 call key prefix, 3 `<generation>.<place>` of the first, then for each: id, state (`stateOf`) as it was read
 -- Returns: how many were dropped
 --- @include history
 local history, calls = ARGV[1], ARGV[2]
@@ -31,9 +31,8 @@ local dropped = 0
 for i = 4, #ARGV, 2 do
   local id, call = ARGV[i], calls .. ARGV[i]
   if id ~= '' then
-    local stored = redis.call('HMGET', call, 'seq', 'ix')
-    if (stored[1] or '') ~= ARGV[i + 1] then break end
-    local _, _, caller, site = readEntry(stored[2])
+    if stateOf(call) ~= ARGV[i + 1] then break end
+    local _, _, caller, site = readEntry(redis.call('HGET', call, 'ix'))
     local who = site .. '|' .. caller
     local waiting = redis.call('HGET', history .. 'missed-by', who)
     if waiting and string.find(waiting, '|' .. id .. '|', 1, true) then dropMissed(history, who) end

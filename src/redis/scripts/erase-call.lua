@@ -15,7 +15,8 @@ for id in string.gmatch(stored[3] or '', '%S+') do
     removed = removed + 1
   end
 end
-redis.call('HSET', KEYS[1], 'doc', ARGV[2], 'resources', ARGV[3])
+-- No event tells of it, so the sequence stays: who has read the call before sees by the mark that it has changed.
+redis.call('HSET', KEYS[1], 'doc', ARGV[2], 'resources', ARGV[3], 'erased', 1)
 redis.call('HDEL', KEYS[1], 'entries')
 reindex(ARGV[4], KEYS[1], ARGV[6], ARGV[5], tonumber(ARGV[7]), clock())
 return removed

@@ -30,6 +30,13 @@ local function placeIn(generation, text)
   return of == generation and tonumber(place) or nil
 end
 
+-- Another one with each change of a call: the sequence of its last event, and whether its caller was forgotten, which no
+-- event tells; "" where there is no call.
+local function stateOf(call)
+  local stored = redis.call('HMGET', call, 'seq', 'erased')
+  return (stored[1] or '') .. (stored[2] and ' erased' or '')
+end
+
 -- All slots of an index entry: `<caller's digits>|<number's digits>|<slots>`; also caller and site.
 local function readEntry(ix)
   local slots, seen = {}, {}
