@@ -13,7 +13,7 @@ import type { RedisErasure } from '../redis/erasure.js';
 interface EraserDeps {
   erasure: Pick<
     RedisErasure,
-    'callsOf' | 'lookThroughCalls' | 'eraseCall' | 'eraseDeliveries' | 'forgetIndex' | 'audit'
+    'callsOf' | 'lookThroughCalls' | 'eraseCall' | 'unqueue' | 'eraseDeliveries' | 'forgetIndex' | 'audit'
   >;
   callers: Pick<RedisCallers, 'forget'>;
   calls: Pick<AmendmentStore, 'read'>;
@@ -66,8 +66,12 @@ export function callerEraser(deps: EraserDeps): CallerEraser {
       const recording = before.get(callId)?.call.recording;
       return { callId, sha256: recording?.sha256 ?? null, bytes: recording?.bytes ?? null };
     });
+    // Before the events themselves: who delivers would take them for lost, and tell so.
+    const unqueued = await erasure.unqueue(callIds);
     for (const callId of callIds) await eraseCall(callId, proof);
+    // What was queued of a call until then goes too.
     Object.assign(proof, await erasure.eraseDeliveries(callIds));
+    proof.queued += unqueued;
     proof.historyCalls = await callers.forget(number);
     addArchived(proof, await archive.eraseCaller(proof.id, number, at, by));
     await erasure.forgetIndex(number);

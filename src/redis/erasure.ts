@@ -77,13 +77,26 @@ export class RedisErasure {
     const erased = { queued: 0, deadLetters: 0, attempts: 0 };
     if (callIds.length === 0) return erased;
     const his = new Set(callIds);
-    for (const endpoint of await this.link.send((client) => client.zrange(this.keys.endpoints(), 0, -1))) {
-      for (let at = 0; at < callIds.length; at += LOOK_CALLS)
-        erased.queued += await this.#unqueue(endpoint, callIds.slice(at, at + LOOK_CALLS));
+    erased.queued = await this.unqueue(callIds);
+    for (const endpoint of await this.#endpoints()) {
       erased.deadLetters += await this.#eraseOf(this.keys.dead(endpoint), his);
       erased.attempts += await this.#eraseOf(this.keys.deliveryLog(endpoint), his);
     }
     return erased;
+  }
+
+  /** What is queued of these calls; how many deliveries that were. */
+  async unqueue(callIds: readonly string[]): Promise<number> {
+    let queued = 0;
+    for (const endpoint of await this.#endpoints()) {
+      for (let at = 0; at < callIds.length; at += LOOK_CALLS)
+        queued += await this.#unqueue(endpoint, callIds.slice(at, at + LOOK_CALLS));
+    }
+    return queued;
+  }
+
+  #endpoints(): Promise<string[]> {
+    return this.link.send((client) => client.zrange(this.keys.endpoints(), 0, -1));
   }
 
   #unqueue(endpoint: string, callIds: readonly string[]): Promise<number> {

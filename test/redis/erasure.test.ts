@@ -27,8 +27,18 @@ async function open() {
   const asked: string[] = [];
   let removed: CallersRecordings = { deleted: [], held: [], away: [] };
   const recordings = (outcome: Partial<CallersRecordings>) => (removed = { ...removed, ...outcome });
+  const erasure = new RedisErasure(link, keys);
+  const eraseCall = erasure.eraseCall.bind(erasure);
+  /** Done behind each call that is erased. */
+  const meanwhile = (work: () => Promise<void>) => {
+    erasure.eraseCall = async (stored, erased) => {
+      const removed = await eraseCall(stored, erased);
+      await work();
+      return removed;
+    };
+  };
   const { erase } = callerEraser({
-    erasure: new RedisErasure(link, keys),
+    erasure,
     callers,
     calls: new RedisAmendments(link, keys, 'here', () => undefined),
     history: new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) }),
@@ -46,7 +56,7 @@ async function open() {
     const dumps = await Promise.all(names.map((name) => redis.raw.dumpBuffer(name)));
     return [...names, ...dumps.map((dump) => dump.toString('latin1'))].join('\n');
   };
-  return { ...redis, store, callers, erase, asked, recordings, everything };
+  return { ...redis, store, callers, erase, asked, recordings, meanwhile, everything };
 }
 
 /** test/redis/archive.test.ts is about it. */
@@ -218,6 +228,19 @@ describe('forgetting a caller', () => {
     await amender.amend(call.id, note);
     expect(await store.get(call.id)).toMatchObject({ caller: { number: null, erased: true }, notes: [{ id: 'n' }] });
     expect(await everything()).not.toContain(CALLER);
+  });
+
+  it('is not taken for a loss by who delivers meanwhile', async () => {
+    const { link, keys, store, erase, meanwhile } = await open();
+    const outbox = new RedisOutbox(link, keys);
+    const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
+    await store.commit(exampleChange(call, ['call.received', 'call.missed'], { endpoints: ['crm'], closed: true }));
+    const lost: number[] = [];
+    meanwhile(async () => {
+      lost.push((await outbox.work('crm', [], { most: 8, mostOfKey: 1, leaseMs: 60_000 })).lost);
+    });
+    expect(await erase(CALLER, 'dpo', null)).toMatchObject({ queued: 2, events: 2 });
+    expect(lost).toEqual([0]);
   });
 
   it('waits for the end of his call', async () => {
