@@ -53,6 +53,9 @@ declare module 'drachtio-srf' {
       readonly socket: Socket;
       readonly agent: object;
       readonly sip: { callId: string; localTag: string };
+      /** The INVITE and its 200. */
+      readonly req: SrfRequest;
+      readonly res: SrfResponse;
       request(
         options: { method: string; headers?: Record<string, string>; body?: string },
         callback: (error: Error | null, response: SrfResponse) => void,

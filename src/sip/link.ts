@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import Srf from 'drachtio-srf';
 import { GatewayError } from '../lib/errors.js';
 import { Repetition } from '../observability/repetition.js';
+import { followAcks } from './acknowledge.js';
+import { agentOf, type AgentInternals } from './agent.js';
 import { guardSipParser } from './message-guard.js';
 
 /**
@@ -51,25 +52,6 @@ const RETRY_REFUSED_MS = 5000;
  * everybody until its pings have failed.
  */
 const LONGEST_MESSAGE_BYTES = 4000;
-
-/** Parts of srf 5.0.29 that it does not export: the only way to ping over the very link that carries the calls. */
-interface AgentInternals {
-  mapServer: Map<
-    Socket,
-    {
-      pendingRequests: Map<string, (answer: string[]) => void>;
-      pendingNetworkInvites: Map<string, unknown>;
-      /** Ours, by transaction, until their final response comes. */
-      pendingSipRequests: Map<string, { req: Srf.SrfRequest }>;
-    }
-  >;
-  wp: {
-    closing: boolean;
-    reconnectVars: { retryTimer: NodeJS.Timeout | null };
-    send(socket: Socket, message: string): string;
-  };
-  sendMessage(message: string, options: { stackTxnId: string }): string;
-}
 
 export class DrachtioLink {
   #srf: Srf | null = null;
@@ -136,7 +118,9 @@ export class DrachtioLink {
     srf.on('close', () => this.#lose(srf, 'connection closed'));
     srf.connect({ host: this.options.host, port: this.options.port, secret: this.options.secret });
     const agent = agentOf(srf);
-    if (agent) this.#limitMessages(agent);
+    if (!agent) return;
+    this.#limitMessages(agent);
+    followAcks(agent);
   }
 
   /** What is too long for drachtio-server fails for who sends it, and for nobody else. */
@@ -229,10 +213,6 @@ export function forgetRequestsIn({ agent, sip, socket }: Srf.Dialog): void {
 export function refuseByTransaction(srf: Srf, id: string, status: number, sent: (error: null) => void): void {
   agentOf(srf)?.sendMessage(`SIP/2.0 ${status} Call Lost\r\n\r\n`, { stackTxnId: id });
   sent(null);
-}
-
-function agentOf(srf: Srf): AgentInternals | undefined {
-  return (srf as unknown as { app?: { client?: AgentInternals } }).app?.client;
 }
 
 /** Stops srf's own reconnecting and drops the socket; `srf.disconnect()` throws when there is none. */

@@ -2,6 +2,7 @@ import Srf from 'drachtio-srf';
 import type { OpenInvite } from '../call/call.js';
 import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../call/sip-ports.js';
 import { inBackground } from '../lib/background.js';
+import { acknowledgeRepeated, ackTaken } from './acknowledge.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { isOverTls } from '../lib/sip-transport.js';
 import { answerToChallenge, toSipFailure } from './failure.js';
@@ -21,6 +22,9 @@ const silence = (reason: string): InviteOutcome => ({
   failure: { status: null, reason, texts: [], q850: null, retryAfterSeconds: null },
 });
 const NO_RESPONSE = silence('no response');
+const UNACKNOWLEDGED = silence('answered, and could not be acknowledged');
+/** It takes a 180 within some two milliseconds of the 200: so often in a row is no accident. */
+const LOST_ACKS_MAX = 2;
 
 /** One INVITE that we send, from the request to its one outcome. */
 export class SrfOutgoingInvite implements OutgoingInvite {
@@ -32,6 +36,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   #cancelReason: string | undefined;
   #cancelled = false;
   #cancelSent = false;
+  #lostAcks = 0;
   #request: Srf.SrfRequest | null = null;
   #timer: NodeJS.Timeout | undefined;
   #cancelTimer: NodeJS.Timeout | undefined;
@@ -123,7 +128,8 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       clearTimeout(this.#silenceTimer);
       const answer = this.#answerToChallenge(request, authorization, error);
       if (answer) this.#send(request, answer);
-      else this.#finished(request, error, dialog);
+      else if (dialog && !('sdp' in dialog)) inBackground(this.#answered(request, dialog));
+      else this.#failedOrOffered(error, dialog);
     });
   }
 
@@ -148,24 +154,37 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     return { ...dialog, ...answer };
   }
 
-  #finished({ auth }: InviteRequest, error: unknown, dialog: Srf.Dialog | Srf.OfferedDialog | undefined): void {
+  #failedOrOffered(error: unknown, dialog: Srf.OfferedDialog | undefined): void {
     clearTimeout(this.#cancelTimer);
     this.#markGone();
-    if (!dialog) {
-      this.#settle(this.#cancelled ? { kind: 'cancelled' } : { kind: 'failed', failure: toSipFailure(error) });
+    // Not by `ack`: srf gives every dialog a method of that name.
+    if (dialog) this.#offered(dialog, this.#settled || this.#cancelled);
+    else this.#settle(this.#cancelled ? { kind: 'cancelled' } : { kind: 'failed', failure: toSipFailure(error) });
+  }
+
+  async #answered(request: InviteRequest, dialog: Srf.Dialog): Promise<void> {
+    // Before anything is waited for: a PBX moves the sound 2 ms after its answer.
+    const leg = new SrfDialogLeg(dialog, this.overNewLink, request.auth);
+    const acknowledged = await ackTaken(this.srf, dialog.id);
+    if (!acknowledged) await this.#hangUpUnacknowledged(leg, dialog);
+    if (!acknowledged && !this.#settled && !this.#cancelled && this.#lostAcks++ < LOST_ACKS_MAX) {
+      this.#request = null;
+      this.#send(request, {});
       return;
     }
-    const late = this.#settled || this.#cancelled;
-    // Not by `ack`: srf gives every dialog a method of that name.
-    if ('sdp' in dialog) this.#offered(dialog, late);
-    else {
-      const leg = new SrfDialogLeg(dialog, this.overNewLink, auth);
-      if (late) {
-        // RFC 3261 9.1: a 200 that crossed our CANCEL is an answered call that nobody wants: hang it up.
-        inBackground(leg.bye());
-        this.#settle({ kind: 'cancelled' });
-      } else this.#settle({ kind: 'answered', leg, sdp: leg.remoteSdp });
-    }
+    clearTimeout(this.#cancelTimer);
+    this.#markGone();
+    if (this.#settled || this.#cancelled) {
+      // RFC 3261 9.1: a 200 that crossed our CANCEL is an answered call that nobody wants: hang it up.
+      if (acknowledged) inBackground(leg.bye());
+      this.#settle({ kind: 'cancelled' });
+    } else this.#settle(acknowledged ? { kind: 'answered', leg, sdp: leg.remoteSdp } : UNACKNOWLEDGED);
+  }
+
+  /** What the other side says in it would not reach us: it is ended, so that it can be dialled anew. */
+  async #hangUpUnacknowledged(leg: SrfDialogLeg, dialog: Srf.Dialog): Promise<void> {
+    await acknowledgeRepeated(this.srf, dialog);
+    await leg.bye();
   }
 
   #offered(dialog: Srf.OfferedDialog, late: boolean): void {

@@ -11,6 +11,8 @@ export interface DialogRecord {
   readonly inviteTransactionId: string;
   /** Our INVITE's 2xx that the application has not acknowledged yet. */
   unacknowledged: SipResponse | undefined;
+  /** The other side's requests are told to nobody. */
+  forgotten: boolean;
   /** Answered after the application's CANCEL: its ACK is to be followed by a BYE. */
   hangUpAfterAck: boolean;
   /** The application has sent BYE. */

@@ -105,6 +105,7 @@ export class Uac {
     const call: OutgoingCall = { id, owner, transaction, proxy, records: new Map(), answeredBy: undefined };
     this.#calls.set(id, call);
     transaction.on('response', (response, arrival) => this.#onInviteResponse(call, response, arrival));
+    transaction.on('overtaken', () => forget(call));
     transaction.once('terminated', () => {
       this.#calls.delete(id);
       endEarly(call);
@@ -143,8 +144,12 @@ export class Uac {
 
   /** The application has had its answer: a repeated 2xx is left to the dialog, another fork's is hung up. */
   #hangUpFork(call: OutgoingCall, response: SipResponse): void {
-    const known = call.records.get(response.toTag ?? '')?.dialog;
-    if (known && known.state !== 'early') return;
+    const record = call.records.get(response.toTag ?? '');
+    const known = record?.dialog;
+    if (known && known.state !== 'early') {
+      if (record.forgotten) record.unacknowledged = response;
+      return;
+    }
     const dialog = known ?? Dialog.asUac(this.stack.dialogHost, call.transaction.request, response);
     dialog.confirm(response);
     dialog.ack(response);
@@ -164,6 +169,7 @@ export class Uac {
       owner,
       inviteTransactionId: id,
       unacknowledged: undefined,
+      forgotten: false,
       hangUpAfterAck: false,
       hungUp: false,
     };
@@ -262,6 +268,19 @@ export class Uac {
   #isSelf(uri: string): boolean {
     const { address, port, protocol } = this.stack.resolve(uri);
     return address === this.stack.host && port === this.stack.transport.portOf(protocol);
+  }
+}
+
+/**
+ * sip-dialog-controller.cpp takes the status of the last response for that of the call: where, but for UDP, a 180 comes behind the 200
+ * it refuses the ACK, until the 200 is repeated; and client-controller.cpp has forgotten whose the dialog is.
+ */
+function forget({ records, transaction }: OutgoingCall): void {
+  if (transaction.hop.protocol === 'udp') return;
+  for (const record of records.values()) {
+    if (!record.unacknowledged) continue;
+    record.unacknowledged = undefined;
+    record.forgotten = true;
   }
 }
 

@@ -135,7 +135,7 @@ export class Uas {
     const { request, arrival } = transaction;
     const interval = Number(/^\d+/.exec(request.headers.get('Session-Expires') ?? '')?.[0] ?? MIN_SE_SECONDS);
     const refreshes = request.method === 'INVITE' || request.method === 'UPDATE';
-    if (!record.owner.isOpen) {
+    if (!record.owner.isOpen || record.forgotten) {
       transaction.respond(481);
     } else if (refreshes && interval < MIN_SE_SECONDS) {
       transaction.respond(422, { headers: { 'Min-SE': String(MIN_SE_SECONDS) } });
@@ -211,6 +211,7 @@ export class Uas {
       owner,
       inviteTransactionId: id,
       unacknowledged: undefined,
+      forgotten: false,
       hangUpAfterAck: false,
       hungUp: false,
     };

@@ -15,6 +15,8 @@ export class ClientTransaction extends EventEmitter<{
   response: [SipResponse, Arrival | undefined];
   /** The CANCEL as it left. */
   cancelSent: [SipRequest];
+  /** A provisional response of an INVITE behind its 2xx. */
+  overtaken: [];
   terminated: [];
 }> {
   /** The local 408 came because nothing followed our CANCEL (9.1). */
@@ -77,6 +79,8 @@ export class ClientTransaction extends EventEmitter<{
       else this.#onFinal(response, arrival);
     } else if (this.#state === 'accepted' && isSuccess(response)) {
       this.emit('response', response, arrival);
+    } else if (this.#state === 'accepted' && response.status > 100 && response.status < 200) {
+      this.emit('overtaken');
     } else if (this.#state === 'completed' && this.#ack && response.status >= 300) {
       this.#send(this.#ack); // the other side has not got it yet
     }
