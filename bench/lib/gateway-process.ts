@@ -18,6 +18,8 @@ export interface GatewayOptions {
   config: Record<string, unknown>;
   /** Opens node's inspector, to force collections of garbage or take a profile; it costs nothing while nobody asks. */
   inspect?: boolean;
+  /** A checkout that has been built; default: this one. */
+  checkout?: string;
 }
 
 export interface LogLine {
@@ -37,14 +39,20 @@ export class GatewayProcess {
   ) {}
 
   /** Resolves once it says that it is ready for calls. */
-  static async start({ folder, host, config, inspect = false }: GatewayOptions): Promise<GatewayProcess> {
+  static async start({
+    folder,
+    host,
+    config,
+    inspect = false,
+    checkout = ROOT,
+  }: GatewayOptions): Promise<GatewayProcess> {
     const file = join(folder, 'gateway.yaml');
     await writeFile(file, stringify(config));
     // To a file, as a log goes in production; a pipe would put the reading of it on the bench.
     const logFile = join(folder, 'gateway.log');
     const log = openSync(logFile, 'w');
     const flags = inspect ? [`--inspect=${host}:${INSPECTOR_PORT}`] : [];
-    const program = new Program(process.execPath, [...flags, join(ROOT, 'dist/main.js'), '--config', file], {
+    const program = new Program(process.execPath, [...flags, join(checkout, 'dist/main.js'), '--config', file], {
       stdio: ['ignore', log, 'pipe'],
       env: { ...process.env, NODE_ENV: 'production' },
     });

@@ -67,7 +67,8 @@ export class House {
     private readonly folder: string,
   ) {}
 
-  static async open(kind: Engines['kind']): Promise<House> {
+  /** @param older a built checkout of an older version, from which the second gateway starts, and again at every other start */
+  static async open(kind: Engines['kind'], older?: string): Promise<House> {
     const addresses = await AddressBlock.claim();
     const folder = await mkdtemp(join(tmpdir(), 'calltrack-soak-'));
     const redis = await OwnRedis.start({ appendfsync: 'always' });
@@ -76,10 +77,11 @@ export class House {
     const receiver = await MoodyReceiver.start(SECRET);
     const places = castFrom(addresses);
     const shared = configuration(places, { redis, receiver, secret: SECRET });
-    const sites = { 'gw-1': addresses.engines, 'gw-2': addresses.peerEngines };
-    const machines = await Promise.all(
-      Object.entries(sites).map(async ([id, address]) => await openMachine(kind, { id, address, folder, shared })),
-    );
+    const sites = [
+      { id: 'gw-1', address: addresses.engines },
+      { id: 'gw-2', address: addresses.peerEngines, older },
+    ];
+    const machines = await Promise.all(sites.map(async (site) => await openMachine(kind, { ...site, folder, shared })));
     const house = new House(machines, redis, client, receiver, places, addresses, folder);
     await lendNumbers(client);
     await Promise.all(machines.map((machine) => machine.start()));
@@ -112,9 +114,9 @@ type Raw = Record<string, unknown>;
 
 async function openMachine(
   kind: Engines['kind'],
-  place: { id: string; address: string; folder: string; shared: Raw },
+  place: { id: string; address: string; folder: string; shared: Raw; older?: string | undefined },
 ): Promise<Machine> {
-  const { id, address, folder, shared } = place;
+  const { id, address, folder, shared, older } = place;
   const start = kind === 'real' ? startRealEngines : startSandboxEngines;
   const engines = await start({ address, mediaTimeoutMs: MEDIA_TIMEOUT_MS });
   const wires = {
@@ -137,7 +139,8 @@ async function openMachine(
       },
       recordings: { directory: join(folder, 'recordings'), spool },
     };
-    return await GatewayProcess.start({ folder: own, host: address, config, inspect: true });
+    const checkout = older !== undefined && n % 2 === 1 ? { checkout: older } : {};
+    return await GatewayProcess.start({ folder: own, host: address, config, inspect: true, ...checkout });
   });
 }
 

@@ -18,6 +18,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '2' },
     faults: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    older: { type: 'string' },
   },
 });
 const kind = values.engines === 'real' ? 'real' : 'sandbox';
@@ -28,7 +29,7 @@ if (
   !['real', 'sandbox'].includes(values.engines)
 )
   throw new Error(
-    'npm run soak -- [--engines sandbox|real] [--minutes N] [--rate CALLS_PER_SECOND] [--faults] [--seed N]',
+    'npm run soak -- [--engines sandbox|real] [--minutes N] [--rate CALLS_PER_SECOND] [--faults] [--seed N] [--older CHECKOUT]',
   );
 
 /** After the last call: what a fault delayed, deliveries that are tried again, recordings. */
@@ -183,8 +184,10 @@ class Soak {
 
 const report = new Report();
 let broken = false;
-log(`${kind} engines, ${minutes} min, ${rate} calls/s, ${values.faults ? 'with' : 'without'} faults, seed ${seed}`);
-const house = await House.open(kind);
+log(
+  `${kind} engines, ${minutes} min, ${rate} calls/s, ${values.faults ? 'with' : 'without'} faults, seed ${seed}${values.older === undefined ? '' : `, the second gateway of ${values.older} at first`}`,
+);
+const house = await House.open(kind, values.older);
 const interrupted = (): void => {
   house
     .close()
