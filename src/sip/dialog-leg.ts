@@ -169,12 +169,11 @@ export class SrfDialogLeg implements DialogLeg {
     confirmed();
   }
 
-  #requestBye(headers: Record<string, string>, over: () => void): void {
-    this.dialog.request({ method: 'BYE', headers }, (error, response) => {
+  #requestBye(given: Record<string, string>, over: () => void): void {
+    this.dialog.request({ method: 'BYE', headers: given }, (error, response) => {
       if (!error && response.status < 200) return;
-      const first = Object.keys(headers).length === 0;
-      const answer =
-        !error && first && this.auth ? answerToChallenge(response, 'BYE', this.dialog.remote.uri, this.auth) : null;
+      const question = { method: 'BYE', uri: this.dialog.remote.uri, given };
+      const answer = !error && this.auth ? answerToChallenge(response, question, this.auth) : null;
       if (answer) this.#requestBye(answer, over);
       // An error, or another refusal, means that the other side has gone already: what BYE was to bring about.
       else over();

@@ -134,24 +134,24 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   }
 
   /**
-   * Credentials for a 401 or 407, once. Not srf's own `auth`: there a 100 Trying clears the mark that it has answered
+   * Credentials for a 401 and a 407, once each. Not srf's own `auth`: there a 100 Trying clears the mark that it has answered
    * already, so that a wrong password sends hundreds of INVITEs a second to the carrier.
    */
   #answerToChallenge(
     request: InviteRequest,
-    authorization: Record<string, string>,
+    given: Record<string, string>,
     error: unknown,
   ): Record<string, string> | null {
-    if (!request.auth || this.#cancelled || this.#settled || 'Call-ID' in authorization) return null;
+    if (!request.auth || this.#cancelled || this.#settled) return null;
     const sent = this.#request;
     const response = error instanceof Srf.SipError ? error.res : undefined;
-    const answer = answerToChallenge(response, 'INVITE', request.uri, request.auth);
+    const answer = answerToChallenge(response, { method: 'INVITE', uri: request.uri, given }, request.auth);
     if (!answer || !sent) return null;
     this.#request = null;
     const sequence = Number.parseInt(sent.get('CSeq') ?? '1', 10) + 1;
     // RFC 3261 8.1.3.5: the same Call-ID and From, the next CSeq.
     const dialog = { 'Call-ID': sent.get('Call-ID') ?? '', From: sent.get('From') ?? '', CSeq: `${sequence} INVITE` };
-    return { ...dialog, ...answer };
+    return { ...answer, ...dialog };
   }
 
   #failedOrOffered(error: unknown, dialog: Srf.OfferedDialog | undefined): void {

@@ -16,8 +16,8 @@ const RETRY_MAX_MS = 300_000;
 const RETRY_JITTER = 0.2;
 /** Asked for, and believed: what a carrier grants for weeks is refreshed daily all the same. Timers overflow after 24 days. */
 const MAX_EXPIRES_SECONDS = 86_400;
-/** A challenge, a stale nonce, a longer expiry: more rounds than that are a carrier that plays with us. */
-const MAX_ROUNDS = 4;
+/** Challenges of a proxy and of who is behind it, a stale nonce, a longer expiry: more rounds are a carrier that plays with us. */
+const MAX_ROUNDS = 6;
 const STOP_TIMEOUT_MS = 2000;
 
 /** ms until the next attempt after so many failures in a row: 5 s, 10 s, 20 s … 5 min, each a little off. */
@@ -149,8 +149,8 @@ export class SrfRegistration implements CarrierRegistration {
       }
       const answer = this.#answer(response);
       // The same question again after an answer: the password is wrong, unless only the nonce was old.
-      if (!answer || (Object.keys(authorization).length > 0 && !answer.stale)) break;
-      authorization = answer.headers;
+      if (!answer || (answer.header in authorization && !answer.stale)) break;
+      authorization = { ...authorization, [answer.header]: answer.value };
     }
     return refused;
   }
@@ -180,7 +180,7 @@ export class SrfRegistration implements CarrierRegistration {
     };
   }
 
-  #answer(response: Srf.SrfResponse): { headers: Record<string, string>; stale: boolean } | null {
+  #answer(response: Srf.SrfResponse): { header: string; value: string; stale: boolean } | null {
     if (response.status !== 401 && response.status !== 407) return null;
     const proxy = response.status === 407;
     const challenges = (response.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate') ?? '').split(
@@ -190,7 +190,8 @@ export class SrfRegistration implements CarrierRegistration {
       const value = answerChallenge(challenge, 'REGISTER', this.settings.registrar, this.settings);
       if (value === undefined) continue;
       return {
-        headers: { [proxy ? 'Proxy-Authorization' : 'Authorization']: value },
+        header: proxy ? 'Proxy-Authorization' : 'Authorization',
+        value,
         stale: /stale\s*=\s*"?true/i.test(challenge),
       };
     }

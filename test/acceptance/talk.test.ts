@@ -20,6 +20,7 @@ const scenes = {
   tcp: stage.scene({ transport: 'tcp' }),
   challenged: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  challengedTwice: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   wrongBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 'wrong' } }),
   held: stage.scene(),
   heldByBusiness: stage.scene(),
@@ -160,6 +161,36 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
         return ((await stage.channelsInUse()).get(`destination:${scene.targetIds[0] ?? ''}`) ?? 0) === 0;
       });
       expect(verdicts).toEqual(['none', verdict]);
+    } finally {
+      business.close();
+    }
+  });
+
+  test.concurrent('a carrier whose proxy and whose switch ask for a digest each, with INVITE and BYE', async () => {
+    const scene = scenes.challengedTwice;
+    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
+    const [proxy, there] = ['proxy', 'switch'].map((realm) => new DigestVerifier(realm, () => 's3cret'));
+    const answered: string[] = [];
+    business.onMessage((message) => {
+      const method = message.slice(0, message.indexOf(' '));
+      if (method !== 'INVITE' && method !== 'BYE') return;
+      const isRight = (header: string, verifier = proxy): boolean =>
+        verifier?.verify(headerValue(message, header) ?? '', method) === 'ok';
+      const [status, headers] = !isRight('Proxy-Authorization')
+        ? ['407 Who?', [`Proxy-Authenticate: ${proxy?.challenge() ?? ''}`]]
+        : !isRight('Authorization', there)
+          ? ['401 Who?', [`WWW-Authenticate: ${there?.challenge() ?? ''}`]]
+          : ['200 OK', []];
+      answered.push(`${method} ${status.slice(0, 3)}`);
+      const body = status === '200 OK' && method === 'INVITE' ? { body: plainSdp(business.address) } : {};
+      business.send(business.response(status, message, { toTag: 'b', headers, ...body }), viaOf(message));
+    });
+    try {
+      const caller = await (await scene.callerPhone()).call(scene.dialled);
+      await caller.answered();
+      await caller.hangUp();
+      await until('it is hung up on', () => answered.includes('BYE 200'));
+      expect(answered).toEqual(['INVITE', 'BYE'].flatMap((one) => [`${one} 407`, `${one} 401`, `${one} 200`]));
     } finally {
       business.close();
     }

@@ -236,6 +236,14 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     expect(one.registered).toEqual([300, 0]);
   });
 
+  it('by way of a proxy that asks for a digest of its own', async () => {
+    const { gateway, carrier } = await open(kind);
+    const one = await carrier({ account: ACCOUNT, proxy: true, minExpires: 600 });
+    const trunks = gateway('gw-1', register(one));
+    await until('it is registered', () => registration(trunks)?.state === 'registered');
+    expect(one.registered).toEqual([600]);
+  });
+
   it('over TLS, with a contact that says so', async () => {
     const { gateway, carrier, addresses } = await open(kind);
     const one = await carrier({ account: ACCOUNT, tls: true });

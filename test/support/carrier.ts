@@ -11,6 +11,8 @@ export interface CarrierOptions {
   account?: { username: string; password: string; algorithm?: DigestAlgorithm };
   /** Seconds. */
   minExpires?: number;
+  /** A proxy before it asks for the account too. */
+  proxy?: boolean;
   grants?: number;
   /** Takes SIP at 5061 over TLS; `uri` says so. */
   tls?: boolean;
@@ -73,6 +75,11 @@ export class Carrier {
     this.registers.push(request);
     if (this.registrations !== null) {
       transaction.respond(this.registrations, { headers: this.headers });
+      return;
+    }
+    const toProxy = request.headers.get('Proxy-Authorization') ?? '';
+    if (this.settings.proxy && this.#verifier.verify(toProxy, 'REGISTER') !== 'ok') {
+      transaction.respond(407, { headers: { 'Proxy-Authenticate': this.#verifier.challenge() } });
       return;
     }
     const credentials = request.headers.get('Authorization');
