@@ -3,6 +3,7 @@ import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { asNumber, loadScript } from './scripts.js';
 
+const storeScript = loadScript('note-store');
 const noteScript = loadScript('note-erased-day');
 
 /** A disk that never comes back leaves its erasure unfinished: it is told as such for so long. */
@@ -18,7 +19,12 @@ export class RedisArchiveErasures implements ArchiveErasures {
   ) {}
 
   async noteStore(store: string, gateway: string): Promise<void> {
-    await this.link.send((client) => client.hset(this.keys.historyStores(), store, gateway));
+    await this.link.run({
+      script: storeScript,
+      keys: [this.keys.historyStores()],
+      args: [store, gateway],
+      read: asNumber,
+    });
   }
 
   async add({ id, number, at, by }: Omit<ArchiveErasure, 'after'>, store: string, gateway: string): Promise<void> {

@@ -1,9 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { History } from '../../src/composition/history.js';
+import { configSchema } from '../../src/config/schema.js';
+import { SealedFiles } from '../../src/recordings/sealed-files.js';
+import { DiskStore } from '../../src/recordings/storage/disk.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisLeavingCalls } from '../../src/redis/leaving-calls.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
 import type { Batch } from '../../src/webhooks/queue.js';
 import { eventually, keptEvents, openOwnRedis } from '../support/redis.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { until } from '../support/until.js';
 import { exampleCall, exampleChange } from './examples.js';
 import { settleBatch } from './outbox-steps.js';
 
@@ -54,5 +61,36 @@ describe('a full Redis', () => {
     const oldest = await leaving.oldest(Date.now() + 60_000, 10);
     expect(await leaving.drop(oldest)).toBe(1);
     expect(await store.get(change.call.id)).toBeNull();
+  });
+
+  it('lets calls leave for the archive', async () => {
+    const { link, raw, keys, store, change } = await open();
+    const config = configSchema.parse({
+      engines: { mode: 'sandbox' },
+      trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+      routes: [{ id: 'divan', steps: [{ announce: 'silence_stream://1000' }] }],
+      sites: [{ id: 'divan', defaultRoute: 'divan' }],
+    });
+    // Every call is due to leave.
+    config.history = { ...config.history, archive: true, retention: -60_000 };
+    const files = new SealedFiles(new DiskStore(await tempFolder()), null);
+    const recordings = { files, eraseArchived: () => Promise.reject(new Error('nobody is forgotten here')) };
+    const keep = () => {
+      const logger = pino({ level: 'silent' });
+      const history = new History({ config: () => config, link, keys, logger, recordings });
+      onTestFinished(() => history.stop());
+      history.start();
+      return history;
+    };
+    // As long as there is room.
+    const before = keep();
+    await until('the keeper has been there', async () => (await raw.hexists(keys.historyState(), 'waiting')) === 1);
+    await before.stop();
+    await store.commit(change);
+    await raw.config('SET', 'maxmemory', 1);
+    const { archive } = keep().http;
+    await until('the call has left', async () => (await store.get(change.call.id)) === null);
+    expect(await archive.has(change.call.startedAt.slice(0, 10))).toBe(true);
+    expect(await raw.hgetall(keys.historyStores())).toEqual({ [await files.identity()]: config.gateway.id });
   });
 });
