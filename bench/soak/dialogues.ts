@@ -221,6 +221,15 @@ export const DIALOGUES = {
     expects: talkedByCaller,
     meets: () => ({ answers: well(4), 'hear each other again': 'both' }),
   },
+  // A hold that comes a second time, behind the end of it, is none.
+  'lossy-hold': {
+    weight: 2,
+    lossy: 'caller',
+    business: answers,
+    caller: between(holdInTurn),
+    expects: talkedByCaller,
+    meets: () => ({ answers: well(4), 'hear each other again': 'both' }),
+  },
   'hold-together': {
     weight: 3,
     business: answers,

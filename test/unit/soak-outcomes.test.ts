@@ -94,6 +94,7 @@ describe('what the phones of a talk met', () => {
     ],
     ['hold', heldAgain(2), [{ ...heldAgain(2), 'hear each other again': 'not caller' }]],
     ['hold-in-turn', heldAgain(4), [heldAgain(3), { ...heldAgain(4), 'hear each other again': 'not business' }]],
+    ['lossy-hold', heldAgain(4), [{ ...heldAgain(4), answers: '200 200 500 200' }, {}]],
     ['hold-together', heldAgain(4), [{ ...heldAgain(4), answers: '200 491 200 200' }, {}]],
     [
       'refresh',
@@ -213,7 +214,9 @@ describe('a call over a network that loses', () => {
 it('a plan loses datagrams only where there are some', () => {
   const random = randomOf(3);
   const plans = Array.from({ length: 2_000 }, (_, n) => drawPlan(n, 2, random));
-  expect(new Set(plans.filter(({ kind }) => /^lossy-ca/.test(kind)).map(({ from }) => from))).toEqual(new Set(['udp']));
+  expect(new Set(plans.filter(({ kind }) => /^lossy-(ca|ho)/.test(kind)).map(({ from }) => from))).toEqual(
+    new Set(['udp']),
+  );
   expect(new Set(plans.filter(({ kind }) => kind === 'lossy-business').map(({ to }) => to))).toEqual(new Set(['udp']));
   expect(new Set(plans.map(({ kind }) => kind))).toEqual(new Set(KINDS));
 });
