@@ -13,8 +13,15 @@ export function loseDatagrams(transport: SipTransport, random: () => number): vo
     deliver();
     if (random() < REPEATED_SHARE) setTimeout(deliver, random() * LATEST_MS).unref();
   };
+  /** drachtio-server sends its 200 to a re-INVITE once (against RFC 3261 13.3.1.4): who loses it waits for ever. */
+  const sentOnce = new Set<string>();
   const send = transport.send.bind(transport);
-  transport.send = (data, hop) => (hop.protocol === 'udp' ? pass(() => send(data, hop)) : send(data, hop));
+  transport.send = (data, hop) => {
+    const text = data.toString();
+    if (/^INVITE [^]*^To: .*;tag=/m.test(text)) sentOnce.add(nameOf(text));
+    if (hop.protocol === 'udp') pass(() => send(data, hop));
+    else send(data, hop);
+  };
   const sendBack = transport.sendBack.bind(transport);
   transport.sendBack = (data, arrival, hop) => {
     if (hop.protocol === 'udp') pass(() => sendBack(data, arrival, hop));
@@ -26,7 +33,12 @@ export function loseDatagrams(transport: SipTransport, random: () => number): vo
     const deliver = (): void => {
       for (const listener of listeners) listener(message, arrival);
     };
-    if (arrival.protocol === 'udp') pass(deliver);
+    const only =
+      message.kind === 'response' && message.status >= 200 && sentOnce.has(`${message.callId} ${message.cseq.seq}`);
+    if (arrival.protocol === 'udp' && !only) pass(deliver);
     else deliver();
   });
 }
+
+const nameOf = (text: string): string =>
+  [/^Call-ID: *(\S+)/m, /^CSeq: *(\d+)/m].map((header) => header.exec(text)?.[1]).join(' ');

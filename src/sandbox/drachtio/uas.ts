@@ -196,8 +196,9 @@ export class Uas {
   #sendPlain(open: OpenRequest, status: number, options: Parameters<Dialog['accept']>[1]): SipResponse {
     const { transaction, record } = open;
     const answersReInvite = record && transaction.isInvite && status >= 200 && status < 300;
+    // The real server sends it once, and waits for no ACK (seen).
     return answersReInvite
-      ? record.dialog.accept(transaction, { ...options, status })
+      ? record.dialog.accept(transaction, { ...options, status, repeats: false })
       : transaction.respond(status, options);
   }
 

@@ -194,11 +194,14 @@ export class Dialog extends EventEmitter<{
   }
 
   /** Answers an INVITE of this dialog 2xx and repeats the answer until the ACK is there. */
-  accept(transaction: ServerTransaction, options: ResponseOptions & { status?: number } = {}): SipResponse {
+  accept(
+    transaction: ServerTransaction,
+    options: ResponseOptions & { status?: number; repeats?: boolean } = {},
+  ): SipResponse {
     const headers: HeaderInit = { Contact: this.contact, ...withoutUndefined(options.headers) };
     const response = transaction.respond(options.status ?? 200, { ...options, headers, toTag: this.localTag });
     if (this.#state === 'early') this.#state = 'confirmed';
-    this.#answers.add(transaction, response);
+    this.#answers.add(transaction, response, options.repeats);
     return response;
   }
 

@@ -21,17 +21,19 @@ export class PendingAnswers {
     return this.#pending.size > 0;
   }
 
-  add(transaction: ServerTransaction, response: SipResponse): void {
+  /** @param repeats whether it is sent until the ACK is there; otherwise nobody waits for that */
+  add(transaction: ServerTransaction, response: SipResponse, repeats = true): void {
     const { seq } = transaction.request.cseq;
     this.acknowledge(seq);
     const giveUp = setTimeout(() => {
       this.acknowledge(seq);
-      this.onTimeout();
+      if (repeats) this.onTimeout();
     }, transactionTimeoutMs(this.timers));
     const entry: Pending = { repeat: undefined, giveUp };
     this.#pending.set(seq, entry);
     // No proxies here: what TCP has delivered is delivered.
-    if (transaction.arrival.protocol === 'udp') this.#repeatAfter(this.timers.t1Ms, entry, transaction, response);
+    if (repeats && transaction.arrival.protocol === 'udp')
+      this.#repeatAfter(this.timers.t1Ms, entry, transaction, response);
   }
 
   /** False when nothing waits for it: a repeated ACK, or one for a refused INVITE. */

@@ -134,6 +134,28 @@ describe.each(['udp', 'tcp', 'tls'] as const)('drachtio-srf over %s', (protocol)
     expect((await once(leg.request('BYE'), 'response'))[0]).toMatchObject({ status: 200 });
   });
 
+  it('sends its 200 to a re-INVITE once, and waits for no ACK', async () => {
+    const srf = await connectApp(server.adminPort);
+    const dialing = srf.createUAC(toPhone(), { localSdp: SDP });
+    const leg = (await incoming()).answer(SDP);
+    const dialog = await dialing;
+    dialog.on('modify', (_req: SrfRequest, res: SrfResponse) => res.send(200, { body: SDP }));
+    let answers = 0;
+    leg.request('INVITE', { body: SDP }).on('response', ({ status }) => (answers += status === 200 ? 1 : 0));
+    await eventually(() => expect(answers).toBe(1));
+    let ended = false;
+    dialog.on('destroy', () => (ended = true));
+    // As long as that of a call, which is repeated, lasts without its ACK.
+    srf.invite((req, res) => settle(srf.createUAS(req, res, { localSdp: SDP })));
+    const [, other] = (await once(phone.invite({ uri: toServer(), body: SDP, autoAck: false }), 'answered')) as [
+      SipResponse,
+      Dialog,
+    ];
+    await once(other, 'request');
+    expect([answers, ended]).toEqual([1, false]);
+    expect((await once(leg.request('BYE'), 'response'))[0]).toMatchObject({ status: 200 });
+  });
+
   it('connects two legs as a back-to-back user agent', async () => {
     const srf = await connectApp(server.adminPort);
     srf.invite((req, res) => {
