@@ -40,6 +40,7 @@ declare module 'drachtio-srf' {
       readonly finalResponseSent: boolean;
       /** Of what came from the network; '' where drachtio made it up. */
       readonly source_address: string;
+      readonly protocol: string;
       get(header: string): string | undefined;
       has(header: string): boolean;
       send(status: number, options?: SendOptions, callback?: (error: unknown) => void): void;
