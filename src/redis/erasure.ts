@@ -3,6 +3,7 @@ import type { StoredCall } from '../call/amender.js';
 import { noResources } from '../call/document.js';
 import { indexEntry } from '../history/slots.js';
 import type { RedisLink } from './connection.js';
+import { callIn } from './history-index.js';
 import type { Keys } from './keys.js';
 import { namesFrom } from './scan.js';
 import { asNumber, asStrings, loadScript } from './scripts.js';
@@ -44,8 +45,11 @@ export class RedisErasure {
     const found = new Set<string>();
     for await (const names of namesFrom(this.link, prefix, LOOK_CALLS)) {
       if (names.length === 0) continue;
-      const his = await this.link.run({ script: lookScript, keys: names, args: [caller], read: asStrings });
-      for (const name of his) if (name !== null) found.add(name.slice(prefix.length));
+      const docs = await this.link.run({ script: lookScript, keys: names, args: [caller], read: asStrings });
+      for (const doc of docs) {
+        const call = callIn(doc ?? '');
+        if (call?.caller.number === caller) found.add(call.id);
+      }
     }
     return [...found];
   }

@@ -139,7 +139,8 @@ function entryOf(doc: string): string | null {
   }
 }
 
-function callIn(doc: string): Call | null {
+/** null where there is no document, or one that cannot be read. */
+export function callIn(doc: string): Call | null {
   try {
     return JSON.parse(doc) as Call;
   } catch {
