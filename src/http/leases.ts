@@ -16,7 +16,7 @@ const MAX_TEXT = 2_048;
 /** Landing pages with all their parameters may be long: the rest of them says nothing more. */
 const text = z
   .string()
-  .transform((whole) => whole.slice(0, MAX_TEXT))
+  .transform((whole) => whole.slice(0, MAX_TEXT).toWellFormed())
   .nullable()
   .default(null);
 const id = z.string().min(1).max(256);

@@ -10,6 +10,7 @@ import type { Asker } from '../leases/ports.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { sourceOf } from '../lib/source.js';
+import { wholeLetters } from './body.js';
 import { sessionSchema } from './leases.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
 import { readBody } from './query.js';
@@ -22,6 +23,8 @@ export interface SiteWithSnippet {
 
 const TIMEOUT_MS = 5000;
 const MAX_BODY = '20kb';
+// Browsers send text/plain without asking beforehand; what it holds is JSON all the same.
+const SENT = { limit: MAX_BODY, type: () => true, reviver: wholeLetters };
 /** A visitor for whom no number was free asks again after this. */
 const RETRY_SECONDS = 60;
 const MIN_ASK_AGAIN_SECONDS = 5;
@@ -54,8 +57,7 @@ export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSni
       (res.locals as Locals).site = site;
       next();
     })
-    // Browsers send text/plain without asking beforehand; what it holds is JSON all the same.
-    .post(refuseTooMany(limit), express.json({ limit: MAX_BODY, type: () => true }), async (req, res) => {
+    .post(refuseTooMany(limit), express.json(SENT), async (req, res) => {
       const { session } = readBody(req, snippetRequest);
       const { id, snippet } = (res.locals as Locals).site;
       res.setHeader('Cache-Control', 'no-store');

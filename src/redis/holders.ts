@@ -3,7 +3,8 @@ import type { Holder, TrackingNumber } from '../call/ports.js';
 
 /**
  * Reads what stands in the contract keys (contracts section 3). Other services write them, so anything may stand
- * there: what is not a lease, a holder or a number becomes null, and no text longer than a URL gets into a call.
+ * there: what is not a lease, a holder or a number becomes null, and no text longer than a URL, or with half a letter, gets
+ * into a call.
  */
 
 const MAX_TEXT = 2_048;
@@ -116,7 +117,7 @@ function parseJson(json: string): unknown {
 /** Advertising ids are often numbers: a sender may not have quoted them. */
 function text(value: unknown): string | null {
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
-  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_TEXT) : null;
+  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_TEXT).toWellFormed() : null;
 }
 
 function identifier(value: unknown): string | null {

@@ -64,6 +64,12 @@ describe('changing a call', () => {
     ['POST', '/c1/handled', undefined, ['c1', { kind: 'handled', handled: true }, 'crm']],
     ['POST', '/c1/handled', { handled: false }, ['c1', { kind: 'handled', handled: false }, 'crm']],
     ['POST', '/c1/notes', { text: 'two\nlines' }, ['c1', { kind: 'note', text: 'two\nlines' }, 'crm']],
+    [
+      'POST',
+      '/c1/notes',
+      { text: 'cut in an emoji \ud83d' },
+      ['c1', { kind: 'note', text: 'cut in an emoji \ufffd' }, 'crm'],
+    ],
     ['PUT', '/c1/attribution', { leaseId: 'lease-2' }, ['c1', 'lease-2', 'corrected by an operator', 'crm']],
     ['PUT', '/c1/attribution', { leaseId: null, reason: 'spam' }, ['c1', null, 'spam', 'crm']],
   ])('%s %s %j', async (method, path, body, expected) => {

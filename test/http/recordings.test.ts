@@ -253,6 +253,13 @@ describe('a shared link', () => {
     expect((await fetch(url, { method: 'POST' })).status).toBe(405);
   });
 
+  it('opens also where its name was cut in the middle of an emoji', async () => {
+    const house = await open();
+    const { url } = await share(house, { expiresIn: 600, downloadName: 'call \ud83d' });
+    const answer = await fetch(url);
+    expect([answer.status, await bytesOf(answer)]).toEqual([200, house.wav]);
+  });
+
   it('is refused when it was altered, whatever it leads to, and when it has ended', async () => {
     const house = await open();
     const { url } = await share(house, { expiresIn: 600 });

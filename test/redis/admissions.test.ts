@@ -311,6 +311,8 @@ describe('reading holders', () => {
   it('cuts texts at the length of a URL', () => {
     const holder = parseHolder({ ...exampleHolder(), session: { landingPage: 'x'.repeat(5_000) } });
     expect(holder?.session.landingPage).toHaveLength(2_048);
+    const odd = parseHolder({ ...exampleHolder(), session: { keyword: `${'x'.repeat(2_047)}😀` } });
+    expect(odd?.session.keyword).toBe(`${'x'.repeat(2_047)}\ufffd`);
   });
 
   it('never throws', () => {
