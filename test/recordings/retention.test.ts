@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { DiskWatch } from '../../src/recordings/disk-watch.js';
 import { newCallId } from '../../src/lib/ids.js';
+import { baseName } from '../../src/recordings/names.js';
 import { isOver, RetentionSweeper } from '../../src/recordings/retention.js';
 import { RedisCallers } from '../../src/redis/callers.js';
 import { FakeS3 } from '../fakes/s3.js';
@@ -247,6 +248,31 @@ describe.skipIf(!ffmpeg)('a format made by ffmpeg (skipped where there is none)'
     expect(decoded.stdout.length / 32_000).toBeCloseTo(3, 0);
     expect((await house.kept()).filter((name) => name.endsWith('.wav'))).toHaveLength(keepWav ? 1 : 0);
   });
+
+  it.each([true, false])(
+    'does not bring back what a gateway on the same disk deletes meanwhile, WAV kept: %s',
+    async (keepWav) => {
+      const house = await openHouse({ recordings: { format: 'mp3', keepWav } });
+      const peer = await openHouse({ folder: house.folder });
+      const call = endedCall(1);
+      peer.calls.set(call.id, call);
+      const keep = house.vault.keep.bind(house.vault);
+      let removed = false;
+      house.vault.keep = async (name, content) => {
+        if (name.endsWith('.mp3')) {
+          const deletion = { at: call.startedAt, reason: 'request' } as const;
+          await house.facts.noteDeletion(call.id, deletion);
+          await peer.archive.remove({ base: baseName(call) }, call.id, deletion);
+          removed = true;
+        }
+        await keep(name, content);
+      };
+      await house.record(call);
+      await idle(house);
+      expect(removed).toBe(true);
+      expect((await house.kept()).filter((name) => name.includes(call.id))).toEqual([]);
+    },
+  );
 
   it.each([
     ['and goes on', false],

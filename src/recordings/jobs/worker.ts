@@ -161,20 +161,27 @@ export class RecordingWorker {
   }
 
   async #work(waiting: Waiting, signal: AbortSignal): Promise<void> {
-    const { vault, isDeleted } = this.deps;
+    const { vault } = this.deps;
     const { job } = waiting;
     let manifest = await vault.manifest(job.base);
     // A job is made of what has one: it was deleted meanwhile.
     if (!manifest) return;
-    if (await isDeleted(job.callId)) {
-      // An attempt before this one may have brought a file there after the others were removed.
-      await this.#removeRemote(job, manifest);
-      await this.#removeLocal(job);
-      return;
+    if (await this.#dropDeleted(job, manifest)) return;
+    if (job.make !== null) {
+      manifest = await this.#transcode(waiting, manifest, signal);
+      // Meanwhile, by a gateway that shares this disk.
+      if (await this.#dropDeleted(job, manifest)) return;
     }
-    if (job.make !== null) manifest = await this.#transcode(waiting, manifest, signal);
     if (job.replaced) await this.#tellReplaced(job, manifest);
     if (vault.remote) await this.#upload(job, manifest, signal);
+  }
+
+  /** An attempt may have brought a file there after the others were removed. @returns false where it was not deleted */
+  async #dropDeleted(job: Job, manifest: Manifest): Promise<boolean> {
+    if (!(await this.deps.isDeleted(job.callId))) return false;
+    await this.#removeRemote(job, manifest);
+    await this.#removeLocal(job);
+    return true;
   }
 
   async #transcode(waiting: Waiting, manifest: Manifest, signal: AbortSignal): Promise<Manifest> {
