@@ -58,7 +58,13 @@ export class RedisErasure {
   async eraseCall({ call, sequence }: StoredCall, erased: Call): Promise<number | null> {
     const removed = await this.link.run({
       script: eraseScript,
-      keys: [this.keys.call(call.id), this.keys.events(), this.keys.erasedEvents()],
+      keys: [
+        this.keys.call(call.id),
+        this.keys.events(),
+        this.keys.erasedEvents(),
+        this.keys.amendedCalls(),
+        this.keys.amendments(call.id),
+      ],
       args: [
         sequence,
         JSON.stringify(erased),

@@ -232,6 +232,19 @@ describe('forgetting a caller', () => {
     expect(await everything()).not.toContain(CALLER);
   });
 
+  it('takes along what was still to be written into his call', async () => {
+    const { store, erase, everything, link, keys } = await open();
+    const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
+    await store.commit(exampleChange(call, ['call.received']));
+    const amendments = new RedisAmendments(link, keys, 'elsewhere', () => undefined);
+    const note = { kind: 'note', id: 'n', text: `call ${CALLER} back`, by: 'olga', at: call.startedAt } as const;
+    expect(await amendments.queue(call.id, note)).toBe('queued');
+    await store.commit(exampleChange(call, ['call.missed'], { first: 2, closed: true }));
+    expect(await erase(CALLER, 'dpo', null)).toMatchObject({ calls: [call.id] });
+    expect(await everything()).not.toContain(CALLER);
+    expect(await amendments.waiting()).toEqual([]);
+  });
+
   it('is not taken for a loss by who delivers meanwhile', async () => {
     const { link, keys, store, erase, meanwhile } = await open();
     const outbox = new RedisOutbox(link, keys);
