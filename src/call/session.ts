@@ -238,10 +238,12 @@ export class CallSession {
 
   /**
    * A talk goes on without drachtio's link, and its silence tells when it is over. A caller who holds may be silent for as
-   * long as he likes, and his taking up the talk again would be refused: it could only be waited out.
+   * long as he likes, and his taking up the talk again would be refused: it could only be waited out. Who has not been
+   * answered cannot be any more: what would be answered, his INVITE or FreeSWITCH's dial-back, came over that link.
    */
   linkLost(): void {
-    if (this.media.held) this.end(LINK_LOST);
+    const greeted = this.call.engagedAt !== null && this.invites.dialBack === null;
+    if (this.media.held || (this.call.answeredAt === null && !greeted)) this.end(LINK_LOST);
   }
 
   /** Nobody would tell us of an answer; over another trunk the caller's carrier may do better. */

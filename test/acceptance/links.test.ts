@@ -10,6 +10,10 @@ import { until } from '../support/until.js';
 import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
 
 const stage = await Stage.open();
+const NOTICE_HZ = 620;
+const announced = (ms: number) => ({
+  recording: { mode: 'always', announcement: `tone_stream://%(${ms},0,${NOTICE_HZ})`, declineKey: '9' },
+});
 const scenes = {
   mediaLink: stage.scene(),
   mediaLinkNext: stage.scene(),
@@ -20,6 +24,14 @@ const scenes = {
   held: stage.scene(),
   ringing: stage.scene(),
   setUp: stage.scene(),
+  engaged: stage.scene({
+    to: 'destination',
+    more: () => ({
+      outbound: { callsPerSecond: 0.1, queue: '10s' },
+      route: announced(200),
+    }),
+  }),
+  greeted: stage.scene({ more: () => ({ route: announced(6000) }) }),
   silent: stage.scene(),
   rungInVain: stage.scene({ for: '2s', next: 'no-answer' }),
   announced: stage.scene({ announcement: 'tone_stream://%(1000,0,620)' }),
@@ -175,6 +187,40 @@ describe.skipIf(!enginesHere())('a lost link', () => {
       ended: { by: 'gateway', reason: 'link_lost', sip: 503 },
     });
     await stage.expectNothingLeft();
+  });
+
+  test('drachtio: a caller who was answered for an announcement, while nobody rings, is let go of as any other', async () => {
+    const scene = scenes.engaged;
+    await scene.businessPhone({ ring: false, refuse: { status: 486 } });
+    const phone = await scene.callerPhone();
+    await (await phone.call(scene.dialled)).ended();
+    const caller = await phone.call(scene.dialled);
+    await caller.answered();
+    const channel = `destination:${scene.targetIds[0] ?? ''}`;
+    await until('he waits for his turn', async () => (await stage.channelsInUse()).get(channel) === 1);
+    await cut('drachtio');
+    await join('drachtio');
+    expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(lastCall(await scene.events(2))).toMatchObject({
+      disposition: 'missed',
+      lossReason: 'gateway_lost',
+      legs: [],
+      ended: { by: 'gateway', reason: 'link_lost', sip: 200 },
+    });
+  });
+
+  test('drachtio: a caller who is still greeted is put through over the next link', async () => {
+    const scene = scenes.greeted;
+    const there = await scene.businessPhone();
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await until('he hears it', () => hears(caller, NOTICE_HZ));
+    await cut('drachtio');
+    await join('drachtio');
+    const business = await there.nextCall();
+    await until('they hear each other', () => hears(caller, BUSINESS_HZ) && hears(business, CALLER_HZ));
+    await business.hangUp();
+    expect(await caller.ended()).toMatchObject({ by: 'remote', how: 'bye' });
+    expect(lastCall(await scene.events())).toMatchObject({ disposition: 'answered', ended: { by: 'business' } });
   });
 
   test('drachtio, silent: calls let go of their channels, and everybody is hung up on over the next link', async () => {

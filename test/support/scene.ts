@@ -25,7 +25,7 @@ export interface SceneOptions {
   /** Channels of each of its lines; default those of the first step. */
   nextChannels?: number;
   /** What else this scene's parts of the configuration say, given the ids of what it dials. */
-  more?: (targetIds: string[]) => { first?: Raw; next?: Raw; route?: Raw; line?: Raw; nextLine?: Raw };
+  more?: (targetIds: string[]) => { first?: Raw; next?: Raw; route?: Raw; line?: Raw; nextLine?: Raw; outbound?: Raw };
   auth?: { username: string; password: string };
   recording?: 'always' | 'never';
   maxDuration?: string;
@@ -94,7 +94,7 @@ export class Scene {
       })),
       trunks: destinations.map(({ id, uri }) => ({
         id: `trunk-${id}`,
-        outbound: { to: uri, ...(auth === undefined ? {} : { auth }) },
+        outbound: { to: uri, ...(auth === undefined ? {} : { auth }), ...more.outbound },
       })),
       destinations: destinations.map(({ id }) => ({
         id,
