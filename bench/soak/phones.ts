@@ -56,14 +56,15 @@ export class Phones {
     random: () => number,
   ): Promise<Phones> {
     const { callers, business, pbx } = house.places;
+    const plans = (from = '', dialled = ''): AnswerScript => phones.#answers(from, dialled);
+    const answers: PhoneOptions['answers'] = ({ request }) => plans(request.headers.get('From'), userOf(request.uri));
+    // First of all: the gateways ask it already, and two silences are told.
+    const watched = await Pbx.open({ ...at(pbx), answers }, (up) => house.findsLine(up));
     const cast = {
       callers: await openThree(callers, random),
       business: await openThree(business, random),
       extensions: await openExtensions(house, random),
     };
-    const plans = (from = '', dialled = ''): AnswerScript => phones.#answers(from, dialled);
-    const answers: PhoneOptions['answers'] = ({ request }) => plans(request.headers.get('From'), userOf(request.uri));
-    const watched = await Pbx.open({ ...at(pbx), answers }, (up) => house.findsLine(up));
     const phones = new Phones(house, { ...cast, pbx: watched }, new Controls(house, idOf), new Crowds(log));
     for (const phone of phones.#business) {
       if (phone !== watched.phone) phone.answers = answers;
