@@ -24,12 +24,18 @@ export function parseDigest(value: string): DigestParams | undefined {
   return params;
 }
 
-/** The Authorization value for a `WWW-Authenticate`/`Proxy-Authenticate` one (RFC 3261 22.4, RFC 8760), or undefined if we cannot. */
+/**
+ * The Authorization value for a `WWW-Authenticate`/`Proxy-Authenticate` one (RFC 3261 22.4, RFC 8760), or undefined if we
+ * cannot.
+ *
+ * @param uses how many requests have answered this nonce, this one included
+ */
 export function answerChallenge(
   challenge: string,
   method: string,
   uri: string,
   { username, password }: DigestCredentials,
+  uses = 1,
 ): string | undefined {
   const params = parseDigest(challenge);
   const algorithm = algorithmOf(params?.get('algorithm'));
@@ -41,7 +47,8 @@ export function answerChallenge(
     ?.split(',')
     .map((one) => one.trim().toLowerCase());
   if (qop && !qop.includes('auth')) return undefined;
-  const protection = qop ? { qop: 'auth', nc: '00000001', cnonce: randomBytes(8).toString('hex') } : undefined;
+  const nc = uses.toString(16).padStart(8, '0');
+  const protection = qop ? { qop: 'auth', nc, cnonce: randomBytes(8).toString('hex') } : undefined;
   const response = digestResponse(algorithm, { username, realm, password, method, uri, nonce, protection });
   const fields = [`username="${username}"`, `realm="${realm}"`, `nonce="${nonce}"`, `uri="${uri}"`];
   fields.push(`response="${response}"`, `algorithm=${algorithm}`);

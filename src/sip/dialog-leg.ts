@@ -3,7 +3,8 @@ import type { DialogEnd, DialogLeg, ReinviteAnswer } from '../call/sip-ports.js'
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { DigestCredentials } from '../lib/digest.js';
-import { answerToChallenge, SipFailureError } from './failure.js';
+import { DigestAnswers } from './digest-answers.js';
+import { SipFailureError } from './failure.js';
 import { forgetRequestsIn } from './link.js';
 import type { OverNewLink } from './open-invite.js';
 import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
@@ -163,18 +164,18 @@ export class SrfDialogLeg implements DialogLeg {
     let confirmed = (): void => undefined;
     const sent = new Promise<void>((resolve) => {
       confirmed = this.overNewLink.unlessConfirmed(() => resolve(this.overNewLink.bye(this.id)));
-      this.#requestBye({}, resolve);
+      const answers = this.auth && new DigestAnswers('BYE', this.dialog.remote.uri, this.auth);
+      this.#requestBye(resolve, answers);
     });
     await withDeadline(sent, REQUEST_TIMEOUT_MS, 'BYE').catch(() => undefined);
     confirmed();
   }
 
-  #requestBye(given: Record<string, string>, over: () => void): void {
-    this.dialog.request({ method: 'BYE', headers: given }, (error, response) => {
+  #requestBye(over: () => void, answers?: DigestAnswers, headers: Record<string, string> = {}): void {
+    this.dialog.request({ method: 'BYE', headers }, (error, response) => {
       if (!error && response.status < 200) return;
-      const question = { method: 'BYE', uri: this.dialog.remote.uri, given };
-      const answer = !error && this.auth ? answerToChallenge(response, question, this.auth) : null;
-      if (answer) this.#requestBye(answer, over);
+      const answer = error ? null : answers?.to(response);
+      if (answer) this.#requestBye(over, answers, answer);
       // An error, or another refusal, means that the other side has gone already: what BYE was to bring about.
       else over();
     });

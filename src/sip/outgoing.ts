@@ -5,7 +5,8 @@ import { inBackground } from '../lib/background.js';
 import { acknowledgeRepeated, ackTaken } from './acknowledge.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { isOverTls } from '../lib/sip-transport.js';
-import { answerToChallenge, toSipFailure } from './failure.js';
+import { DigestAnswers } from './digest-answers.js';
+import { toSipFailure } from './failure.js';
 import { forgetSent } from './link.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
@@ -65,7 +66,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     // This one first: who has said nothing at all by the end of both is not there.
     this.#silenceTimer = setTimeout(() => this.#giveUp(NO_RESPONSE), Math.min(timeoutMs, responseTimeoutMs));
     this.#timer = setTimeout(() => this.#giveUp({ kind: 'unanswered' }), timeoutMs);
-    this.#send(request, {});
+    this.#send(request);
   }
 
   onSent(listener: (invite: OpenInvite) => void): void {
@@ -98,7 +99,12 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.#settle({ kind: 'link-lost' });
   }
 
-  #send(request: InviteRequest, authorization: Record<string, string>): void {
+  /** @param again of one that is sent once more: what it must repeat, and what it answers */
+  #send(
+    request: InviteRequest,
+    again: Record<string, string> = {},
+    answers = request.auth && new DigestAnswers('INVITE', request.uri, request.auth),
+  ): void {
     const { user, displayName, host = 'localhost' } = request.from;
     const name = displayName ? `"${cleanHeaderValue(displayName)}" ` : '';
     const options: Srf.UacOptions = {
@@ -106,7 +112,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
         From: `${name}<sip:${cleanHeaderValue(user)}@${host}>`,
         ...contactOverTls(isOverTls(request.proxy ?? request.uri), request.uri),
         ...request.headers,
-        ...authorization,
+        ...again,
       },
       ...(request.sdp ? { localSdp: request.sdp } : { noAck: true }),
       ...(request.proxy ? { proxy: request.proxy } : {}),
@@ -126,26 +132,21 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     };
     this.srf.createUAC(request.uri, options, callbacks, (error, dialog) => {
       clearTimeout(this.#silenceTimer);
-      const answer = this.#answerToChallenge(request, authorization, error);
-      if (answer) this.#send(request, answer);
+      const answer = answers && this.#answerToChallenge(answers, error);
+      if (answer) this.#send(request, answer, answers);
       else if (dialog && !('sdp' in dialog)) inBackground(this.#answered(request, dialog));
       else this.#failedOrOffered(error, dialog);
     });
   }
 
   /**
-   * Credentials for a 401 and a 407, once each. Not srf's own `auth`: there a 100 Trying clears the mark that it has answered
+   * Credentials for who asks for them. Not srf's own `auth`: there a 100 Trying clears the mark that it has answered
    * already, so that a wrong password sends hundreds of INVITEs a second to the carrier.
    */
-  #answerToChallenge(
-    request: InviteRequest,
-    given: Record<string, string>,
-    error: unknown,
-  ): Record<string, string> | null {
-    if (!request.auth || this.#cancelled || this.#settled) return null;
+  #answerToChallenge(answers: DigestAnswers, error: unknown): Record<string, string> | null {
+    if (this.#cancelled || this.#settled) return null;
     const sent = this.#request;
-    const response = error instanceof Srf.SipError ? error.res : undefined;
-    const answer = answerToChallenge(response, { method: 'INVITE', uri: request.uri, given }, request.auth);
+    const answer = answers.to(error instanceof Srf.SipError ? error.res : undefined);
     if (!answer || !sent) return null;
     this.#request = null;
     const sequence = Number.parseInt(sent.get('CSeq') ?? '1', 10) + 1;
@@ -170,7 +171,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     if (!acknowledged) await this.#hangUpUnacknowledged(leg, dialog);
     if (!acknowledged && !this.#settled && !this.#cancelled && this.#lostAcks++ < LOST_ACKS_MAX) {
       this.#request = null;
-      this.#send(request, {});
+      this.#send(request);
       return;
     }
     clearTimeout(this.#cancelTimer);

@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type Srf from 'drachtio-srf';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
-import { answerChallenge } from '../lib/digest.js';
 import { accountUser } from '../trunks/account.js';
 import type { CarrierRegistration, RegisterSettings } from '../trunks/carriers/ports.js';
 import type { RegistrationState } from '../trunks/carriers/state.js';
+import { DigestAnswers } from './digest-answers.js';
 
 /** Refreshed after this share of what was granted, so that a lost REGISTER costs no call. */
 const REFRESH_SHARE = 0.8;
@@ -131,6 +131,7 @@ export class SrfRegistration implements CarrierRegistration {
   async #exchange(expiresSeconds: number): Promise<Outcome> {
     let expires = expiresSeconds;
     let authorization: Record<string, string> = {};
+    let answers = this.#newAnswers();
     let refused = NOBODY_ANSWERED;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const response = await this.send(this.settings.registrar, this.#headers(expires, authorization));
@@ -145,14 +146,18 @@ export class SrfRegistration implements CarrierRegistration {
       if (least > expires && least <= MAX_EXPIRES_SECONDS) {
         expires = least;
         authorization = {};
+        answers = this.#newAnswers();
         continue;
       }
-      const answer = this.#answer(response);
-      // The same question again after an answer: the password is wrong, unless only the nonce was old.
-      if (!answer || (answer.header in authorization && !answer.stale)) break;
-      authorization = { ...authorization, [answer.header]: answer.value };
+      const answer = answers.to(response);
+      if (!answer) break;
+      authorization = answer;
     }
     return refused;
+  }
+
+  #newAnswers(): DigestAnswers {
+    return new DigestAnswers('REGISTER', this.settings.registrar, this.settings);
   }
 
   get #addresses(): { account: string; contact: string } {
@@ -178,24 +183,6 @@ export class SrfRegistration implements CarrierRegistration {
       Expires: String(expires),
       ...authorization,
     };
-  }
-
-  #answer(response: Srf.SrfResponse): { header: string; value: string; stale: boolean } | null {
-    if (response.status !== 401 && response.status !== 407) return null;
-    const proxy = response.status === 407;
-    const challenges = (response.get(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate') ?? '').split(
-      /,\s*(?=Digest\s)/i,
-    );
-    for (const challenge of challenges) {
-      const value = answerChallenge(challenge, 'REGISTER', this.settings.registrar, this.settings);
-      if (value === undefined) continue;
-      return {
-        header: proxy ? 'Proxy-Authorization' : 'Authorization',
-        value,
-        stale: /stale\s*=\s*"?true/i.test(challenge),
-      };
-    }
-    return null;
   }
 }
 

@@ -20,6 +20,7 @@ const scenes = {
   tcp: stage.scene({ transport: 'tcp' }),
   challenged: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  challengedLate: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedTwice: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   wrongBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 'wrong' } }),
   held: stage.scene(),
@@ -166,10 +167,40 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     }
   });
 
+  test.concurrent('a carrier whose nonce has run out when our answer comes', async () => {
+    const scene = scenes.challengedLate;
+    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
+    const [old, young] = ['carrier', 'carrier'].map((realm) => new DigestVerifier(realm, () => 's3cret'));
+    const answered: string[] = [];
+    business.onMessage((message) => {
+      const method = message.slice(0, message.indexOf(' '));
+      if (method !== 'INVITE' && method !== 'BYE') return;
+      const credentials = headerValue(message, 'Proxy-Authorization');
+      const isRight = credentials !== undefined && young?.verify(credentials, method) === 'ok';
+      const challenge = credentials === undefined ? old?.challenge() : young?.challenge(true);
+      const status = isRight ? '200 OK' : '407 Who?';
+      const headers = isRight ? [] : [`Proxy-Authenticate: ${challenge ?? ''}`];
+      const body = isRight && method === 'INVITE' ? { body: plainSdp(business.address) } : {};
+      answered.push(`${method} ${status.slice(0, 3)}`);
+      business.send(business.response(status, message, { toTag: 'b', headers, ...body }), viaOf(message));
+    });
+    try {
+      const caller = await (await scene.callerPhone()).call(scene.dialled);
+      await caller.answered();
+      await caller.hangUp();
+      await until('it is hung up on', () => answered.includes('BYE 200'));
+      expect(answered).toEqual(['INVITE', 'BYE'].flatMap((one) => [`${one} 407`, `${one} 407`, `${one} 200`]));
+    } finally {
+      business.close();
+    }
+  });
+
   test.concurrent('a carrier whose proxy and whose switch ask for a digest each, with INVITE and BYE', async () => {
     const scene = scenes.challengedTwice;
     const business = await RawSip.open(scene.businessAddresses[0] ?? '');
     const [proxy, there] = ['proxy', 'switch'].map((realm) => new DigestVerifier(realm, () => 's3cret'));
+    /** The proxy's nonce in an INVITE, and how often it is answered. */
+    const counts: string[] = [];
     const answered: string[] = [];
     business.onMessage((message) => {
       const method = message.slice(0, message.indexOf(' '));
@@ -182,6 +213,8 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
           ? ['401 Who?', [`WWW-Authenticate: ${there?.challenge() ?? ''}`]]
           : ['200 OK', []];
       answered.push(`${method} ${status.slice(0, 3)}`);
+      const count = /nc=(\w+)/.exec(headerValue(message, 'Proxy-Authorization') ?? '')?.[1];
+      if (method === 'INVITE' && count !== undefined) counts.push(count);
       const body = status === '200 OK' && method === 'INVITE' ? { body: plainSdp(business.address) } : {};
       business.send(business.response(status, message, { toTag: 'b', headers, ...body }), viaOf(message));
     });
@@ -191,6 +224,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
       await caller.hangUp();
       await until('it is hung up on', () => answered.includes('BYE 200'));
       expect(answered).toEqual(['INVITE', 'BYE'].flatMap((one) => [`${one} 407`, `${one} 401`, `${one} 200`]));
+      expect(counts).toEqual(['00000001', '00000002']);
     } finally {
       business.close();
     }

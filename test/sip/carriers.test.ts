@@ -218,6 +218,10 @@ const register = (one: Carrier, more = {}) => ({
   inbound: { from: ['203.0.113.0/29'] },
   register: { registrar: one.uri, ...ACCOUNT, ...more },
 });
+/** How often the proxy's nonce has been answered with this one. */
+const counted = ({ headers }: Carrier['registers'][number]) =>
+  /nc=(\w+)/.exec(headers.get('Proxy-Authorization') ?? '')?.[1];
+
 const registration = (trunks: CarrierTrunks) => trunks.list()[0]?.registration;
 
 describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)', (kind) => {
@@ -242,6 +246,9 @@ describe.each(sipServerKinds)('registration with a carrier through drachtio (%s)
     const trunks = gateway('gw-1', register(one));
     await until('it is registered', () => registration(trunks)?.state === 'registered');
     expect(one.registered).toEqual([600]);
+    const [counts, again] = [one.registers.map(counted), ['00000001', '00000002']];
+    // The proxy, who is behind it, and both anew for as long as he wants it.
+    expect(counts).toEqual([undefined, ...again, undefined, ...again]);
   });
 
   it('over TLS, with a contact that says so', async () => {
