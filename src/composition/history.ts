@@ -51,9 +51,9 @@ export class History {
     const erasures = new RedisArchiveErasures(link, keys);
     this.#erasures = erasures;
     this.index = new RedisHistoryIndex(link, keys);
-    const write: CallArchive['write'] = async (leaving) => {
+    const write: CallArchive['write'] = async (leaving, goOn) => {
       await erasures.noteStore(await files.identity(), config().gateway.id);
-      await archive.write(leaving);
+      return await archive.write(leaving, goOn);
     };
     const eraseRecording = recordings.eraseArchived;
     const store = () => files.identity();

@@ -40,14 +40,20 @@ const unzip = promisify(gunzip);
 export class CallArchive {
   constructor(private readonly files: ArchiveFiles) {}
 
-  /** Resolves when every line has been read back. Rejects with the store's error, or when it gave back something else. */
-  async write(calls: readonly ArchivedCall[]): Promise<void> {
+  /**
+   * Resolves when every line has been read back. Rejects with the store's error, or when it gave back something else.
+   * @param goOn asked before each file
+   * @returns false where it was told to stop
+   */
+  async write(calls: readonly ArchivedCall[], goOn: () => Promise<boolean>): Promise<boolean> {
     const days = new Map<string, ArchivedCall[]>();
     for (const call of calls) days.set(dayOf(call.doc), [...(days.get(dayOf(call.doc)) ?? []), call]);
     for (const [day, ofDay] of days) {
       const name = `${folderOf(day)}${fileOf(ofDay)}${ENDING}`;
+      if (!(await goOn())) return false;
       await this.#save(name, Buffer.from(ofDay.map(({ doc }) => `${doc}\n`).join('')));
     }
+    return true;
   }
 
   /** Days (`2026-11-21`) on which archived calls began, the oldest first. */
@@ -86,7 +92,7 @@ export class CallArchive {
    * Rewrites what the calls of a day say, file by file, each as a whole or not at all.
    * @param caller in E.164: only calls of his are looked at
    * @param change the call as it is to be from now on
-   * @param goOn asked before each file
+   * @param goOn asked before each file, and before it is written: another gateway may have rewritten it meanwhile
    * @returns false where it was told to stop
    */
   async rewriteDay(
@@ -107,7 +113,9 @@ export class CallArchive {
         lines.push(call && his ? JSON.stringify(await change(call)) : line);
         changed ||= his;
       }
-      if (changed) await this.#save(name, Buffer.from(lines.map((line) => `${line}\n`).join('')));
+      if (!changed) continue;
+      if (!(await goOn())) return false;
+      await this.#save(name, Buffer.from(lines.map((line) => `${line}\n`).join('')));
     }
     return true;
   }

@@ -7,10 +7,12 @@ import type { MissedRestorer } from './missed-restorer.js';
 import type { IndexRebuilder } from './rebuilder.js';
 import type { HistorySweeper } from './sweeper.js';
 
-/** One gateway at a time keeps the history. Both reject with GW_ERR_REDIS_AWAY. */
+/** One gateway at a time keeps the history. All reject with GW_ERR_REDIS_AWAY. */
 export interface KeeperLease {
   /** Whether it is this one: it has the lease, renews or takes it. */
   lease(): Promise<boolean>;
+  /** Whether it still is: what has lapsed may have been another one's meanwhile, and is not taken again. */
+  renew(): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -25,6 +27,8 @@ interface KeeperOptions {
 
 const LOOK_MS = 5_000;
 const SWEEP_MS = 600_000;
+/** A slow store is waited for longer than the lease lasts. */
+const RENEW_MS = 20_000;
 /** After a failure, of the store perhaps. */
 const REST_MS = 60_000;
 
@@ -68,7 +72,7 @@ export class HistoryKeeper {
       if (!sweep && !(await rebuilder.isDue()) && !(await eraser.isDue())) return;
       const isOurs = await lease.lease();
       if (sweep) this.#sweepAt = now + SWEEP_MS;
-      if (isOurs) await this.#work(sweep).finally(() => lease.release());
+      if (isOurs) await this.#whileOurs(() => this.#work(sweep)).finally(() => lease.release());
     } catch (error) {
       const away = error instanceof GatewayError && error.code === 'GW_ERR_REDIS_AWAY';
       if (!away) this.#restUntil = now + REST_MS;
@@ -77,9 +81,18 @@ export class HistoryKeeper {
     }
   }
 
+  async #whileOurs(work: () => Promise<void>): Promise<void> {
+    const { lease, logger } = this.options;
+    const renew = () =>
+      // The work itself looks before each step, and there it counts.
+      lease.renew().catch((error: unknown) => logger.debug({ err: toError(error) }, 'the lease could not be renewed'));
+    const timer = setInterval(() => inBackground(renew()), RENEW_MS);
+    await work().finally(() => clearInterval(timer));
+  }
+
   async #work(sweep: boolean): Promise<void> {
     const { lease, rebuilder, missed, eraser, sweeper, logger } = this.options;
-    const goOn = async () => !this.#stopped && (await lease.lease());
+    const goOn = async () => !this.#stopped && (await lease.renew());
     if (sweep) await rebuilder.check();
     await rebuilder.run(goOn);
     await missed.run(goOn);

@@ -1,4 +1,4 @@
-import type { ArchivedCall } from './archive.js';
+import type { ArchivedCall, CallArchive } from './archive.js';
 
 /** A call that is to leave the history; `doc` is "" where it has left already. */
 export interface LeavingCall extends ArchivedCall {
@@ -17,7 +17,7 @@ export interface LeavingCalls {
 interface SweeperOptions {
   calls: LeavingCalls;
   /** null: older calls are only deleted. */
-  archive: () => { write(calls: readonly ArchivedCall[]): Promise<void> } | null;
+  archive: () => Pick<CallArchive, 'write'> | null;
   retentionMs: () => number;
   now?: () => number;
 }
@@ -32,7 +32,7 @@ export class HistorySweeper {
 
   /**
    * Rejects with the store's error: nothing is lost then, the calls stay where they are until a later sweep.
-   * @param goOn asked before each batch
+   * @param goOn asked before each batch, and before each file of the archive
    * @returns how many calls left
    */
   async sweep(goOn: () => Promise<boolean>): Promise<number> {
@@ -41,7 +41,8 @@ export class HistorySweeper {
     for (let batch = 0; batch < MOST_BATCHES && (await goOn()); batch += 1) {
       const oldest = await calls.oldest(now() - retentionMs(), BATCH);
       if (oldest.length === 0) break;
-      await archive()?.write(oldest.filter(({ doc }) => doc !== ''));
+      const leaving = oldest.filter(({ doc }) => doc !== '');
+      if ((await archive()?.write(leaving, goOn)) === false) break;
       const dropped = await calls.drop(oldest);
       gone += dropped;
       if (dropped === 0) break;

@@ -23,11 +23,19 @@ export class RedisLeavingCalls implements LeavingCalls, KeeperLease {
     private readonly owner: string,
   ) {}
 
-  async lease(): Promise<boolean> {
+  lease(): Promise<boolean> {
+    return this.#lease(1);
+  }
+
+  renew(): Promise<boolean> {
+    return this.#lease(0);
+  }
+
+  #lease(take: 0 | 1): Promise<boolean> {
     return this.link.run({
       script: leaseScript,
       keys: [this.keys.historySweep()],
-      args: [this.owner, LEASE_MS],
+      args: [this.owner, LEASE_MS, take],
       read: (reply) => asNumber(reply) === 1,
     });
   }

@@ -61,7 +61,8 @@ async function archivedCall(scene: Scene): Promise<Call> {
   const caller = { ...exampleCall().caller, number: scene.callerNumber };
   const call = exampleCall({ caller, site: 'shop', startedAt: '2025-01-01T10:00:00.000Z', disposition: 'missed' });
   const files = new SealedFiles(new DiskStore(stage.recordings), null);
-  await new CallArchive(files).write([{ place: '1700000000000.0', id: call.id, doc: JSON.stringify(call) }]);
+  const leaving = [{ place: '1700000000000.0', id: call.id, doc: JSON.stringify(call) }];
+  await new CallArchive(files).write(leaving, () => Promise.resolve(true));
   return call;
 }
 

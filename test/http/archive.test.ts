@@ -38,6 +38,7 @@ async function open(files: SealedFiles) {
   const archive = new CallArchive(files);
   await archive.write(
     CALLS.map((call, i) => ({ place: `1700000000000.${i}`, id: call.id, doc: JSON.stringify(call) })),
+    () => Promise.resolve(true),
   );
   let index: IndexState = { state: 'ready', calls: null, left: 0, since: null };
   const server = createHttpServer({

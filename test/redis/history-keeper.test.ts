@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { CallArchive } from '../../src/history/archive.js';
 import { ArchiveEraser } from '../../src/history/eraser.js';
 import { HistoryKeeper } from '../../src/history/keeper.js';
@@ -22,7 +22,10 @@ import { PATIENCE_MS, until } from '../support/until.js';
 import { exampleCall, exampleChange } from './examples.js';
 
 /** A gateway's keeper of the history, whose every call is due to leave, and what it logs. */
-async function openKeeper(redis: Pick<Awaited<ReturnType<typeof openRedis>>, 'link' | 'keys'>, storeAway = false) {
+async function openKeeper(
+  redis: Pick<Awaited<ReturnType<typeof openRedis>>, 'link' | 'keys'>,
+  write: CallArchive['write'] | null = null,
+) {
   const { link, keys } = redis;
   const logged: string[] = [];
   const log = new Writable({
@@ -37,7 +40,6 @@ async function openKeeper(redis: Pick<Awaited<ReturnType<typeof openRedis>>, 'li
   const calls = new RedisLeavingCalls(link, keys, 'me');
   const index = new RedisHistoryIndex(link, keys);
   const history = new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) });
-  const write = () => Promise.reject(new Error('ENOSPC'));
   const keeper = new HistoryKeeper({
     lease: calls,
     rebuilder: new IndexRebuilder(index, logger),
@@ -51,7 +53,7 @@ async function openKeeper(redis: Pick<Awaited<ReturnType<typeof openRedis>>, 'li
     }),
     sweeper: new HistorySweeper({
       calls,
-      archive: () => (storeAway ? { write } : archive),
+      archive: () => (write ? { write } : archive),
       retentionMs: () => -60_000,
     }),
     logger,
@@ -68,7 +70,7 @@ async function openKeeper(redis: Pick<Awaited<ReturnType<typeof openRedis>>, 'li
 
 it('keeps calls where they cannot be archived, says so once, and gives the work back', async () => {
   const redis = await openRedis();
-  const { keeper, store, logged, end } = await openKeeper(redis, true);
+  const { keeper, store, logged, end } = await openKeeper(redis, () => Promise.reject(new Error('ENOSPC')));
   const call = await end();
   keeper.start();
   await until('it is logged', () => logged.includes('40 the history could not be kept'));
@@ -96,6 +98,33 @@ it('leaves it to the gateway that is at it, and takes it over from one that has 
   await second.index.ask();
   second.keeper.wake();
   await until('the index is rebuilt', async () => !(await second.index.isDue()));
+});
+
+it('keeps the work while it waits for a slow store, and leaves it where it was lost all the same', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { raw, ...redis } = await openRedis();
+  const lease = redis.keys.historySweep();
+  let answer: () => void = () => undefined;
+  const store = new Promise<void>((resolve) => (answer = resolve));
+  const asked: boolean[] = [];
+  const { keeper, end } = await openKeeper(redis, async (_calls, goOn) => {
+    await store;
+    asked.push(await goOn());
+    return asked.at(-1) ?? false;
+  });
+  await end();
+  keeper.start();
+  await until('it is at it', async () => (await raw.exists(lease)) === 1);
+  await raw.pexpire(lease, 60_000);
+  vi.advanceTimersByTime(20_000);
+  await until('it is kept', async () => (await raw.pttl(lease)) > 60_000);
+  await raw.del(lease);
+  answer();
+  await until('it has asked', () => asked.length > 0);
+  await keeper.stop();
+  expect(asked).toEqual([false]);
+  expect(await raw.exists(lease)).toBe(0);
 });
 
 it('begins when Redis is there', async () => {

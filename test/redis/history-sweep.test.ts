@@ -28,10 +28,11 @@ async function open() {
   const archive = new CallArchive(files);
   const history = new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) });
   const leaving = new RedisLeavingCalls(link, keys, 'me');
-  const sweep = (more: Partial<ConstructorParameters<typeof HistorySweeper>[0]> = {}) =>
-    new HistorySweeper({ calls: leaving, archive: () => archive, retentionMs: () => 30 * DAY_MS, ...more }).sweep(() =>
-      leaving.lease(),
-    );
+  const sweep = async (more: Partial<ConstructorParameters<typeof HistorySweeper>[0]> = {}) => {
+    await leaving.lease();
+    const options = { calls: leaving, archive: () => archive, retentionMs: () => 30 * DAY_MS, ...more };
+    return new HistorySweeper(options).sweep(() => leaving.renew());
+  };
   /** As if it had been written when it began. */
   const write = async (call: Call, closed = true) => {
     await store.commit(exampleChange(call, ['call.received'], { closed }));
@@ -130,6 +131,58 @@ describe('calls at the end of their retention', () => {
     expect(await sweep({ calls })).toBe(0);
     expect(await sweep()).toBe(1);
     for await (const line of archive.day(call.startedAt.slice(0, 10))) expect(line).not.toContain(call.caller.number);
+  });
+
+  it('do not bring back who was forgotten while their keeper stood still', async () => {
+    const { link, keys, raw, write, sweep, archive, archived } = await open();
+    const call = ended(40);
+    await write(call);
+    const day = call.startedAt.slice(0, 10);
+    const peer = new RedisLeavingCalls(link, keys, 'a peer');
+    const mine = new RedisLeavingCalls(link, keys, 'me');
+    const calls = {
+      drop: (list: Parameters<RedisLeavingCalls['drop']>[0]) => mine.drop(list),
+      oldest: async (before: number, most: number) => {
+        const list = await mine.oldest(before, most);
+        await raw.del(keys.historySweep());
+        expect(await peer.lease()).toBe(true);
+        await archive.write(list, () => peer.renew());
+        expect(await peer.drop(list)).toBe(1);
+        const forget = () => Promise.resolve(withoutCaller(call, false));
+        await archive.rewriteDay(day, call.caller.number ?? '', forget, () => peer.renew());
+        await peer.release();
+        return list;
+      },
+    };
+    expect(await sweep({ calls })).toBe(0);
+    expect(await archived(day)).toEqual([call.id]);
+    for await (const line of archive.day(day)) expect(line).not.toContain(call.caller.number);
+  });
+
+  it('are not forgotten half by a keeper who stood still while another one went on', async () => {
+    const { link, keys, raw, write, sweep, archive } = await open();
+    const [call, other] = [ended(40), ended(40)].map((ended, i) => ({
+      ...ended,
+      caller: { ...ended.caller, number: `+7903555000${i}` },
+    })) as [Call, Call];
+    for (const each of [call, other]) await write(each);
+    await sweep();
+    const day = call.startedAt.slice(0, 10);
+    const [mine, peer] = ['me', 'a peer'].map((owner) => new RedisLeavingCalls(link, keys, owner)) as [
+      RedisLeavingCalls,
+      RedisLeavingCalls,
+    ];
+    const forget = async (his: Call) => {
+      await raw.del(keys.historySweep());
+      await peer.lease();
+      const erase = (its: Call) => Promise.resolve(withoutCaller(its, false));
+      await archive.rewriteDay(day, other.caller.number ?? '', erase, () => peer.renew());
+      await peer.release();
+      return withoutCaller(his, false);
+    };
+    await mine.lease();
+    expect(await archive.rewriteDay(day, call.caller.number ?? '', forget, () => mine.renew())).toBe(false);
+    for await (const line of archive.day(day)) expect(line).not.toContain(other.caller.number);
   });
 
   it('are swept by one gateway at a time', async () => {
