@@ -25,6 +25,7 @@ const scenes = {
   noAudio: stage.scene(),
   forked: stage.scene(),
   answersBriefly: stage.scene(),
+  twoAnswers: stage.scene(),
   ipv6Caller: stage.scene(),
   ipv6Business: stage.scene({ next: 'unreachable' }),
   longSdp: stage.scene(),
@@ -123,6 +124,54 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
       business.close();
     }
   });
+
+  test.concurrent(
+    'a proxy that forks and of which two answer: the first has the call, the second hears of nothing',
+    async () => {
+      const scene = scenes.twoAnswers;
+      const business = await RawSip.open(scene.businessAddresses[0] ?? '');
+      const tags = ['first', 'second'];
+      let repeats = 0;
+      business.onMessage((message) => {
+        if (message.startsWith('ACK ')) return;
+        const to = viaOf(message);
+        const body = message.startsWith('INVITE ') ? plainSdp(business.address) : '';
+        const say = (status: string, toTag: string): void =>
+          business.send(business.response(status, message, { toTag, body: status === '200 OK' ? body : '' }), to);
+        if (!message.startsWith('INVITE ')) say('200 OK', 'first');
+        else {
+          for (const tag of tags) say('180 Ringing', tag);
+          for (const tag of tags) say('200 OK', tag);
+          repeating = setInterval(() => {
+            say('200 OK', 'second');
+            repeats += 1;
+          }, 500);
+        }
+      });
+      let repeating: NodeJS.Timeout | undefined;
+      try {
+        const caller = await (await scene.callerPhone()).call(scene.dialled);
+        await caller.answered();
+        await until('it has been repeated', () => repeats >= 6);
+        await caller.hangUp();
+        expect(lastCall(await scene.events())).toMatchObject({
+          disposition: 'answered',
+          legs: [{ result: 'answered' }],
+        });
+        const told = business.messages.map((message) => [
+          message.slice(0, message.indexOf(' ')),
+          /;tag=(\S+)/.exec(headerValue(message, 'To') ?? '')?.[1],
+        ]);
+        // What the second repeats drachtio-server takes for the first one's answer.
+        const acks = told.filter(([method]) => method === 'ACK');
+        expect(acks.length).toBeGreaterThan(1);
+        expect(told).toEqual([['INVITE', undefined], ...acks.map(() => ['ACK', 'first']), ['BYE', 'first']]);
+      } finally {
+        clearInterval(repeating);
+        business.close();
+      }
+    },
+  );
 
   test.concurrent('a caller who wants sound at an IPv6 address only is refused: FreeSWITCH has none here', async () => {
     const scene = scenes.ipv6Caller;

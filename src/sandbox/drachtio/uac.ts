@@ -115,7 +115,7 @@ export class Uac {
   #onInviteResponse(call: OutgoingCall, response: SipResponse, arrival: Arrival | undefined): void {
     const { transaction, owner } = call;
     if (response.status >= 200 && response.status < 300) {
-      if (call.answeredBy) this.#hangUpFork(call, response);
+      if (call.answeredBy) this.#answeredAgain(call, response);
       else this.#confirm(call, this.#recordFor(call, response), response, arrival);
       if (call.answeredBy !== response) return;
     } else if (response.status > 100 && response.status < 200) {
@@ -142,18 +142,14 @@ export class Uac {
     record.hangUpAfterAck = call.transaction.isCancelled;
   }
 
-  /** The application has had its answer: a repeated 2xx is left to the dialog, another fork's is hung up. */
-  #hangUpFork(call: OutgoingCall, response: SipResponse): void {
-    const record = call.records.get(response.toTag ?? '');
-    const known = record?.dialog;
-    if (known && known.state !== 'early') {
-      if (record.forgotten) record.unacknowledged = response;
-      return;
-    }
-    const dialog = known ?? Dialog.asUac(this.stack.dialogHost, call.transaction.request, response);
-    dialog.confirm(response);
-    dialog.ack(response);
-    dialog.request('BYE');
+  /**
+   * The application has had its answer: a repeated 2xx is left to the dialog. Another fork's the real server (seen: 0.9.10)
+   * takes for that repeated: it gets the ACK of the first, and neither one of its own nor a BYE.
+   */
+  #answeredAgain(call: OutgoingCall, response: SipResponse): void {
+    const first = call.records.get(call.answeredBy?.toTag ?? '');
+    if (response.toTag !== call.answeredBy?.toTag) first?.dialog.repeatAck(response.cseq.seq);
+    else if (first?.forgotten) first.unacknowledged = response;
   }
 
   #recordFor(call: OutgoingCall, response: SipResponse): DialogRecord {

@@ -188,9 +188,14 @@ export class Dialog extends EventEmitter<{
     transaction.on('response', (response) => {
       if (response.status >= 200) this.localInvite = undefined;
       if (response.status >= 300 || response.status < 200 || response.toTag !== this.remoteTag) return;
-      const sent = this.#acks.get(response.cseq.seq);
-      if (sent) this.#host.retransmitAck(sent.ack, sent.hop);
+      this.repeatAck(response.cseq.seq);
     });
+  }
+
+  /** The ACK of the INVITE with this CSeq once more, if it was sent. */
+  repeatAck(seq: number): void {
+    const sent = this.#acks.get(seq);
+    if (sent) this.#host.retransmitAck(sent.ack, sent.hop);
   }
 
   /** Answers an INVITE of this dialog 2xx and repeats the answer until the ACK is there. */
