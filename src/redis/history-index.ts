@@ -7,6 +7,7 @@ import { namesFrom } from './scan.js';
 import { asNumber, asStrings, loadScript } from './scripts.js';
 
 const beginScript = loadScript('begin-rebuild');
+const listScript = loadScript('list-call');
 const readScript = loadScript('unindexed-calls');
 const indexScript = loadScript('index-calls');
 
@@ -39,12 +40,11 @@ export class RedisHistoryIndex implements HistoryIndex {
   }
 
   check(): Promise<IndexCheck> {
-    return this.#begin(0);
+    return this.#begin('looks');
   }
 
   async ask(): Promise<void> {
-    if ((await this.state()).state === 'rebuilding') return;
-    await this.link.send((client) => client.hset(this.keys.historyState(), 'asked', 1));
+    await this.#begin('asks');
   }
 
   async isAsked(): Promise<boolean> {
@@ -53,14 +53,14 @@ export class RedisHistoryIndex implements HistoryIndex {
   }
 
   async begin(): Promise<void> {
-    await this.#begin(1);
+    await this.#begin('begins');
   }
 
-  #begin(begin: 0 | 1): Promise<IndexCheck> {
+  #begin(what: 'looks' | 'asks' | 'begins'): Promise<IndexCheck> {
     return this.link.run({
       script: beginScript,
       keys: [this.keys.recentCalls(), this.keys.historyState()],
-      args: [this.keys.history(), begin],
+      args: [this.keys.history(), what],
       read: (reply) => {
         const [outcome, found, calls] = asStrings(reply);
         return { whole: outcome !== 'broken', found: asNumber(found), calls: asNumber(calls) };
@@ -78,7 +78,8 @@ export class RedisHistoryIndex implements HistoryIndex {
       for (const id of ids.filter((_id, i) => scores[i] === null)) {
         const doc = await this.link.send((client) => client.hget(this.keys.call(id), 'doc'));
         const startedAt = Date.parse(callIn(doc ?? '')?.startedAt ?? '');
-        if (!Number.isNaN(startedAt)) await this.link.send((client) => client.zadd(recent, startedAt, id));
+        if (Number.isNaN(startedAt)) continue;
+        await this.link.run({ script: listScript, keys: [recent], args: [startedAt, id], read: asNumber });
       }
     });
   }

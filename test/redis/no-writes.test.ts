@@ -5,6 +5,7 @@ import { configSchema } from '../../src/config/schema.js';
 import { SealedFiles } from '../../src/recordings/sealed-files.js';
 import { DiskStore } from '../../src/recordings/storage/disk.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisHistoryIndex } from '../../src/redis/history-index.js';
 import { RedisLeavingCalls } from '../../src/redis/leaving-calls.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
 import type { Batch } from '../../src/webhooks/queue.js';
@@ -63,8 +64,23 @@ describe('a full Redis', () => {
     expect(await store.get(change.call.id)).toBeNull();
   });
 
-  it('lets calls leave for the archive', async () => {
-    const { link, raw, keys, store, change } = await open();
+  it.each<[string, (redis: Awaited<ReturnType<typeof open>>) => Promise<unknown>]>([
+    ['whatever else', () => Promise.resolve()],
+    ['a lost queue of missed callers', ({ raw, keys }) => raw.hset(keys.historyState(), 'waiting', 7)],
+    ['a lost index', ({ raw, keys }) => raw.hset(keys.historyState(), 'version', 'old')],
+    ['a lost list of calls', ({ raw, keys }) => raw.del(keys.recentCalls())],
+    ['a rebuild that is asked for', ({ link, keys }) => new RedisHistoryIndex(link, keys).ask()],
+    [
+      'a rebuild that has begun',
+      async ({ link, keys }) => {
+        const index = new RedisHistoryIndex(link, keys);
+        await index.ask();
+        await index.begin();
+      },
+    ],
+  ])('lets calls leave for the archive, past %s', async (_what, prepare) => {
+    const redis = await open();
+    const { link, raw, keys, store, change } = redis;
     const config = configSchema.parse({
       engines: { mode: 'sandbox' },
       trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
@@ -87,6 +103,7 @@ describe('a full Redis', () => {
     await until('the keeper has been there', async () => (await raw.hexists(keys.historyState(), 'waiting')) === 1);
     await before.stop();
     await store.commit(change);
+    await prepare(redis);
     await raw.config('SET', 'maxmemory', 1);
     const { archive } = keep().http;
     await until('the call has left', async () => (await store.get(change.call.id)) === null);

@@ -1,8 +1,10 @@
--- Looks whether the history's index is lost, of another version, or not what the calls are; or begins another generation
--- of it. Places below the number of calls there are now are kept for them; new calls get those above.
+#!lua flags=allow-oom
+-- Looks whether the history's index is lost, of another version, or not what the calls are; asks for another generation
+-- of it; or begins that one. No call leaves before it is there: in a full Redis too, what makes room must not wait for room.
+-- Places below the number of calls there are now are kept for them; new calls get those above.
 -- KEYS: 1 recent calls, 2 state of the index
--- ARGV: 1 history key prefix, 2 1: begins; 0: only looks
--- Returns: "whole" | "broken" | "begun" | "going on", calls that can be found by the index, calls that there are
+-- ARGV: 1 history key prefix, 2 "looks" | "asks" | "begins"
+-- Returns: "whole" | "broken" | "asked" | "begun" | "going on", calls that can be found by the index, calls that there are
 --- @include now
 --- @include history
 local history = ARGV[1]
@@ -23,7 +25,11 @@ end
 
 local indexed = generation and countIndexed(indexOf(history, generation)) or 0
 if rebuild then return { 'going on', indexed, calls } end
-if ARGV[2] ~= '1' then
+if ARGV[2] == 'asks' then
+  redis.call('HSET', KEYS[2], 'asked', 1)
+  return { 'asked', indexed, calls }
+end
+if ARGV[2] ~= 'begins' then
   local whole = indexed == calls and (version == VERSION or not generation)
   return { whole and 'whole' or 'broken', indexed, calls }
 end

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Looks whether the queue of those to call back holds all who were counted beside it; or counts who is there, and removes
 -- what is not an entry with both its parts.
 -- KEYS: 1 waiting callers, 2 state of the index

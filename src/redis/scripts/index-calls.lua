@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Gives calls their places in the index that is being rebuilt: those of unindexed-calls.lua, in that order.
 -- KEYS: 1 recent calls, 2 state of the index
 -- ARGV: 1 history key prefix, 2 call key prefix, 3 generation, 4 last call looked at ("": all are done), 5 when that began

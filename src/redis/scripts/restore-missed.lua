@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Puts a caller into the queue of those to call back, as his calls tell; nothing where something has happened since they
 -- were read.
 -- KEYS: 1 waiting callers, 2 his last lost call
