@@ -47,6 +47,8 @@ export interface MediaServer {
   readonly sipAddress: string;
   /** Whether events of calls arrive now, and none was missed; without them silence proves nothing. */
   readonly eventsUp: boolean;
+  /** Whether this address is the one that its dial-back comes from. */
+  owns(address: string): boolean;
   /** Events of one call until the returned function is called. */
   watch(callId: string, listener: (event: MediaEvent) => void): () => void;
   /** Ends channels by force. Idempotent, never rejects. */

@@ -43,9 +43,14 @@ export class CallRegistry {
     return this.#byId.get(id) ?? null;
   }
 
-  /** Hands FreeSWITCH's INVITE to the call whose key it carries; false where no call knows it. */
+  /**
+   * Hands FreeSWITCH's INVITE to the call whose key it carries; false where no call knows it, or the call has gone on to
+   * another server meanwhile: it would wait for a caller who is not there.
+   */
   dialBack(mediaKey: string, invite: IncomingInvite): boolean {
-    return this.#byMediaKey.get(mediaKey)?.invites.acceptDialBack(invite) ?? false;
+    const session = this.#byMediaKey.get(mediaKey);
+    if (!session?.media.server?.owns(invite.source.address)) return false;
+    return session.invites.acceptDialBack(invite);
   }
 
   /** Everything that living calls hold and somebody must renew. */

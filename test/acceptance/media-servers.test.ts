@@ -9,6 +9,7 @@ import { BUSINESS_HZ, CALLER_HZ } from '../support/wav.js';
 
 const stage = await Stage.open();
 const scene = stage.scene();
+const late = stage.scene();
 
 describe.skipIf(!enginesHere())('a call whose FreeSWITCH does not take it', () => {
   let broken: BrokenMedia[];
@@ -44,6 +45,17 @@ describe.skipIf(!enginesHere())('a call whose FreeSWITCH does not take it', () =
       ended: { by: 'caller', reason: 'normal' },
       legs: [{ result: 'answered' }],
     });
+    await stage.expectNothingLeft();
+  });
+
+  test('goes on where it is when one of those before dials back after all', async () => {
+    const [slow, full] = broken;
+    full?.onInvite(() => slow?.dialBack(stage.sip));
+    const { caller, business } = await late.talk();
+    await caller.hangUp();
+    await business.ended();
+    expect(slow?.answers.find((answer) => !answer.startsWith('SIP/2.0 100'))).toMatch(/^SIP\/2\.0 481 /);
+    expect(lastCall(await late.events())).toMatchObject({ disposition: 'answered', legs: [{ result: 'answered' }] });
     await stage.expectNothingLeft();
   });
 });

@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { plainSdp } from './raw-sip.js';
 
 /** How the SIP of a `BrokenMedia` answers INVITEs: as a host that has just vanished, or as a server that is full. */
 export type Brokenness = 'silent' | 'full';
@@ -14,6 +15,10 @@ const CORE = '00000000-0000-0000-0000-000000000000';
 export class BrokenMedia {
   /** INVITEs that came, repeated ones included. */
   invites = 0;
+  /** What answers INVITEs of its own. */
+  readonly answers: string[] = [];
+  #invite = '';
+  #invited: () => void = () => undefined;
 
   private constructor(
     private readonly address: string,
@@ -24,8 +29,11 @@ export class BrokenMedia {
     esl.on('connection', (socket) => this.#serve(socket));
     sip.on('message', (message, { port, address: from }) => {
       const text = message.toString('utf8');
+      if (text.startsWith('SIP/2.0 ')) this.answers.push(text);
       if (!text.startsWith('INVITE ')) return;
       this.invites += 1;
+      this.#invite = text;
+      this.#invited();
       if (this.how === 'full') this.sip.send(refusal(text), port, from);
     });
   }
@@ -36,6 +44,32 @@ export class BrokenMedia {
     sip.bind(SIP_PORT, address);
     await Promise.all([once(esl, 'listening'), once(sip, 'listening')]);
     return new BrokenMedia(address, how, esl, sip);
+  }
+
+  /** Called with each INVITE that comes, before it is answered. */
+  onInvite(listener: () => void): void {
+    this.#invited = listener;
+  }
+
+  /** What a server does that was only slow: dials back for the last call that came. */
+  dialBack(to: { host: string; port: number }): void {
+    const { address } = this;
+    const key = /^X-CT-Call-Key:.*$/im.exec(this.#invite)?.[0] ?? '';
+    const body = plainSdp(address);
+    const lines = [
+      `INVITE sip:business@${to.host}:${to.port} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${address}:${SIP_PORT};branch=z9hG4bKlate${this.invites}`,
+      `From: <sip:late@${address}>;tag=late`,
+      `To: <sip:business@${to.host}>`,
+      `Call-ID: late-${this.invites}@${address}`,
+      'CSeq: 1 INVITE',
+      `Contact: <sip:late@${address}:${SIP_PORT}>`,
+      'Max-Forwards: 70',
+      key,
+      'Content-Type: application/sdp',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+    ];
+    this.sip.send([...lines, '', body].join('\r\n'), to.port, to.host);
   }
 
   /** As one of `engines.freeswitch`. */
