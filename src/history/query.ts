@@ -167,6 +167,8 @@ export interface OperatorRow {
 /** All reject with GW_ERR_REDIS_AWAY, and with GW_ERR_BAD_REQUEST for a cursor that they did not give out. */
 export interface CallHistory {
   search(query: CallQuery): Promise<CallPage>;
+  /** Names the index by which calls are found; null while it is rebuilt: then not every call is. */
+  generation(): Promise<string | null>;
   missedQueue(query: MissedQuery): Promise<MissedPage>;
   /** Lines and destinations by name; whole hours, the one that holds `from` included. */
   operators(query: OperatorQuery): Promise<OperatorRow[]>;

@@ -77,11 +77,23 @@ export interface CallsCsv {
 /** What a search finds as a table, read page by page: a large one takes time, not memory. */
 export async function sendCallsCsv(res: Response, table: CallsCsv): Promise<void> {
   const { history, query, logger } = table;
+  const generation = await withDeadline(history.generation(), READ_TIMEOUT_MS, 'looking at the index');
   const read = (cursor: string | null) =>
-    withDeadline(history.search({ ...query, cursor, limit: CSV_PAGE }), READ_TIMEOUT_MS, 'searching calls');
+    withDeadline(
+      readWhole(history, { ...query, cursor, limit: CSV_PAGE }, generation),
+      READ_TIMEOUT_MS,
+      'searching calls',
+    );
   // The first page comes before the head of the answer: what is wrong with the beginning is still told in full.
   const first = await read(null);
   await sendLines(res, csvRows(first, table, read), { type: CSV, file: 'calls.csv', logger });
+}
+
+/** Rejects where the index was being rebuilt, or is another one than before: a table that lacks calls looks like a whole one. */
+async function readWhole(history: CallHistory, query: CallQuery, generation: string | null): Promise<CallPage> {
+  const page = await history.search(query);
+  if (generation !== null && (await history.generation()) === generation) return page;
+  throw new GatewayError('GW_ERR_NOT_READY', 'the index of the history is being rebuilt: GET /v1/calls/index');
 }
 
 async function* csvRows(

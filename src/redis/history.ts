@@ -71,6 +71,13 @@ export class RedisHistory implements CallHistory {
     return { calls, next: place === null ? null : `${place}.${total ?? ''}`, approximateTotal: total };
   }
 
+  async generation(): Promise<string | null> {
+    const [generation, ...rebuilding] = await this.link.send((client) =>
+      client.hmget(this.keys.historyState(), 'generation', 'rebuild', 'asked'),
+    );
+    return rebuilding.some((field) => field !== null) ? null : (generation ?? '');
+  }
+
   async missedQueue(query: MissedQuery): Promise<MissedPage> {
     const now = (this.options.now ?? Date.now)();
     const reply = await this.link.run({

@@ -7,21 +7,30 @@ import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisHistory } from '../../src/redis/history.js';
+import { RedisHistoryIndex } from '../../src/redis/history-index.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { httpOptions } from '../support/no-resources.js';
 import { openRedis } from '../support/redis.js';
 
-async function open(calls: Call[]) {
+/** @param before each page is read: which one, from 1 */
+async function open(calls: Call[], before?: (page: number, index: RedisHistoryIndex) => Promise<void>) {
   const { link, keys } = await openRedis();
   const store = new RedisCallStore(link, keys);
   for (const call of calls) await store.commit(exampleChange(call, ['call.received'], { closed: true }));
+  const history = new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys) });
+  const search = history.search.bind(history);
+  let page = 0;
+  history.search = async (query) => {
+    await before?.((page += 1), new RedisHistoryIndex(link, keys));
+    return await search(query);
+  };
   const server = createHttpServer({
     ...httpOptions(),
     keys: () => [{ name: 'crm', hash: createHash('sha256').update('key').digest('hex'), scopes: ['calls:read'] }],
     calls: store,
     sites: () => [{ id: 'divan' }, { id: 'shop' }],
-    history: new RedisHistory(link, keys, { countries: () => ['RU'], use: new RedisUse(link, keys) }),
+    history,
     metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger: pino({ level: 'silent' }),
   });
@@ -149,6 +158,25 @@ describe('/v1/calls.csv', () => {
     expect(await (await get('/calls.csv?columns=source,label')).text()).toBe(
       'source,label\r\nbillboard,MKAD 32 km\r\n',
     );
+  });
+
+  it('is refused while the index is rebuilt, which does not find every call', async () => {
+    const get = await open(CALLS, (_page, index) => index.ask());
+    const answer = await get('/calls.csv');
+    expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'GW_ERR_NOT_READY' }]);
+  });
+
+  it('is broken off where the index is rebuilt under it', async () => {
+    const many = Array.from({ length: 450 }, () => exampleCall());
+    const get = await open(many, async (page, index) => {
+      if (page !== 2) return;
+      await index.ask();
+      await index.begin();
+      while (await index.step());
+    });
+    const answer = await get('/calls.csv?columns=id');
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow();
   });
 
   it('goes over more calls than one page', async () => {

@@ -50,6 +50,7 @@ const noReports: ReportSource = {
 
 const noHistory: CallHistory = {
   search: () => Promise.resolve({ calls: [], next: null, approximateTotal: 0 }),
+  generation: () => Promise.resolve('1'),
   missedQueue: () => Promise.resolve({ callers: [], next: null, waiting: 0, waitingForCapacity: 0 }),
   operators: () => Promise.resolve([]),
 };

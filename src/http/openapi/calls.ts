@@ -71,6 +71,7 @@ export const callOperations: Operation[] = [
     description: `${MAX_CSV_ROWS} rows at most. Cells that a spreadsheet would take for a formula begin with an apostrophe; numbers are without their plus. Gzip where \`Accept-Encoding\` says so.`,
     scope: 'calls:read',
     query: csvQuery,
+    errors: ['GW_ERR_NOT_READY'],
     answers: { 200: { description: 'The rows, the newest first', type: 'text/csv' } },
   },
   {
