@@ -252,6 +252,15 @@ describe('another service that lends too', () => {
     const retryAt = Number(await raw.zscore(keys.pool('divan'), endless));
     expect(retryAt).toBeLessThanOrEqual(Date.now() + POLICY.maxLease + 1_000);
   });
+
+  it('is believed who had a number last, half an emoji in his session or not', async () => {
+    const { ask, raw, keys, numbers } = await openPool(2);
+    const [his = '', free = ''] = numbers;
+    const holder = `{"leaseId":"x","sessionId":"s","site":"divan","expiresAt":${Date.now()},"session":{"keyword":"\\ud83d"}}`;
+    await raw.zadd(keys.holders(his), Date.now(), holder);
+    expect(await ask('a')).toMatchObject({ outcome: 'lent', number: free });
+    expect(await ask('b')).not.toMatchObject({ outcome: 'lent' });
+  });
 });
 
 describe('a pool that runs dry', () => {

@@ -25,6 +25,8 @@ local function lastHolder(key, now)
   local member = redis.call('ZREVRANGEBYSCORE', key, now + SKEW, '-inf', 'LIMIT', 0, 1)[1]
   if not member or #member > MOST_BYTES then return nil end
   local read, holder = pcall(cjson.decode, member)
+  -- Half an emoji is JSON, and cjson reads none of it; it stands in the session, which is not looked at here.
+  if not read then read, holder = pcall(cjson.decode, (string.gsub(member, '\\u[dD][89a-fA-F]%x%x', '\\ufffd'))) end
   if not read or type(holder) ~= 'table' then return nil end
   return { sessionId = holder.sessionId, ends = moment(holder.expiresAt) }
 end
