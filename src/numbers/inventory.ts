@@ -38,7 +38,10 @@ export interface NumberInventory {
     limit: number,
   ): Promise<{ numbers: NumberRecord[]; next: string | null }>;
   read(number: string): Promise<NumberRecord | null>;
-  /** All or none; rows that stand there already, the same in everything, are none to create. */
+  /**
+   * All or none; rows that stand there already, the same in everything, are none to create.
+   * @throws GatewayError GW_ERR_DEADLINE where it took so long that a part is lost again: to be repeated
+   */
   create(rows: readonly NewNumber[]): Promise<Creation>;
   /** Its lease, its calls and its history stay as they are. */
   change(number: string, patch: NumberPatch): Promise<NumberChange>;

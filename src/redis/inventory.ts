@@ -80,7 +80,9 @@ export class RedisInventory implements NumberInventory {
     }
     // Those that are there already too: an import that broke off before this is made whole by its repetition.
     await listInPools(this.link, this.keys, rows.map(listingOf));
-    await this.#settle(claimed, batch, 'keep');
+    const kept = await this.#settle(claimed, batch, 'keep');
+    if (kept < claimed.length)
+      throw new GatewayError('GW_ERR_DEADLINE', 'numbers expired before all were created: create them once more');
     return { created: claimed.length, unchanged: rows.length - claimed.length, conflicts: [] };
   }
 
@@ -152,8 +154,9 @@ export class RedisInventory implements NumberInventory {
     };
   }
 
-  async #settle(rows: readonly NewNumber[], batch: string, how: 'keep' | 'drop'): Promise<void> {
-    await runInBatches(
+  /** @returns how many were still this batch's */
+  async #settle(rows: readonly NewNumber[], batch: string, how: 'keep' | 'drop'): Promise<number> {
+    const settled = await runInBatches(
       this.link,
       rows.map(({ number }) => ({
         script: settleScript,
@@ -162,6 +165,7 @@ export class RedisInventory implements NumberInventory {
         read: asNumber,
       })),
     );
+    return settled.filter((outcome) => outcome === 1).length;
   }
 
   #change(number: string, args: string[]): Promise<Changed> {
