@@ -50,7 +50,6 @@ async function serve([wav = '', kind = '', redisUrl = '']: string[]): Promise<Se
     worker: { drop: never },
     facts,
     calls: { get: (id) => Promise.resolve(id === call.id ? call : null) },
-    sites: () => [],
     teller: { deleted: never },
     audit: { write: never },
   });

@@ -81,7 +81,6 @@ export class RecordingHouse {
       worker: this.#worker,
       facts: this.#facts,
       calls,
-      sites: () => config().sites.map(({ id }) => id),
       teller,
       audit: this.audit,
     });

@@ -46,8 +46,6 @@ export interface ArchiveDeps {
   worker: Pick<RecordingWorker, 'drop'>;
   facts: RecordingFacts;
   calls: CallLookup;
-  /** Of the configuration. */
-  sites: () => readonly string[];
   teller: Pick<RecordingTeller, 'deleted'>;
   audit: Pick<AuditLog, 'write'>;
 }
@@ -76,7 +74,7 @@ export class RecordingArchive {
 
   /** Redis keeps calls for a shorter time than most keep recordings. */
   async #findWithoutCall(callId: string, sites: readonly string[] | null, deletion: Deletion | null) {
-    for (const base of possibleBases(callId, sites ?? [...this.deps.sites(), NO_SITE])) {
+    for (const base of possibleBases(callId, sites ?? (await this.deps.vault.sites()))) {
       const site = base.slice(0, base.indexOf('/'));
       const manifest = await this.deps.vault.manifest(base);
       if (!manifest) continue;

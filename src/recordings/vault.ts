@@ -55,6 +55,13 @@ export class Vault {
     return manifest;
   }
 
+  /** Folders of sites that have recordings, also of those that have left the configuration. */
+  async sites(): Promise<string[]> {
+    const stores = this.remote ? [this.local, this.remote] : [this.local];
+    const folders = await Promise.all(stores.map((store) => store.folders('')));
+    return [...new Set(folders.flat())];
+  }
+
   /** null where it is not, or no longer, on this disk. */
   async localManifest(base: string): Promise<Manifest | null> {
     return readManifest(await this.local.load(base + PARTS.manifest));

@@ -153,6 +153,18 @@ describe('a caller’s recordings', () => {
     ]);
   });
 
+  it('are found after his calls have left Redis, and their site the configuration', async () => {
+    const house = await openHouse();
+    const his = endedCall(1, { site: 'closed', startedAt: new Date().toISOString() });
+    await house.record(his);
+    await new RedisCallers(house.link, house.keys).note(his);
+    house.calls.delete(his.id);
+    const asked = { at: new Date().toISOString(), by: 'dpo', from: null };
+    const { deleted } = await house.archive.removeOfCaller(his.caller.number ?? '', [], asked);
+    expect(deleted).toEqual([his.id]);
+    expect((await house.kept()).filter((name) => name.includes(his.id))).toEqual([]);
+  });
+
   it('are finished where a deletion broke off, as by a store that was away', async () => {
     const house = await openHouse();
     const his = endedCall(1);

@@ -98,7 +98,6 @@ export async function openHouse(options: HouseOptions = {}) {
     worker,
     facts,
     calls: lookup,
-    sites: () => ['divan', 'shop'],
     teller: { deleted: (callId, { reason }) => Promise.resolve(void told.push(`deleted ${callId} ${reason}`)) },
     audit,
   });
