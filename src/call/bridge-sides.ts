@@ -1,7 +1,7 @@
 import { inBackground } from '../lib/background.js';
 import { familyOf } from './sdp.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
-import { isSecured, withoutKeys } from './srtp.js';
+import { isSecured, underSameKeys, withoutKeys } from './srtp.js';
 
 interface Sides {
   near: DialogLeg;
@@ -25,7 +25,16 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
   /** What `near` was told last. */
   let answer = told ?? far.remoteSdp;
   const secured = isSecured(answer);
+  /** The last of what `near` said that brought FreeSWITCH a key. */
+  let keyed = offered;
 
+  const ask = async (sdp: string): Promise<string> => {
+    const same = underSameKeys(keyed, sdp, answer);
+    if (same) return same.answerTo(await far.reinvite(same.offer));
+    const reply = await far.reinvite(sdp);
+    keyed = sdp;
+    return reply;
+  };
   const offer = async (sdp: string): Promise<string> => {
     const [held, wasHeld] = [isHeld(sdp), isHeld(offered)];
     const tell = async (holds: boolean): Promise<void> => {
@@ -33,7 +42,7 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
     };
     await tell(held);
     try {
-      answer = following(answer, await far.reinvite(sdp));
+      answer = following(answer, await ask(sdp));
     } catch (error) {
       await tell(wasHeld);
       throw error;

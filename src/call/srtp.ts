@@ -39,6 +39,42 @@ export function offersOurCodecs(sdp: string, secured: boolean): boolean {
 /** What nobody asked for goes no further. */
 export const withoutKeys = (sdp: string): string => sdp.replace(/^a=crypto:.*\r?\n?/gm, '');
 
+interface CryptoLine {
+  tag: string;
+  /** Suite, key and what follows it. */
+  rest: string;
+  /** The key alone. */
+  key: string;
+}
+
+/** null where it has no key, or several to choose from. */
+function cryptoIn(sdp: string): CryptoLine | null {
+  if (sdp.match(/^a=crypto:/gm)?.length !== 1) return null;
+  const [, tag, rest, key] = /^a=crypto:(\d+) (\S+ inline:([^|\s]+)\S*.*?)\s*$/m.exec(sdp) ?? [];
+  return tag === undefined || rest === undefined || key === undefined ? null : { tag, rest, key };
+}
+
+const withCrypto = (sdp: string, { tag, rest }: Pick<CryptoLine, 'tag' | 'rest'>): string =>
+  sdp.replace(/^a=crypto:.*$/m, () => `a=crypto:${tag} ${rest}`);
+
+/**
+ * An offer that changes no key, as FreeSWITCH is to get it, and its answer to that as who offers is to get it; null where it does change
+ * it, or has none. FreeSWITCH takes the old key under another tag for a new one, and makes itself another in turn: of 256 such ones it
+ * tells one that it does not send by (switch_core_media_build_crypto: a key that begins with a zero is none), and is not heard.
+ */
+export function underSameKeys(
+  known: string,
+  offer: string,
+  told: string,
+): { offer: string; answerTo: (answer: string) => string } | null {
+  const [theirs, theirsNow, ours] = [known, offer, told].map(cryptoIn);
+  if (!theirs || !theirsNow || !ours || theirs.key !== theirsNow.key) return null;
+  return {
+    offer: withCrypto(offer, theirs),
+    answerTo: (answer) => withCrypto(answer, { tag: theirsNow.tag, rest: ours.rest }),
+  };
+}
+
 /** How a caller's leg is secured by his trunk's word and his offer; null where it is not as his trunk demands. */
 export function callerSrtp(
   policy: 'off' | 'optional' | 'required',

@@ -33,6 +33,38 @@ function open() {
   return { told, ask };
 }
 
+/** A description with one key, by its tag and its key's first letter. */
+const securedBy = (tag: number, letter: string, lifetime = ''): string =>
+  plainSdp('192.0.2.7')
+    .replace('RTP/AVP', 'RTP/SAVP')
+    .concat(`a=crypto:${tag} AES_CM_128_HMAC_SHA1_80 inline:${letter.repeat(40)}${lifetime}\r\n`);
+
+it.each([
+  ['the same key under another tag is none to FreeSWITCH, nor is what it says of its own', 'N', securedBy(1, 'F')],
+  ['another key reaches FreeSWITCH, and its new one who brought it', 'X', securedBy(1, 'G')],
+])('%s', async (_what, key, told) => {
+  const offers: string[] = [];
+  let reinvite: (sdp: string) => Promise<ReinviteAnswer> = () => expect.fail('nobody takes re-INVITEs');
+  bridgeSides({
+    near: {
+      remoteSdp: securedBy(7, 'N', '|2^31'),
+      onReinvite: (handler: typeof reinvite) => (reinvite = handler),
+      onAckSdp: () => undefined,
+    } as unknown as DialogLeg,
+    far: {
+      remoteSdp: securedBy(7, 'F'),
+      onReinvite: () => undefined,
+      reinvite: (sdp: string) => {
+        offers.push(sdp);
+        return Promise.resolve(securedBy(1, 'G'));
+      },
+    } as unknown as DialogLeg,
+  });
+  const answer = await reinvite(`${securedBy(1, key)}a=sendonly\r\n`);
+  expect(answer).toHaveProperty('sdp', told.replace('o=raw 1 1 ', 'o=raw 1 2 '));
+  expect(offers).toEqual([`${key === 'N' ? securedBy(7, 'N', '|2^31') : securedBy(1, key)}a=sendonly\r\n`]);
+});
+
 it('who is refused to hold does not hold', async () => {
   const { told, ask } = open();
   expect(await ask(HOLDING, true)).toBe(488);
