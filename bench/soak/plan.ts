@@ -47,7 +47,7 @@ export function drawPlan(n: number, machines: number, random: () => number): Pla
   const between = (low: number, high: number): number => Math.round(low + random() * (high - low));
   const keys = (): string =>
     Array.from({ length: between(1, MOST_KEYS) }, () => KEYS[Math.floor(random() * KEYS.length)]).join('');
-  const kind = random() < 2 ? ('hold-together' as Kind) : drawKind(random);
+  const kind = drawKind(random);
   const from = drawWay(random);
   return {
     kind,
@@ -58,7 +58,7 @@ export function drawPlan(n: number, machines: number, random: () => number): Pla
     machine: Math.floor(random() * machines),
     ringAfterMs: between(20, 600),
     answerMs: between(50, 2_000),
-    talkMs: between(SHORTEST_MS, 4000),
+    talkMs: random() < BRIEF_SHARE ? between(SHORTEST_MS, BRIEF_MS) : between(BRIEF_MS, LONGEST_MS),
     giveUpMs: between(0, 2_000),
     byBusiness: random() < 0.5,
     undone: random() < UNDONE_SHARE,

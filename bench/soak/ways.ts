@@ -16,7 +16,7 @@ const SIP_PORT = 5060;
 const PLAIN_SHARE = 0.5;
 
 export const drawWay = (random: () => number): Way =>
-  random() < 0.2 ? 'tls' : 'srtp';
+  random() < PLAIN_SHARE ? 'udp' : random() < 0.5 ? 'tls' : 'srtp';
 
 export const uriOf = (way: Way, user: string, host: string): string =>
   way === 'udp' ? `sip:${user}@${host}:${SIP_PORT}` : `sip:${user}@${host}:${TLS_PORT};transport=tls`;
