@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
-import { headerValue, plainSdp } from '../support/raw-sip.js';
+import { byeOf, headerValue, plainSdp, responseTo } from '../support/raw-sip.js';
 import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -42,15 +42,17 @@ interface Answered {
  * several processes. It repeats its 200 until the ACK.
  */
 async function business(scene: Scene, times: number): Promise<Answered[]> {
-  const host = scene.businessAddresses[0] ?? '';
+  const address = scene.businessAddresses[0] ?? '';
+  const place = { address, port: 5060, transport: 'tcp' } as const;
+  const answer = (invite: string, status: string, body = '') => responseTo(invite, status, place, { toTag: 'b', body });
   const dialogs = new Map<string, Answered & { timer?: NodeJS.Timeout }>();
   const all: Answered[] = [];
   const take = (socket: Socket, message: string): void => {
     const [method = ''] = message.split(' ', 1);
     const callId = headerValue(message, 'Call-ID') ?? '';
     if (method === 'INVITE') {
-      const dialog = { requests: [], hangUp: () => void socket.write(byeOf(host, message)) };
-      const [ringing, ok] = [answerTo(message, host, '180 Ringing'), answerTo(message, host, '200 OK', plainSdp(host))];
+      const dialog = { requests: [], hangUp: () => void socket.write(byeOf(message, place, 'b')) };
+      const [ringing, ok] = [answer(message, '180 Ringing'), answer(message, '200 OK', plainSdp(address))];
       all.push(dialog);
       socket.write(all.length > times ? ringing + ok : ok + ringing);
       dialogs.set(callId, { ...dialog, timer: setInterval(() => void socket.write(ok), 500) });
@@ -58,14 +60,14 @@ async function business(scene: Scene, times: number): Promise<Answered[]> {
     const dialog = dialogs.get(callId);
     dialog?.requests.push(method);
     if (method === 'ACK') clearInterval(dialog?.timer);
-    if (method === 'BYE') socket.write(answerTo(message, host, '200 OK'));
+    if (method === 'BYE') socket.write(answer(message, '200 OK'));
   };
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket.on('error', () => undefined));
     onMessages(socket, (message) => take(socket, message));
   });
-  server.listen(5060, host);
+  server.listen(place.port, address);
   await once(server, 'listening');
   onTestFinished(() => {
     for (const { timer } of dialogs.values()) clearInterval(timer);
@@ -73,37 +75,6 @@ async function business(scene: Scene, times: number): Promise<Answered[]> {
     server.close();
   });
   return all;
-}
-
-function answerTo(request: string, host: string, status: string, body = ''): string {
-  const copied = request.split('\r\n').filter((line) => /^(Via|From|Call-ID|CSeq):/i.test(line));
-  const to = headerValue(request, 'To') ?? '';
-  return [
-    `SIP/2.0 ${status}`,
-    ...copied,
-    `To: ${/;tag=/.test(to) ? to : `${to};tag=b`}`,
-    `Contact: <sip:raw@${host}:5060;transport=tcp>`,
-    ...(body === '' ? [] : ['Content-Type: application/sdp']),
-    `Content-Length: ${body.length}`,
-    '',
-    body,
-  ].join('\r\n');
-}
-
-/** A BYE of who was invited. */
-function byeOf(host: string, invite: string): string {
-  return [
-    `BYE ${/<([^>]+)>/.exec(headerValue(invite, 'Contact') ?? '')?.[1] ?? ''} SIP/2.0`,
-    `Via: SIP/2.0/TCP ${host}:5060;branch=z9hG4bKbye`,
-    `From: ${headerValue(invite, 'To') ?? ''};tag=b`,
-    `To: ${headerValue(invite, 'From') ?? ''}`,
-    `Call-ID: ${headerValue(invite, 'Call-ID') ?? ''}`,
-    'CSeq: 1 BYE',
-    'Max-Forwards: 70',
-    'Content-Length: 0',
-    '',
-    '',
-  ].join('\r\n');
 }
 
 describe.skipIf(!enginesHere())('a 180 behind its 200, over TCP', () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
 import { lastCall } from '../support/expectations.js';
-import { headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
+import { byeOf, headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
 import type { Scene } from '../support/scene.js';
 import { Stage } from '../support/stage.js';
 
@@ -37,7 +37,7 @@ async function raceCall(
   business.onMessage((message) => {
     const to = viaOf(message);
     if (message.startsWith('ACK ')) {
-      moments.acknowledged?.(() => business.send(byeOf(business, invited), to));
+      moments.acknowledged?.(() => business.send(byeOf(invited, business, 'b'), to));
     } else if (message.startsWith('INVITE ')) {
       invited = message;
       const ok = business.response('200 OK', message, { toTag: 'b', body: plainSdp(business.address) });
@@ -65,23 +65,6 @@ async function raceCall(
     caller.send(caller.request('BYE', stage.sip, { ...dialog, branch: `bye${scene.n}`, toTag, cseq: 2 }), stage.sip);
   };
   return { caller, business, hangUp };
-}
-
-/** A BYE of who was invited. */
-function byeOf({ address, port }: RawSip, invite: string): string {
-  const contact = /<([^>]+)>/.exec(headerValue(invite, 'Contact') ?? '')?.[1] ?? '';
-  return [
-    `BYE ${contact} SIP/2.0`,
-    `Via: SIP/2.0/UDP ${address}:${port};branch=z9hG4bKbye;rport`,
-    `From: ${headerValue(invite, 'To') ?? ''};tag=b`,
-    `To: ${headerValue(invite, 'From') ?? ''}`,
-    `Call-ID: ${headerValue(invite, 'Call-ID') ?? ''}`,
-    'CSeq: 1 BYE',
-    'Max-Forwards: 70',
-    'Content-Length: 0',
-    '',
-    '',
-  ].join('\r\n');
 }
 
 describe.skipIf(!enginesHere())('a 200, and a CANCEL or BYE that crosses it', () => {

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { DigestVerifier } from '../../src/sandbox/sip/index.js';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { expectDigest } from '../support/digest.js';
 import { headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
+import type { Scene } from '../support/scene.js';
 import { headerOf } from '../support/sipp-trace.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
@@ -36,6 +37,7 @@ const scenes = {
 
 /** Recording begins with the bridge, about 0.1 s after the answer: of so long a talk that is well within 2 %. */
 const TALK = 12_500;
+const OK = '200 OK';
 
 describe.skipIf(!enginesHere())('calls that are answered', () => {
   beforeAll(() => stage.start({ mediaTimeoutMs: 3000 }));
@@ -129,106 +131,94 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     });
   });
 
-  /** Asks for a digest with every BYE, as a switch does that trusts no dialog either; what it thought of each. */
-  async function challengesBye(address: string): Promise<{ business: RawSip; verdicts: string[] }> {
-    const business = await RawSip.open(address);
-    const verifier = new DigestVerifier('carrier', (name) => (name === 'gw' ? 's3cret' : undefined));
-    const verdicts: string[] = [];
-    const answer = (message: string, status: string, parts: { headers?: string[]; body?: string } = {}): void =>
-      business.send(business.response(status, message, { toTag: 'b', ...parts }), viaOf(message));
+  /** A business that answers INVITE and BYE as `judge` says; the answers that it gave. */
+  async function judged(
+    scene: Scene,
+    context: TestContext,
+    judge: (method: string, message: string) => [status: string, ...headers: string[]],
+  ): Promise<string[]> {
+    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
+    context.onTestFinished(() => business.close());
+    const answered: string[] = [];
     business.onMessage((message) => {
-      if (message.startsWith('INVITE ')) answer(message, '200 OK', { body: plainSdp(business.address) });
-      if (!message.startsWith('BYE ')) return;
-      const credentials = headerValue(message, 'Proxy-Authorization');
-      const verdict = credentials === undefined ? 'none' : verifier.verify(credentials, 'BYE');
-      verdicts.push(verdict);
-      if (verdict === 'ok') answer(message, '200 OK');
-      else answer(message, '407 Who?', { headers: [`Proxy-Authenticate: ${verifier.challenge()}`] });
+      const method = message.slice(0, message.indexOf(' '));
+      if (method !== 'INVITE' && method !== 'BYE') return;
+      const [status, ...headers] = judge(method, message);
+      answered.push(`${method} ${status.slice(0, 3)}`);
+      const body = status === OK && method === 'INVITE' ? { body: plainSdp(business.address) } : {};
+      business.send(business.response(status, message, { toTag: 'b', headers, ...body }), viaOf(message));
     });
-    return { business, verdicts };
+    return answered;
   }
 
-  test.concurrent.each([
+  async function talkBriefly(scene: Scene): Promise<void> {
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await caller.answered();
+    await caller.hangUp();
+  }
+
+  // A switch that trusts no dialog either (RFC 3261 22.2).
+  test.concurrent.for([
     ['gets it', scenes.challengedBye, 'ok'],
     ['gets a wrong one once, and no more', scenes.wrongBye, 'wrong'],
-  ] as const)('a carrier that asks for a digest with BYE %s', async (_, scene, verdict) => {
-    const { business, verdicts } = await challengesBye(scene.businessAddresses[0] ?? '');
-    try {
-      const caller = await (await scene.callerPhone()).call(scene.dialled);
-      await caller.answered();
-      await caller.hangUp();
-      await scene.events();
-      await until('nothing of it is counted', async () => {
-        return ((await stage.channelsInUse()).get(`destination:${scene.targetIds[0] ?? ''}`) ?? 0) === 0;
-      });
-      expect(verdicts).toEqual(['none', verdict]);
-    } finally {
-      business.close();
-    }
-  });
-
-  test.concurrent('a carrier whose nonce has run out when our answer comes', async () => {
-    const scene = scenes.challengedLate;
-    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
-    const [old, young] = ['carrier', 'carrier'].map((realm) => new DigestVerifier(realm, () => 's3cret'));
-    const answered: string[] = [];
-    business.onMessage((message) => {
-      const method = message.slice(0, message.indexOf(' '));
-      if (method !== 'INVITE' && method !== 'BYE') return;
+  ] as const)('a carrier that asks for a digest with BYE %s', async ([, scene, verdict], context) => {
+    const verifier = new DigestVerifier('carrier', (name) => (name === 'gw' ? 's3cret' : undefined));
+    const verdicts: string[] = [];
+    await judged(scene, context, (method, message) => {
+      if (method === 'INVITE') return [OK];
       const credentials = headerValue(message, 'Proxy-Authorization');
-      const isRight = credentials !== undefined && young?.verify(credentials, method) === 'ok';
-      const challenge = credentials === undefined ? old?.challenge() : young?.challenge(true);
-      const status = isRight ? '200 OK' : '407 Who?';
-      const headers = isRight ? [] : [`Proxy-Authenticate: ${challenge ?? ''}`];
-      const body = isRight && method === 'INVITE' ? { body: plainSdp(business.address) } : {};
-      answered.push(`${method} ${status.slice(0, 3)}`);
-      business.send(business.response(status, message, { toTag: 'b', headers, ...body }), viaOf(message));
+      verdicts.push(credentials === undefined ? 'none' : verifier.verify(credentials, 'BYE'));
+      return verdicts.at(-1) === 'ok' ? [OK] : ['407 Who?', `Proxy-Authenticate: ${verifier.challenge()}`];
     });
-    try {
-      const caller = await (await scene.callerPhone()).call(scene.dialled);
-      await caller.answered();
-      await caller.hangUp();
-      await until('it is hung up on', () => answered.includes('BYE 200'));
-      expect(answered).toEqual(['INVITE', 'BYE'].flatMap((one) => [`${one} 407`, `${one} 407`, `${one} 200`]));
-    } finally {
-      business.close();
-    }
+    await talkBriefly(scene);
+    await scene.events();
+    await until('nothing of it is counted', async () => {
+      return ((await stage.channelsInUse()).get(`destination:${scene.targetIds[0] ?? ''}`) ?? 0) === 0;
+    });
+    expect(verdicts).toEqual(['none', verdict]);
   });
 
-  test.concurrent('a carrier whose proxy and whose switch ask for a digest each, with INVITE and BYE', async () => {
-    const scene = scenes.challengedTwice;
-    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
-    const [proxy, there] = ['proxy', 'switch'].map((realm) => new DigestVerifier(realm, () => 's3cret'));
-    /** The proxy's nonce in an INVITE, and how often it is answered. */
-    const counts: string[] = [];
-    const answered: string[] = [];
-    business.onMessage((message) => {
-      const method = message.slice(0, message.indexOf(' '));
-      if (method !== 'INVITE' && method !== 'BYE') return;
-      const isRight = (header: string, verifier = proxy): boolean =>
-        verifier?.verify(headerValue(message, header) ?? '', method) === 'ok';
-      const [status, headers] = !isRight('Proxy-Authorization')
-        ? ['407 Who?', [`Proxy-Authenticate: ${proxy?.challenge() ?? ''}`]]
-        : !isRight('Authorization', there)
-          ? ['401 Who?', [`WWW-Authenticate: ${there?.challenge() ?? ''}`]]
-          : ['200 OK', []];
-      answered.push(`${method} ${status.slice(0, 3)}`);
-      const count = /nc=(\w+)/.exec(headerValue(message, 'Proxy-Authorization') ?? '')?.[1];
-      if (method === 'INVITE' && count !== undefined) counts.push(count);
-      const body = status === '200 OK' && method === 'INVITE' ? { body: plainSdp(business.address) } : {};
-      business.send(business.response(status, message, { toTag: 'b', headers, ...body }), viaOf(message));
+  test.concurrent('a carrier whose nonce has run out when our answer comes', async (context) => {
+    const scene = scenes.challengedLate;
+    const [old, young] = [new DigestVerifier('carrier', () => 's3cret'), new DigestVerifier('carrier', () => 's3cret')];
+    const answered = await judged(scene, context, (method, message) => {
+      const credentials = headerValue(message, 'Proxy-Authorization');
+      if (credentials === undefined) return ['407 Who?', `Proxy-Authenticate: ${old.challenge()}`];
+      return young.verify(credentials, method) === 'ok'
+        ? [OK]
+        : ['407 Who?', `Proxy-Authenticate: ${young.challenge(true)}`];
     });
-    try {
-      const caller = await (await scene.callerPhone()).call(scene.dialled);
-      await caller.answered();
-      await caller.hangUp();
+    await talkBriefly(scene);
+    await until('it is hung up on', () => answered.includes('BYE 200'));
+    expect(answered).toEqual(['INVITE', 'BYE'].flatMap((one) => [`${one} 407`, `${one} 407`, `${one} 200`]));
+  });
+
+  test.concurrent(
+    'a carrier whose proxy and whose switch ask for a digest each, with INVITE and BYE',
+    async (context) => {
+      const scene = scenes.challengedTwice;
+      const [proxy, there] = [
+        new DigestVerifier('proxy', () => 's3cret'),
+        new DigestVerifier('switch', () => 's3cret'),
+      ];
+      /** The proxy's nonce in an INVITE, and how often it is answered. */
+      const counts: string[] = [];
+      const answered = await judged(scene, context, (method, message) => {
+        const [forProxy = '', forSwitch = ''] = ['Proxy-Authorization', 'Authorization'].map((name) =>
+          headerValue(message, name),
+        );
+        const count = /nc=(\w+)/.exec(forProxy)?.[1];
+        if (method === 'INVITE' && count !== undefined) counts.push(count);
+        if (proxy.verify(forProxy, method) !== 'ok') return ['407 Who?', `Proxy-Authenticate: ${proxy.challenge()}`];
+        if (there.verify(forSwitch, method) !== 'ok') return ['401 Who?', `WWW-Authenticate: ${there.challenge()}`];
+        return [OK];
+      });
+      await talkBriefly(scene);
       await until('it is hung up on', () => answered.includes('BYE 200'));
       expect(answered).toEqual(['INVITE', 'BYE'].flatMap((one) => [`${one} 407`, `${one} 401`, `${one} 200`]));
       expect(counts).toEqual(['00000001', '00000002']);
-    } finally {
-      business.close();
-    }
-  });
+    },
+  );
 
   test.concurrent('hold and resume', async () => {
     const scene = scenes.held;

@@ -85,22 +85,56 @@ export class RawSip {
   }
 
   /** A response to `request`, with what it must copy. */
-  response(status: string, request: string, parts: { toTag: string; headers?: string[]; body?: string }): string {
-    const { toTag, headers = [], body = '' } = parts;
-    const copied = request.split('\r\n').filter((line) => /^(Via|From|Call-ID|CSeq|Record-Route):/i.test(line));
-    const to = headerValue(request, 'To') ?? '';
-    return [
-      `SIP/2.0 ${status}`,
-      ...copied,
-      `To: ${to.includes(';tag=') ? to : `${to};tag=${toTag}`}`,
-      `Contact: <sip:raw@${this.address}:${this.port}>`,
-      ...headers,
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
-    ].join('\r\n');
+  response(status: string, request: string, parts: ResponseParts): string {
+    return responseTo(request, status, this, parts);
   }
+}
+
+interface RawPlace {
+  address: string;
+  port: number;
+  /** Default UDP. */
+  transport?: 'tcp';
+}
+
+interface ResponseParts {
+  toTag: string;
+  headers?: string[];
+  body?: string;
+}
+
+/** A response to `request`, with what it must copy, from who is at this place. */
+export function responseTo(request: string, status: string, from: RawPlace, parts: ResponseParts): string {
+  const { toTag, headers = [], body = '' } = parts;
+  const copied = request.split('\r\n').filter((line) => /^(Via|From|Call-ID|CSeq|Record-Route):/i.test(line));
+  const to = headerValue(request, 'To') ?? '';
+  return [
+    `SIP/2.0 ${status}`,
+    ...copied,
+    `To: ${to.includes(';tag=') ? to : `${to};tag=${toTag}`}`,
+    `Contact: <sip:raw@${from.address}:${from.port}${from.transport ? `;transport=${from.transport}` : ''}>`,
+    ...headers,
+    ...(body === '' ? [] : ['Content-Type: application/sdp']),
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+    body,
+  ].join('\r\n');
+}
+
+/** A BYE of who was invited, and has answered by this tag. */
+export function byeOf(invite: string, { address, port, transport }: RawPlace, toTag: string): string {
+  return [
+    `BYE ${/<([^>]+)>/.exec(headerValue(invite, 'Contact') ?? '')?.[1] ?? ''} SIP/2.0`,
+    `Via: SIP/2.0/${transport ? 'TCP' : 'UDP'} ${address}:${port};branch=z9hG4bKbye;rport`,
+    `From: ${headerValue(invite, 'To') ?? ''};tag=${toTag}`,
+    `To: ${headerValue(invite, 'From') ?? ''}`,
+    `Call-ID: ${headerValue(invite, 'Call-ID') ?? ''}`,
+    'CSeq: 1 BYE',
+    'Max-Forwards: 70',
+    'Content-Length: 0',
+    '',
+    '',
+  ].join('\r\n');
 }
 
 export const headerValue = (message: string, name: string): string | undefined =>
