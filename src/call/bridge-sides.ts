@@ -35,6 +35,7 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
     keyed = sdp;
     return reply;
   };
+
   const offer = async (sdp: string): Promise<string> => {
     const [held, wasHeld] = [isHeld(sdp), isHeld(offered)];
     const tell = async (holds: boolean): Promise<void> => {

@@ -19,12 +19,16 @@ const REPEATED_ACK_MS = 100;
 /** Of each link, by dialog: whether its ACK was taken, as long as that is not known. */
 const underWay = new WeakMap<AgentInternals, Map<string, Promise<boolean>>>();
 
-/** From now on `ackTaken` knows of the ACKs of this link. */
+/** From now on `ackTaken` knows of the ACKs of this link. Not of those by UDP, which are never refused: two of each call are. */
 export function followAcks(agent: AgentInternals): void {
   const acks = new Map<string, Promise<boolean>>();
   underWay.set(agent, acks);
   const send = agent.sendAck.bind(agent);
   agent.sendAck = (method, dialogId, request, response, options, callback) => {
+    if (response.protocol.toLowerCase() === 'udp') {
+      send(method, dialogId, request, response, options, callback);
+      return;
+    }
     const taken = new Promise<boolean>((resolve) => {
       send(method, dialogId, request, response, options, (error, sent) => {
         acks.delete(dialogId);
@@ -36,7 +40,7 @@ export function followAcks(agent: AgentInternals): void {
   };
 }
 
-/** Whether the ACK that srf has just sent in this dialog was taken; true where the link dies before that is known. */
+/** Whether the ACK that srf has just sent in this dialog was taken; true by UDP, and where the link dies before that is known. */
 export async function ackTaken(srf: Srf, dialogId: string): Promise<boolean> {
   const agent = agentOf(srf);
   const taken = agent && underWay.get(agent)?.get(dialogId);
@@ -46,8 +50,8 @@ export async function ackTaken(srf: Srf, dialogId: string): Promise<boolean> {
 /** Sends the ACK again until it is taken: only then can BYE be sent. False where nobody repeats his 200. */
 export async function acknowledgeRepeated(srf: Srf, dialog: Srf.Dialog): Promise<boolean> {
   const agent = agentOf(srf);
-  const end = Date.now() + REPEATS_MS;
-  while (Date.now() < end) {
+  const end = performance.now() + REPEATS_MS;
+  while (performance.now() < end) {
     await delay(REPEATED_ACK_MS);
     if (!agent || dialog.socket.destroyed) return false;
     agent.sendAck('ACK', dialog.id, dialog.req, dialog.res, undefined, undefined);

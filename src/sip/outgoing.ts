@@ -166,8 +166,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   async #answered(request: InviteRequest, dialog: Srf.Dialog): Promise<void> {
     // Before anything is waited for: a PBX moves the sound 2 ms after its answer.
     const leg = new SrfDialogLeg(dialog, this.overNewLink, request.auth);
-    // Not by UDP, where it is never refused: the caller's answer would wait for drachtio-server twice a call.
-    const acknowledged = dialog.res.protocol.toLowerCase() === 'udp' || (await ackTaken(this.srf, dialog.id));
+    const acknowledged = await ackTaken(this.srf, dialog.id);
     if (!acknowledged) await this.#hangUpUnacknowledged(leg, dialog);
     if (!acknowledged && !this.#settled && !this.#cancelled && this.#lostAcks++ < LOST_ACKS_MAX) {
       this.#request = null;
