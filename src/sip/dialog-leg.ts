@@ -37,7 +37,7 @@ export class SrfDialogLeg implements DialogLeg {
   constructor(
     private readonly dialog: Srf.Dialog,
     private readonly overNewLink: OverNewLink,
-    /** For who asks for them with a BYE too (RFC 3261 22.2). */
+    /** For who asks for them inside of a dialog too (RFC 3261 22.2). */
     private readonly auth?: DigestCredentials,
   ) {
     this.gone = new Promise((resolve) => {
@@ -111,9 +111,8 @@ export class SrfDialogLeg implements DialogLeg {
   #reinvite(sdp: string): Promise<string> {
     const answered = new Promise<string>((resolve, reject) => {
       inBackground(this.gone.then(() => reject(new Error('the dialog is over'))));
-      this.dialog.request({ method: 'INVITE', body: sdp, headers: this.#contact() }, (error, response) => {
+      this.#request({ method: 'INVITE', body: sdp, headers: this.#contact() }, (error, response) => {
         if (error) reject(error);
-        else if (response.status < 200) return;
         else if (response.status < 300) {
           this.dialog.local.sdp = sdp;
           resolve(cleanSdp(response.body));
@@ -139,9 +138,9 @@ export class SrfDialogLeg implements DialogLeg {
 
   info(contentType: string, body: string): Promise<void> {
     const sent = new Promise<void>((resolve, reject) => {
-      this.dialog.request({ method: 'INFO', body, headers: { 'Content-Type': contentType } }, (error, response) => {
+      this.#request({ method: 'INFO', body, headers: { 'Content-Type': contentType } }, (error) => {
         if (error) reject(error);
-        else if (response.status >= 200) resolve();
+        else resolve();
       });
     });
     return withDeadline(sent, REQUEST_TIMEOUT_MS, 'INFO');
@@ -164,21 +163,29 @@ export class SrfDialogLeg implements DialogLeg {
     let confirmed = (): void => undefined;
     const sent = new Promise<void>((resolve) => {
       confirmed = this.overNewLink.unlessConfirmed(() => resolve(this.overNewLink.bye(this.id)));
-      const answers = this.auth && new DigestAnswers('BYE', this.dialog.remote.uri, this.auth);
-      this.#requestBye(resolve, answers);
+      // An error, or a refusal, means that the other side has gone already: what BYE was to bring about.
+      this.#request({ method: 'BYE' }, () => resolve());
     });
     await withDeadline(sent, REQUEST_TIMEOUT_MS, 'BYE').catch(() => undefined);
     confirmed();
   }
 
-  #requestBye(over: () => void, answers?: DigestAnswers, headers: Record<string, string> = {}): void {
-    this.dialog.request({ method: 'BYE', headers }, (error, response) => {
-      if (!error && response.status < 200) return;
-      const answer = error ? null : answers?.to(response);
-      if (answer) this.#requestBye(over, answers, answer);
-      // An error, or another refusal, means that the other side has gone already: what BYE was to bring about.
-      else over();
-    });
+  /** Calls back once: with its final response, to who asks for credentials with that to the request that has them. */
+  #request(
+    { method, body, headers }: { method: string; body?: string; headers?: Record<string, string> },
+    over: (error: Error | null, response: Srf.SrfResponse) => void,
+  ): void {
+    const answers = this.auth && new DigestAnswers(method, this.dialog.remote.uri, this.auth);
+    const send = (credentials: Record<string, string>): void => {
+      const request = { method, ...(body === undefined ? {} : { body }), headers: { ...headers, ...credentials } };
+      this.dialog.request(request, (error, response) => {
+        if (!error && response.status < 200) return;
+        const answer = error ? null : answers?.to(response);
+        if (answer) send(answer);
+        else over(error, response);
+      });
+    };
+    send({});
   }
 
   #ended(end: DialogEnd): void {

@@ -21,6 +21,7 @@ const scenes = {
   tcp: stage.scene({ transport: 'tcp' }),
   challenged: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  challengedInfo: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedLate: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedTwice: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   wrongBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 'wrong' } }),
@@ -131,7 +132,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     });
   });
 
-  /** A business that answers INVITE and BYE as `judge` says; the answers that it gave. */
+  /** A business that answers INVITE, INFO and BYE as `judge` says; the answers that it gave. */
   async function judged(
     scene: Scene,
     context: TestContext,
@@ -142,7 +143,7 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     const answered: string[] = [];
     business.onMessage((message) => {
       const method = message.slice(0, message.indexOf(' '));
-      if (method !== 'INVITE' && method !== 'BYE') return;
+      if (!['INVITE', 'INFO', 'BYE'].includes(method)) return;
       const [status, ...headers] = judge(method, message);
       answered.push(`${method} ${status.slice(0, 3)}`);
       const body = status === OK && method === 'INVITE' ? { body: plainSdp(business.address) } : {};
@@ -176,6 +177,27 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
       return ((await stage.channelsInUse()).get(`destination:${scene.targetIds[0] ?? ''}`) ?? 0) === 0;
     });
     expect(verdicts).toEqual(['none', verdict]);
+  });
+
+  test.concurrent('a carrier that asks for a digest with INFO gets the keys all the same', async (context) => {
+    const scene = scenes.challengedInfo;
+    const verifier = new DigestVerifier('carrier', () => 's3cret');
+    const keys: string[] = [];
+    const answered = await judged(scene, context, (method, message) => {
+      if (method !== 'INFO') return [OK];
+      const verdict = verifier.verify(headerValue(message, 'Proxy-Authorization') ?? '', 'INFO');
+      if (verdict !== 'ok') return ['407 Who?', `Proxy-Authenticate: ${verifier.challenge()}`];
+      keys.push(/^Signal=(.)/m.exec(message)?.[1] ?? '');
+      return [OK];
+    });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await caller.answered();
+    await caller.press('5', 'info');
+    await until('the key is there', () => keys.length > 0);
+    await caller.hangUp();
+    await scene.events();
+    expect(keys).toEqual(['5']);
+    expect(answered).toEqual(['INVITE 200', 'INFO 407', 'INFO 200', 'BYE 200']);
   });
 
   test.concurrent('a carrier whose nonce has run out when our answer comes', async (context) => {
