@@ -83,6 +83,7 @@ function passGate(invite: IncomingInvite, { registry, load }: CallsInHand, deps:
     return null;
   }
   deps.trunks.heard(trunk.id);
+  invite.auth = trunk.outbound?.auth ?? trunk.register;
   const srtp = callerSrtp(trunk.inbound.srtp, invite.sdp);
   if (srtp !== 'mandatory') invite.dropKeys();
   const malformed = findMalformed(invite) ?? (srtp === null ? { status: 488 } : null);

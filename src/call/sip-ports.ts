@@ -13,6 +13,8 @@ export interface IncomingInvite {
   readonly requestUri: string;
   /** Empty for a late offer (an INVITE without SDP). */
   readonly sdp: string;
+  /** For who brings the call and asks for them in its dialog. */
+  auth: { username: string; password: string } | undefined;
   /** From now on `sdp` has no keys for SRTP. */
   dropKeys(): void;
   /** Of the body as it came, whatever it is. */

@@ -4,6 +4,7 @@ import type { DialogLeg, IncomingInvite } from '../call/sip-ports.js';
 import { withoutKeys } from '../call/srtp.js';
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
+import type { DigestCredentials } from '../lib/digest.js';
 import { SrfDialogLeg } from './dialog-leg.js';
 import { forgetInvite } from './link.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
@@ -22,6 +23,7 @@ export class SrfIncomingInvite implements IncomingInvite {
   readonly source: { address: string; port: number; protocol: string };
   readonly requestUri: string;
   sdp: string;
+  auth: DigestCredentials | undefined;
   readonly bodyLength: number;
   readonly namesContact: boolean;
   /**
@@ -102,7 +104,7 @@ export class SrfIncomingInvite implements IncomingInvite {
       this.srf.createUAS(this.request, this.response, options, (error, dialog) => {
         // Called twice when a CANCEL crosses our 200: first with the error, then with the dialog it made.
         if (dialog) {
-          const leg = new SrfDialogLeg(dialog, this.overNewLink);
+          const leg = new SrfDialogLeg(dialog, this.overNewLink, this.auth);
           if (this.#cancelled) inBackground(leg.bye());
           resolve(leg);
         } else {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DigestVerifier } from '../../src/sandbox/sip/index.js';
 import { Carrier } from '../support/carrier.js';
 import { enginesHere } from '../support/engines.js';
 import { CALLBACK, expectLost, expectPlayed, expectTalk } from '../support/expectations.js';
-import { headerValue, plainSdp, RawSip } from '../support/raw-sip.js';
+import { headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
 import { Stage } from '../support/stage.js';
 import { until } from '../support/until.js';
 
@@ -19,6 +20,7 @@ const scenes = {
   drained: stage.scene(),
   targetsDrained: stage.scene({ to: 'destination', next: 'unreachable' }),
   narrow: stage.scene(),
+  asks: stage.scene(),
   announced: stage.scene({ announcement: 'tone_stream://%(5000,0,440)' }),
 };
 const addresses = {
@@ -34,6 +36,11 @@ const uri = (address: string | undefined): string => `sip:${address ?? ''}:5060`
 const trunks = [
   { id: 'carrier', inbound: { from: [stage.addresses.carrierRange] } },
   { id: 'narrow', channels: 1, inbound: { from: [scenes.narrow.carrierAddress] } },
+  {
+    id: 'asks',
+    inbound: { from: [scenes.asks.carrierAddress] },
+    outbound: { to: 'sip:192.0.2.1', auth: { username: 'gw', password: 's3cret' } },
+  },
   { id: 'announced', inbound: { channels: 1, from: [scenes.announced.carrierAddress] } },
   {
     id: trunkOf(scenes.failover),
@@ -174,6 +181,35 @@ describe.skipIf(!enginesHere())('trunks', () => {
     expect(invite.headers.get('P-Asserted-Identity')).toContain(`<sip:8${scene.callerNumber.slice(2)}@`);
     expect(invite.headers.get('Diversion')).toContain(`<sip:8${scene.trackingNumber.slice(2)}@${addresses.policy}>`);
     expect(invite.body).toMatch(/^m=audio \d+ RTP\/AVP 0( 101)?\r$/m);
+  });
+
+  test('who asks for a digest in the dialog of a caller whom he has brought gets it, and lets go', async (context) => {
+    const scene = scenes.asks;
+    const verifier = new DigestVerifier('carrier', (name) => (name === 'gw' ? 's3cret' : undefined));
+    const business = await scene.businessPhone();
+    const carrier = await RawSip.open(scene.carrierAddress);
+    context.onTestFinished(() => carrier.close());
+    const verdicts: string[] = [];
+    carrier.onMessage((message) => {
+      const [method = ''] = message.split(' ', 1);
+      if (method !== 'INFO' && method !== 'BYE') return;
+      const verdict = verifier.verify(headerValue(message, 'Proxy-Authorization') ?? '', method);
+      verdicts.push(`${method} ${verdict}`);
+      const [status, headers] =
+        verdict === 'ok' ? ['200 OK', []] : ['407 Who?', [`Proxy-Authenticate: ${verifier.challenge()}`]];
+      carrier.send(carrier.response(status, message, { toTag: 'c', headers }), viaOf(message));
+    });
+    const dialog = { called: scene.trackingNumber, caller: scene.callerNumber, callId: 'asks', branch: 'asks' };
+    const offer = { ...dialog, body: plainSdp(carrier.address) };
+    carrier.send(carrier.request('INVITE', stage.sip, offer), stage.sip);
+    const toTag = /;tag=(\S+)/.exec(headerValue(await carrier.received(/^SIP\/2\.0 200 /), 'To') ?? '')?.[1] ?? '';
+    carrier.send(carrier.request('ACK', stage.sip, { ...dialog, toTag }), stage.sip);
+    const talk = await business.nextCall();
+    await talk.press('5', 'info');
+    await carrier.received(/^INFO [^]*Signal=5/);
+    await talk.hangUp();
+    await scene.events();
+    expect(verdicts).toEqual(['INFO wrong', 'INFO ok', 'BYE wrong', 'BYE ok']);
   });
 
   test('a carrier that is silent is passed over; its going and coming is told', async () => {
