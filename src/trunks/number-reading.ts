@@ -58,7 +58,7 @@ export function readNumber(raw: string, country: string): string | null {
   const [, plus = '', digits = ''] = /^(\+*)(\d{1,32})(?:[,pw].*)?$/i.exec(text) ?? [];
   if (!digits) return null;
   const plan = planOf(country);
-  if (plus) return inFull(digits, plan) ?? international(digits) ?? misplacedPlus(digits, plan);
+  if (plus) return inFull(digits, plan) ?? afterPlus(digits, plan);
   return (context ? inContext(digits, context, plan) : null) ?? dialled(digits, plan);
 }
 
@@ -298,6 +298,18 @@ function inFull(digits: string, plan: Plan | null): string | null {
 function international(digits: string): string | null {
   const parsed = parsePhoneNumberFromString(`+${digits}`);
   return isPossible(parsed) ? parsed.number : null;
+}
+
+/**
+ * A 0 behind the country's code (`+49 (0)30…`) may be read over, but `+88005553535` would be Bangladesh's then, and
+ * `+810998…` Japan's: where it is a number without the plus, that is it.
+ */
+function afterPlus(digits: string, plan: Plan | null): string | null {
+  const whole = international(digits);
+  if (whole === `+${digits}`) return whole;
+  const misplaced = misplacedPlus(digits, plan);
+  if (whole === null || misplaced === null) return whole ?? misplaced;
+  return parsePhoneNumberFromString(misplaced)?.isValid() ? misplaced : whole;
 }
 
 /** `+8916…`, `+00…`: a switch that puts a plus before whatever it has. No country's code begins so. */
