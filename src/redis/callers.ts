@@ -9,8 +9,8 @@ import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scr
 const HISTORY_AGE_MS = 400 * 86_400_000;
 const HISTORY_CALLS = 500;
 const MOST_SITES = 50;
-/** Calls of one range of numbers that are counted. */
-const RANGE_CALLS = 1000;
+/** Calls of one range of numbers that are counted: as many as a rule may let in, and the one that is too many. */
+const RANGE_CALLS = 1001;
 /** A range is a block of a thousand numbers, as carriers get them. */
 const RANGE_DIGITS = 3;
 

@@ -69,12 +69,19 @@ function counted({ trackingNumber, at, history, rangeCalls }: ScreeningQuestion,
   return hits;
 }
 
+/** A caller's calls that go on now stand in front of those that have ended, and say nothing: of a program there may be many. */
+const MOST_GOING_ON = 20;
+/** The same number may have been called several times. */
+const HOPPING_CALLS = 50;
+
 /** What admission is to ask for, so that every site's rules can be answered. */
 export function needsOf(sites: readonly { screening: ScreeningConfig }[]): ScreeningNeeds {
   const all = sites.map(({ screening }) => screening);
   const recentCalls = Math.max(
     0,
-    ...all.map(({ rate, short, hopping }) => Math.max(rate?.calls ?? 0, short?.calls ?? 0, hopping ? 50 : 0)),
+    ...all.map(({ rate, short, hopping }) =>
+      Math.max(rate?.calls ?? 0, short ? short.calls + MOST_GOING_ON : 0, hopping ? HOPPING_CALLS : 0),
+    ),
   );
   const rangeWindows = [...new Set(all.flatMap(({ range }) => range?.within ?? []))].sort((a, b) => b - a);
   return { recentCalls, rangeWindows };

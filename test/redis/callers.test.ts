@@ -150,6 +150,13 @@ describe("a caller's history", () => {
     ]);
   });
 
+  it('counts as many of a range as a rule may ask for, and the one that is too many', async () => {
+    const { admit, raw, keys } = await open({ recentCalls: 0, rangeWindows: [60_000] });
+    const earlier = Array.from({ length: 1000 }, (_, n) => [T0, `call-${n}`]).flat();
+    await raw.zadd(keys.callerRange(CALLER.slice(0, -3)), ...earlier);
+    expect((await admit(T0 + 1000)).rangeCalls.get(60_000)).toBe(1001);
+  });
+
   it("gives a site's last calls however often he has called another one", async () => {
     const { callers, admit } = await open({ recentCalls: 3, rangeWindows: [] });
     for (let i = 0; i < 10; i += 1) {

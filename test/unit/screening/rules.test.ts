@@ -106,4 +106,11 @@ describe('screening', () => {
       rangeWindows: [5000, 1000],
     });
   });
+
+  it('asks for more calls than have to be short: those that go on say nothing', () => {
+    const short = { calls: 3, under: 5000, action: 'reject' } as const;
+    const calls = [ago(1, null), ago(2, null), ago(3, 1), ago(4, 1), ago(5, 1)];
+    const known = calls.slice(0, needsOf([{ screening: config({ short }) }]).recentCalls);
+    expect(ask({ short }, known)?.hits).toMatchObject([{ rule: 'short', count: 3 }]);
+  });
 });
