@@ -86,7 +86,7 @@ export class RecordingHouse {
     });
     this.settler = this.#buildSettler();
     this.#sweeper = new RetentionSweeper({
-      store: this.#vault.home,
+      stores: this.#vault.stores,
       archive: this.archive,
       facts: this.#facts,
       audit: this.audit,

@@ -12,7 +12,7 @@ const LOOK_MS = 300_000;
 const DAY_MS = 86_400_000;
 
 export interface RetentionDeps {
-  store: RecordingStore;
+  stores: readonly RecordingStore[];
   archive: Pick<RecordingArchive, 'remove'>;
   facts: Pick<RecordingFacts, 'takeSweep'>;
   audit: Pick<AuditLog, 'write'>;
@@ -55,30 +55,32 @@ export class RetentionSweeper {
 
   /** Never rejects: what is not done now is done in an hour. */
   async sweepWhereDue(): Promise<void> {
-    const { store, facts, logger } = this.deps;
+    const { stores, facts, logger } = this.deps;
     try {
-      if (!(await facts.takeSweep(await store.identity(), SWEEP_EVERY_MS))) return;
-      for (const site of await store.folders('')) await this.#sweepSite(site);
+      for (const store of stores) {
+        if (!(await facts.takeSweep(await store.identity(), SWEEP_EVERY_MS))) continue;
+        for (const site of await store.folders('')) await this.#sweepSite(store, site);
+      }
     } catch (error) {
       logger.warn({ err: toError(error) }, 'retention not finished, goes on later');
     }
   }
 
-  async #sweepSite(site: string): Promise<void> {
-    const { store, retentionOf, now = Date.now } = this.deps;
+  async #sweepSite(store: RecordingStore, site: string): Promise<void> {
+    const { retentionOf, now = Date.now } = this.deps;
     for (const year of await store.folders(`${site}/`)) {
       for (const month of await store.folders(`${site}/${year}/`)) {
         for (const day of await store.folders(`${site}/${year}/${month}/`)) {
           if (this.#stopped) return;
           const date = `${year}/${month}/${day}`;
-          if (isOver(date, retentionOf(site), now())) await this.#sweepDay(site, date);
+          if (isOver(date, retentionOf(site), now())) await this.#sweepDay(store, site, date);
         }
       }
     }
   }
 
-  async #sweepDay(site: string, day: string): Promise<void> {
-    const { store, archive, audit, logger, now = Date.now } = this.deps;
+  async #sweepDay(store: RecordingStore, site: string, day: string): Promise<void> {
+    const { archive, audit, logger, now = Date.now } = this.deps;
     const at = new Date(now()).toISOString();
     const folder = `${site}/${day}/`;
     const { calls, held } = await recordingsIn(store, folder);

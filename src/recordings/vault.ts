@@ -55,10 +55,14 @@ export class Vault {
     return manifest;
   }
 
+  /** Wherever there are recordings: with a remote store, what waits for it and what was kept here before it was configured. */
+  get stores(): RecordingStore[] {
+    return this.remote ? [this.remote, this.local] : [this.local];
+  }
+
   /** Folders of sites that have recordings, also of those that have left the configuration. */
   async sites(): Promise<string[]> {
-    const stores = this.remote ? [this.local, this.remote] : [this.local];
-    const folders = await Promise.all(stores.map((store) => store.folders('')));
+    const folders = await Promise.all(this.stores.map((store) => store.folders('')));
     return [...new Set(folders.flat())];
   }
 
@@ -78,14 +82,21 @@ export class Vault {
   }
 
   async hold(base: string): Promise<Hold | null> {
-    const text = await this.home.load(base + PARTS.hold);
+    const name = base + PARTS.hold;
+    // Here too: a store may have been configured since.
+    const text = (await this.remote?.load(name)) ?? (await this.local.load(name));
     return text && holdSchema.parse(JSON.parse(text.toString('utf8')));
   }
 
   /** null: the recording may be deleted again. Stands beside the recording, so that it outlives Redis. */
   async setHold(base: string, hold: Hold | null): Promise<void> {
-    if (hold) await this.home.save(base + PARTS.hold, Buffer.from(JSON.stringify(hold)));
-    else await this.home.remove(base + PARTS.hold);
+    const name = base + PARTS.hold;
+    if (hold) {
+      await this.home.save(name, Buffer.from(JSON.stringify(hold)));
+      return;
+    }
+    await this.remote?.remove(name);
+    await this.local.remove(name);
   }
 
   /** The bytes `start` to `end` of the sound; null where its file is away. */

@@ -26,7 +26,7 @@ function sweeperOf(
   archive: Pick<House['archive'], 'remove'> = house.archive,
 ) {
   return new RetentionSweeper({
-    store: house.vault.home,
+    stores: house.vault.stores,
     archive,
     facts: house.facts,
     audit: house.audit,
@@ -73,6 +73,28 @@ describe('retention', () => {
       ]);
     },
   );
+
+  it('holds too for what lies on this disk since recordings are kept in a store, and so does a legal hold', async () => {
+    const before = await openHouse();
+    const [young, old, held] = [
+      await recordAged(before, 5),
+      await recordAged(before, 40),
+      await recordAged(before, 40),
+    ];
+    const kept = await before.archive.find(held.id, null);
+    if (kept?.state !== 'here') throw new Error('not here');
+    const at = new Date().toISOString();
+    await before.archive.setHold(kept, { by: 'lawyer', at, reason: 'case 1' });
+    const house = await openHouse({ s3: (await FakeS3.start()).config(), folder: before.folder });
+    for (const call of before.calls.values()) house.calls.set(call.id, call);
+    expect(await house.archive.hold(kept)).toMatchObject({ by: 'lawyer' });
+    await expect(house.archive.remove(kept, held.id, { at, reason: 'request' })).rejects.toThrow('legal hold');
+    await sweeperOf(house).sweepWhereDue();
+    const states = [young, old, held].map(({ id }) => stateOf(house, id));
+    expect(await Promise.all(states)).toEqual(['here', 'deleted', 'here']);
+    await house.archive.setHold(kept, null);
+    expect(await house.archive.hold(kept)).toBeNull();
+  });
 
   it('goes on behind a recording that cannot be deleted, and the log has all that were', async () => {
     const house = await openHouse();

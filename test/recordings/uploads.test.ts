@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/lib/errors.js';
 import type { Call } from '../../src/call/call.js';
 import type { Found } from '../../src/recordings/archive.js';
+import { baseName } from '../../src/recordings/names.js';
 import { WorkJournal } from '../../src/recordings/jobs/journal.js';
 import { Vault } from '../../src/recordings/vault.js';
 import { FakeS3 } from '../fakes/s3.js';
@@ -126,6 +127,17 @@ describe('uploads', () => {
     await idle(house);
     expect(await house.vault.local.load(`${base}.wav`)).toBeNull();
     expect(s3.verbs.slice(asked)).not.toContain('PUT');
+  });
+
+  it('that broke off after the last file leave nothing here of what another gateway deleted meanwhile', async () => {
+    const { house } = await open();
+    const call = endedCall(8);
+    const base = baseName(call);
+    await house.vault.local.save(`${base}.wav`, wav);
+    await house.facts.noteDeletion(call.id, { at: new Date().toISOString(), reason: 'caller_erased' });
+    await house.worker.add({ callId: call.id, base, make: null, keepWav: true, since: Date.now() });
+    await idle(house);
+    expect(await house.vault.local.load(`${base}.wav`)).toBeNull();
   });
 
   it.each(['corrupt', 'stall'] as const)(

@@ -164,22 +164,25 @@ export class RecordingWorker {
     const { vault } = this.deps;
     const { job } = waiting;
     let manifest = await vault.manifest(job.base);
+    if (await this.#dropDeleted(job)) return;
     // A job is made of what has one: it was deleted meanwhile.
     if (!manifest) return;
-    if (await this.#dropDeleted(job, manifest)) return;
     if (job.make !== null) {
       manifest = await this.#transcode(waiting, manifest, signal);
       // Meanwhile, by a gateway that shares this disk.
-      if (await this.#dropDeleted(job, manifest)) return;
+      if (await this.#dropDeleted(job)) return;
     }
     if (job.replaced) await this.#tellReplaced(job, manifest);
     if (vault.remote) await this.#upload(job, manifest, signal);
   }
 
-  /** An attempt may have brought a file there after the others were removed. @returns false where it was not deleted */
-  async #dropDeleted(job: Job, manifest: Manifest): Promise<boolean> {
+  /**
+   * An attempt may have brought a file there after the others were removed, or have left one here that no manifest names.
+   * @returns false where it was not deleted
+   */
+  async #dropDeleted(job: Job): Promise<boolean> {
     if (!(await this.deps.isDeleted(job.callId))) return false;
-    await this.#removeRemote(job, manifest);
+    await this.#removeRemote(job);
     await this.#removeLocal(job);
     return true;
   }
@@ -251,14 +254,14 @@ export class RecordingWorker {
       const names = namesOf(job, manifest);
       for (const name of names) await remote?.upload(name, local.pathOf(name), signal);
       // Deleted by another gateway while it was on its way.
-      if (await this.deps.isDeleted(job.callId)) await this.#removeRemote(job, manifest);
+      if (await this.deps.isDeleted(job.callId)) await this.#removeRemote(job);
     }
     await this.#removeLocal(job);
     this.deps.onUpload('done');
   }
 
-  async #removeRemote(job: Job, manifest: Manifest): Promise<void> {
-    for (const name of namesOf(job, manifest)) await this.deps.vault.remote?.remove(name);
+  async #removeRemote(job: Job): Promise<void> {
+    for (const name of namesIn(job, RECORDING_FORMATS)) await this.deps.vault.remote?.remove(name);
   }
 
   /** In every format: what an attempt had made that broke off, or was about to remove, stands in no manifest. */
