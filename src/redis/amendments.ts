@@ -5,7 +5,7 @@ import type { WrittenEvent } from '../call/ports.js';
 import { indexEntry } from '../history/slots.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asNumber, asStrings, loadScript } from './scripts.js';
+import { asNumber, asTexts, inRows, loadScript } from './scripts.js';
 
 const amendScript = loadScript('amend-call');
 const dropScript = loadScript('drop-amendment');
@@ -89,14 +89,12 @@ export class RedisAmendments implements AmendmentStore {
       script: listScript,
       keys: [this.keys.amendedCalls()],
       args: [this.owner, this.keys.callPrefix(), this.keys.amendments(''), CALLS_AT_ONCE],
-      read: (reply) => {
-        const flat = asStrings(reply);
-        return Array.from({ length: flat.length / 3 }, (_, i) => ({
-          callId: flat[3 * i] ?? '',
-          living: flat[3 * i + 1] === 'living',
-          amendment: JSON.parse(flat[3 * i + 2] ?? '') as Amendment,
-        }));
-      },
+      read: (reply) =>
+        inRows(asTexts(reply), 3).map(([callId = '', state, amendment = '']) => ({
+          callId,
+          living: state === 'living',
+          amendment: JSON.parse(amendment) as Amendment,
+        })),
     });
   }
 

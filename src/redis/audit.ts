@@ -3,7 +3,7 @@ import type { AuditLine, AuditLog, AuditPage, AuditQuery } from '../recordings/a
 import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asNumber, loadScript } from './scripts.js';
+import { asNumber, fieldsOf, loadScript } from './scripts.js';
 
 /** Lines looked at for one page: a question that matches little may need several pages. */
 const MAX_SCANNED = 5000;
@@ -46,9 +46,10 @@ export class RedisAudit implements AuditLog {
     for (let scanned = 0; scanned < MAX_SCANNED; scanned += SCAN) {
       const from = before === null ? '+' : `(${before}`;
       const entries = await this.link.send((client) => client.xrevrange(this.keys.audit(), from, '-', 'COUNT', SCAN));
-      for (const [id, fields] of entries) {
+      for (const [id, flat] of entries) {
+        const fields = fieldsOf(flat);
         before = id;
-        if (isWanted(fields, call, sites)) lines.push({ ...readLine(fields), id });
+        if (isWanted(fields, call, sites)) lines.push({ ...(JSON.parse(fields.get('line') ?? '{}') as AuditLine), id });
         if (lines.length === limit) return { lines, next: id };
       }
       if (entries.length < SCAN) return { lines, next: null };
@@ -57,15 +58,6 @@ export class RedisAudit implements AuditLog {
   }
 }
 
-function isWanted(fields: string[], call: string | null, sites: readonly string[] | null): boolean {
-  const { call: of, site = '' } = readFields(fields);
-  return (call === null || of === call) && (sites === null || sites.includes(site));
-}
-
-function readLine(fields: string[]): AuditLine {
-  return JSON.parse(readFields(fields)['line'] ?? '{}') as AuditLine;
-}
-
-function readFields(flat: string[]): Record<string, string> {
-  return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])));
+function isWanted(fields: Map<string, string>, call: string | null, sites: readonly string[] | null): boolean {
+  return (call === null || fields.get('call') === call) && (sites === null || sites.includes(fields.get('site') ?? ''));
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Call, CallResources } from '../call/call.js';
+import type { OrphanedCall } from '../call/orphans.js';
 import type { CallChange, CallStore } from '../call/ports.js';
 import type { OperationalEvent } from '../events/catalogue.js';
 import { indexEntry } from '../history/slots.js';
@@ -7,7 +8,7 @@ import { countsOf } from '../reports/call-counts.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { RecentWrites } from './recent-writes.js';
-import { asNumber, asStrings, loadScript } from './scripts.js';
+import { asNumber, asStrings, asTexts, inRows, loadScript } from './scripts.js';
 
 /**
  * A gateway that has not renewed its calls for this long is dead to its peers. Three renewals (one each 4 s) may be
@@ -50,15 +51,6 @@ export interface CallStoreOptions {
   leftToEdgeMs?: number;
   /** How long lists of calls reach back (`history.retention`); the calls themselves stay until they are archived. */
   retentionMs?: () => number;
-}
-
-/** A call whose gateway died, now this gateway's to end. */
-interface Orphan {
-  call: Call;
-  resources: CallResources;
-  /** Of the call's last event; the next one is `sequence + 1`. */
-  sequence: number;
-  formerOwner: string;
 }
 
 /** Calls and events in Redis (`CallStore` of call/ports.ts, and what reads it back). */
@@ -174,7 +166,7 @@ export class RedisCallStore implements CallStore {
    * nobody of their own edge has come for them. None while the link is younger than a lease: after an outage of Redis all
    * leases have passed, and living peers must have had the time to renew theirs.
    */
-  async claimOrphans(edge: string, most: number): Promise<Orphan[]> {
+  async claimOrphans(edge: string, most: number): Promise<OrphanedCall[]> {
     if (this.#link.upForMs < this.#leaseMs) return [];
     return this.#link.run({
       script: claimScript,
@@ -201,13 +193,8 @@ export class RedisCallStore implements CallStore {
       script: exportScript,
       keys: [this.#keys.recentCalls()],
       args: [from, to, after?.id ?? '', after?.startedAt ?? 0, limit, this.#keys.callPrefix()],
-      read: (reply) => {
-        const flat = asStrings(reply).map((field) => field ?? '');
-        return Array.from({ length: flat.length / 3 }, (_, i) => {
-          const [id = '', startedAt = '', doc = ''] = flat.slice(3 * i, 3 * i + 3);
-          return { id, startedAt: Number(startedAt), doc };
-        });
-      },
+      read: (reply) =>
+        inRows(asTexts(reply), 3).map(([id = '', startedAt, doc = '']) => ({ id, startedAt: Number(startedAt), doc })),
     });
   }
 
@@ -216,18 +203,11 @@ export class RedisCallStore implements CallStore {
   }
 }
 
-function readOrphans(reply: unknown): Orphan[] {
-  const flat = asStrings(reply);
-  const orphans: Orphan[] = [];
-  for (let i = 0; i < flat.length; i += 4) {
-    const [doc, resources, sequence, formerOwner] = flat.slice(i, i + 4);
-    orphans.push({
-      call: JSON.parse(doc ?? '') as Call,
-      // A gateway of an earlier release wrote none.
-      resources: { invites: [], ...(JSON.parse(resources ?? '') as Omit<CallResources, 'invites'>) },
-      sequence: asNumber(sequence),
-      formerOwner: formerOwner ?? '',
-    });
-  }
-  return orphans;
+function readOrphans(reply: unknown): OrphanedCall[] {
+  return inRows(asTexts(reply), 3).map(([doc = '', resources = '', sequence]) => ({
+    call: JSON.parse(doc) as Call,
+    // A gateway of an earlier release wrote none.
+    resources: { invites: [], ...(JSON.parse(resources) as Omit<CallResources, 'invites'>) },
+    sequence: asNumber(sequence),
+  }));
 }

@@ -1,7 +1,7 @@
 import type { CallbackBook, CallbackReport, WaitingCaller } from '../history/query.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asStrings, loadScript } from './scripts.js';
+import { asTexts, inRows, loadScript } from './scripts.js';
 
 const noteScript = loadScript('note-callback');
 
@@ -23,13 +23,10 @@ export class RedisCallbacks implements CallbackBook {
         Math.round(talkSeconds * 1000),
         ...numbers,
       ],
-      read: (reply) => {
-        const flat = asStrings(reply);
-        return Array.from({ length: flat.length / 4 }, (_, i) => {
-          const [site, callId, firstAt, tries] = flat.slice(4 * i, 4 * i + 4);
-          return { site: site || null, callId: callId ?? '', firstAt: Number(firstAt), tries: Number(tries) };
-        });
-      },
+      read: (reply) =>
+        inRows(asTexts(reply), 4).map(([site, callId = '', firstAt, tries]) => {
+          return { site: site || null, callId, firstAt: Number(firstAt), tries: Number(tries) };
+        }),
     });
   }
 }

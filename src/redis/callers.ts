@@ -3,7 +3,7 @@ import type { AdmissionQuery, CallerHistory, KnownCaller, RecentCall } from '../
 import { knownBy } from '../numbers/verdict.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
+import { asArray, asNumber, asStrings, fieldsOf, inRows, loadScript, type ScriptCall } from './scripts.js';
 
 /** How far "has called before" looks back, and how many calls of one caller are kept one by one. */
 const HISTORY_AGE_MS = 400 * 86_400_000;
@@ -67,8 +67,8 @@ export function pastCall(keys: Keys, caller: string): ScriptCall<CallerPast> {
 
 function readHistory(reply: unknown): CallerReply {
   const [flat, recentFlat] = asArray(reply).map(asStrings);
-  const bySite = readSites(flat ?? []);
-  const recent = inGroups(recentFlat ?? [], 2).map(([at, facts]) => ({ at: asNumber(at), ...readFacts(facts) }));
+  const bySite = fieldsOf(flat ?? []);
+  const recent = inRows(recentFlat ?? [], 2).map(([at, facts]) => ({ at: asNumber(at), ...readFacts(facts) }));
   return {
     ofSite: (site) => {
       const [lastAt, disposition] = split(bySite.get(`last:${site}`));
@@ -87,8 +87,8 @@ function readHistory(reply: unknown): CallerReply {
 
 function readPast(reply: unknown): CallerPast {
   const [flat, callsFlat] = asArray(reply).map(asStrings);
-  const bySite = readSites(flat ?? []);
-  const calls = inGroups(callsFlat ?? [], 3).map(([id, at, facts]) => ({ id, at: asNumber(at), ...readFacts(facts) }));
+  const bySite = fieldsOf(flat ?? []);
+  const calls = inRows(callsFlat ?? [], 3).map(([id, at, facts]) => ({ id, at: asNumber(at), ...readFacts(facts) }));
   return {
     before: ({ callId, at }, site) => {
       const ofSite = calls.filter((call) => call.site === site);
@@ -106,10 +106,6 @@ function readPast(reply: unknown): CallerPast {
       };
     },
   };
-}
-
-function readSites(flat: (string | null)[]): Map<string, string> {
-  return new Map(inGroups(flat, 2).map(([field, value]) => [field ?? '', value ?? '']));
 }
 
 /** `site|number|talk seconds|disposition` */
@@ -131,10 +127,6 @@ const readDisposition = (text: string): Disposition | null => (text === '' ? nul
 function readKnown(text: string | undefined): KnownCaller | null {
   const [at, who] = split(text);
   return at === null ? null : { ...(JSON.parse(who) as Omit<KnownCaller, 'at'>), at };
-}
-
-function inGroups<T>(flat: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.floor(flat.length / size) }, (_, i) => flat.slice(size * i, size * i + size));
 }
 
 /** `<ms>|<text>` */

@@ -16,7 +16,7 @@ import { eventCursorOf, readLogEntry } from './delivery-log.js';
 import { eventAt, millisOf } from './feed-cursor.js';
 import type { Keys } from './keys.js';
 import { FAILING_AFTER, type RedisOutbox } from './outbox.js';
-import { asArray, asNumber, asStrings, loadScript } from './scripts.js';
+import { asArray, asNumber, asStrings, fieldsOf, loadScript } from './scripts.js';
 
 const requeueScript = loadScript('requeue-events');
 
@@ -221,12 +221,6 @@ const startOf = (ms: number | null): string => (ms === null ? '-' : String(Math.
 const endBefore = (ms: number | null): string =>
   ms === null || !Number.isFinite(ms) ? '+' : String(Math.max(0, ms - 1));
 const count = (done: number[]): number => done.filter((one) => one === 1).length;
-
-function fieldsOf(flat: string[]): Map<string, string> {
-  const fields = new Map<string, string>();
-  for (let i = 0; i < flat.length; i += 2) fields.set(flat[i] ?? '', flat[i + 1] ?? '');
-  return fields;
-}
 
 function readFeed([cursor, flat]: [string, string[]]): FeedEvent {
   const fields = fieldsOf(flat);

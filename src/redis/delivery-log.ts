@@ -1,5 +1,6 @@
 import type { LoggedAttempt, Outcome } from '../webhooks/archive.js';
 import type { AttemptTrace, Delivery } from '../webhooks/queue.js';
+import { fieldsOf } from './scripts.js';
 
 /** An attempt as the log keeps it, in one field: what an entry costs grows with its fields, and one is written per delivery. */
 interface LogLine {
@@ -25,7 +26,7 @@ export type LogEntry = [cursor: string, flat: string[]];
 
 export function readLogEntry(entry: LogEntry): LoggedAttempt {
   const [cursor, flat] = entry;
-  const key = flat[flat.indexOf('key') + 1] ?? '';
+  const key = fieldsOf(flat).get('key') ?? '';
   const line = lineOf(entry);
   return {
     cursor,
@@ -44,4 +45,4 @@ export function readLogEntry(entry: LogEntry): LoggedAttempt {
 /** Where the event of an entry stands in the feed. */
 export const eventCursorOf = (entry: LogEntry): string => lineOf(entry).cursor;
 
-const lineOf = ([, flat]: LogEntry): LogLine => JSON.parse(flat[flat.indexOf('attempt') + 1] ?? '') as LogLine;
+const lineOf = ([, flat]: LogEntry): LogLine => JSON.parse(fieldsOf(flat).get('attempt') ?? '') as LogLine;

@@ -6,7 +6,7 @@ import type { RedisLink } from './connection.js';
 import { callIn } from './history-index.js';
 import type { Keys } from './keys.js';
 import { namesFrom } from './scan.js';
-import { asNumber, asStrings, loadScript } from './scripts.js';
+import { asNumber, asStrings, fieldsOf, loadScript } from './scripts.js';
 
 const lookScript = loadScript('calls-of-caller');
 const eraseScript = loadScript('erase-call');
@@ -123,7 +123,7 @@ export class RedisErasure {
     let removed = 0;
     for (let from = '-'; ;) {
       const page = await this.link.send((client) => client.xrange(stream, from, '+', 'COUNT', PAGE));
-      const his = page.filter(([, fields]) => callIds.has(fields[fields.indexOf('key') + 1] ?? '')).map(([id]) => id);
+      const his = page.filter(([, fields]) => callIds.has(fieldsOf(fields).get('key') ?? '')).map(([id]) => id);
       if (his.length > 0) removed += await this.link.send((client) => client.xdel(stream, ...his));
       const last = page.at(-1)?.[0];
       if (page.length < PAGE || last === undefined) return removed;

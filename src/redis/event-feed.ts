@@ -11,7 +11,7 @@ import {
   type FeedFacts,
 } from './feed-cursor.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, loadScript } from './scripts.js';
+import { asArray, asNumber, inRows, loadScript } from './scripts.js';
 
 const readScript = loadScript('read-feed');
 
@@ -90,12 +90,9 @@ interface Entry {
 }
 
 function readEntries(flat: unknown[]): Entry[] {
-  const entries: Entry[] = [];
-  for (let i = 0; i < flat.length; i += 4) {
-    const [id, place, type, body] = flat.slice(i, i + 4);
-    entries.push({ id: String(id), place: asNumber(place), type: String(type), body: String(body) });
-  }
-  return entries;
+  return inRows(flat, 4).map(([id, place, type, body]) => {
+    return { id: String(id), place: asNumber(place), type: String(type), body: String(body) };
+  });
 }
 
 /**

@@ -8,6 +8,7 @@ import { RedisLink } from './connection.js';
 import type { RedisEventFeed } from './event-feed.js';
 import { formatCursor, millisOf, type FeedCursor } from './feed-cursor.js';
 import type { Keys } from './keys.js';
+import { fieldsOf } from './scripts.js';
 
 const BLOCK_MS = 5_000;
 /** Redis answers a blocked read at its end; what is later than this is a dead connection. */
@@ -127,12 +128,17 @@ export class RedisEventTail implements LiveSource {
       client.xread('COUNT', MOST_AT_ONCE, 'BLOCK', BLOCK_MS, 'STREAMS', this.keys.events(), after.id),
     );
     const entries = reply?.[0]?.[1] ?? [];
-    return entries.map(([id, fields], i) => {
+    return entries.map(([id, flat], i) => {
       const place = { ...after, id, position: after.position === null ? null : after.position + i + 1 };
-      const field = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+      const field = fieldsOf(flat);
       return {
         at: place,
-        event: { cursor: formatCursor(place), type: field('type'), at: millisOf(id), body: field('body') },
+        event: {
+          cursor: formatCursor(place),
+          type: field.get('type') ?? '',
+          at: millisOf(id),
+          body: field.get('body') ?? '',
+        },
       };
     });
   }

@@ -4,7 +4,7 @@ import { indexEntry } from '../history/slots.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { namesFrom } from './scan.js';
-import { asNumber, asStrings, loadScript } from './scripts.js';
+import { asNumber, asStrings, asTexts, inRows, loadScript } from './scripts.js';
 
 const beginScript = loadScript('begin-rebuild');
 const listScript = loadScript('list-call');
@@ -90,11 +90,10 @@ export class RedisHistoryIndex implements HistoryIndex {
       script: readScript,
       keys: [keys.recentCalls(), keys.historyState()],
       args: [keys.callPrefix(), STEP_CALLS],
-      read: (reply) => asStrings(reply).map((field) => field ?? ''),
+      read: asTexts,
     });
     if (!generation) return false;
-    const calls = Array.from({ length: flat.length / 4 }, (_, i) => {
-      const [id = '', startedAt = '', stored = '', doc = ''] = flat.slice(4 * i, 4 * i + 4);
+    const calls = inRows(flat, 4).map(([id = '', startedAt = '', stored = '', doc = '']) => {
       return [id, startedAt, stored, entryOf(doc) ?? stored];
     });
     await this.link.run({

@@ -2,7 +2,7 @@ import type { KeeperLease } from '../history/keeper.js';
 import type { LeavingCall, LeavingCalls } from '../history/sweeper.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asNumber, asStrings, loadScript } from './scripts.js';
+import { asNumber, asTexts, inRows, loadScript } from './scripts.js';
 
 const oldestScript = loadScript('oldest-calls');
 const dropScript = loadScript('drop-calls');
@@ -54,13 +54,8 @@ export class RedisLeavingCalls implements LeavingCalls, KeeperLease {
       script: oldestScript,
       keys: [this.keys.historyState()],
       args: [this.keys.history(), this.keys.callPrefix(), before, before - ABANDONED_MS, most],
-      read: (reply) => {
-        const flat = asStrings(reply).map((field) => field ?? '');
-        return Array.from({ length: flat.length / 4 }, (_, i) => {
-          const [place = '', id = '', state = '', doc = ''] = flat.slice(4 * i, 4 * i + 4);
-          return { place, id, state, doc };
-        });
-      },
+      read: (reply) =>
+        inRows(asTexts(reply), 4).map(([place = '', id = '', state = '', doc = '']) => ({ place, id, state, doc })),
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Call } from '../call/call.js';
 import type { MissedCaller, MissedPage, MissedQuery, MissedState, Turn } from '../history/query.js';
+import { inRows } from './scripts.js';
 
 /** Offset to go on from (-1: nothing follows), waiting, of them for capacity, then entry, document, tries and turn one after the other. */
 export type MissedReply = [next: number, waiting: number, forCapacity: number, ...rows: (string | null)[]];
@@ -7,12 +8,11 @@ export type MissedReply = [next: number, waiting: number, forCapacity: number, .
 /** What list-missed.lua returns, in the words of history/query.ts. */
 export function readMissed(reply: MissedReply, view: MissedQuery['view'], now: number): MissedPage {
   const [next, waiting, waitingForCapacity, ...rows] = reply;
-  const callers: MissedCaller[] = [];
-  for (let i = 0; i < rows.length; i += 4) {
-    const call = rows[i + 1] ? (JSON.parse(rows[i + 1] ?? '') as Call) : null;
-    const waiting = view === 'waiting' ? readWaiting(rows[i] ?? '', call, now) : readSettled(rows[i] ?? '', call);
-    callers.push({ ...waiting, ...readTries(rows[i + 2] ?? ''), taken: readTurn(rows[i + 3] ?? '', now) });
-  }
+  const callers = inRows(rows, 4).map(([entry, doc, tries, turn]): MissedCaller => {
+    const call = doc ? (JSON.parse(doc) as Call) : null;
+    const waiting = view === 'waiting' ? readWaiting(entry ?? '', call, now) : readSettled(entry ?? '', call);
+    return { ...waiting, ...readTries(tries ?? ''), taken: readTurn(turn ?? '', now) };
+  });
   return { callers, next: next < 0 ? null : String(next), waiting, waitingForCapacity };
 }
 

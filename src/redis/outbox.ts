@@ -16,7 +16,7 @@ import type { RedisLink } from './connection.js';
 import { GatewayError } from '../lib/errors.js';
 import { writeLogLine } from './delivery-log.js';
 import type { Keys } from './keys.js';
-import { asArray, asBuffer, asNumber, asStrings, loadScript } from './scripts.js';
+import { asArray, asBuffer, asNumber, asStrings, asTexts, inRows, loadScript } from './scripts.js';
 
 /**
  * The outbox: what is still to be delivered to whom. Scripts `commit-call` and `append-event` fill it in the same step
@@ -191,7 +191,7 @@ export class RedisOutbox implements DeliveryQueue {
       ],
       read: (reply) => {
         const [trimmed, more, flat] = asArray(reply);
-        return { trimmed: asNumber(trimmed), more: more === 1, drops: readDrops(asStrings(flat)) };
+        return { trimmed: asNumber(trimmed), more: more === 1, drops: readDrops(flat) };
       },
     });
     if (piece.drops.length > 0) this.#options.onQueued?.(endpoints);
@@ -272,11 +272,10 @@ export class RedisOutbox implements DeliveryQueue {
   }
 }
 
-function readDrops(flat: (string | null)[]): Drop[] {
-  const drops: Drop[] = [];
-  for (let i = 0; i < flat.length; i += 3)
-    drops.push({ endpoint: flat[i] ?? '', reason: flat[i + 1] as Drop['reason'], events: Number(flat[i + 2]) });
-  return drops;
+function readDrops(reply: unknown): Drop[] {
+  return inRows(asTexts(reply), 3).map(([endpoint = '', reason, events]) => {
+    return { endpoint, reason: reason as Drop['reason'], events: Number(events) };
+  });
 }
 
 function pushEnded(args: (string | number)[], ended: Ended): void {

@@ -16,7 +16,7 @@ import {
 import { rungAt } from '../lines/registration.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asArray, asNumber, asStrings, loadScript, type ScriptCall } from './scripts.js';
+import { asNumber, asTexts, inRows, loadScript, type ScriptCall } from './scripts.js';
 
 /** A source or user whose last wrong password is so long ago begins anew. */
 const FAILURES_LIFE_MS = 600_000;
@@ -99,7 +99,7 @@ export class RedisRegistrations implements RegistrationStore, KeepAliveStore, Li
       script: bindScript,
       keys: [...this.#contactKeys(line), this.#keys.lineNonce(line, nonce.value)],
       args: [nonce.count, NONCE_COUNT_LIFE_MS, change.maxContacts, change.callId, change.cseq, ...changesOf(change)],
-      read: asStrings,
+      read: asTexts,
     });
     if (kind === 'replayed' || kind === 'out-of-order') return { kind };
     return { kind: 'bound', bindings: this.#remember(line, readBindings(flat)) };
@@ -158,7 +158,7 @@ export class RedisRegistrations implements RegistrationStore, KeepAliveStore, Li
         script: claimScript,
         keys: [...this.#contactKeys(line), this.#keys.linePings(line)],
         args: [edge, nextInMs],
-        read: (reply: unknown) => readBindings(asStrings(reply)),
+        read: (reply: unknown) => readBindings(asTexts(reply)),
       })),
     );
     return claimed.flatMap((bindings, i) => bindings.map((binding) => ({ line: lines[i] ?? '', binding })));
@@ -178,7 +178,7 @@ export class RedisRegistrations implements RegistrationStore, KeepAliveStore, Li
       script: listScript,
       keys: this.#contactKeys(line),
       args: [],
-      read: (reply) => readBindings(asStrings(asArray(reply))),
+      read: (reply) => readBindings(asTexts(reply)),
     }));
     const listed = await this.#link.runAll(calls);
     listed.forEach((bindings, i) => this.#remember(lines[i] ?? '', bindings));
@@ -235,24 +235,12 @@ function changesOf({ bindings, callId, cseq, userAgent, edge }: BindingChange): 
   return ['update', ...changes];
 }
 
-function readBindings(flat: (string | null)[]): Binding[] {
-  const bindings: Binding[] = [];
-  for (let i = 0; i + 3 < flat.length; i += 4) {
-    const { registered, uri, proxy, nat, edge, userAgent } = JSON.parse(flat[i + 2] ?? '{}') as StoredContact;
-    const silences = asNumber(flat[i + 3]);
-    bindings.push({
-      key: flat[i] ?? '',
-      registered,
-      uri,
-      proxy,
-      nat,
-      edge,
-      userAgent,
-      silences,
-      expiresInMs: asNumber(flat[i + 1]),
-    });
-  }
-  return bindings;
+function readBindings(flat: string[]): Binding[] {
+  return inRows(flat, 4).map(([key = '', expiresInMs, contact = '', silences]) => {
+    const { registered, uri, proxy, nat, edge, userAgent } = JSON.parse(contact) as StoredContact;
+    const counts = { silences: asNumber(silences), expiresInMs: asNumber(expiresInMs) };
+    return { key, registered, uri, proxy, nat, edge, userAgent, ...counts };
+  });
 }
 
 function describe(bindings: Binding[]): LineRegistrations {

@@ -54,6 +54,18 @@ export function asStrings(reply: unknown): (string | null)[] {
   });
 }
 
+/** The same, with "" in the place of nil. */
+export const asTexts = (reply: unknown): string[] => asStrings(reply).map((item) => item ?? '');
+
+/** A flat list as rows of `size`. */
+export function inRows<T>(flat: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.floor(flat.length / size) }, (_, i) => flat.slice(size * i, size * (i + 1)));
+}
+
+/** Name, value, name, value …: a stream's entry, or a hash as a script reads it. */
+export const fieldsOf = (flat: readonly (string | null)[]): Map<string, string> =>
+  new Map(inRows(flat, 2).map(([name, value]) => [name ?? '', value ?? '']));
+
 /** Of a reply that holds bytes. */
 export function asBuffer(reply: unknown): Buffer {
   if (!Buffer.isBuffer(reply)) throw new TypeError('the script did not return bytes');
