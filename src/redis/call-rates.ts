@@ -1,6 +1,5 @@
 import { noCounts, type RateCounts } from '../numbers/call-rates.js';
 import type { RateStore } from '../numbers/rate-book.js';
-import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 
@@ -19,7 +18,7 @@ export class RedisCallRates implements RateStore {
 
   async add(site: string, counts: RateCounts): Promise<void> {
     const key = this.keys.callRates(site, this.#period());
-    const replies = await this.link.pipeline((pipe) => {
+    await this.link.pipeline((pipe) => {
       for (const part of PARTS) {
         counts[part].forEach((value, bin) => {
           if (value > 0) pipe.hincrbyfloat(key, `${part}:${bin}`, value);
@@ -27,7 +26,6 @@ export class RedisCallRates implements RateStore {
       }
       pipe.pexpire(key, 2 * PERIOD_MS);
     });
-    for (const reply of replies) if (reply instanceof GatewayError) throw reply;
   }
 
   async read(site: string): Promise<RateCounts> {
@@ -37,7 +35,6 @@ export class RedisCallRates implements RateStore {
     });
     const sum = noCounts();
     for (const hash of hashes) {
-      if (hash instanceof GatewayError) throw hash;
       for (const [field, value] of Object.entries(hash as Record<string, string>)) addField(sum, field, Number(value));
     }
     return sum;

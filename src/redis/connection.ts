@@ -148,10 +148,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
 
   /** Runs scripts in one pipeline: one exchange, not one transaction. Rejects when any of them failed. */
   async runAll<T extends readonly ScriptCall<unknown>[]>(calls: T): Promise<Replies<T>> {
-    const results = await this.runSettled(calls);
-    const failed = results.find((result) => result instanceof GatewayError);
-    if (failed) throw failed;
-    return results as Replies<T>;
+    return allOf(await this.runSettled(calls)) as Replies<T>;
   }
 
   /** As `runAll`, with an error in the place of each script that failed. */
@@ -188,8 +185,13 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     }
   }
 
-  /** Sends what `build` puts in, as one exchange; each reply stands where its command stood, an error in its place. */
+  /** Sends what `build` puts in, as one exchange; each reply stands where its command stood. Rejects when any failed. */
   async pipeline(build: (pipe: ChainableCommander) => void): Promise<unknown[]> {
+    return allOf(await this.pipelineSettled(build));
+  }
+
+  /** As `pipeline`, with an error in the place of each reply that failed. */
+  async pipelineSettled(build: (pipe: ChainableCommander) => void): Promise<unknown[]> {
     if (!this.#ready) throw away(this.#lastError);
     const replies: Promise<unknown>[] = [];
     build(sendEach(this.#client, replies));
@@ -318,6 +320,12 @@ type Replies<T extends readonly ScriptCall<unknown>[]> = {
 
 function away(reason: string, cause?: unknown): GatewayError {
   return new GatewayError('GW_ERR_REDIS_AWAY', `Redis cannot be used now: ${reason}`, { cause });
+}
+
+function allOf<R>(replies: (R | GatewayError)[]): R[] {
+  const failed = replies.find((reply) => reply instanceof GatewayError);
+  if (failed) throw failed;
+  return replies as R[];
 }
 
 /** What `run` rejects with, in the place of its result; anything else is a fault of ours and goes on. */

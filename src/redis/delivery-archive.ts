@@ -45,7 +45,6 @@ export class RedisDeliveryArchive implements DeliveryArchive {
         pipe.hmget(this.keys.disabled(endpoint), 'at', 'reason');
       }
     });
-    for (const reply of replies) if (reply instanceof GatewayError) throw reply;
     return endpoints.map((endpoint, i) => {
       const [failures, since, ...opens] = asStrings(replies[2 * i]);
       const [at, reason] = asStrings(replies[2 * i + 1]);
@@ -82,7 +81,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
   async ofCall(endpoint: string, callId: string): Promise<LoggedAttempt[]> {
     const told = await this.link.send((client) => client.hgetall(this.keys.toldPrefix() + callId));
     const own = Object.entries(told).filter(([field]) => field.startsWith(`${endpoint} `));
-    const logged = await this.link.pipeline((pipe) => {
+    const logged = await this.link.pipelineSettled((pipe) => {
       for (const [, value] of own) {
         const entry = value.split(' ')[2] ?? '0-0';
         pipe.xrange(this.keys.deliveryLog(endpoint), entry, entry);

@@ -115,7 +115,7 @@ export class RedisInventory implements NumberInventory {
       throw new GatewayError('GW_ERR_BAD_REQUEST', '"cursor" must be one as given in "next"');
     const key = this.keys.holders(number);
     const most = after === null ? '+inf' : `(${after}`;
-    const [type, reply] = await this.link.pipeline((pipe) =>
+    const [type, reply] = await this.link.pipelineSettled((pipe) =>
       pipe.type(key).zrevrangebyscore(key, most, '-inf', 'WITHSCORES', 'LIMIT', 0, limit),
     );
     if (type instanceof GatewayError) throw type;
@@ -131,7 +131,7 @@ export class RedisInventory implements NumberInventory {
   }
 
   async #readAll(numbers: readonly string[]): Promise<(NumberRecord | null)[]> {
-    const replies = await this.link.pipeline((pipe) => {
+    const replies = await this.link.pipelineSettled((pipe) => {
       for (const number of numbers) pipe.type(this.keys.number(number)).hgetall(this.keys.number(number));
     });
     return numbers.map((number, i) => {

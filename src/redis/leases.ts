@@ -131,7 +131,7 @@ export class RedisLeases implements LeaseStore {
   /** The leases that stand on these numbers; one exchange. */
   async #standing(numbers: readonly string[]): Promise<(Lease | null)[]> {
     if (numbers.length === 0) return [];
-    const [now, ...replies] = await this.link.pipeline((pipe) => {
+    const [now, ...replies] = await this.link.pipelineSettled((pipe) => {
       pipe.time();
       for (const key of numbers.map((number) => this.keys.lease(number))) pipe.type(key).hgetall(key);
     });

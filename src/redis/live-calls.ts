@@ -12,7 +12,7 @@ export class RedisLiveCalls implements LiveCalls {
 
   async live(limit: number): Promise<Call[]> {
     const ids = await this.link.send((client) => client.zrevrange(this.keys.liveCalls(), 0, limit - 1));
-    const docs = await this.link.pipeline((pipe) => {
+    const docs = await this.link.pipelineSettled((pipe) => {
       for (const id of ids) pipe.hget(this.keys.call(id), 'doc');
     });
     // One that has just left, or cannot be read, is not shown.

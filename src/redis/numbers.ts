@@ -98,7 +98,7 @@ export class RedisNumbers {
   /** One number as it stands in Redis, whoever wrote it; null where there is none or nothing readable. */
   async read(number: string): Promise<TrackingNumber | null> {
     const key = this.keys.number(number);
-    const [type, fields] = await this.link.pipeline((pipe) => pipe.type(key).hgetall(key));
+    const [type, fields] = await this.link.pipelineSettled((pipe) => pipe.type(key).hgetall(key));
     if (type instanceof GatewayError) throw type;
     if (type !== 'hash') return null;
     if (fields instanceof GatewayError) throw fields;

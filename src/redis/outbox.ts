@@ -137,7 +137,6 @@ export class RedisOutbox implements DeliveryQueue {
         pipe.exists(this.#keys.disabled(endpoint));
       }
     });
-    for (const reply of replies) if (reply instanceof GatewayError) throw reply;
     return new Map(
       endpoints.map((endpoint, i) => {
         const [events, oldest, dead, disabled] = replies.slice(4 * i, 4 * i + 4);
@@ -149,7 +148,8 @@ export class RedisOutbox implements DeliveryQueue {
   }
 
   async identity(): Promise<string> {
-    const [, identity] = await this.#link.pipeline((pipe) => {
+    // A full Redis takes no new name, and tells the one that it has.
+    const [, identity] = await this.#link.pipelineSettled((pipe) => {
       pipe.setnx(this.#keys.identity(), newEventId()).get(this.#keys.identity());
     });
     if (identity instanceof GatewayError) throw identity;

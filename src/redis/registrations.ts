@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { LineContact, LineContacts } from '../call/ports.js';
 import { inBackground } from '../lib/background.js';
-import { GatewayError } from '../lib/errors.js';
 import type { FailureCounts } from '../lines/guard.js';
 import { NONCE_LIFE_MS } from '../lines/nonce.js';
 import {
@@ -109,8 +108,6 @@ export class RedisRegistrations implements RegistrationStore, KeepAliveStore, Li
     const counts = await this.#link.pipeline((pipe) => {
       for (const key of this.#failureKeys(keys)) pipe.get(key);
     });
-    const failed = counts.find((count) => count instanceof GatewayError);
-    if (failed) throw failed;
     const [pair = 0, source = 0, user = 0] = counts.map((count) => Number(count ?? 0));
     return { pair, source, user };
   }
@@ -211,7 +208,7 @@ export class RedisRegistrations implements RegistrationStore, KeepAliveStore, Li
     const ours = this.#secret ?? randomBytes(SECRET_BYTES);
     try {
       const key = this.#keys.nonceSecret();
-      const [, secret] = await this.#link.pipeline((pipe) => {
+      const [, secret] = await this.#link.pipelineSettled((pipe) => {
         pipe.setnx(key, ours.toString('hex'));
         pipe.get(key);
       });

@@ -1,8 +1,8 @@
 import type { Rotations } from '../call/ports.js';
 import type { Rotation } from '../routing/strategy.js';
-import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
+import { asNumber } from './scripts.js';
 
 /** A step that nobody walks for so long begins anew with its first target. */
 const TURN_TTL_MS = 30 * 86_400_000;
@@ -24,9 +24,8 @@ export class RedisRotations implements Rotations {
         pipe.incr(key).pexpire(key, TURN_TTL_MS);
         for (const target of targets) pipe.get(this.keys.lastUsed(target));
       });
-      if (typeof turn !== 'number') throw new GatewayError('GW_ERR_REDIS_AWAY', 'no turn counted');
       const used = targets.map((target, i) => [target, Number(times[i] ?? 0)] as const);
-      return { turn: turn - 1, lastUsed: new Map(used.filter(([, at]) => at > 0)) };
+      return { turn: asNumber(turn) - 1, lastUsed: new Map(used.filter(([, at]) => at > 0)) };
     } catch {
       const turn = this.#turns.get(step) ?? 0;
       this.#turns.set(step, turn + 1);
@@ -38,9 +37,7 @@ export class RedisRotations implements Rotations {
     const now = Date.now();
     this.#lastUsed.set(target, now);
     try {
-      await this.link.pipeline((pipe) => {
-        pipe.set(this.keys.lastUsed(target), now, 'PX', TURN_TTL_MS);
-      });
+      await this.link.send((client) => client.set(this.keys.lastUsed(target), now, 'PX', TURN_TTL_MS));
     } catch {
       // The order of the next calls is a little off; no call waits for it.
     }

@@ -1,4 +1,3 @@
-import { GatewayError } from '../lib/errors.js';
 import type { SharedTrunks } from '../trunks/carriers/ports.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
@@ -12,13 +11,10 @@ export class RedisTrunks {
 
   /** One exchange. Rejects with GW_ERR_REDIS_AWAY. */
   async share(heard: ReadonlyMap<string, number>): Promise<SharedTrunks> {
-    const replies = await this.link.pipeline((pipe) => {
+    const [drained, heardAt] = (await this.link.pipeline((pipe) => {
       pipe.smembers(this.keys.drained()).hgetall(this.keys.heardTrunks());
       if (heard.size > 0) pipe.hset(this.keys.heardTrunks(), heard);
-    });
-    const failed = replies.find((reply) => reply instanceof GatewayError);
-    if (failed) throw failed;
-    const [drained, heardAt] = replies as [string[], Record<string, string>];
+    })) as [string[], Record<string, string>];
     return {
       drained: new Set(drained),
       heardAt: new Map(Object.entries(heardAt).map(([trunk, at]) => [trunk, Number(at) || 0])),

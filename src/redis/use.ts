@@ -2,7 +2,6 @@ import type { CallCount, CallCountKey } from '../reports/call-counts.js';
 import type { MinutePeak, UseReader } from '../reports/ports.js';
 import type { PoolHour } from '../reports/pools.js';
 import type { TrafficHour } from '../reports/traffic.js';
-import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 
@@ -97,8 +96,6 @@ export class RedisUse implements UseReader {
       const part = await this.link.pipeline((pipe) => {
         for (const period of periods.slice(i, i + BATCH)) ask(pipe, period);
       });
-      const failed = part.find((reply) => reply instanceof GatewayError);
-      if (failed) throw failed;
       replies.push(...part);
     }
     return replies;
