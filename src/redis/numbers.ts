@@ -1,9 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { TrackingNumber } from '../call/ports.js';
 import type { GatewayConfig } from '../config/schema.js';
-import { GatewayError } from '../lib/errors.js';
 import type { RedisLink } from './connection.js';
-import { parseNumber } from './holders.js';
 import type { Keys } from './keys.js';
 import { listInPools, runInBatches, type Listing } from './pool-list.js';
 import { asNumber, loadScript, type ScriptCall } from './scripts.js';
@@ -93,16 +90,6 @@ export class RedisNumbers {
   async #afterWithdrawal(): Promise<void> {
     const mark = this.keys.numberWithdrawal(this.gateway);
     while ((await this.link.send((client) => client.exists(mark))) === 1) await wait(LOOK_AGAIN_MS);
-  }
-
-  /** One number as it stands in Redis, whoever wrote it; null where there is none or nothing readable. */
-  async read(number: string): Promise<TrackingNumber | null> {
-    const key = this.keys.number(number);
-    const [type, fields] = await this.link.pipelineSettled((pipe) => pipe.type(key).hgetall(key));
-    if (type instanceof GatewayError) throw type;
-    if (type !== 'hash') return null;
-    if (fields instanceof GatewayError) throw fields;
-    return parseNumber(number, fields as Record<string, string>);
   }
 
   /** `gateway`'s file does not name these numbers any more. */

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { RedisInventory } from '../../src/redis/inventory.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
 import { eventually, openRedis } from '../support/redis.js';
 
@@ -9,13 +10,14 @@ const fixed = { number: '+74952222222', site: 'divan', kind: 'static' as const, 
 async function openTwo() {
   const redis = await openRedis();
   const { link, keys } = redis;
-  return { ...redis, one: new RedisNumbers(link, keys, 'gw-1'), two: new RedisNumbers(link, keys, 'gw-2') };
+  const [one, two] = [new RedisNumbers(link, keys, 'gw-1'), new RedisNumbers(link, keys, 'gw-2')];
+  const inventory = new RedisInventory(link, keys);
+  return { ...redis, one, two, read: (number: string) => inventory.read(number) };
 }
 
 describe('the numbers of the configuration', () => {
   it('stand in the contract keys, however often they are written', async () => {
-    const { link, keys, raw } = await openRedis();
-    const numbers = new RedisNumbers(link, keys, 'gw-1');
+    const { one: numbers, keys, raw, read } = await openTwo();
     await numbers.write([{ ...dynamic, route: 'special' }, fixed]);
     await numbers.write([dynamic, fixed]);
     expect(await raw.hgetall(keys.number(fixed.number))).toEqual({
@@ -25,67 +27,71 @@ describe('the numbers of the configuration', () => {
       enabled: '1',
       by: 'config',
     });
-    expect(await numbers.read(dynamic.number)).toEqual({ ...dynamic, route: null, source: null, enabled: true });
-    expect(await numbers.read('+70000000000')).toBeNull();
+    expect(await read(dynamic.number)).toEqual({
+      ...dynamic,
+      route: null,
+      source: null,
+      enabled: true,
+      origin: 'file',
+    });
+    expect(await read('+70000000000')).toBeNull();
   });
 
   it('leave Redis when they leave the configuration, unless somebody else wrote them', async () => {
-    const { link, keys, raw } = await openRedis();
-    const numbers = new RedisNumbers(link, keys, 'gw-1');
+    const { one: numbers, keys, raw, read } = await openTwo();
     await numbers.write([dynamic, fixed]);
     await raw.hset(keys.number(fixed.number), 'by', 'pool');
     await numbers.write([]);
-    expect(await numbers.read(dynamic.number)).toBeNull();
-    expect(await numbers.read(fixed.number)).toMatchObject({ kind: 'static' });
+    expect(await read(dynamic.number)).toBeNull();
+    expect(await read(fixed.number)).toMatchObject({ kind: 'static' });
   });
 
   it('keep what another service disabled, and replace what is no number', async () => {
-    const { link, keys, raw } = await openRedis();
-    const numbers = new RedisNumbers(link, keys, 'gw-1');
+    const { one: numbers, keys, raw, read } = await openTwo();
     await raw.hset(keys.number(dynamic.number), 'enabled', '0');
     await raw.set(keys.number(fixed.number), 'rubbish');
-    expect(await numbers.read(fixed.number)).toBeNull();
+    expect(await read(fixed.number)).toBeNull();
     await numbers.write([dynamic, fixed]);
-    expect(await numbers.read(dynamic.number)).toMatchObject({ enabled: false });
-    expect(await numbers.read(fixed.number)).toMatchObject({ kind: 'static' });
+    expect(await read(dynamic.number)).toMatchObject({ enabled: false });
+    expect(await read(fixed.number)).toMatchObject({ kind: 'static' });
   });
 
   it('stay while any gateway has them: one that knows them no longer, or not yet, takes none away', async () => {
-    const { one, two, raw, keys } = await openTwo();
+    const { one, two, raw, keys, read } = await openTwo();
     await two.write([dynamic, fixed]);
     await one.write([fixed]);
     await one.write([fixed]);
-    expect(await one.read(dynamic.number)).toMatchObject({ site: 'divan' });
+    expect(await read(dynamic.number)).toMatchObject({ site: 'divan' });
     expect(await raw.zrange(keys.pool('divan'), 0, -1)).toEqual([dynamic.number]);
     await one.write([]);
-    expect(await one.read(fixed.number)).not.toBeNull();
+    expect(await read(fixed.number)).not.toBeNull();
     await two.write([]);
-    expect(await one.read(dynamic.number)).toBeNull();
-    expect(await one.read(fixed.number)).toBeNull();
+    expect(await read(dynamic.number)).toBeNull();
+    expect(await read(fixed.number)).toBeNull();
     expect(await raw.zrange(keys.numberIndex('divan'), 0, -1)).toEqual([]);
     expect(await raw.keys(keys.numberFiles('*').replace(/[{}]/g, '?'))).toEqual([]);
   });
 
   it('go with a gateway that has not been heard of for a day, but for those that another has', async () => {
-    const { one, two, raw, keys } = await openTwo();
+    const { one, two, raw, keys, read } = await openTwo();
     await one.write([fixed]);
     await two.write([dynamic, fixed]);
     await one.keepWord();
-    expect(await one.read(dynamic.number)).not.toBeNull();
+    expect(await read(dynamic.number)).not.toBeNull();
     expect(Number(await raw.zscore(keys.numberGateways(), 'gw-2'))).toBeGreaterThan(Date.now() + 86_000_000);
     await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
     await one.keepWord();
-    expect(await one.read(dynamic.number)).toBeNull();
-    expect(await one.read(fixed.number)).not.toBeNull();
+    expect(await read(dynamic.number)).toBeNull();
+    expect(await read(fixed.number)).not.toBeNull();
     expect(await raw.zrange(keys.numberGateways(), 0, -1)).toEqual(['gw-1']);
     expect(await raw.exists(keys.configuredNumbers('gw-2'))).toBe(0);
     // It was away only.
     await two.write([dynamic, fixed]);
-    expect(await one.read(dynamic.number)).not.toBeNull();
+    expect(await read(dynamic.number)).not.toBeNull();
   });
 
   it('are written behind their withdrawal where a gateway comes back during it', async () => {
-    const { one, two, raw, link, keys } = await openTwo();
+    const { one, two, raw, link, keys, read } = await openTwo();
     await two.write([dynamic, fixed]);
     await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
     const runAll = link.runAll.bind(link);
@@ -102,14 +108,14 @@ describe('the numbers of the configuration', () => {
     });
     await one.keepWord();
     await back;
-    expect(await one.read(dynamic.number)).not.toBeNull();
-    expect(await one.read(fixed.number)).not.toBeNull();
+    expect(await read(dynamic.number)).not.toBeNull();
+    expect(await read(fixed.number)).not.toBeNull();
     expect(await raw.smembers(keys.configuredNumbers('gw-2'))).toHaveLength(2);
     expect(await raw.exists(keys.numberWithdrawal('gw-2'))).toBe(0);
   });
 
   it('stay where their gateway was back just before', async () => {
-    const { one, two, raw, link, keys } = await openTwo();
+    const { one, two, raw, link, keys, read } = await openTwo();
     await two.write([dynamic]);
     await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
     const send = link.send.bind(link);
@@ -122,14 +128,13 @@ describe('the numbers of the configuration', () => {
         return gone;
       });
     await one.keepWord();
-    expect(await one.read(dynamic.number)).not.toBeNull();
+    expect(await read(dynamic.number)).not.toBeNull();
   });
 
   it('may be thousands', async () => {
-    const { link, keys } = await openRedis();
-    const numbers = new RedisNumbers(link, keys, 'gw-1');
+    const { one: numbers, read } = await openTwo();
     const many = Array.from({ length: 2_345 }, (_, i) => ({ ...dynamic, number: `+7495${1_000_000 + i}` }));
     await numbers.write(many);
-    expect(await numbers.read('+74951002344')).toMatchObject({ site: 'divan' });
+    expect(await read('+74951002344')).toMatchObject({ site: 'divan' });
   });
 });
