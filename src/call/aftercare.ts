@@ -2,9 +2,8 @@ import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { newAmendmentId } from '../lib/ids.js';
 import type { AmendmentStore, CallAmender } from './amender.js';
-import { isSettledEarly, type Amendment } from './amendments.js';
+import { amendmentOf, isSettledEarly, type AmendmentKind } from './amendments.js';
 import { judge } from './attribution.js';
 import type { Attribution, Call, Verdict } from './call.js';
 import { findDeferred } from './deferred.js';
@@ -156,11 +155,11 @@ export class Aftercare {
     return this.#correct(call, () => findByCode(call, code, this.deps.promoCodes));
   }
 
-  async #correct(call: Call, find: () => Promise<Amendment | null>): Promise<void> {
+  async #correct(call: Call, find: () => Promise<AmendmentKind | null>): Promise<void> {
     const { amender, history, logger } = this.deps;
     try {
-      const amendment = await find();
-      const amended = amendment && (await amender.amend(call.id, amendment));
+      const change = await find();
+      const amended = change && (await amender.amend(call.id, amendmentOf(change, 'gateway')));
       // As it is now: the caller's later calls go by this one.
       if (amended) await history.note(amended);
     } catch (error) {
@@ -181,14 +180,8 @@ export class Aftercare {
     const at = Date.parse(call.startedAt);
     const found = judge(await this.deps.admissions.lookUp(call.trackingNumber, at), known, at, this.deps.judge);
     if (!isBetter(found, call.attribution) || !isNew(found, call.attribution)) return;
-    await this.deps.amender.amend(call.id, {
-      kind: 'attribution',
-      attribution: found,
-      reason: 'the lease was written after the call had come',
-      id: newAmendmentId(),
-      by: 'gateway',
-      at: new Date().toISOString(),
-    });
+    const reason = 'the lease was written after the call had come';
+    await this.deps.amender.amend(call.id, amendmentOf({ kind: 'attribution', attribution: found, reason }, 'gateway'));
   }
 
   async #tolerant(callId: string, work: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { buildCallEvent, writeDown } from '../events/catalogue.js';
 import { toError } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
+import { GatewayError, noSuchCall } from '../lib/errors.js';
 import { amend, type Amendment } from './amendments.js';
 import type { Call } from './call.js';
 import type { EventType } from './event-types.js';
@@ -73,7 +73,7 @@ export class CallAmender {
     }
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
       const stored = await this.deps.store.read(callId);
-      if (!stored) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      if (!stored) throw noSuchCall();
       if (stored.closed) {
         if (await this.#amendClosed(stored, amendment)) return stored.call;
       } else {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GatewayError } from '../lib/errors.js';
+import { newAmendmentId } from '../lib/ids.js';
 import type { Attribution, Believed, Call, Callback, RecordingInfo } from './call.js';
 import { addTag } from './document.js';
 import { recordingEvent, type CallEventType } from './event-types.js';
@@ -32,6 +33,14 @@ export type AmendmentKind =
   | ({ kind: 'recording-replaced' } & ReplacingFile)
   /** Deleted at `at`. */
   | { kind: 'recording-deleted'; reason: string };
+
+/** `change` as `by` asks for it. */
+export const amendmentOf = (change: AmendmentKind, by: string, at = new Date().toISOString()): Amendment => ({
+  ...change,
+  id: newAmendmentId(),
+  by,
+  at,
+});
 
 export type ReplacingFile = { [Fact in 'file' | 'bytes' | 'sha256']: NonNullable<RecordingInfo[Fact]> };
 

@@ -1,5 +1,4 @@
-import { newAmendmentId } from '../lib/ids.js';
-import type { Amendment } from './amendments.js';
+import type { AmendmentKind } from './amendments.js';
 import { judge } from './attribution.js';
 import type { Call } from './call.js';
 import { describeHistory } from './callers.js';
@@ -12,7 +11,7 @@ import type { CallDeps } from './deps.js';
 export async function findDeferred(
   call: Call,
   deps: Pick<CallDeps, 'admissions' | 'config' | 'callRates'>,
-): Promise<Amendment> {
+): Promise<AmendmentKind> {
   const at = Date.parse(call.startedAt);
   const { number } = call.caller;
   const caller = number === null ? null : { number, callId: call.id };
@@ -27,8 +26,5 @@ export async function findDeferred(
     attribution: judge(found, history?.known ?? null, at, deps),
     past: history && { caller: { firstCall, previousCalls, lastCallAt, lastDisposition }, tags: then.tags },
     reason: 'store was away when the call came',
-    id: newAmendmentId(),
-    by: 'gateway',
-    at: new Date().toISOString(),
   };
 }

@@ -1,8 +1,7 @@
 import { inBackground } from '../lib/background.js';
 import { toError, withDeadline } from '../lib/deadline.js';
-import { newAmendmentId } from '../lib/ids.js';
 import { judgedByCode } from '../numbers/verdict.js';
-import type { Amendment } from './amendments.js';
+import { amendmentOf, type AmendmentKind } from './amendments.js';
 import type { Call } from './call.js';
 import type { CallDeps, PromoCodes } from './deps.js';
 import type { CallSession } from './session.js';
@@ -19,7 +18,7 @@ export async function attributeByCode(session: CallSession, code: string, deps: 
   try {
     const found = await withDeadline(findByCode(call, code, deps.promoCodes), TIMEOUT_MS, 'promo code');
     session.logger.info({ found: found !== null }, 'promo code keyed in');
-    if (found) inBackground(session.amend(found));
+    if (found) inBackground(session.amend(amendmentOf(found, 'gateway')));
   } catch (error) {
     session.logger.warn({ err: toError(error) }, 'promo code not looked up yet');
     inBackground(session.written().then(() => deps.callers.codeGiven(call, code)));
@@ -30,15 +29,12 @@ export async function attributeByCode(session: CallSession, code: string, deps: 
  * Whose call it is by the code that its caller gave; null where that is nobody's, or was lent to whoever has it now only
  * when the caller had hung up. Rejects with GW_ERR_REDIS_AWAY.
  */
-export async function findByCode(call: Call, code: string, codes: PromoCodes): Promise<Amendment | null> {
+export async function findByCode(call: Call, code: string, codes: PromoCodes): Promise<AmendmentKind | null> {
   const holder = call.site === null ? null : await codes.find(call.site, code);
   if (!holder || (call.endedAt !== null && holder.leasedAt > Date.parse(call.endedAt))) return null;
   return {
     kind: 'attribution',
     attribution: judgedByCode(holder, Date.parse(call.startedAt)),
     reason: 'promo code',
-    id: newAmendmentId(),
-    by: 'gateway',
-    at: new Date().toISOString(),
   };
 }

@@ -1,12 +1,12 @@
 import type { CallAmender } from '../call/amender.js';
-import { callerErased } from '../call/amendments.js';
+import { amendmentOf, callerErased } from '../call/amendments.js';
 import { judgedByOperator } from '../numbers/verdict.js';
+import type { Call } from '../call/call.js';
 import type { PromoCodes } from '../call/deps.js';
 import { findByCode } from '../call/promo.js';
 import type { Admissions } from '../call/ports.js';
 import type { CallReader, CallEditor } from '../http/ports.js';
-import { GatewayError } from '../lib/errors.js';
-import { newAmendmentId } from '../lib/ids.js';
+import { GatewayError, noSuchCall } from '../lib/errors.js';
 
 /** Changes of calls by people, from what makes them. */
 export function callEditor(
@@ -15,13 +15,16 @@ export function callEditor(
   admissions: Admissions,
   promoCodes: PromoCodes,
 ): CallEditor {
-  const stamp = (by: string) => ({ id: newAmendmentId(), by, at: new Date().toISOString() });
+  const callOf = async (callId: string): Promise<Call> => {
+    const call = await calls.get(callId);
+    if (!call) throw noSuchCall();
+    if (call.caller.erased) throw callerErased();
+    return call;
+  };
   return {
-    amend: (callId, change, by) => amender.amend(callId, { ...change, ...stamp(by) }),
+    amend: (callId, change, by) => amender.amend(callId, amendmentOf(change, by)),
     correct: async (callId, leaseId, reason, by) => {
-      const call = await calls.get(callId);
-      if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
-      if (call.caller.erased) throw callerErased();
+      const call = await callOf(callId);
       const at = Date.parse(call.startedAt);
       const { number, holders } = await admissions.lookUp(call.trackingNumber, at);
       const holder = holders.find((one) => one.leaseId === leaseId) ?? null;
@@ -31,22 +34,19 @@ export function callEditor(
           refusal: { reason: 'visit_gone' },
         });
       const attribution = judgedByOperator(holder, at);
-      return amender.amend(callId, { kind: 'attribution', attribution, reason, ...stamp(by) });
+      return amender.amend(callId, amendmentOf({ kind: 'attribution', attribution, reason }, by));
     },
     holders: async (call) => {
       const { number, holders } = await admissions.lookUp(call.trackingNumber, Date.parse(call.startedAt));
       return number?.site === call.site ? holders : [];
     },
     correctByCode: async (callId, code, by) => {
-      const call = await calls.get(callId);
-      if (!call) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
-      if (call.caller.erased) throw callerErased();
-      const found = await findByCode(call, code, promoCodes);
+      const found = await findByCode(await callOf(callId), code, promoCodes);
       if (!found)
         throw new GatewayError('GW_ERR_BAD_REQUEST', "no visitor of the call's site has had this code since then", {
           refusal: { reason: 'code_unknown' },
         });
-      return amender.amend(callId, { ...found, ...stamp(by) });
+      return amender.amend(callId, amendmentOf(found, by));
     },
   };
 }

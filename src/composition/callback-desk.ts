@@ -1,9 +1,9 @@
 import type { CallAmender } from '../call/amender.js';
+import { amendmentOf } from '../call/amendments.js';
 import { wholeNumbers } from '../history/numbers.js';
 import type { CallbackBook, WaitingCaller } from '../history/query.js';
 import type { CallbackDesk, CallbackOutcome } from '../http/ports.js';
 import { GatewayError } from '../lib/errors.js';
-import { newAmendmentId } from '../lib/ids.js';
 
 /** In a shorter one nobody has spoken: so it is with the caller's own calls too. */
 const SHORTEST_TALK_SECONDS = 1;
@@ -27,8 +27,8 @@ export function callbackDesk(
       const callback = { at: new Date(at).toISOString(), talkSeconds, line };
       for (const one of waiting) {
         // The queue follows from the call, in the step that writes the call and its event.
-        const change = { kind: 'called-back', callback: { ...callback, tries: one.tries }, by } as const;
-        if (await settle(amender, one, { ...change, id: newAmendmentId(), at: new Date().toISOString() }))
+        const change = { kind: 'called-back', callback: { ...callback, tries: one.tries } } as const;
+        if (await settle(amender, one, amendmentOf(change, by)))
           settled.push({
             site: one.site,
             callId: one.callId,

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { CallAmender } from '../call/amender.js';
 import { Aftercare } from '../call/aftercare.js';
-import type { AmendmentKind } from '../call/amendments.js';
+import { amendmentOf, type AmendmentKind } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
 import type { Callers, PromoCodes } from '../call/deps.js';
 import type { EventType } from '../call/event-types.js';
@@ -10,7 +10,6 @@ import type { CallRegistry } from '../call/registry.js';
 import type { GatewayConfig } from '../config/schema.js';
 import type { CallReader, CallerEraser, ScreeningEditor } from '../http/ports.js';
 import { toError } from '../lib/deadline.js';
-import { newAmendmentId } from '../lib/ids.js';
 import { RateBook } from '../numbers/rate-book.js';
 import { MAX_HOLDERS } from '../redis/admissions.js';
 import type { CallersRecordings, Forgetting } from '../recordings/archive.js';
@@ -122,8 +121,8 @@ export class CallerSide {
   }
 
   /** Changes a call in the gateway's own name. Rejects as `CallAmender.amend`. */
-  async amend(callId: string, change: AmendmentKind, at = new Date().toISOString()): Promise<void> {
-    await this.#amender.amend(callId, { ...change, id: newAmendmentId(), by: 'gateway', at });
+  async amend(callId: string, change: AmendmentKind, at?: string): Promise<void> {
+    await this.#amender.amend(callId, amendmentOf(change, 'gateway', at));
   }
 
   /** The end of a call was written. */

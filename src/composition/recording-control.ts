@@ -2,7 +2,7 @@ import type { CallRegistry } from '../call/registry.js';
 import type { CallReader, RecordingControl } from '../http/ports.js';
 import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
+import { GatewayError, noSuchCall } from '../lib/errors.js';
 import type { AuditLog } from '../recordings/audit.js';
 
 const WRITE_TIMEOUT_MS = 500;
@@ -18,7 +18,7 @@ export function recordingControl(
     act: async (callId, action, { maySee, who, from }) => {
       const session = registry.find(callId);
       const call = session?.call ?? (await calls.get(callId));
-      if (!call || !maySee(call.site)) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      if (!call || !maySee(call.site)) throw noSuchCall();
       if (session) {
         await session.recording.act(action);
         const { site } = call;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { correctionReason, noteText, tagName } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
 import { withDeadline } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
+import { noSuchCall } from '../lib/errors.js';
 import { isId } from '../lib/ids.js';
 import { keyOf, requireScope } from './auth.js';
 import type { CallEditor } from './ports.js';
@@ -88,5 +88,5 @@ async function answer(res: Response, work: Promise<Call | null>): Promise<void> 
 function idOf(req: Request): string {
   const { id } = req.params;
   if (isId(id)) return id;
-  throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+  throw noSuchCall();
 }

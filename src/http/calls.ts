@@ -2,7 +2,7 @@ import { Router, type Response } from 'express';
 import type { Logger } from 'pino';
 import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
 import { withDeadline } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
+import { GatewayError, noSuchCall } from '../lib/errors.js';
 import { daysOf, isId } from '../lib/ids.js';
 import { maySee, requireScope, sitesAsked } from './auth.js';
 import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.js';
@@ -110,8 +110,6 @@ async function* csvRows(
     if (page.next === null || rows >= MAX_CSV_ROWS) return;
   }
 }
-
-const noSuchCall = (): GatewayError => new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
 
 /** An id tells the time (UUIDv7): where calls of its day have left the history, this one may be among them. */
 export async function whereElse(archive: Pick<ArchiveReader, 'has'>, id: string): Promise<GatewayError> {

@@ -2,7 +2,7 @@ import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { RECORDING_FORMATS, type RecordingFormat } from '../config/parts/recordings.js';
 import { withDeadline } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
+import { GatewayError, noSuchCall } from '../lib/errors.js';
 import type { Found, Here, RecordingArchive } from '../recordings/archive.js';
 import type { AuditAction, AuditActor, AuditLine, AuditLog } from '../recordings/audit.js';
 import { makeLink, type LinkSecret } from '../recordings/links.js';
@@ -131,7 +131,7 @@ export function here(found: Found | null): Here {
       throw new GatewayError('GW_ERR_NO_RECORDING', `status ${status}${reason === null ? '' : `, reason ${reason}`}`);
     }
     case undefined:
-      throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');
+      throw noSuchCall();
   }
 }
 

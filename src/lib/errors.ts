@@ -91,3 +91,6 @@ export class GatewayError extends Error {
     return ERROR_CODES[this.code].retryable;
   }
 }
+
+/** Nor for who may not see it: he learns nothing of what others have. */
+export const noSuchCall = (): GatewayError => new GatewayError('GW_ERR_NOT_FOUND', 'there is no call with this id');

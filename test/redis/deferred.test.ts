@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { amend } from '../../src/call/amendments.js';
+import { amend, amendmentOf } from '../../src/call/amendments.js';
 import type { Call } from '../../src/call/call.js';
 import { findDeferred } from '../../src/call/deferred.js';
 import { configSchema } from '../../src/config/schema.js';
@@ -33,7 +33,7 @@ async function open() {
 
 it('finds whose a call was that came while Redis was away, and what was known of its caller', async () => {
   const { earlier, call, deps } = await open();
-  const amendment = await findDeferred(call, deps);
+  const amendment = amendmentOf(await findDeferred(call, deps), 'gateway');
   expect(JSON.stringify(amendment)).not.toContain(call.caller.number);
   expect(amend(call, amendment)).toMatchObject({ type: 'call.attribution.corrected', extra: { old: DEFERRED } });
   expect(call.attribution).toMatchObject({ verdict: 'returning', session: earlier.attribution.session });
@@ -49,7 +49,7 @@ it('finds whose a call was that came while Redis was away, and what was known of
 it("tells nothing of the caller where the number has become another site's", async () => {
   const { raw, keys, call, deps } = await open();
   await raw.hset(keys.number(call.trackingNumber), 'site', 'krovat');
-  amend(call, await findDeferred(call, deps));
+  amend(call, amendmentOf(await findDeferred(call, deps), 'gateway'));
   expect(call.attribution.verdict).toBe('none');
   expect(call.caller).toMatchObject(unknownCaller);
 });
