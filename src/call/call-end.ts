@@ -1,5 +1,13 @@
 import type { EndReason, LossReason } from './call.js';
 
+/** Without sound there is no call. */
+export const mediaFailure = (sip?: number): CallEnd => ({
+  by: 'gateway',
+  reason: 'media_failure',
+  loss: 'media_failure',
+  ...(sip !== undefined && { sip }),
+});
+
 /** Why a call is closed. `loss` is given where the legs do not tell it. */
 export interface CallEnd {
   by: 'caller' | 'business' | 'gateway';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import type { CallResources } from './call.js';
-import type { CallEnd } from './call-end.js';
+import { mediaFailure, type CallEnd } from './call-end.js';
 import type { MediaEvent, MediaServer } from './media-ports.js';
 
 /** Whoever knows why a channel went speaks within this of the first word that it has gone. */
@@ -92,7 +92,7 @@ export class CallMedia {
     if (known) this.deps.end(known);
     else
       this.deps.after(CAUSE_TIMEOUT_MS, () => {
-        if (server === this.#server) this.deps.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure' });
+        if (server === this.#server) this.deps.end(mediaFailure());
       });
   }
 
@@ -146,7 +146,7 @@ export class CallMedia {
         break;
       case 'lost':
         this.#live.clear();
-        this.deps.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
+        this.deps.end(mediaFailure(503));
         break;
       case 'bridged':
         this.#bridged = true;

@@ -2,6 +2,7 @@ import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { RouteConfig } from '../config/schema.js';
 import { bridgeSides, passInfo } from './bridge-sides.js';
+import { mediaFailure } from './call-end.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
 import {
@@ -48,18 +49,12 @@ export async function connect(
   const secured = isSecured(invite.sdp);
   if (invite.sdp && !offersOurCodecs(invite.sdp, secured)) {
     // Asked here, since FreeSWITCH negotiates only when somebody has answered, and then hangs up on him.
-    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 488 });
+    session.end(mediaFailure(488));
     return;
   }
   const server = deps.media.pick();
   if (!server) {
-    session.end({
-      by: 'gateway',
-      reason: 'media_failure',
-      loss: 'media_failure',
-      sip: 503,
-      headers: { 'Retry-After': '10' },
-    });
+    session.end({ ...mediaFailure(503), headers: { 'Retry-After': '10' } });
     return;
   }
   if (refuseUnreachable(session, invite, server)) return;
@@ -117,7 +112,7 @@ function refuseUnreachable(session: CallSession, invite: IncomingInvite, server:
   const [wants, media] = [familyOf(invite.sdp), familyOfMedia(server)];
   if (!invite.sdp || wants === media) return false;
   session.logger.warn({ wants, media }, 'the caller wants sound where FreeSWITCH cannot send any');
-  session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 488 });
+  session.end(mediaFailure(488));
   return true;
 }
 
@@ -182,7 +177,7 @@ async function untilDialBack(
     return session.ended ? null : dialBack;
   } catch (error) {
     session.logger.error({ err: error }, 'FreeSWITCH did not dial back');
-    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 503 });
+    session.end(mediaFailure(503));
     return null;
   }
 }
@@ -193,7 +188,7 @@ function mediaRefused(session: CallSession, outcome: InviteOutcome): null {
   const status = outcome.kind === 'failed' ? outcome.failure.status : null;
   session.logger.warn({ status }, 'FreeSWITCH refused the caller');
   const sip = hasNoCodecOfOurs(status) ? 488 : 503;
-  session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip });
+  session.end(mediaFailure(sip));
   return null;
 }
 
@@ -251,7 +246,7 @@ async function answerOrEnd(
     if (session.ended) session.logger.info({ err: error }, 'caller left while being answered');
     else {
       session.logger.error({ err: error }, 'the caller could not be answered');
-      session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 500 });
+      session.end(mediaFailure(500));
     }
     return null;
   }

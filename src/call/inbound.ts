@@ -8,6 +8,7 @@ import { accountUser } from '../trunks/account.js';
 import { takes } from '../trunks/gate.js';
 import { readCalled, readCaller } from '../trunks/number-reading.js';
 import { judge } from './attribution.js';
+import { mediaFailure } from './call-end.js';
 import { describeCaller } from './callers.js';
 import { connect } from './connect.js';
 import type { CallDeps } from './deps.js';
@@ -61,7 +62,7 @@ export function handleInvite(invite: IncomingInvite, inHand: CallsInHand, deps: 
   const story = admitAndConnect(session, invite, { request, answer }, deps).catch((error: unknown) => {
     session.logger.error({ err: toError(error) }, 'call failed by a fault of ours');
     session.introduce();
-    session.end({ by: 'gateway', reason: 'media_failure', loss: 'media_failure', sip: 500 });
+    session.end(mediaFailure(500));
   });
   inBackground(story);
 }
