@@ -1,3 +1,5 @@
+import type { RecordingStatus } from './call.js';
+
 /** Everything that can happen, as told to the outside (contract: names are fixed once released). */
 export const CALL_EVENT_TYPES = [
   'call.received',
@@ -41,7 +43,7 @@ export type OperationalEventType = (typeof OPERATIONAL_EVENT_TYPES)[number];
 export type EventType = CallEventType | OperationalEventType;
 
 /** The event that tells how a recording was settled. */
-export function recordingEvent(status: string): CallEventType {
+export function recordingEvent(status: RecordingStatus): CallEventType {
   if (status === 'ready') return 'recording.ready';
   return status === 'absent' ? 'recording.absent' : 'recording.failed';
 }

@@ -60,7 +60,6 @@ export class CallSession {
   /** His 200 is on its way, and whether he got it not yet known. */
   #callerAnswering: Promise<unknown> | null = null;
   #timers: NodeJS.Timeout[] = [];
-  #closing: Promise<void> | null = null;
   /** Settles when the caller's side is off the wire: he has had his final answer, or his dialog is over. */
   readonly #callerGone: Promise<void>;
   #markCallerGone: () => void = () => undefined;
@@ -114,10 +113,6 @@ export class CallSession {
     invite.onCancel(() => this.end({ by: 'caller', reason: 'normal' }));
   }
 
-  get state(): CallState {
-    return this.#state;
-  }
-
   get ended(): boolean {
     return this.#state === 'ended';
   }
@@ -130,11 +125,6 @@ export class CallSession {
   /** Aborted when the call ends: whoever waits for something on its behalf stops waiting. */
   get signal(): AbortSignal {
     return this.#abort.signal;
-  }
-
-  /** Settles when nothing of the call is alive and Redis knows everything; null while it goes on. */
-  get closing(): Promise<void> | null {
-    return this.#closing;
   }
 
   /** An event with the call as it is now. */
@@ -298,9 +288,10 @@ export class CallSession {
     }
     if (end.reason === 'shutdown') this.#lastWords.cutShort();
     if (!this.signalState('end')) return;
-    this.#closing = this.#close(end).catch((error: unknown) => {
+    const closing = this.#close(end).catch((error: unknown) => {
       this.logger.error({ err: error }, 'closing a call failed half-way');
     });
+    inBackground(closing);
   }
 
   async #close(end: CallEnd): Promise<void> {

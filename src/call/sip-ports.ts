@@ -126,11 +126,6 @@ export interface SipSide {
   /** Names that drachtio-server: the same for every gateway that is or was connected to it. Empty before the first link. */
   readonly edge: string;
   invite(request: InviteRequest): OutgoingInvite;
-  /**
-   * OPTIONS outside a dialog: the final status, null for silence until the deadline. Rejects with GW_ERR_LINK_LOST while
-   * the link to drachtio is down, since then nothing is known of the far end.
-   */
-  options(uri: string, timeoutMs: number): Promise<number | null>;
   /** BYE in a dialog of this edge that another gateway, now dead, had set up. Never rejects. */
   endForeignDialog(dialogId: string): Promise<void>;
   /** Refuses (with `status`) or cancels an INVITE of such a gateway; BYE where it has just been answered. Never rejects. */

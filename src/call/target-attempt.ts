@@ -92,10 +92,10 @@ export class TargetAttempt {
     return dialled;
   }
 
-  /** Somebody else answered, or the call has ended. */
-  cancel(elsewhere = true): void {
+  /** Somebody else answered. */
+  cancel(): void {
     this.#cancelled = true;
-    for (const invite of this.#invites) invite.cancel(elsewhere ? ELSEWHERE : undefined);
+    for (const invite of this.#invites) invite.cancel(ELSEWHERE);
   }
 
   async #dialAll(): Promise<AttemptResult> {

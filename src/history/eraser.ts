@@ -43,7 +43,7 @@ export interface ArchiveErasures {
   /** Calls are archived in this store: whom to ask when somebody is to be forgotten. */
   noteStore(store: string, gateway: string): Promise<void>;
   /** Asks all stores there are, and this one. */
-  add(erasure: Omit<ArchiveErasure, 'after'> & { by: string }, store: string, gateway: string): Promise<void>;
+  add(erasure: Omit<ArchiveErasure, 'after'>, store: string, gateway: string): Promise<void>;
   /** How many erasures are not done yet, in any store. */
   count(): Promise<number>;
   /** The oldest one that is not done in this store. */

@@ -37,19 +37,21 @@ function open() {
   } as unknown as IncomingInvite;
   const caller = { number: null, withheld: true, name: null };
   const call = { id: newCallId(), sipCallId: 'a', gateway: 'gw-1', trunk: 'a', trackingNumber: '+7495', caller };
-  const session = new CallSession(invite, { ...call, receivedAt: Date.now() }, deps, new CallRegistry());
+  const registry = new CallRegistry();
+  const session = new CallSession(invite, { ...call, receivedAt: Date.now() }, deps, registry);
+  registry.add(session);
   session.call.attribution = { ...session.call.attribution, verdict: 'none' };
   session.introduce();
-  return { session, told, kept, refused };
+  return { session, registry, told, kept, refused };
 }
 
 it('keeps of a call what was told of its end, though the caller was just being answered', async () => {
-  const { session, told, kept } = open();
+  const { session, registry, told, kept } = open();
   session.end({ by: 'business', reason: 'normal' });
   for (let turn = 0; turn < 2; turn += 1) await nextTurn();
   session.engaged('2026-11-21T10:12:05.000Z');
   expect(session.answered('2026-11-21T10:12:05.000Z')).toBe(false);
-  await session.closing;
+  await registry.empty();
   expect(kept.at(-1)).toBe(told.at(-1));
 });
 
@@ -65,9 +67,9 @@ function taken(session: CallSession): () => void {
 const endOf = ({ call: { disposition, lossReason, ended } }: CallSession) => ({ disposition, lossReason, ended });
 
 it('a business that takes the call and hangs up before the caller is answered has declined it', async () => {
-  const { session, refused } = open();
+  const { session, registry, refused } = open();
   taken(session)();
-  await session.closing;
+  await registry.empty();
   expect(endOf(session)).toEqual({
     disposition: 'missed',
     lossReason: 'declined',
@@ -77,7 +79,7 @@ it('a business that takes the call and hangs up before the caller is answered ha
 });
 
 it('a business that hangs up while the 200 is on its way to the caller has talked to him', async () => {
-  const { session, refused } = open();
+  const { session, registry, refused } = open();
   session.recording.settle = () => Promise.resolve();
   const hangUp = taken(session);
   const answer = (): void => {
@@ -89,7 +91,7 @@ it('a business that hangs up while the 200 is on its way to the caller has talke
   hangUp();
   expect(session.ended).toBe(false);
   await answering;
-  await session.closing;
+  await registry.empty();
   expect(endOf(session)).toEqual({
     disposition: 'answered',
     lossReason: null,
@@ -99,12 +101,12 @@ it('a business that hangs up while the 200 is on its way to the caller has talke
 });
 
 it('and has declined the call where that 200 does not get through', async () => {
-  const { session, refused } = open();
+  const { session, registry, refused } = open();
   const hangUp = taken(session);
   const answering = session.answering(Promise.reject(new Error('no link')));
   hangUp();
   await expect(answering).rejects.toThrow('no link');
-  await session.closing;
+  await registry.empty();
   expect(endOf(session)).toMatchObject({ disposition: 'missed', lossReason: 'declined' });
   expect(refused).toEqual([603]);
 });
