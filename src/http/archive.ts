@@ -22,13 +22,13 @@ export function archiveRouter(archive: ArchiveReader, logger: Logger): Router {
       const lines = visibleLines(archive.day(day, caller), (site) => maySee(res, site));
       await sendLines(res, lines, { type: NDJSON, file: `calls-${day}.ndjson`, logger });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/archive/days')
     .get(requireScope('calls:read'), async (_req, res) => {
       res.json({ days: await withDeadline(archive.days(), DAYS_TIMEOUT_MS, 'listing the archive') });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }
 

@@ -21,6 +21,6 @@ export function auditRouter(audit: Pick<AuditLog, 'read'>): Router {
       const query = { call, cursor, limit, sites: sitesOf(res) };
       res.json(await withDeadline(audit.read(query), READ_TIMEOUT_MS, 'reading the audit log'));
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }

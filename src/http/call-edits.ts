@@ -39,42 +39,42 @@ export function callEditsRouter(calls: CallEditor): Router {
       const { name } = readBody(req, tagBody);
       await answer(res, calls.amend(idOf(req), { kind: 'tag', name }, by(res)));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   router
     .route('/:id/tags/:name')
     .delete(allow, async (req, res) => {
       const name = req.params['name'];
       await answer(res, calls.amend(idOf(req), { kind: 'untag', name }, by(res)));
     })
-    .all(methodNotAllowed('DELETE'));
+    .all(methodNotAllowed);
   router
     .route('/:id/handled')
     .post(allow, async (req, res) => {
       const { handled } = readBody(req, handledBody);
       await answer(res, calls.amend(idOf(req), { kind: 'handled', handled }, by(res)));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   router
     .route('/:id/notes')
     .post(allow, async (req, res) => {
       const { text } = readBody(req, noteBody);
       await answer(res, calls.amend(idOf(req), { kind: 'note', text }, by(res)));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   router
     .route('/:id/attribution')
     .put(allow, async (req, res) => {
       const { leaseId, reason } = readBody(req, attributionBody);
       await answer(res, calls.correct(idOf(req), leaseId, reason, by(res)));
     })
-    .all(methodNotAllowed('PUT'));
+    .all(methodNotAllowed);
   router
     .route('/:id/promo')
     .post(allow, async (req, res) => {
       const { code } = readBody(req, promoBody);
       await answer(res, calls.correctByCode(idOf(req), code, by(res)));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   return router;
 }
 

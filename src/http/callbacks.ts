@@ -45,6 +45,6 @@ export function callbacksRouter(desk: CallbackDesk, now: () => number = Date.now
       const told = { number, sites: sitesAsked(res, site), at, talkSeconds, line, by: by ?? keyOf(res)?.name ?? '' };
       res.json(await withDeadline(desk.report(told), TIMEOUT_MS, 'noting a call back'));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   return router;
 }

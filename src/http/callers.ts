@@ -22,7 +22,7 @@ export function callersRouter(eraser: CallerEraser): Router {
       const proof = await withDeadline(erasing, ERASURE_TIMEOUT_MS, 'erasing a caller');
       res.status(proof.archive === 'done' ? 200 : 202).json(proof);
     })
-    .all(methodNotAllowed('DELETE'));
+    .all(methodNotAllowed);
   router
     .route('/erasures/:id')
     .get(requireScope('callers:write'), async (req, res) => {
@@ -31,6 +31,6 @@ export function callersRouter(eraser: CallerEraser): Router {
       if (!erasure) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no erasure with this id');
       res.json(erasure);
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }

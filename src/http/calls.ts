@@ -28,7 +28,7 @@ export function callsRouter(calls: CallReader, history: CallHistory, archive: Ar
       const page = history.search({ ...query, sites: sitesAsked(res, site) });
       res.json(await withDeadline(page, READ_TIMEOUT_MS, 'searching calls'));
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
 
   router
     .route('/missed')
@@ -37,7 +37,7 @@ export function callsRouter(calls: CallReader, history: CallHistory, archive: Ar
       const page = history.missedQueue({ ...query, sites: sitesAsked(res, site) });
       res.json(await withDeadline(page, READ_TIMEOUT_MS, 'listing missed callers'));
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
 
   router
     .route('/:id')
@@ -47,7 +47,7 @@ export function callsRouter(calls: CallReader, history: CallHistory, archive: Ar
       if (!call || !maySee(res, call.site)) throw call ? noSuchCall() : await whereElse(archive, id);
       res.json(call);
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
 
   return router;
 }
@@ -62,7 +62,7 @@ export function callsCsvRouter(history: CallHistory, logger: Logger): Router {
       const asked = { ...query, sites: sitesAsked(res, site) };
       await sendCallsCsv(res, { history, query: asked, columns, manner: CSV_FOR_PROGRAMS, logger });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }
 

@@ -22,6 +22,6 @@ export function configRouter(reloader: ConfigReloader): Router {
         sendProblem(res, problemOf('GW_ERR_CONFIG', 'nothing was changed; "errors" has what is wrong', { errors }));
       }
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   return router;
 }

@@ -17,7 +17,7 @@ export function docsRouter(): Router {
       json ??= JSON.stringify(openApiDocument());
       res.type('json').send(json);
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/docs')
     .get((_req, res) => {
@@ -25,6 +25,6 @@ export function docsRouter(): Router {
       res.setHeader('Content-Security-Policy', `default-src 'none';style-src 'sha256-${style}';frame-ancestors 'none'`);
       res.type('html').send(page);
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }

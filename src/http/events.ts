@@ -27,7 +27,7 @@ export function eventsRouter(events: EventReader, listeners: Listeners, clock: C
       if (found.gap) sendGap(res, found.gap);
       else sendPage(res, found);
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }
 

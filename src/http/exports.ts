@@ -37,7 +37,7 @@ export function eventExportRouter(events: EventReader, options: ExportOptions): 
       if (first.gap) sendGap(res, first.gap, ALL_THAT_IS_KEPT);
       else await sendLines(res, eventLines(first, to, fits, read), { type: NDJSON, logger });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }
 
@@ -72,7 +72,7 @@ export function callExportRouter(calls: CallReader, options: ExportOptions): Rou
         withDeadline(calls.between(from, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
       await sendLines(res, callLines(await read(null), isWanted, read), { type: NDJSON, logger });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }
 

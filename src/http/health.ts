@@ -12,7 +12,7 @@ export function healthRouter(readiness: () => Readiness, metrics: MetricsPage): 
     .get((_req, res) => {
       res.json({ status: 'ok' });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
 
   router
     .route('/readyz')
@@ -25,7 +25,7 @@ export function healthRouter(readiness: () => Readiness, metrics: MetricsPage): 
         sendProblem(res, problemOf('GW_ERR_NOT_READY', detail, { ready, checks }));
       }
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
 
   router
     .route('/metrics')
@@ -34,7 +34,7 @@ export function healthRouter(readiness: () => Readiness, metrics: MetricsPage): 
       res.setHeader('Content-Type', metrics.contentType);
       res.end(page);
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
 
   return router;
 }

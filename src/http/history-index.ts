@@ -14,14 +14,14 @@ export function historyIndexRouter(index: HistoryIndexDesk): Router {
     .get(requireScope('calls:read'), async (_req, res) => {
       res.json(await bounded(index.state()));
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/index/rebuild')
     .post(requireScope('calls:write'), async (_req, res) => {
       await bounded(index.rebuild());
       res.status(202).json(await bounded(index.state()));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   return router;
 }
 

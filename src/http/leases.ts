@@ -82,7 +82,7 @@ export function leasesRouter(desk: LeaseDesk): Router {
       if (!lease) throw new GatewayError('GW_ERR_NOT_FOUND', 'no lease stands there now');
       res.json(leaseView(lease));
     })
-    .all(methodNotAllowed('POST', 'GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/standing')
     .get(requireScope('leases:read'), async (req, res) => {
@@ -90,7 +90,7 @@ export function leasesRouter(desk: LeaseDesk): Router {
       const { leases, next } = await bounded(desk.list(site, cursor, limit));
       res.json({ leases: leases.map(leaseView), next });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/:id')
     .get(requireScope('leases:read'), async (req, res) => {
@@ -104,7 +104,7 @@ export function leasesRouter(desk: LeaseDesk): Router {
       await bounded(desk.release(leaseIdOf(req)));
       res.status(204).end();
     })
-    .all(methodNotAllowed('GET', 'HEAD', 'PATCH', 'DELETE'));
+    .all(methodNotAllowed);
   return router;
 }
 

@@ -43,7 +43,7 @@ export class LiveFeed {
         if (req.method === 'HEAD') res.writeHead(200, STREAM_HEADERS).end();
         else await this.#listen(res, wants({ types, sites: sitesAsked(res, site) }), req.get('Last-Event-ID') ?? null);
       })
-      .all(methodNotAllowed('GET', 'HEAD'));
+      .all(methodNotAllowed);
     return router;
   }
 

@@ -64,11 +64,11 @@ export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDes
       if (conflicts[0]) throw conflict(conflicts[0].reason);
       res.status(created > 0 ? 201 : 200).json(await bounded(inventory.read(row.number)));
     })
-    .all(methodNotAllowed('GET', 'HEAD', 'POST'));
+    .all(methodNotAllowed);
   router
     .route('/import')
     .post(requireScope('numbers:write'), (req, res) => importNumbers(req, res, inventory, names()))
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   addOne(router, { inventory, names }, desk);
   return router;
 }
@@ -94,7 +94,7 @@ function addOne(router: Router, { inventory, names }: NumberSource, desk: LeaseD
       accept(await bounded(inventory.remove(numberIn(req))));
       res.status(204).end();
     })
-    .all(methodNotAllowed('GET', 'HEAD', 'PATCH', 'DELETE'));
+    .all(methodNotAllowed);
   router
     .route('/:number/holders')
     .get(requireScope('numbers:read'), async (req, res) => {
@@ -105,7 +105,7 @@ function addOne(router: Router, { inventory, names }: NumberSource, desk: LeaseD
       if (holders.length === 0 && cursor === null && !(await bounded(inventory.read(number)))) throw absent();
       res.json({ holders: holders.map((holder) => leaseView({ ...holder, number })), next });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
 }
 
 async function importNumbers(

@@ -44,16 +44,15 @@ export const notFound: RequestHandler = (_req, res) => {
 };
 
 /** For a resource whose methods are all registered before: what is left is a method it does not have. */
-export function methodNotAllowed(...allowed: string[]): RequestHandler {
-  return (req, res) => {
-    res.setHeader('Allow', allowed.join(', '));
-    if (req.method === 'OPTIONS') {
-      res.status(204).end();
-      return;
-    }
-    sendProblem(res, problemOf('GW_ERR_METHOD_NOT_ALLOWED', `allowed here: ${allowed.join(', ')}`));
-  };
-}
+export const methodNotAllowed: RequestHandler = (req, res) => {
+  const { methods } = req.route as { methods: Record<string, boolean> };
+  const named = Object.keys(methods).filter((name) => name !== '_all');
+  // RFC 9110 9.1: who answers GET answers HEAD, and Express does.
+  const allowed = named.flatMap((name) => (name === 'get' ? ['GET', 'HEAD'] : [name.toUpperCase()])).join(', ');
+  res.setHeader('Allow', allowed);
+  if (req.method === 'OPTIONS') res.status(204).end();
+  else sendProblem(res, problemOf('GW_ERR_METHOD_NOT_ALLOWED', `allowed here: ${allowed}`));
+};
 
 /** The last handler: every error becomes a problem document, and none of them tells how we are built. */
 export function problems(logger: Logger): ErrorRequestHandler {

@@ -30,6 +30,6 @@ export function recordingControlRouter(control: RecordingControl): Router {
         ),
       );
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   return router;
 }

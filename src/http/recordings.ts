@@ -45,24 +45,24 @@ export function recordingsRouter(source: RecordingsSource): Router {
       await answerSound(source, req, res, { found, who: keyActor(res), format: readFormat(req), downloadName: null });
     })
     .delete(requireScope('recordings:write'), (req, res) => answerDelete(source, req, res))
-    .all(methodNotAllowed('GET', 'HEAD', 'DELETE'));
+    .all(methodNotAllowed);
   router
     .route('/:id/about')
     .get(requireScope('recordings:read'), (req, res) => answerAbout(source, req, res))
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/:id/peaks')
     .get(requireScope('recordings:read'), (req, res) => answerPeaks(source, req, res))
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/:id/links')
     .post(requireScope('recordings:read'), (req, res) => answerLink(source, req, res))
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   router
     .route('/:id/hold')
     .put(requireScope('recordings:write'), (req, res) => answerHold(source, req, res))
     .delete(requireScope('recordings:write'), (req, res) => answerRelease(source, req, res))
-    .all(methodNotAllowed('PUT', 'DELETE'));
+    .all(methodNotAllowed);
   return router;
 }
 

@@ -25,7 +25,7 @@ export function reportsRouter(source: ReportSource, clock: Clock = systemClock):
       .get(requireScope('reports:read'), async (req, res) => {
         res.json(await withDeadline(build(req), READ_TIMEOUT_MS, 'a report'));
       })
-      .all(methodNotAllowed('GET', 'HEAD'));
+      .all(methodNotAllowed);
   };
   const common = () => ({ sites: source.sites(), now: clock() });
   report('/lost', (req) => {

@@ -31,7 +31,7 @@ export function listRouter(what: Listed, resources: ResourceReader, sites: Sites
       const { timezone, found } = await read(req);
       res.json({ timezone, [what]: found });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/:id')
     .get(requireScope('trunks:read'), async (req, res) => {
@@ -40,7 +40,7 @@ export function listRouter(what: Listed, resources: ResourceReader, sites: Sites
       if (!one) throw new GatewayError('GW_ERR_NOT_FOUND', `there is none of the ${what} with this id`);
       res.json(one);
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   addDrain(router, resources, KINDS[what]);
   return router;
 }
@@ -59,7 +59,7 @@ function addDrain(router: Router, resources: ResourceReader, kind: Drainable): v
       await drain(req.params['id'], readBody(req, drainBody).draining, res);
     })
     .delete(requireScope('trunks:write'), (req, res) => drain(req.params['id'], false, res))
-    .all(methodNotAllowed('PUT', 'DELETE'));
+    .all(methodNotAllowed);
 }
 
 export const explainQuery = z.strictObject({
@@ -81,6 +81,6 @@ export function routesRouter(resources: ResourceReader): Router {
       const e164 = number.startsWith('+') ? number : `+${number}`;
       res.json(await withDeadline(resources.explain(e164, at), TIMEOUT_MS, 'explaining a route'));
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   return router;
 }

@@ -21,7 +21,7 @@ export function screeningRouter(screening: ScreeningEditor): Router {
     .get(requireScope('screening:read'), async (req, res) => {
       res.json({ entries: await within(screening.entries(siteOf(req, screening))) });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/:site/:pattern')
     .put(requireScope('screening:write'), async (req, res) => {
@@ -36,7 +36,7 @@ export function screeningRouter(screening: ScreeningEditor): Router {
         throw new GatewayError('GW_ERR_NOT_FOUND', 'this is on no list of the site; the configuration has its own');
       res.status(204).end();
     })
-    .all(methodNotAllowed('PUT', 'DELETE'));
+    .all(methodNotAllowed);
   return router;
 }
 

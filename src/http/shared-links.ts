@@ -50,7 +50,7 @@ export function sharedLinksRouter(source: RecordingsSource, pages: SharedPages):
   router
     .route('/:token')
     .get((req, res) => answer(source, pages, req, res))
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   // Express tells error handlers by their four parameters.
   const failed: ErrorRequestHandler = (error, req, res, next) => {
     if (isOpenedByPerson(req) && !res.headersSent) pages.failed(error, req, res, next);

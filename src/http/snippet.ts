@@ -48,7 +48,7 @@ export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSni
   const limit = new RateLimit();
   // Of this process, so that nobody who reads Redis finds an address by trying all of them.
   const pepper = randomBytes(32);
-  router.route('/dni.js').get(script()).all(methodNotAllowed('GET', 'HEAD'));
+  router.route('/dni.js').get(script()).all(methodNotAllowed);
   router
     .route('/dni/:key/leases')
     .all((req, res, next) => {
@@ -70,7 +70,7 @@ export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSni
       const given = await withDeadline(desk.allocate({ site: id, session, asker }), TIMEOUT_MS, 'the pool');
       res.json(answer(given));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   return router;
 }
 

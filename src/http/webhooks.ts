@@ -52,18 +52,18 @@ export function webhooksRouter(desk: WebhookDesk): Router {
     .get(read, async (_req, res) => {
       res.json({ webhooks: await within(desk.list()) });
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/:id')
     .get(read, async (req, res) => {
       const found = await within(desk.list());
       res.json(known(found.find(({ id }) => id === req.params['id'])));
     })
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   router
     .route('/:id/deliveries')
     .get(read, (req, res) => listDeliveries(desk, req, res))
-    .all(methodNotAllowed('GET', 'HEAD'));
+    .all(methodNotAllowed);
   addRepeating(router, desk, write);
   addSwitches(router, desk, write);
   return router;
@@ -92,13 +92,13 @@ function addRepeating(router: Router, desk: WebhookDesk, write: Guard): void {
       const replayed = await within(desk.replay(id, eventId));
       res.status(202).json(known(replayed, 'this webhook has no such event'));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   router
     .route('/:id/replay')
     .post(write, async (req, res) => {
       res.status(202).json(known(await within(replayAsked(desk, req.params.id, req.body))));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
 }
 
 function replayAsked(desk: WebhookDesk, id: string, body: unknown) {
@@ -117,7 +117,7 @@ function addSwitches(router: Router, desk: WebhookDesk, write: Guard): void {
     .post(write, async (req, res) => {
       res.json(known(await withDeadline(desk.test(req.params.id), TEST_TIMEOUT_MS, 'testing a webhook')));
     })
-    .all(methodNotAllowed('POST'));
+    .all(methodNotAllowed);
   for (const what of ['enable', 'disable'] as const) {
     router
       .route(`/:id/${what}`)
@@ -126,7 +126,7 @@ function addSwitches(router: Router, desk: WebhookDesk, write: Guard): void {
         const changed = known(await within(desk.switch(id, what === 'enable')));
         res.json({ id, enabled: what === 'enable', changed });
       })
-      .all(methodNotAllowed('POST'));
+      .all(methodNotAllowed);
   }
 }
 
