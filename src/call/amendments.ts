@@ -59,7 +59,7 @@ export const MAX_NOTES = 20;
 const MAX_CORRECTIONS = 10;
 
 // Control characters would end up in logs and tables.
-const line = (most: number) =>
+export const textLine = (most: number) =>
   z
     .string()
     .trim()
@@ -69,9 +69,9 @@ const line = (most: number) =>
 export const MAX_TAG = 64;
 export const MAX_NOTE = 2000;
 export const MAX_REASON = 200;
-export const tagName = line(MAX_TAG);
+export const tagName = textLine(MAX_TAG);
 export const noteText = z.string().trim().min(1).max(MAX_NOTE);
-export const correctionReason = line(MAX_REASON);
+export const correctionReason = textLine(MAX_REASON);
 
 /** What is told of an amendment: `extra` stands beside `call` in the event's data. */
 export interface Amended {

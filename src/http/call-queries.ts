@@ -7,9 +7,8 @@ import type { CallQuery } from '../history/query.js';
 import { wordsOf } from '../history/slots.js';
 import { GatewayError } from '../lib/errors.js';
 import { CALL_COLUMNS, type CallColumn } from './csv.js';
-import { demandOrder, moment, page, readQuery } from './query.js';
+import { configId, demandOrder, e164InQuery, moment, page, readQuery } from './query.js';
 
-const name = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
 const seconds = z
   .string()
   .regex(/^\d{1,6}$/, 'whole seconds')
@@ -18,7 +17,7 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: `one of ${values.join(', ')}` });
 
 const filters = {
-  site: name.optional(),
+  site: configId.optional(),
   number: z
     .string()
     .max(40)
@@ -45,8 +44,8 @@ const filters = {
     .describe(
       'Words of the utm source, medium, campaign or keyword, or of what the number is bound to; all must occur',
     ),
-  trunk: name.optional(),
-  target: name.optional().describe('A line or destination that was dialled'),
+  trunk: configId.optional(),
+  target: configId.optional().describe('A line or destination that was dialled'),
   minTalkSeconds: seconds.optional(),
   maxTalkSeconds: seconds.optional(),
 };
@@ -63,18 +62,14 @@ export const csvQuery = z.strictObject({
     .describe(`With commas between them; all when left out: ${CALL_COLUMNS.join(', ')}`),
 });
 export const missedQuery = z.strictObject({
-  site: name.optional(),
+  site: configId.optional(),
   view: oneOf(['waiting', 'settled']).optional().describe('`waiting` when left out'),
   ...page,
 });
 
 export const archiveQuery = z.strictObject({
   day: z.iso.date('a day like "2026-11-21"').describe('UTC'),
-  caller: z
-    .string()
-    .regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "%2B79160000001"')
-    .optional()
-    .describe('Only calls of this number, in E.164'),
+  caller: e164InQuery.optional().describe('Only calls of this number, in E.164'),
 });
 
 type Filters = Omit<CallQuery, 'sites' | 'cursor' | 'limit'>;

@@ -1,32 +1,20 @@
 import { Router } from 'express';
 import { z } from 'zod';
+import { textLine } from '../call/amendments.js';
 import { withDeadline } from '../lib/deadline.js';
-import { GatewayError } from '../lib/errors.js';
 import { keyOf, requireScope, sitesAsked } from './auth.js';
 import type { CallbackDesk } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { moment, readBody } from './query.js';
+import { configId, demandPast, moment, readBody } from './query.js';
 
 const TIMEOUT_MS = 5_000;
-/** A PBX's clock may be ahead of ours. */
-const CLOCK_SKEW_MS = 300_000;
 const MAX_TALK_SECONDS = 86_400;
 
-// Control characters would end up in logs and tables.
-const word = z
-  .string()
-  .trim()
-  .min(1)
-  .max(64)
-  .regex(/^\P{Cc}*$/u, 'without control characters');
+const word = textLine(64);
 
 export const callbackBody = z.strictObject({
   number: z.string().min(3).max(40).describe('Whom the business dialled, in any notation'),
-  site: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/, 'an id of the configuration')
-    .optional()
-    .describe('Every site that the key sees when left out'),
+  site: configId.optional().describe('Every site that the key sees when left out'),
   at: moment.optional().describe('When he was dialled; when left out, the call back has just ended'),
   talkSeconds: z.number().min(0).max(MAX_TALK_SECONDS).describe('Less than 1: nobody answered'),
   line: word.optional().describe('The phone of the business'),
@@ -41,7 +29,7 @@ export function callbacksRouter(desk: CallbackDesk, now: () => number = Date.now
     .post(requireScope('callbacks:write'), async (req, res) => {
       const { number, site = null, at: dialled, talkSeconds, line = null, by } = readBody(req, callbackBody);
       const at = dialled ?? now() - talkSeconds * 1000;
-      if (at > now() + CLOCK_SKEW_MS) throw new GatewayError('GW_ERR_BAD_REQUEST', '"at" lies in the future');
+      demandPast('at', at, now());
       const told = { number, sites: sitesAsked(res, site), at, talkSeconds, line, by: by ?? keyOf(res)?.name ?? '' };
       res.json(await withDeadline(desk.report(told), TIMEOUT_MS, 'noting a call back'));
     })

@@ -1,5 +1,5 @@
 import { Router } from 'express';
-import { z } from 'zod';
+import { e164 } from '../config/words.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { isId } from '../lib/ids.js';
@@ -8,7 +8,6 @@ import { ERASURE_TIMEOUT_MS, type CallerEraser } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 
 const READ_TIMEOUT_MS = 5_000;
-const callerNumber = z.string().regex(/^\+[1-9]\d{4,14}$/);
 
 /** `/v1/callers/{number}`: forgets a person (GDPR article 17, 152-FZ article 21). */
 export function callersRouter(eraser: CallerEraser): Router {
@@ -16,7 +15,7 @@ export function callersRouter(eraser: CallerEraser): Router {
   router
     .route('/:number')
     .delete(requireScope('callers:write'), async (req, res) => {
-      const number = callerNumber.safeParse(req.params['number']);
+      const number = e164.safeParse(req.params['number']);
       if (!number.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'a number in E.164, like "+79160000001"');
       const erasing = eraser.erase(number.data, keyOf(res)?.name ?? '', req.ip ?? null);
       const proof = await withDeadline(erasing, ERASURE_TIMEOUT_MS, 'erasing a caller');

@@ -6,7 +6,7 @@ import type { Allocation, LeaseDesk } from '../leases/desk.js';
 import type { Lease } from '../leases/ports.js';
 import { requireScope } from './auth.js';
 import { methodNotAllowed } from './problem.js';
-import { page, readBody, readQuery } from './query.js';
+import { e164InQuery, page, readBody, readQuery } from './query.js';
 
 const TIMEOUT_MS = 5000;
 /** Half of what an admission reads: a longer session would be passed over there. */
@@ -50,10 +50,7 @@ export const leaseRequest = z.strictObject({ site: z.string().min(1).max(64), se
 export const leaseExtension = z.strictObject({ leaseSeconds });
 export const leaseSearch = z
   .strictObject({
-    number: z
-      .string()
-      .regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "%2B74951111111"')
-      .optional(),
+    number: e164InQuery.optional(),
     site: z.string().min(1).max(64).optional(),
     session: id.optional(),
   })

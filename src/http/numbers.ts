@@ -1,5 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
+import { e164 } from '../config/words.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { LeaseDesk } from '../leases/desk.js';
@@ -31,7 +32,6 @@ export interface NumberSource {
   names: () => KnownNames;
 }
 
-const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/);
 const siteName = z.string().min(1).max(64).optional();
 export const importQuery = z.strictObject({ site: siteName.describe('For rows that name none') });
 export const numbersQuery = z.strictObject({ site: siteName, ...page });

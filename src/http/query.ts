@@ -49,6 +49,10 @@ const limit = z
   .prefault(String(DEFAULT_LIMIT))
   .describe(`From 1 to ${MAX_LIMIT}`);
 
+export const configId = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
+/** In a query a plus that is not encoded is a space. */
+export const e164InQuery = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "%2B79160000001"');
+
 /** ms since the epoch. */
 export const moment = z.iso
   .datetime({ offset: true, error: 'a time like "2026-11-21T10:00:00Z"' })
@@ -62,11 +66,7 @@ const types = z
   })
   .optional()
   .describe('Like `call.missed,recording.*`; all when left out');
-const site = z
-  .string()
-  .regex(/^[\w.-]{1,64}$/, 'an id of the configuration')
-  .optional()
-  .describe('Events of this site only: of its calls and of its pool');
+const site = configId.optional().describe('Events of this site only: of its calls and of its pool');
 const wait = z
   .string()
   .regex(/^\d{1,2}$/, `seconds from 0 to ${MAX_WAIT_SECONDS}`)
