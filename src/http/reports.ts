@@ -11,7 +11,7 @@ import { localIso } from '../reports/time-zone.js';
 import { requireScope } from './auth.js';
 import type { ReportSource } from './ports.js';
 import { methodNotAllowed } from './problem.js';
-import { readReportQuery, type ReportQuery } from './ranges.js';
+import { readReportQuery, type ReportQuery } from './report-query.js';
 
 /** A quarter of a year of every limit is some MB. */
 const READ_TIMEOUT_MS = 20_000;

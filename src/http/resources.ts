@@ -7,7 +7,7 @@ import { requireScope } from './auth.js';
 import type { ResourceReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { moment, readBody, readQuery } from './query.js';
-import { readTimeZone } from './ranges.js';
+import { readTimeZone } from './report-query.js';
 
 const TIMEOUT_MS = 5000;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { reportQuery } from '../ranges.js';
+import { reportQuery } from '../report-query.js';
 import { count, ok, time, type Operation } from './operation.js';
 
 const share = z.number().min(0).max(1);

@@ -4,7 +4,7 @@ import { HEALTH_STATES } from '../../health/health.js';
 import type { Explanation } from '../../routing/explain.js';
 import { TRUNK_DOWN_REASONS } from '../../trunks/carriers/state.js';
 import type { DestinationView, LineView, TrunkView } from '../ports.js';
-import { timeZoneQuery } from '../ranges.js';
+import { timeZoneQuery } from '../report-query.js';
 import { drainBody, explainQuery } from '../resources.js';
 import { count, ok, time, type Operation } from './operation.js';
 

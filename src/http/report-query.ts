@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { timeZone } from '../config/words.js';
 import { GatewayError } from '../lib/errors.js';
 import { startOfDay, type Bucket } from '../reports/time-zone.js';
-import { demandOrder, demandSite } from './query.js';
+import { configId, demandOrder, demandSite } from './query.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -11,7 +11,6 @@ const MAX_DAYS = 92;
 /** A row a minute: two days are 2,880 of them for each limit. */
 const MAX_MINUTES_DAYS = 2;
 
-const name = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
 const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()], {
   error: 'a time like "2026-11-21T10:00:00Z" or a day like "2026-11-21"',
 });
@@ -22,15 +21,15 @@ export const reportQuery = z.strictObject({
   to: moment.optional(),
   timezone: timeZone.optional(),
   bucket: z.enum(['minute', 'hour', 'day'], 'one of "minute", "hour", "day"').optional(),
-  site: name.optional(),
-  target: name.optional(),
+  site: configId.optional(),
+  target: configId.optional(),
   kind: z
     .enum(
       ['trunk-in', 'trunk-out', 'trunk', 'destination', 'line'],
       'one of "trunk-in", "trunk-out", "trunk", "destination", "line"',
     )
     .optional(),
-  id: name.optional(),
+  id: configId.optional(),
   chance: z
     .string()
     .regex(/^0?\.\d{1,6}$/, 'a share like "0.99"')
