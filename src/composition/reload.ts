@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
+import type { Reloaded } from '../http/ports.js';
 import { limitsOf, type Limit } from '../routing/limits.js';
 
 /** `next`, with the addresses, folders and keys of the start: they are joined to what runs. */
@@ -15,14 +16,6 @@ export function withPlacesOf(present: GatewayConfig, next: GatewayConfig): Gatew
     recordings: { ...present.recordings, retention, format, keepWav, links, minFree },
     engines: { ...present.engines, maxCalls, maxCallsPerSecond, setupTimeout },
   };
-}
-
-/** What came of a reload. */
-export interface Reloaded {
-  /** Keys that differ from those of the start and count only after the next one, like `redis.url`. */
-  restart: string[];
-  /** Limits below what is in use: those calls go on, and none is let in beside them until enough have ended. */
-  exceeded: { key: string; limit: number; inUse: number }[];
 }
 
 /** Where the configuration comes from. */

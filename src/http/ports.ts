@@ -243,7 +243,7 @@ export interface LineRegistrations {
   userAgents: string[];
   /** When the last of them ends unless renewed; ISO 8601. */
   expiresAt: string | null;
-  /** Each with where it registered from. */
+  /** Each with where it registered from, and is rung. */
   phones: { address: string; port: number; userAgent: string; unreachable: boolean; expiresAt: string }[];
 }
 
@@ -311,8 +311,16 @@ export interface MetricsPage {
   render(): Promise<string>;
 }
 
+/** What came of a reload. */
+export interface Reloaded {
+  /** Keys that differ from those of the start and count only after the next one, like `redis.url`. */
+  restart: string[];
+  /** Limits below what is in use: those calls go on, and none is let in beside them until enough have ended. */
+  exceeded: { key: string; limit: number; inUse: number }[];
+}
+
 /** The configuration of the running gateway. */
 export interface ConfigReloader {
   /** Rejects with ConfigError where it is wrong: nothing has changed then. */
-  reload(): Promise<{ restart: string[]; exceeded: { key: string; limit: number; inUse: number }[] }>;
+  reload(): Promise<Reloaded>;
 }

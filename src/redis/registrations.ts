@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { LineContact, LineContacts } from '../call/ports.js';
+import type { LineRegistrations } from '../http/ports.js';
 import { inBackground } from '../lib/background.js';
 import type { FailureCounts } from '../lines/guard.js';
 import { NONCE_LIFE_MS } from '../lines/nonce.js';
@@ -41,29 +42,6 @@ interface StoredContact {
   cseq: number;
   /** When it registered last, ms since the epoch by the gateway's clock. */
   at: number;
-}
-
-/** What is told about a line's registrations. */
-export interface LineRegistrations {
-  contacts: number;
-  /** Of them, those that do not answer our keep-alive. */
-  unreachable: number;
-  userAgents: string[];
-  /** When the last of them ends unless renewed; ISO 8601, null where there is none. */
-  expiresAt: string | null;
-  phones: RegisteredPhone[];
-}
-
-/** One of them. */
-export interface RegisteredPhone {
-  /** Where it registered from, and is rung. */
-  address: string;
-  port: number;
-  userAgent: string;
-  /** It does not answer our keep-alive. */
-  unreachable: boolean;
-  /** When it ends unless renewed; ISO 8601. */
-  expiresAt: string;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Reloaded } from '../../composition/reload.js';
+import type { Reloaded } from '../../http/ports.js';
 import { GATEWAY_HELP, GATEWAY_OPTIONS, OK, WRONG, type Command } from '../command.js';
 import { GatewayClient, Refused } from '../gateway-client.js';
 
