@@ -46,7 +46,7 @@ export interface RunningEngines {
 /** Starts both stand-ins in this process; normally they have one of their own (`startSandbox`). */
 export async function startEngines(
   options: SandboxOptions,
-  onRefused?: (line: string) => void,
+  onRefused: (line: string) => void,
 ): Promise<RunningEngines> {
   const host = options.host ?? '127.0.0.1';
   const secret = options.drachtio?.secret ?? newPassword();
@@ -60,7 +60,7 @@ export async function startEngines(
     sipPort: options.drachtio?.sipPort ?? 0,
     ...(tls === undefined ? {} : { tls: { port: tls.port, ...(await identity(tls)) } }),
     ...(options.timers === undefined ? {} : { timers: options.timers }),
-    ...(onRefused === undefined ? {} : { onRefused }),
+    onRefused,
   });
   let freeswitch: FreeSwitchServer;
   try {

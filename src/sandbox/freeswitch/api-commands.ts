@@ -78,10 +78,10 @@ export class ApiCommands {
   #channelCommands(): Record<string, Command> {
     const { fs } = this;
     const on =
-      (run: (channel: Channel, words: string[]) => string | Promise<string>, missing = NO_CHANNEL): Command =>
+      (run: (channel: Channel, words: string[]) => string | Promise<string>): Command =>
       (words) => {
         const channel = this.#find(words[0]);
-        return channel === undefined ? missing : run(channel, words.slice(1));
+        return channel === undefined ? NO_CHANNEL : run(channel, words.slice(1));
       };
     return {
       uuid_exists: (words) => String(this.#find(words[0]) !== undefined),

@@ -30,7 +30,7 @@ export class EslInboundSession extends EslSession {
       this.reply('+OK accepted');
     } else if (verb === 'auth') {
       this.reply('-ERR invalid');
-      this.disconnectNotice('', 'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n');
+      this.disconnectNotice();
     } else if (verb === 'exit') return false;
     else this.reply('-ERR command not found');
     return true;

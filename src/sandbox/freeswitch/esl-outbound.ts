@@ -48,6 +48,6 @@ export class EslOutboundSession extends EslSession {
   #sayGoodbye(): void {
     const lingering = this.#linger ? 'linger' : 'disconnect';
     const headers = `Controlled-Session-UUID: ${this.ownChannel.uuid}\nContent-Disposition: ${lingering}\n`;
-    this.disconnectNotice(headers, 'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n');
+    this.disconnectNotice(headers);
   }
 }

@@ -21,6 +21,7 @@ export interface EslCommand {
   headers: ReadonlyMap<string, string>;
 }
 
+const GOODBYE = 'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n';
 const MAX_COMMAND_BYTES = 1024 * 1024;
 /** A client that reads so slowly would take the memory of the calls. */
 const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
@@ -75,9 +76,9 @@ export abstract class EslSession {
     this.write(`Content-Type: command/reply\nReply-Text: ${text}\n${headers.join('')}\n`);
   }
 
-  protected disconnectNotice(headers: string, text: string): void {
-    const length = Buffer.byteLength(text);
-    this.write(`Content-Type: text/disconnect-notice\n${headers}Content-Length: ${length}\n\n${text}`);
+  protected disconnectNotice(headers = ''): void {
+    const length = Buffer.byteLength(GOODBYE);
+    this.write(`Content-Type: text/disconnect-notice\n${headers}Content-Length: ${length}\n\n${GOODBYE}`);
     this.socket.end();
   }
 
@@ -96,7 +97,7 @@ export abstract class EslSession {
     else if (verb === 'log' || verb === 'nolog') this.reply('+OK');
     else if (verb === 'exit') {
       this.reply('+OK bye');
-      this.disconnectNotice('', 'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n');
+      this.disconnectNotice();
     } else this.reply('-ERR command not found');
   }
 

@@ -30,7 +30,7 @@ export interface RemoteAudio {
 }
 
 /** The peer's audio with the codec that we like best (A-law first); undefined when there is none in common, or no sense. */
-export function readSdp(sdp: string, mode: SrtpMode = 'forbidden'): RemoteAudio | undefined {
+export function readSdp(sdp: string, mode: SrtpMode): RemoteAudio | undefined {
   try {
     return readAudio(sdp, mode);
   } catch {

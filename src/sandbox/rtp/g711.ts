@@ -13,17 +13,16 @@ const ULAW_DECODE = Int16Array.from({ length: 256 }, (_, octet) => ulawToLinear(
 const ALAW_ENCODE = encodeTable(linearToAlaw);
 const ULAW_ENCODE = encodeTable(linearToUlaw);
 
-/** Decodes `count` octets of `source` from `sourceOffset` into `target` from `targetOffset`. */
+/** Decodes `count` octets of `source` from `sourceOffset` into `target`. */
 export function decodeG711(
   law: G711Law,
   source: Uint8Array,
   sourceOffset: number,
   target: Int16Array,
-  targetOffset: number,
   count: number,
 ): void {
   const table = law === 'alaw' ? ALAW_DECODE : ULAW_DECODE;
-  for (let i = 0; i < count; i++) target[targetOffset + i] = table[source[sourceOffset + i] ?? 0] ?? 0;
+  for (let i = 0; i < count; i++) target[i] = table[source[sourceOffset + i] ?? 0] ?? 0;
 }
 
 /** Encodes `count` samples of `source` into `target` from `targetOffset`. */

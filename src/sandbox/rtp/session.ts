@@ -172,7 +172,7 @@ export class RtpSession {
     if (!parameters.receive) return;
     const { payloadStart, payloadEnd, timestamp, ssrc } = this.#header;
     const count = Math.min(payloadEnd - payloadStart, MAX_PACKET_SAMPLES);
-    decodeG711(parameters.law, datagram, payloadStart, this.#samples, 0, count);
+    decodeG711(parameters.law, datagram, payloadStart, this.#samples, count);
     this.#buffer.push(this.#samples, count, timestamp, ssrc);
   }
 }

@@ -16,9 +16,8 @@ export class ToneGenerator {
     this.#amplitude = frequenciesHz.length === 0 ? 0 : (MAX_AMPLITUDE * level) / frequenciesHz.length;
   }
 
-  /** Fills `target[from..to)`. */
-  fill(target: Int16Array, from = 0, to = target.length): void {
-    for (let i = from; i < to; i++) {
+  fill(target: Int16Array): void {
+    for (let i = 0; i < target.length; i++) {
       let sum = 0;
       for (let f = 0; f < this.#steps.length; f++) {
         const phase = this.#phases[f] ?? 0;

@@ -94,17 +94,11 @@ export interface InviteOptions {
   uri: string;
   /** From as a name-addr without tag; default our own address. */
   from?: string;
-  /** To as a name-addr; default the Request-URI. */
-  to?: string;
   /** User part of our Contact. */
   contactUser?: string;
-  callId?: string;
   headers?: HeaderInit;
   /** The SDP offer; absent or '' = late offer, then `ack()` carries the answer. */
   body?: string;
-  contentType?: string;
-  /** Goes here instead of where the Request-URI points to. */
-  outbound?: Hop;
   /** Default true: a 2xx is acknowledged at once. Late offers want false, and `dialog.ack(response, {body})`. */
   autoAck?: boolean;
   /** Answers one 401/407. */

@@ -90,14 +90,12 @@ export class SipStack extends EventEmitter<{
 
   /** Calls somebody. Listeners put on the returned object at once miss nothing. */
   invite(options: InviteOptions): OutgoingInvite {
-    const hop = options.outbound ?? this.resolve(options.uri);
+    const hop = this.resolve(options.uri);
     const request = new SipRequest({ method: 'INVITE', uri: options.uri, body: options.body ?? '' });
     const { headers } = request;
     if (options.from !== undefined) headers.append('From', options.from);
-    if (options.to !== undefined) headers.append('To', options.to);
-    if (options.callId !== undefined) headers.append('Call-ID', options.callId);
     headers.append('Contact', this.contact(hop.protocol, options.contactUser));
-    if (request.body !== '') headers.append('Content-Type', options.contentType ?? 'application/sdp');
+    if (request.body !== '') headers.append('Content-Type', 'application/sdp');
     headers.merge(options.headers);
     if (!headers.has('Allow')) headers.append('Allow', ALLOW);
     this.complete(request);
