@@ -51,6 +51,10 @@ export class CommandError extends Error {
 export const text = (value: string | boolean | undefined): string | undefined =>
   typeof value === 'string' ? value : undefined;
 
+/** Of the commands that read a configuration themselves. */
+export const CONFIG_OPTIONS = { config: { type: 'string', short: 'c', default: 'config/gateway.yaml' } } as const;
+export const CONFIG_HELP = `  -c, --config FILE   ${CONFIG_OPTIONS.config.default} when left out`;
+
 /** Of the commands that ask a running gateway. */
 export const GATEWAY_OPTIONS = { url: { type: 'string' }, key: { type: 'string' } } as const;
 export const GATEWAY_HELP = [

@@ -33,9 +33,21 @@ export class Refused extends CommandError {
 /** The gateway did not answer, or cannot do it at this moment: whoever waits for it may try again. */
 export class GatewayAway extends CommandError {}
 
+/** For who watches it: he wants to see a gateway that restarts come back. Null while it is away; refusals end the command. */
+export async function unlessAway<T>(ask: () => Promise<T>, terminal: Terminal): Promise<T | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof GatewayAway)) throw error;
+    if (!terminal.interrupted.aborted) terminal.err(`${error.message}; trying again`);
+    return null;
+  }
+}
+
 /** Asks a running gateway over its HTTP interface. */
 export class GatewayClient {
   readonly url: string;
+  readonly #key: string;
 
   constructor(
     values: Values,
@@ -46,8 +58,6 @@ export class GatewayClient {
     this.#key = text(values['key']) ?? terminal.env['CALLTRACK_KEY'] ?? '';
   }
 
-  readonly #key: string;
-
   async get<T>(path: string): Promise<T> {
     return (await this.#ask('GET', path)) as T;
   }
@@ -56,8 +66,8 @@ export class GatewayClient {
     return this.#ask('PUT', path, JSON.stringify(body));
   }
 
-  async post(path: string, body: unknown): Promise<unknown> {
-    return this.#ask('POST', path, JSON.stringify(body));
+  async post<T>(path: string, body: unknown): Promise<T> {
+    return (await this.#ask('POST', path, JSON.stringify(body))) as T;
   }
 
   /** @param body as it is sent; JSON unless `type` says otherwise */
@@ -66,8 +76,9 @@ export class GatewayClient {
   }
 
   /** @param serverTimeoutMs what the gateway itself allows: its word on it is waited for */
-  async delete(path: string, serverTimeoutMs = 0): Promise<unknown> {
-    return this.#ask('DELETE', path, undefined, undefined, Math.max(TIMEOUT_MS, serverTimeoutMs + MARGIN_MS));
+  async delete<T>(path: string, serverTimeoutMs = 0): Promise<T> {
+    const timeoutMs = Math.max(TIMEOUT_MS, serverTimeoutMs + MARGIN_MS);
+    return (await this.#ask('DELETE', path, undefined, undefined, timeoutMs)) as T;
   }
 
   /** The lines of an answer that may be long, as they come. */

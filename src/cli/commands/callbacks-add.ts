@@ -36,7 +36,7 @@ export const callbacksAdd: Command = {
       }),
     );
     const body = { number, talkSeconds: Number(talk), ...optional };
-    const outcome = (await new GatewayClient(values, terminal).post('/v1/callbacks', body)) as CallbackOutcome;
+    const outcome = await new GatewayClient(values, terminal).post<CallbackOutcome>('/v1/callbacks', body);
     terminal.out(values['json'] ? JSON.stringify(outcome) : wordsOf(outcome));
     return OK;
   },

@@ -22,7 +22,7 @@ export const callersDelete: Command = {
     if (number === undefined) throw new UsageError('which number?');
     const gateway = new GatewayClient(values, terminal);
     const path = `/v1/callers/${encodeURIComponent(number)}`;
-    const proof = (await gateway.delete(path, ERASURE_TIMEOUT_MS)) as ErasureProof;
+    const proof = await gateway.delete<ErasureProof>(path, ERASURE_TIMEOUT_MS);
     if (!values['json']) terminal.out(saidOf(proof).join('\n'));
     const archive = proof.archive === 'done' ? null : await archiveDone(gateway, proof.id, terminal);
     if (values['json']) terminal.out(JSON.stringify(archive ? { ...proof, inArchive: archive } : proof));

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Call } from '../../call/call.js';
-import { GATEWAY_HELP, GATEWAY_OPTIONS, OK, text, UsageError, type Command, type Terminal } from '../command.js';
-import { GatewayAway, GatewayClient } from '../gateway-client.js';
+import { GATEWAY_HELP, GATEWAY_OPTIONS, OK, text, UsageError, type Command } from '../command.js';
+import { GatewayClient, unlessAway } from '../gateway-client.js';
 
 const POLL_MS = 1000;
 const PAGE = 200;
@@ -40,7 +40,7 @@ export const callsTail: Command = {
     };
     let path = `since=${encodeURIComponent(new Date(since).toISOString())}`;
     while (!terminal.interrupted.aborted) {
-      const page = await nextPage(gateway, path, terminal);
+      const page = await unlessAway(() => gateway.get<Page>(`/v1/events?limit=${PAGE}&${path}`), terminal);
       for (const event of page?.events ?? []) {
         if (wanted(event)) terminal.out(values['json'] ? JSON.stringify(event) : line(event));
       }
@@ -51,17 +51,6 @@ export const callsTail: Command = {
     return OK;
   },
 };
-
-/** null while the gateway restarts or has no Redis: whoever watches wants to see it come back. Refusals end the command. */
-async function nextPage(gateway: GatewayClient, path: string, terminal: Terminal): Promise<Page | null> {
-  try {
-    return await gateway.get<Page>(`/v1/events?limit=${PAGE}&${path}`);
-  } catch (error) {
-    if (!(error instanceof GatewayAway)) throw error;
-    if (!terminal.interrupted.aborted) terminal.err(`${error.message}; trying again`);
-    return null;
-  }
-}
 
 function line({ type, timestamp, data: { call, ...rest } }: FeedEvent): string {
   const time = timestamp.slice(11, 23);

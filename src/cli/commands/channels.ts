@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DestinationView, LimitUse, LineView, TrunkView } from '../../http/ports.js';
 import { GATEWAY_HELP, GATEWAY_OPTIONS, OK, type Command, type Terminal } from '../command.js';
-import { GatewayAway, GatewayClient } from '../gateway-client.js';
+import { GatewayClient, unlessAway } from '../gateway-client.js';
 import { table } from '../table.js';
 
 const WATCH_MS = 1000;
@@ -32,16 +32,6 @@ export const channels: Command = {
     return OK;
   },
 };
-
-/** Whoever watches wants to see a gateway that restarts come back; refusals end the command. */
-async function unlessAway(show: () => Promise<void>, terminal: Terminal): Promise<void> {
-  try {
-    await show();
-  } catch (error) {
-    if (!(error instanceof GatewayAway)) throw error;
-    if (!terminal.interrupted.aborted) terminal.err(`${error.message}; trying again`);
-  }
-}
 
 /** False once Ctrl-C was pressed. */
 const paused = (terminal: Terminal): Promise<boolean> =>

@@ -4,24 +4,22 @@ import type { GatewayConfig } from '../../config/schema.js';
 import { unnamedEndpoints } from '../../events/subscriptions.js';
 import { missingFormats } from '../../recordings/encoder.js';
 import { opensAgain } from '../../routing/schedule.js';
-import { OK, text, WRONG, type Command } from '../command.js';
-
-const DEFAULT_CONFIG = 'config/gateway.yaml';
+import { CONFIG_HELP, CONFIG_OPTIONS, OK, WRONG, type Command } from '../command.js';
 
 export const configCheck: Command = {
   name: 'config check',
   usage: '[--config FILE]',
   summary: 'checks a configuration file, or a folder of *.yaml files, without starting anything',
   help: [
-    `  -c, --config FILE   ${DEFAULT_CONFIG} when left out`,
+    CONFIG_HELP,
     '',
     'Status 0 where all is right, 2 where something is wrong. A warning is what this machine lacks, or what is right and',
     'hardly meant: it changes no status.',
   ],
-  options: { config: { type: 'string', short: 'c' } },
+  options: CONFIG_OPTIONS,
   positionals: 0,
   async run(values, _positionals, terminal) {
-    const file = text(values['config']) ?? DEFAULT_CONFIG;
+    const file = String(values['config']);
     try {
       const config = await loadConfig(file, terminal.env);
       const counts = Object.entries(config).flatMap(([key, value]) =>

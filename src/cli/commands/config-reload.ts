@@ -11,7 +11,7 @@ export const configReload: Command = {
   positionals: 0,
   async run(values, _positionals, terminal) {
     try {
-      const reloaded = (await new GatewayClient(values, terminal).post('/v1/config/reload', {})) as Reloaded;
+      const reloaded = await new GatewayClient(values, terminal).post<Reloaded>('/v1/config/reload', {});
       terminal.out(values['json'] ? JSON.stringify(reloaded) : said(reloaded));
       return OK;
     } catch (error) {

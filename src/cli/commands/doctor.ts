@@ -1,7 +1,7 @@
 import { ConfigError, formatIssue } from '../../config/errors.js';
 import { loadConfig } from '../../config/load.js';
 import type { GatewayConfig } from '../../config/schema.js';
-import { FAILED, OK, text, WRONG, type Command } from '../command.js';
+import { CONFIG_HELP, CONFIG_OPTIONS, FAILED, OK, WRONG, type Command } from '../command.js';
 import { checkDrachtio, checkFreeSwitch, checkSip } from '../doctor/engines.js';
 import { checkEncoder, checkFolder, checkHttp, checkPasswords, checkWebhooks } from '../doctor/local.js';
 import { checkRedis } from '../doctor/redis.js';
@@ -9,21 +9,19 @@ import { fail, ok, type Finding } from '../doctor/report.js';
 import { checkTls } from '../doctor/tls.js';
 import { table } from '../table.js';
 
-const DEFAULT_CONFIG = 'config/gateway.yaml';
-
 export const doctor: Command = {
   name: 'doctor',
   usage: '[--config FILE]',
   summary: 'looks at everything a gateway needs: configuration, engines, Redis, folders, ports, clock, passwords',
   help: [
-    `  -c, --config FILE   ${DEFAULT_CONFIG} when left out`,
+    CONFIG_HELP,
     '',
     'To be run where the gateway runs. Nothing is changed. Status 1 where anything fails, 2 on a wrong configuration.',
   ],
-  options: { config: { type: 'string', short: 'c' } },
+  options: CONFIG_OPTIONS,
   positionals: 0,
   async run(values, _positionals, terminal) {
-    const file = text(values['config']) ?? DEFAULT_CONFIG;
+    const file = String(values['config']);
     const show = (findings: readonly Finding[]) =>
       terminal.out(values['json'] ? JSON.stringify({ ok: healthy(findings), findings }) : draw(findings));
     let config: GatewayConfig;

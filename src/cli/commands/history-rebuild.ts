@@ -23,7 +23,7 @@ export const historyRebuild: Command = {
     const look = () => gateway.get<IndexState>('/v1/calls/index');
     const status = values['status'] === true;
     const interrupted = (): boolean => terminal.interrupted.aborted;
-    let index = status ? await look() : ((await gateway.post('/v1/calls/index/rebuild', {})) as IndexState);
+    let index = status ? await look() : await gateway.post<IndexState>('/v1/calls/index/rebuild', {});
     while (!status && index.state !== 'ready' && !interrupted()) {
       if (terminal.tty) terminal.err(said(index));
       await delay(POLL_MS, undefined, { signal: terminal.interrupted }).catch(() => undefined);

@@ -94,7 +94,7 @@ async function lend(
   if (seconds !== undefined && !/^[1-9]\d{0,6}$/.test(seconds))
     throw new UsageError(`--seconds: "${seconds}" is no whole number of seconds`);
   const length = seconds === undefined ? {} : { leaseSeconds: Number(seconds) };
-  return (await gateway.post('/v1/leases', { site, session: { id: session }, ...length })) as Allocation;
+  return gateway.post<Allocation>('/v1/leases', { site, session: { id: session }, ...length });
 }
 
 function saidOf({ outcome, number, lease, promo }: Allocation): string {

@@ -123,7 +123,7 @@ async function replay({ gateway, terminal, values, id, event }: Asked): Promise<
   do {
     const path = event === undefined ? 'replay' : `deliveries/${encodeURIComponent(event)}/replay`;
     const body = dead ? { dead, after: sum.next } : range ? { from, to, after: sum.next } : {};
-    const part = (await gateway.post(`/v1/webhooks/${id}/${path}`, body)) as Replayed;
+    const part = await gateway.post<Replayed>(`/v1/webhooks/${id}/${path}`, body);
     sum.queued += part.queued;
     sum.skipped += part.skipped;
     sum.next = part.next;
@@ -134,7 +134,7 @@ async function replay({ gateway, terminal, values, id, event }: Asked): Promise<
 }
 
 async function test({ gateway, terminal, values, id }: Asked): Promise<number> {
-  const result = (await gateway.post(`/v1/webhooks/${id}/test`, {})) as TestResult;
+  const result = await gateway.post<TestResult>(`/v1/webhooks/${id}/test`, {});
   const said = result.error ? `${result.error.code}: ${result.error.message}` : `HTTP ${result.status ?? 0}`;
   const words = `${result.delivered ? 'taken' : 'not taken'}: ${said} after ${result.latencyMs} ms ${result.response}`;
   terminal.out(values['json'] ? JSON.stringify(result) : words.trimEnd());
@@ -142,7 +142,7 @@ async function test({ gateway, terminal, values, id }: Asked): Promise<number> {
 }
 
 async function turn({ gateway, terminal, values, id }: Asked, action: 'enable' | 'disable'): Promise<number> {
-  const answer = (await gateway.post(`/v1/webhooks/${id}/${action}`, {})) as { changed: boolean };
+  const answer = await gateway.post<{ changed: boolean }>(`/v1/webhooks/${id}/${action}`, {});
   const state = action === 'enable' ? 'enabled' : 'disabled';
   const said = answer.changed
     ? `${decodeURIComponent(id)} is ${state}`
