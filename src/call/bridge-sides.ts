@@ -1,7 +1,7 @@
 import { inBackground } from '../lib/background.js';
 import { familyOf } from './sdp.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
-import { isSecured, underSameKeys, withoutKeys } from './srtp.js';
+import { isSecured, NEW_KEY_TRIES, underNewKey, underSameKeys, withoutKeys } from './srtp.js';
 
 interface Sides {
   near: DialogLeg;
@@ -25,15 +25,19 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
   /** What `near` was told last. */
   let answer = told ?? far.remoteSdp;
   const secured = isSecured(answer);
-  /** The last of what `near` said that brought FreeSWITCH a key. */
+  /** The last that brought FreeSWITCH a key of `near`'s, as FreeSWITCH got it. */
   let keyed = offered;
 
   const ask = async (sdp: string): Promise<string> => {
     const same = underSameKeys(keyed, sdp, answer);
     if (same) return same.answerTo(await far.reinvite(same.offer));
-    const reply = await far.reinvite(sdp);
-    keyed = sdp;
-    return reply;
+    for (let attempt = 1; ; attempt++) {
+      const brought = underNewKey(sdp, attempt);
+      const reply = await far.reinvite(brought?.offer ?? sdp);
+      keyed = brought?.offer ?? sdp;
+      if (!brought) return reply;
+      if (brought.sends(reply) || attempt === NEW_KEY_TRIES) return brought.answerTo(reply);
+    }
   };
 
   const offer = async (sdp: string): Promise<string> => {

@@ -57,21 +57,47 @@ function cryptoIn(sdp: string): CryptoLine | null {
 const withCrypto = (sdp: string, { tag, rest }: Pick<CryptoLine, 'tag' | 'rest'>): string =>
   sdp.replace(/^a=crypto:.*$/m, () => `a=crypto:${tag} ${rest}`);
 
+/** An offer about keys as FreeSWITCH is to get it, and its answer to that as who offers is to get it. */
+interface KeyOffer {
+  offer: string;
+  answerTo: (answer: string) => string;
+}
+
 /**
- * An offer that changes no key, as FreeSWITCH is to get it, and its answer to that as who offers is to get it; null where it does change
- * it, or has none. FreeSWITCH takes the old key under another tag for a new one, and makes itself another in turn: of 256 such ones it
- * tells one that it does not send by (switch_core_media_build_crypto: a key that begins with a zero is none), and is not heard.
+ * One that changes no key; null where it does change it, or has none. FreeSWITCH takes the old key under another tag for a new one, and
+ * makes itself another in turn.
  */
-export function underSameKeys(
-  known: string,
-  offer: string,
-  told: string,
-): { offer: string; answerTo: (answer: string) => string } | null {
+export function underSameKeys(known: string, offer: string, told: string): KeyOffer | null {
   const [theirs, theirsNow, ours] = [known, offer, told].map(cryptoIn);
   if (!theirs || !theirsNow || !ours || theirs.key !== theirsNow.key) return null;
   return {
     offer: withCrypto(offer, theirs),
     answerTo: (answer) => withCrypto(answer, { tag: theirsNow.tag, rest: ours.rest }),
+  };
+}
+
+/** One try in 256 fails. FreeSWITCH's own tag for our suite is 7: no try may have that. */
+export const NEW_KEY_TRIES = 4;
+
+/**
+ * One that brings FreeSWITCH another key, at its `attempt`th try, from 1; null where it has none. FreeSWITCH makes itself another in turn,
+ * under the tag of the offer. One of 256 begins with a zero, which it takes for none when it writes its answer: there it makes yet another
+ * and tells it, under a tag of its own, but never sends by it (switch_core_media_build_crypto). By another tag it begins anew.
+ */
+export function underNewKey(
+  offer: string,
+  attempt: number,
+): (KeyOffer & { sends: (answer: string) => boolean }) | null {
+  const theirs = cryptoIn(offer);
+  if (!theirs) return null;
+  const tag = String(attempt);
+  return {
+    offer: withCrypto(offer, { ...theirs, tag }),
+    sends: (answer) => (cryptoIn(answer)?.tag ?? tag) === tag,
+    answerTo: (answer) => {
+      const ours = cryptoIn(answer);
+      return ours ? withCrypto(answer, { ...ours, tag: theirs.tag }) : answer;
+    },
   };
 }
 

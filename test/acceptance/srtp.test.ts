@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IncomingCall, OutgoingCall } from '../../src/sandbox/phone/index.js';
 import { dominantTone } from '../../src/sandbox/rtp/tone.js';
@@ -30,6 +31,7 @@ const scenes = {
   securedBehind: stage.scene({ ...tls, srtp: ['caller', 'business'], next: 'busy', more: secured(false, true) }),
   answeredPlain: stage.scene({ ...tls, srtp: ['caller'], next: 'always', more: secured(true, false) }),
   held: stage.scene({ ...tls, srtp: ['caller', 'business'], more: secured(true) }),
+  rekeyed: stage.scene({ ...tls, srtp: ['business'], more: secured(true) }),
   early: stage.scene({ ...tls, srtp: ['caller', 'business'], more: secured(true) }),
   announced: stage.scene({ ...tls, srtp: ['caller'], announcement: 'tone_stream://%(5000,0,440)' }),
   registered: stage.scene({
@@ -43,8 +45,8 @@ const optional = { secure: stage.scene({ ...tls, srtp: ['caller'] }), plain: sta
 const off = { secure: stage.scene({ ...tls, srtp: ['caller'] }), plain: stage.scene(tls) };
 
 const from = (cast: Record<string, Scene>) => Object.values(cast).map(({ carrierAddress }) => carrierAddress);
-const { businessAlone, destination: pstn, registered } = scenes;
-const plainCallers = { businessAlone, pstn, registered, ...off };
+const { businessAlone, destination: pstn, registered, rekeyed } = scenes;
+const plainCallers = { businessAlone, pstn, registered, rekeyed, ...off };
 const required = Object.values(scenes).filter((scene) => !from(plainCallers).includes(scene.carrierAddress));
 const [destination] = scenes.destination.configuration().trunks;
 const trunks = [
@@ -117,6 +119,22 @@ describe.skipIf(!enginesHere())('sound by SRTP', () => {
     await finish(scene, { caller, business });
     const told = JSON.stringify(stage.receiver.received.map(({ body }) => body));
     for (const key of keys) expect(told).not.toContain(key);
+  });
+
+  test('a phone that brings another key each time is told by which one it hears, under its own tag', async () => {
+    const scene = scenes.rekeyed;
+    const { caller, business } = await scene.talk();
+    const told = new Set(keysIn(business.remoteSdp));
+    for (const tag of [7, 1, 7]) {
+      const line = `a=crypto:${tag} AES_CM_128_HMAC_SHA1_80 inline:${randomBytes(30).toString('base64')}`;
+      const { status, body } = await business.reInvite(business.localSdp.replace(/^a=crypto:.*$/m, line));
+      expect([status, /^a=crypto:(\d+)/m.exec(body)?.[1]]).toEqual([200, String(tag)]);
+      for (const key of keysIn(body)) told.add(key);
+      await heard(business, CALLER_HZ, { from: business.media.heardSamples });
+    }
+    expect(told.size).toBe(4);
+    await caller.hangUp();
+    await scene.events();
   });
 
   test.each([

@@ -98,6 +98,8 @@ export abstract class DialogLeg {
     const remote = readSdp(body, this.sdp.srtp);
     if (remote === undefined) return undefined;
     this.channel.set('switch_r_sdp', body);
+    const [known, brought] = [media.remote?.crypto, remote.crypto];
+    if (known && brought && (known.tag !== brought.tag || known.inline !== brought.inline)) this.sdp.renewKey();
     const wasHolding = media.holding;
     this.offered = false;
     this.startMedia(remote);

@@ -103,18 +103,26 @@ export function answerDirection(remote: Direction): Direction {
   return remote;
 }
 
+/** The real one counts the suites that it knows. */
+const OWN_TAG = 7;
+
 let nextSessionId = Math.floor(Date.now() / 1000);
 
 /** Writes the descriptions of one leg; every new one has a higher version (RFC 3264 section 8). */
 export class SdpWriter {
   /** Of what this leg sends, where that is encrypted. */
-  readonly key = newKey();
+  key = newKey();
   /** May be changed until the first description. */
   srtp: SrtpMode = 'forbidden';
   readonly #sessionId = nextSessionId++;
   #version = this.#sessionId;
 
   constructor(private readonly address: string) {}
+
+  /** Whoever brings another key, or the same under another tag, is answered with another one. */
+  renewKey(): void {
+    this.key = newKey();
+  }
 
   offer(port: number): string {
     return this.#write(port, [8, 0], DEFAULT_TELEPHONE_EVENT, 'sendrecv');
@@ -126,7 +134,7 @@ export class SdpWriter {
 
   /** One `m=` line for each; the real one offers the encrypted one first where both will do. */
   #cryptos(remote: RemoteAudio | undefined): (Crypto | undefined)[] {
-    const own = { tag: remote?.crypto?.tag ?? 1, inline: this.key };
+    const own = { tag: remote?.crypto?.tag ?? OWN_TAG, inline: this.key };
     if (remote) return [remote.crypto && own];
     return { mandatory: [own], optional: [own, undefined], forbidden: [undefined] }[this.srtp];
   }

@@ -39,10 +39,8 @@ const securedBy = (tag: number, letter: string, lifetime = ''): string =>
     .replace('RTP/AVP', 'RTP/SAVP')
     .concat(`a=crypto:${tag} AES_CM_128_HMAC_SHA1_80 inline:${letter.repeat(40)}${lifetime}\r\n`);
 
-it.each([
-  ['the same key under another tag is none to FreeSWITCH, nor is what it says of its own', 'N', securedBy(1, 'F')],
-  ['another key reaches FreeSWITCH, and its new one who brought it', 'X', securedBy(1, 'G')],
-])('%s', async (_what, key, told) => {
+/** The business's side of a talk by SRTP, with a FreeSWITCH that answers its offers in turn as `answers` says; what it got. */
+function openSecured(answers: string[]) {
   const offers: string[] = [];
   let reinvite: (sdp: string) => Promise<ReinviteAnswer> = () => expect.fail('nobody takes re-INVITEs');
   bridgeSides({
@@ -56,13 +54,37 @@ it.each([
       onReinvite: () => undefined,
       reinvite: (sdp: string) => {
         offers.push(sdp);
-        return Promise.resolve(securedBy(1, 'G'));
+        return Promise.resolve(answers[offers.length - 1] ?? expect.fail('asked too often'));
       },
     } as unknown as DialogLeg,
   });
-  const answer = await reinvite(`${securedBy(1, key)}a=sendonly\r\n`);
-  expect(answer).toHaveProperty('sdp', told.replace('o=raw 1 1 ', 'o=raw 1 2 '));
-  expect(offers).toEqual([`${key === 'N' ? securedBy(7, 'N', '|2^31') : securedBy(1, key)}a=sendonly\r\n`]);
+  return { offers, reinvite };
+}
+
+const nextVersion = (sdp: string): string => sdp.replace('o=raw 1 1 ', 'o=raw 1 2 ');
+
+it('the same key under another tag is none to FreeSWITCH, nor is what it says of its own', async () => {
+  const { offers, reinvite } = openSecured([securedBy(1, 'G')]);
+  expect(await reinvite(`${securedBy(1, 'N')}a=sendonly\r\n`)).toEqual({ sdp: nextVersion(securedBy(1, 'F')) });
+  expect(offers).toEqual([`${securedBy(7, 'N', '|2^31')}a=sendonly\r\n`]);
+});
+
+it.each([
+  ['FreeSWITCH sends by what it says', [securedBy(1, 'G')], [securedBy(1, 'X')], 'G'],
+  [
+    'FreeSWITCH says twice by what it does not send',
+    [securedBy(7, 'O'), securedBy(7, 'P'), securedBy(3, 'G')],
+    [securedBy(1, 'X'), securedBy(2, 'X'), securedBy(3, 'X')],
+    'G',
+  ],
+])('another key, where %s', async (_what, answers, brought, told) => {
+  const { offers, reinvite } = openSecured([...answers, securedBy(1, 'H')]);
+  // Under the tag of FreeSWITCH's own choice nobody could tell.
+  expect(await reinvite(securedBy(7, 'X'))).toEqual({ sdp: nextVersion(securedBy(7, told)) });
+  expect(offers).toEqual(brought);
+  // And from now on that is the one that FreeSWITCH knows.
+  await reinvite(`${securedBy(9, 'X')}a=sendonly\r\n`);
+  expect(offers.at(-1)).toBe(`${brought.at(-1) ?? ''}a=sendonly\r\n`);
 });
 
 it('who is refused to hold does not hold', async () => {
