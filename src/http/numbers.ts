@@ -1,6 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
-import { e164 } from '../config/words.js';
+import { e164, sourceTexts } from '../config/words.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { LeaseDesk } from '../leases/desk.js';
@@ -9,7 +9,6 @@ import {
   NO_ROUTE,
   readRows,
   routeName,
-  sourceTexts,
   type GivenRow,
   type KnownNames,
   type ReadRows,

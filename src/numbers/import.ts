@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { z } from 'zod';
+import { sourceTexts } from '../config/words.js';
 import type { NewNumber } from './inventory.js';
 
 /** Numbers as people hand them over: rows of a table or of JSON, to be taken as a whole or refused as a whole. */
@@ -42,12 +43,8 @@ export interface ReadRows {
 }
 
 const blank = (value: unknown): unknown => (value === '' || value === null ? undefined : value);
-const words = z.string().max(2_048, 'at most 2,048 characters');
 
 export const routeName = z.string().max(64);
-export const sourceTexts = z
-  .record(z.string().max(256), words)
-  .refine((source) => Object.keys(source).length <= 32, 'at most 32 texts');
 
 const NO_NUMBER = 'a number in E.164, like "+74951111111"';
 const PLUS_LOST = `${NO_NUMBER}: a spreadsheet takes the plus away where the column is not text`;

@@ -56,6 +56,44 @@ export const siteRecording = z.strictObject({
   keepWav: z.boolean().optional(),
 });
 
+/** Amazon S3 and what is compatible with it. */
+const s3 = z
+  .strictObject({
+    /** Of a compatible store; Amazon's own where left out. */
+    endpoint: z.url({ protocol: /^https?$/ }).optional(),
+    region: z.string().min(1).default('us-east-1'),
+    bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,62}$/, 'a bucket name: 3 to 63 of a-z, 0-9, "." and "-"'),
+    /** Before every object's name. */
+    prefix: z
+      .string()
+      .regex(/^([\w-][\w.-]*\/)*$/, 'empty, or folders that end with "/", like "recordings/"')
+      .default(''),
+    /** Left out: as the AWS libraries find them (environment, instance role). */
+    accessKeyId: z.string().min(1).optional(),
+    secretAccessKey: z.string().min(1).optional(),
+    /** `https://endpoint/bucket/…` instead of `https://bucket.endpoint/…`. */
+    pathStyle: z.boolean().default(false),
+    serverSideEncryption: z.enum(['none', 'AES256', 'aws:kms']).default('none'),
+    kmsKeyId: z.string().min(1).optional(),
+    /** How long one request may go without an answer. */
+    timeout: durationOf('30s', 300_000, '5m'),
+    /** Recordings uploaded at once. */
+    uploads: z.int().min(1).max(16).default(2),
+  })
+  // Without its other half the libraries would look for credentials elsewhere, and without a word.
+  .refine(({ accessKeyId, secretAccessKey }) => secretAccessKey !== undefined || accessKeyId === undefined, {
+    path: ['secretAccessKey'],
+    error: 'given beside "accessKeyId"',
+  })
+  .refine(({ accessKeyId, secretAccessKey }) => accessKeyId !== undefined || secretAccessKey === undefined, {
+    path: ['accessKeyId'],
+    error: 'given beside "secretAccessKey"',
+  })
+  .refine(({ serverSideEncryption, kmsKeyId }) => kmsKeyId === undefined || serverSideEncryption === 'aws:kms', {
+    path: ['kmsKeyId'],
+    error: 'left out unless "serverSideEncryption" is "aws:kms"',
+  });
+
 export const recordings = z.strictObject({
   /** Where finished recordings are kept; with `store: s3` until they are uploaded. */
   directory: folder.default('./var/recordings'),
@@ -70,30 +108,7 @@ export const recordings = z.strictObject({
   /** Keep the WAV beside the `format` that was made of it. */
   keepWav: z.boolean().default(true),
   store: z.enum(['disk', 's3']).default('disk'),
-  s3: z
-    .strictObject({
-      /** Of a compatible store; Amazon's own where left out. */
-      endpoint: z.url({ protocol: /^https?$/ }).optional(),
-      region: z.string().min(1).default('us-east-1'),
-      bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,62}$/, 'a bucket name: 3 to 63 of a-z, 0-9, "." and "-"'),
-      /** Before every object's name. */
-      prefix: z
-        .string()
-        .regex(/^([\w-][\w.-]*\/)*$/, 'empty, or folders that end with "/", like "recordings/"')
-        .default(''),
-      /** Left out: as the AWS libraries find them (environment, instance role). */
-      accessKeyId: z.string().min(1).optional(),
-      secretAccessKey: z.string().min(1).optional(),
-      /** `https://endpoint/bucket/…` instead of `https://bucket.endpoint/…`. */
-      pathStyle: z.boolean().default(false),
-      serverSideEncryption: z.enum(['none', 'AES256', 'aws:kms']).default('none'),
-      kmsKeyId: z.string().min(1).optional(),
-      /** How long one request may go without an answer. */
-      timeout: durationOf('30s', 300_000, '5m'),
-      /** Recordings uploaded at once. */
-      uploads: z.int().min(1).max(16).default(2),
-    })
-    .optional(),
+  s3: s3.optional(),
   /** At rest, by us; on top of whatever the store does. The first key encrypts, every key decrypts. */
   encryption: z
     .strictObject({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, durationOf, e164, id, languageTag, sound, timeZone } from '../words.js';
+import { duration, durationOf, e164, id, languageTag, sound, sourceTexts, timeZone } from '../words.js';
 import { SCREENING_ACTIONS } from '../../call/call.js';
 import { siteRecording } from './recordings.js';
 
@@ -154,5 +154,5 @@ export const number = z.strictObject({
   site: id,
   kind: z.enum(['dynamic', 'static']),
   route: id.optional(),
-  source: z.record(z.string(), z.string()).optional(),
+  source: sourceTexts.optional(),
 });

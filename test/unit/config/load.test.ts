@@ -417,6 +417,34 @@ __proto__: 1
     expect(await errorsIn(text)).toEqual([expect.stringContaining(expected)]);
   });
 
+  it.each([
+    [
+      'recordings: { store: s3, s3: { bucket: abc, accessKeyId: a } }',
+      'recordings.s3.secretAccessKey: is missing; must be given beside "accessKeyId"',
+    ],
+    [
+      'recordings: { store: s3, s3: { bucket: abc, secretAccessKey: a } }',
+      'recordings.s3.accessKeyId: is missing; must be given beside "secretAccessKey"',
+    ],
+    [
+      'recordings: { store: s3, s3: { bucket: abc, serverSideEncryption: AES256, kmsKeyId: k } }',
+      'recordings.s3.kmsKeyId: must be left out unless "serverSideEncryption" is "aws:kms"',
+    ],
+  ])('refuses what would be passed over: %s', async (key, expected) => {
+    expect(await errorsIn(`${SMALL}${key}\n`)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('takes no more of what a number stands for than a call tells of it', async () => {
+    const sourced = (source: Record<string, string>) =>
+      `${SMALL}numbers: [{ number: "+74952222222", site: divan, kind: static, source: ${JSON.stringify(source)} }]\n`;
+    const texts = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`text${n}`, 'x']));
+    expect(await errorsIn(sourced({ ...texts(31), label: 'x'.repeat(2048) }))).toEqual([]);
+    expect(await errorsIn(sourced(texts(33)))).toEqual([expect.stringContaining('source: must be at most 32 texts')]);
+    expect(await errorsIn(sourced({ label: 'x'.repeat(2049) }))).toEqual([
+      expect.stringContaining('source.label: must be at most 2,048 characters'),
+    ]);
+  });
+
   it.each(['::', 'fe80::1%eth0', '0.0.0.0', 'gateway_1.internal'])('listens at %s', async (host) => {
     expect((await load(`${SMALL}http: { host: "${host}" }\n`)).http.host).toBe(host);
   });
