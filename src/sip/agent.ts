@@ -15,6 +15,8 @@ export interface AgentInternals {
     }
   >;
   wp: {
+    removeAllListeners(event: 'connect'): AgentInternals['wp'];
+    on(event: 'connect', listener: (socket: Socket) => void): void;
     closing: boolean;
     reconnectVars: { retryTimer: NodeJS.Timeout | null };
     send(socket: Socket, message: string): string;

@@ -42,6 +42,8 @@ const UNSERVED = ['subscribe', 'notify', 'publish', 'message', 'info'] as const;
 
 const PING_INTERVAL_MS = 5000;
 const PINGS_MISSED_MAX = 3;
+/** srf has no deadline of its own: where nobody speaks on a connection, it would wait until the connection dies. */
+const CONNECT_TIMEOUT_MS = 4000;
 const RETRY_FIRST_MS = 200;
 const RETRY_MAX_MS = 2000;
 /** A wrong secret does not mend itself; asking more often only fills two logs. */
@@ -59,6 +61,7 @@ export class DrachtioLink {
   #stopped = false;
   #retryMs = RETRY_FIRST_MS;
   #retryTimer: NodeJS.Timeout | undefined;
+  #connectTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
   #missedPings = 0;
   #sipAddresses: string[] = [];
@@ -95,6 +98,7 @@ export class DrachtioLink {
     guardSipParser();
     const srf = new Srf();
     this.#srf = srf;
+    this.#connectTimer = setTimeout(() => this.#lose(srf, 'no greeting in time'), CONNECT_TIMEOUT_MS);
     srf.invite((request, response) => {
       this.handlers.onInvite(request, response);
     });
@@ -140,6 +144,7 @@ export class DrachtioLink {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#connectTimer);
     clearInterval(this.#pingTimer);
     if (this.#srf) retire(this.#srf);
     this.#srf = null;
@@ -151,6 +156,7 @@ export class DrachtioLink {
     this.#retryMs = RETRY_FIRST_MS;
     this.#missedPings = 0;
     this.#up = true;
+    clearTimeout(this.#connectTimer);
     this.#pingTimer = setInterval(() => this.#ping(srf), this.options.pingIntervalMs ?? PING_INTERVAL_MS);
     this.options.logger.info({ sip: this.#sipAddresses }, 'connected to drachtio-server');
     this.handlers.onUp();
@@ -159,6 +165,7 @@ export class DrachtioLink {
 
   #lose(srf: Srf, why: string, retryMs?: number): void {
     if (srf !== this.#srf || this.#stopped) return;
+    clearTimeout(this.#connectTimer);
     clearInterval(this.#pingTimer);
     const wasUp = this.#up;
     this.#up = false;
@@ -223,6 +230,8 @@ function retire(srf: Srf): void {
     // Set before we hear of a connection that was closed, and it asks nobody whether that was meant.
     clearTimeout(agent.wp.reconnectVars.retryTimer ?? undefined);
     for (const socket of agent.mapServer.keys()) socket.destroy();
+    // One that is not there yet must not ask for our INVITEs when it is.
+    agent.wp.removeAllListeners('connect').on('connect', (socket) => socket.destroy());
   }
   // A socket that dies later still reports to somebody.
   srf.removeAllListeners();

@@ -30,6 +30,11 @@ export class TcpProxy {
     return (this.server.address() as AddressInfo).port;
   }
 
+  /** Sockets that stand, both sides of what passes among them. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** Breaks every connection; new ones are broken too until `join`. */
   cut(): void {
     this.#state = 'cut';
