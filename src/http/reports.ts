@@ -39,7 +39,7 @@ export function reportsRouter(source: ReportSource, clock: Clock = systemClock):
   });
   report('/capacity', (req) => {
     const parameters = ['from', 'to', 'timezone', 'kind', 'id'] as const;
-    return capacity(source, readReportQuery(req, { ...common(), parameters, buckets: ['hour'], defaultDays: 7 }));
+    return capacity(source, clock(), readReportQuery(req, { ...common(), parameters, buckets: ['hour'], defaultDays: 7 }));
   });
   report('/pools', (req) => {
     const parameters = ['from', 'to', 'timezone', 'site', 'chance'] as const;
@@ -88,8 +88,9 @@ async function channels(source: ReportSource, query: ReportQuery): Promise<unkno
   return { ...period(query), bucket, limits };
 }
 
-async function capacity(source: ReportSource, query: ReportQuery): Promise<unknown> {
-  const { from, to, timeZone } = query;
+async function capacity(source: ReportSource, now: number, query: ReportQuery): Promise<unknown> {
+  const { from, timeZone } = query;
+  const to = Math.max(from, Math.min(query.to, now));
   const counts = await source.callCounts(from, to);
   const limits = await eachOf(source, query, async ({ kind, id, resource, limit }) => {
     const hours = withFarEnd(await source.traffic(resource, from, to), counts, resource);

@@ -33,6 +33,7 @@ interface About {
   id: string;
   limit: number | null;
   from: number;
+  /** Not in the future. */
   to: number;
   timeZone: string;
 }
@@ -40,7 +41,7 @@ interface About {
 /** How many channels one limit should have had. */
 export function capacityReport(hours: readonly TrafficHour[], about: About): CapacityReport {
   const { kind, id, limit, timeZone } = about;
-  const total = measure(sumTraffic(hours), (about.to - about.from) / 1000, null);
+  const total = measure(sumTraffic(hours), secondsOfHours(about), null);
   const busy = busiest(hours, total.meanHoldingSeconds);
   const offered = busy?.offeredErlang ?? 0;
   const channelsNeeded = channelsFor(offered, TARGET_LOSS);
@@ -51,6 +52,12 @@ export function capacityReport(hours: readonly TrafficHour[], about: About): Cap
   const busyHour = busy && { ...roundedAll(busy), at: localIso(busy.at, timeZone) };
   const report = { kind, id, limit, measured: roundedAll(total), busyHour, targetLoss: TARGET_LOSS };
   return { ...report, channelsNeeded, expectedLoss, sentence: sentenceOf({ ...report, channelsNeeded }) };
+}
+
+/** Traffic is kept by the hour: the first and the last one count whole, however little of them was asked for. */
+function secondsOfHours({ from, to }: Pick<About, 'from' | 'to'>): number {
+  const hours = Math.ceil(to / HOUR_MS) - Math.floor(from / HOUR_MS);
+  return (Math.max(1, hours) * HOUR_MS) / 1000;
 }
 
 /** The far ends' refusals, which the calls tell, put to the hours that the limit itself has kept. */

@@ -244,6 +244,18 @@ describe('/v1/reports/capacity', () => {
     );
     expect(report?.['sentence']).toContain('Instead of 2 it needs 13 channels to keep the loss under 1 %.');
   });
+
+  it('takes no time that is still to come for one in which nobody called', async () => {
+    const { ask, raw, keys } = await open();
+    const from = Date.now() - 2 * 3_600_000;
+    const [day, hour] = [Math.floor(from / 86_400_000), Math.floor((from % 86_400_000) / 3_600_000)];
+    await raw.hset(`${keys.channelDays('destination:office')}hours:${day}`, `${hour}:ms`, 4 * 3_600_000);
+    const [since, until] = [from, from + 12 * 3_600_000].map((at) => new Date(at).toISOString());
+    const { body } = await ask(`/reports/capacity?kind=destination&from=${since}&to=${until}`);
+    const [{ measured }] = body['limits'] as [{ measured: { carriedErlang: number } }];
+    // Four hours of talk in three or, by the turn of an hour, four.
+    expect(measured.carriedErlang).toBeGreaterThanOrEqual(1);
+  });
 });
 
 describe('reports refuse', () => {

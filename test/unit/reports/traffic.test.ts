@@ -93,6 +93,17 @@ describe('the need of channels', () => {
   });
 
   it.for([
+    ['ten minutes of one hour', '2026-11-21T07:20:00Z', '2026-11-21T07:30:00Z', 2],
+    ['parts of two hours', '2026-11-21T06:59:00Z', '2026-11-21T07:01:00Z', 1],
+    ['a moment', '2026-11-21T07:00:00Z', '2026-11-21T07:00:00Z', 2],
+    ['two whole hours', '2026-11-21T06:00:00Z', '2026-11-21T08:00:00Z', 1],
+  ] as const)('is measured over whole hours, as its figures are: %s', ([, from, to, erlang]) => {
+    const period = { from: Date.parse(from), to: Date.parse(to) };
+    const report = capacityReport([hour({ attempts: 2, carriedSeconds: 7200 })], { ...about, ...period });
+    expect(report.measured).toMatchObject({ carriedErlang: erlang, offeredErlang: erlang });
+  });
+
+  it.for([
     ['nothing', {}, { limit: 4 }, 'Nothing was asked of number office in this time.'],
     ['enough', { attempts: 1, carriedSeconds: 60 }, { limit: 4 }, 'Its 4 channels are enough (2 would do).'],
     [
