@@ -38,7 +38,7 @@ export function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output' = 'output
       if (io === 'output' && jsonSchema.type === 'object' && typeof jsonSchema.additionalProperties !== 'object')
         delete jsonSchema.additionalProperties;
       if (isDeepStrictEqual(jsonSchema.additionalProperties, {})) delete jsonSchema.additionalProperties;
-      if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
+      if (jsonSchema.format !== undefined || jsonSchema.type === 'integer') delete jsonSchema.pattern;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
     },

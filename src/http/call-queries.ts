@@ -7,12 +7,9 @@ import type { CallQuery } from '../history/query.js';
 import { wordsOf } from '../history/slots.js';
 import { GatewayError } from '../lib/errors.js';
 import { CALL_COLUMNS, type CallColumn } from './csv.js';
-import { configId, demandOrder, e164InQuery, moment, page, readQuery } from './query.js';
+import { configId, demandOrder, e164InQuery, moment, page, readQuery, wholeNumber } from './query.js';
 
-const seconds = z
-  .string()
-  .regex(/^\d{1,6}$/, 'whole seconds')
-  .transform(Number);
+const seconds = wholeNumber(0, 999_999);
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: `one of ${values.join(', ')}` });
 

@@ -11,6 +11,17 @@ export const readBody = <T extends z.ZodType>(req: { body?: unknown }, schema: T
 export const readQuery = <T extends z.ZodType>(req: { query: unknown }, schema: T): z.output<T> =>
   read(req.query, schema, 'the query');
 
+/** A whole number as queries write it, in digits; OpenAPI calls it an integer. */
+export function wholeNumber(minimum: number, maximum: number) {
+  const error = `a whole number from ${minimum} to ${maximum}`;
+  return z
+    .string({ error })
+    .regex(/^\d{1,6}$/, error)
+    .transform(Number)
+    .pipe(z.number().min(minimum, error).max(maximum, error))
+    .meta({ type: 'integer', minimum, maximum });
+}
+
 function read<T extends z.ZodType>(value: unknown, schema: T, what: string): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -40,14 +51,7 @@ const after = z
   .regex(/^[\w.:~+/=-]{0,256}$/, CURSOR_FORM)
   .optional()
   .describe('`next` of the answer before; the oldest that is kept when left out or empty');
-const LIMIT_FORM = `a whole number from 1 to ${MAX_LIMIT}`;
-const limit = z
-  .string()
-  .regex(/^\d{1,4}$/, LIMIT_FORM)
-  .transform(Number)
-  .pipe(z.number().min(1, { error: LIMIT_FORM }).max(MAX_LIMIT, { error: LIMIT_FORM }))
-  .prefault(String(DEFAULT_LIMIT))
-  .describe(`From 1 to ${MAX_LIMIT}`);
+const limit = wholeNumber(1, MAX_LIMIT).default(DEFAULT_LIMIT).describe(`${DEFAULT_LIMIT} when left out`);
 
 export const configId = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
 /** In a query a plus that is not encoded is a space. */
@@ -67,11 +71,8 @@ const types = z
   .optional()
   .describe('Like `call.missed,recording.*`; all when left out');
 const site = configId.optional().describe('Events of this site only: of its calls and of its pool');
-const wait = z
-  .string()
-  .regex(/^\d{1,2}$/, `seconds from 0 to ${MAX_WAIT_SECONDS}`)
-  .transform(Number)
-  .pipe(z.number().max(MAX_WAIT_SECONDS, { error: `seconds from 0 to ${MAX_WAIT_SECONDS}` }))
+const wait = wholeNumber(0, MAX_WAIT_SECONDS)
+  .optional()
   .optional()
   .describe('How long to wait for an event where there is none, s');
 

@@ -10,7 +10,7 @@ import { reducePeaks } from '../recordings/peaks.js';
 import type { Hold } from '../recordings/vault.js';
 import { keyActor, requireScope, sitesOf } from './auth.js';
 import { methodNotAllowed } from './problem.js';
-import { readBody } from './query.js';
+import { readBody, readQuery, wholeNumber } from './query.js';
 import { chooseFile, openSound, planSound, sendSound } from './send-recording.js';
 
 const FIND_TIMEOUT_MS = 35_000;
@@ -18,6 +18,9 @@ const DELETE_TIMEOUT_MS = 60_000;
 /** A player asks for pieces as it goes; pauses shorter than this belong to one listening. */
 const ONE_LISTENING_MS = 30 * 60_000;
 const MAX_POINTS = 36_000;
+export const peaksQuery = z.object({
+  points: wholeNumber(1, MAX_POINTS).default(MAX_POINTS).describe('At most so many points a side'),
+});
 
 export interface RecordingsSource {
   archive: Pick<RecordingArchive, 'find' | 'sound' | 'peaks' | 'hold' | 'setHold' | 'remove'>;
@@ -165,13 +168,11 @@ function aboutAbsent(found: Exclude<Found, Here>): Record<string, unknown> {
 }
 
 async function answerPeaks(source: RecordingsSource, req: Request, res: Response): Promise<void> {
-  const points = z.coerce.number().int().min(1).max(MAX_POINTS).default(MAX_POINTS).safeParse(req.query['points']);
-  if (!points.success)
-    throw new GatewayError('GW_ERR_BAD_REQUEST', `"points" must be a whole number from 1 to ${MAX_POINTS}`);
+  const { points } = readQuery(req, peaksQuery);
   const found = await findHere(source, req, res);
   const peaks = await withDeadline(source.archive.peaks(found), FIND_TIMEOUT_MS, 'reading a waveform');
   if (!peaks) throw new GatewayError('GW_ERR_RECORDING_AWAY', 'the waveform is not where it should be');
-  res.json(reducePeaks(peaks, points.data));
+  res.json(reducePeaks(peaks, points));
 }
 
 export const linkRequest = (maxSeconds: number) =>

@@ -5,7 +5,7 @@ import { GatewayError } from '../lib/errors.js';
 import type { WebhookDesk } from '../webhooks/desk.js';
 import { requireScope } from './auth.js';
 import { methodNotAllowed } from './problem.js';
-import { demandOrder, moment, readBody, readQuery } from './query.js';
+import { demandOrder, moment, readBody, readQuery, wholeNumber } from './query.js';
 
 const TIMEOUT_MS = 10_000;
 /** A test waits for the receiver as long as a delivery does. */
@@ -14,23 +14,16 @@ const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = 50;
 
 const cursor = z.string().regex(/^[1-9]\d{0,14}-\d{1,10}$/, 'a cursor as given in "next"');
-const digits = (most: number) =>
-  z
-    .string()
-    .regex(/^\d{1,4}$/, `a whole number from 1 to ${most}`)
-    .transform(Number)
-    .pipe(z.number().min(1).max(most));
-
 export const deliverySearch = z
   .strictObject({
     call: z.string().min(1).max(128).optional(),
     event: z.string().min(1).max(64).optional(),
     outcome: z.enum(['delivered', 'retry', 'dead']).optional(),
-    status: digits(599).optional(),
+    status: wholeNumber(1, 599).optional(),
     from: moment.optional(),
     to: moment.optional().describe('Exclusive'),
     before: cursor.optional(),
-    limit: digits(MAX_LIMIT).optional().describe(`From 1 to ${MAX_LIMIT}; ${DEFAULT_LIMIT} when left out`),
+    limit: wholeNumber(1, MAX_LIMIT).optional().describe(`${DEFAULT_LIMIT} when left out`),
   })
   .refine(({ call, before, limit }) => call === undefined || (before === undefined && limit === undefined), {
     error: 'the deliveries of a call come all at once: give "call", or "before" and "limit"',

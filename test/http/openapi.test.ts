@@ -188,6 +188,32 @@ describe('what is served', () => {
     expect(asked).toEqual(expect.arrayContaining(['get /v1/calls', 'post /v1/callbacks', 'get /v1/reports/lost']));
   });
 
+  it('calls a number of a query a number, and takes what the document allows, no more', async () => {
+    const url = await start();
+    const asked: string[] = [];
+    for (const [name, { parameters = [] }] of operations())
+      for (const { name: parameter, schema } of parameters) {
+        if (schema.type !== 'integer') continue;
+        const [minimum, maximum] = [Number(schema['minimum']), Number(schema['maximum'])];
+        asked.push(`${name} ${parameter}`);
+        const ask = async (value: string) =>
+          (
+            await fetch(`${url}${name.split(' ')[1]}?${parameter}=${value}`, {
+              headers: { authorization: 'Bearer all' },
+            })
+          ).text();
+        const refusal = `"${parameter}\\": a whole number from ${minimum} to ${maximum}`;
+        for (const wrong of [minimum - 1, maximum + 1, '1.5', '0x10', '1e2', '', 'x'])
+          expect(await ask(String(wrong)), `${name} ${parameter}=${wrong}`).toContain(refusal);
+        // The longest wait would be waited for.
+        for (const right of parameter === 'wait' ? [minimum] : [minimum, maximum])
+          expect(await ask(String(right)), `${name} ${parameter}=${right}`).not.toContain(refusal);
+      }
+    expect(asked).toEqual(
+      expect.arrayContaining(['get /v1/calls limit', 'get /v1/events wait', 'get /v1/recordings/{id}/peaks points']),
+    );
+  });
+
   it('/docs is one page without script that its own policy lets through', async () => {
     const answer = await fetch(`${await start()}/docs`);
     const page = await answer.text();

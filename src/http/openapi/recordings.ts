@@ -3,7 +3,7 @@ import { RECORDING_FORMATS } from '../../config/parts/recordings.js';
 import { AUDIT_ACTIONS } from '../../recordings/audit.js';
 import { peaksSchema } from '../../recordings/peaks.js';
 import { auditQuery } from '../audit.js';
-import { holdRequest, linkRequest } from '../recordings.js';
+import { holdRequest, linkRequest, peaksQuery } from '../recordings.js';
 import { count, ok, time, type Operation } from './operation.js';
 
 const MAX_LINK_SECONDS = 30 * 86_400;
@@ -104,7 +104,7 @@ export const recordingOperations: Operation[] = [
     path: '/v1/recordings/{id}/peaks',
     summary: 'The waveform of each side',
     scope: 'recordings:read',
-    query: z.object({ points: z.string().optional().describe('At most so many points a side') }),
+    query: peaksQuery,
     answers: ok('The waveform', peaksSchema, {
       version: 1,
       durationSeconds: 0.3,
