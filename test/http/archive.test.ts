@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import type { Command, Values } from '../../src/cli/command.js';
@@ -7,20 +5,17 @@ import { archive as archiveCommand } from '../../src/cli/commands/archive.js';
 import { historyRebuild } from '../../src/cli/commands/history-rebuild.js';
 import { CallArchive } from '../../src/history/archive.js';
 import type { IndexState } from '../../src/history/rebuilder.js';
-import { createHttpServer } from '../../src/http/server.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { KeyRing } from '../../src/recordings/crypto/envelope.js';
 import { SealedFiles } from '../../src/recordings/sealed-files.js';
 import { DiskStore } from '../../src/recordings/storage/disk.js';
 import { S3Store } from '../../src/recordings/storage/s3.js';
 import { FakeS3 } from '../fakes/s3.js';
 import { exampleCall } from '../redis/examples.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { secretOf } from '../support/recording-house.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { Screen } from '../support/terminal.js';
 
-const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 const ring = () => new KeyRing([{ id: 'k1', secret: secretOf('a') }]);
 const CALLER = '+79160000001';
 
@@ -41,8 +36,7 @@ async function open(files: SealedFiles) {
     () => Promise.resolve(true),
   );
   let index: IndexState = { state: 'ready', calls: null, left: 0, since: null };
-  const server = createHttpServer({
-    ...httpOptions(),
+  const url = await serve({
     archive,
     historyIndex: {
       state: () => {
@@ -56,15 +50,10 @@ async function open(files: SealedFiles) {
       },
     },
     keys: () => [
-      { name: 'ops', hash: hash('ops'), scopes: ['calls:read', 'calls:write'] },
-      { name: 'shop', hash: hash('shop'), scopes: ['calls:read'], sites: ['shop'] },
+      accessKey('ops', 'ops', ['calls:read', 'calls:write']),
+      accessKey('shop', 'shop', ['calls:read'], ['shop']),
     ],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
-  const url = `http://127.0.0.1:${port}`;
   const get = async (path: string, key = 'ops') => {
     const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
     return { status: answer.status, text: await answer.text() };

@@ -1,18 +1,12 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { callerErased } from '../../src/call/amendments.js';
 import type { CallEditor } from '../../src/http/ports.js';
-import { createHttpServer, type HttpServer } from '../../src/http/server.js';
 import { GatewayError } from '../../src/lib/errors.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { exampleCall } from '../redis/examples.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 
-const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 const call = exampleCall();
 
-let server: HttpServer;
 let url: string;
 let asked: unknown[];
 
@@ -36,19 +30,12 @@ const editor: CallEditor = {
 
 beforeEach(async () => {
   asked = [];
-  server = createHttpServer({
-    ...httpOptions(),
+  const address = await serve({
     callEditor: editor,
-    keys: () => [
-      { name: 'crm', hash: hash('writes'), scopes: ['calls:write'] },
-      { name: 'bi', hash: hash('reads'), scopes: ['calls:read'] },
-    ],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
+    keys: () => [accessKey('crm', 'writes', ['calls:write']), accessKey('bi', 'reads', ['calls:read'])],
   });
-  url = `http://127.0.0.1:${(await server.start()).port}/v1/calls`;
+  url = `${address}/v1/calls`;
 });
-afterEach(() => server.stop());
 
 const ask = (method: string, path: string, body?: unknown, key = 'writes') =>
   fetch(`${url}${path}`, {

@@ -1,22 +1,15 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { CallbackTold } from '../../src/http/ports.js';
-import { createHttpServer, type HttpServer } from '../../src/http/server.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 
-const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 const OUTCOME = { settled: [{ site: 'divan', callId: 'call-1', waitedSeconds: 60 }], tried: [] };
 
-let server: HttpServer;
 let url: string;
 let told: CallbackTold[];
 
 beforeEach(async () => {
   told = [];
-  server = createHttpServer({
-    ...httpOptions(),
+  const address = await serve({
     callbacks: {
       report: (one) => {
         told.push(one);
@@ -24,17 +17,14 @@ beforeEach(async () => {
       },
     },
     keys: () => [
-      { name: 'pbx', hash: hash('tells'), scopes: ['callbacks:write'] },
-      { name: 'one-site', hash: hash('divan'), scopes: ['callbacks:write'], sites: ['divan'] },
-      { name: 'crm', hash: hash('writes'), scopes: ['calls:write'] },
+      accessKey('pbx', 'tells', ['callbacks:write']),
+      accessKey('one-site', 'divan', ['callbacks:write'], ['divan']),
+      accessKey('crm', 'writes', ['calls:write']),
     ],
     sites: () => [{ id: 'divan' }, { id: 'shop' }],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  url = `http://127.0.0.1:${(await server.start()).port}/v1/callbacks`;
+  url = `${address}/v1/callbacks`;
 });
-afterEach(() => server.stop());
 
 const tell = (body: unknown, key = 'tells') =>
   fetch(url, {

@@ -1,11 +1,7 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { callersDelete } from '../../src/cli/commands/callers-delete.js';
 import { callerEraser } from '../../src/composition/eraser.js';
 import type { ErasureProof } from '../../src/http/ports.js';
-import { createHttpServer } from '../../src/http/server.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisArchiveErasures } from '../../src/redis/archive-erasures.js';
 import { RedisCallers } from '../../src/redis/callers.js';
@@ -15,12 +11,11 @@ import { RedisHistory } from '../../src/redis/history.js';
 import { RedisHistoryIndex } from '../../src/redis/history-index.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { endedCall, openHouse } from '../support/recording-house.js';
 import { until } from '../support/until.js';
 
 const CALLER = '+79160000001';
-const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 
 /** A gateway's interface on real recordings and a real Redis. */
 async function open(archiveAway = false) {
@@ -29,8 +24,7 @@ async function open(archiveAway = false) {
   const store = new RedisCallStore(link, keys);
   const callers = new RedisCallers(link, keys);
   const erasures = new RedisArchiveErasures(link, keys);
-  const server = createHttpServer({
-    ...httpOptions(),
+  const url = await serve({
     callerEraser: callerEraser({
       erasure: new RedisErasure(link, keys),
       callers,
@@ -49,16 +43,8 @@ async function open(archiveAway = false) {
       },
       eraseRecordings: (...caller) => archive.removeOfCaller(...caller),
     }),
-    keys: () => [
-      { name: 'dpo', hash: hash('dpo'), scopes: ['callers:write'] },
-      { name: 'crm', hash: hash('crm'), scopes: ['calls:read', 'calls:write'] },
-    ],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
+    keys: () => [accessKey('dpo', 'dpo', ['callers:write']), accessKey('crm', 'crm', ['calls:read', 'calls:write'])],
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
-  const url = `http://127.0.0.1:${port}`;
   const ask = async (number: string, key = 'dpo', method = 'DELETE') => {
     const response = await fetch(`${url}/v1/callers/${encodeURIComponent(number)}`, {
       method,

@@ -1,16 +1,12 @@
-import { createHash } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Call } from '../../src/call/call.js';
-import { createHttpServer } from '../../src/http/server.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisHistory } from '../../src/redis/history.js';
 import { RedisHistoryIndex } from '../../src/redis/history-index.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { openRedis } from '../support/redis.js';
 
 /** @param before each page is read: which one, from 1 */
@@ -25,18 +21,13 @@ async function open(calls: Call[], before?: (page: number, index: RedisHistoryIn
     await before?.((page += 1), new RedisHistoryIndex(link, keys));
     return await search(query);
   };
-  const server = createHttpServer({
-    ...httpOptions(),
-    keys: () => [{ name: 'crm', hash: createHash('sha256').update('key').digest('hex'), scopes: ['calls:read'] }],
+  const url = await serve({
+    keys: () => [accessKey('crm', 'key', ['calls:read'])],
     calls: store,
     sites: () => [{ id: 'divan' }, { id: 'shop' }],
     history,
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
-  return (path: string) => fetch(`http://127.0.0.1:${port}/v1${path}`, { headers: { authorization: 'Bearer key' } });
+  return (path: string) => fetch(`${url}/v1${path}`, { headers: { authorization: 'Bearer key' } });
 }
 
 interface Page {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { configReload } from '../../src/cli/commands/config-reload.js';
 import { Reloads, withPlacesOf } from '../../src/composition/reload.js';
 import { loadConfig } from '../../src/config/load.js';
-import { createHttpServer } from '../../src/http/server.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { lastingChild } from '../../src/observability/logger.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { Screen } from '../support/terminal.js';
 
 const KEY = 'key';
@@ -41,18 +38,8 @@ async function open(scope: 'config:write' | 'calls:read' = 'config:write') {
     channels: () => ({ inUse: () => inUse() }),
     logger,
   });
-  const server = createHttpServer({
-    ...httpOptions(),
-    reloader,
-    keys: () => [{ name: 'ops', hash: createHash('sha256').update(KEY).digest('hex'), scopes: [scope] }],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
-  });
-  const url = `http://127.0.0.1:${(await server.start()).port}`;
-  onTestFinished(async () => {
-    await server.stop();
-    await rm(folder, { recursive: true });
-  });
+  const url = await serve({ reloader, keys: () => [accessKey('ops', KEY, [scope])] });
+  onTestFinished(() => rm(folder, { recursive: true }));
   const ask = async () => {
     const headers = { authorization: `Bearer ${KEY}` };
     const response = await fetch(`${url}/v1/config/reload`, { method: 'POST', headers });

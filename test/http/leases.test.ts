@@ -1,13 +1,9 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { configSchema, type Scope } from '../../src/config/schema.js';
-import { createHttpServer } from '../../src/http/server.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisLeases } from '../../src/redis/leases.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { lend, visitor } from '../support/lender.js';
 import { openRedis } from '../support/redis.js';
 
@@ -42,17 +38,12 @@ async function open(scopes: Scope[] = ['leases:read', 'leases:write']) {
     new RedisLeases(link, keys),
     (site) => config.sites.find(({ id }) => id === site)?.pool ?? null,
   );
-  const server = createHttpServer({
-    ...httpOptions(),
-    keys: () => [{ name: 'shop', hash: createHash('sha256').update('key').digest('hex'), scopes }],
+  const url = await serve({
+    keys: () => [accessKey('shop', 'key', scopes)],
     leases: desk,
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
   const ask = async (method: string, path: string, body?: unknown) => {
-    const response = await fetch(`http://127.0.0.1:${port}/v1/leases${path}`, {
+    const response = await fetch(`${url}/v1/leases${path}`, {
       method,
       headers: { authorization: 'Bearer key', 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),

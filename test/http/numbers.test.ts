@@ -1,15 +1,11 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { configSchema, type Scope } from '../../src/config/schema.js';
 import { readTable } from '../../src/http/number-table.js';
-import { createHttpServer } from '../../src/http/server.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisInventory } from '../../src/redis/inventory.js';
 import { RedisLeases } from '../../src/redis/leases.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { writeNumber } from '../support/lender.js';
 import { openRedis } from '../support/redis.js';
 
@@ -43,9 +39,8 @@ async function open(scopes: Scope[] = ['numbers:read', 'numbers:write']) {
     new RedisLeases(link, keys),
     (site) => config.sites.find(({ id }) => id === site)?.pool ?? null,
   );
-  const server = createHttpServer({
-    ...httpOptions(),
-    keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
+  const url = await serve({
+    keys: () => [accessKey('ops', 'key', scopes)],
     leases: desk,
     sites: () => config.sites,
     numbers: {
@@ -57,13 +52,9 @@ async function open(scopes: Scope[] = ['numbers:read', 'numbers:write']) {
         fallbacks: ['+74957777777'],
       }),
     },
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
   const ask = async (method: string, path: string, body?: unknown, type = 'application/json') => {
-    const response = await fetch(`http://127.0.0.1:${port}/v1/numbers${path}`, {
+    const response = await fetch(`${url}/v1/numbers${path}`, {
       method,
       headers: { authorization: 'Bearer key', ...(body === undefined ? {} : { 'content-type': type }) },
       ...(body === undefined

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import express from 'express';
 import { pino } from 'pino';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SCOPES } from '../../src/config/parts/access.js';
 import { eventSchema } from '../../src/events/catalogue.js';
 import type { JsonSchema } from '../../src/events/json-schema.js';
@@ -11,6 +11,7 @@ import { openApiDocument, type Content, type DescribedOperation } from '../../sr
 import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { validatorIn } from '../support/json-schemas.js';
+import { accessKey, serve } from '../support/http.js';
 import { httpOptions } from '../support/no-resources.js';
 
 interface Layer {
@@ -46,8 +47,6 @@ const operations = (): [string, DescribedOperation][] =>
       operation,
     ]),
   );
-
-const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
 
 /** Made once: it takes a while. */
 const document = openApiDocument();
@@ -117,19 +116,10 @@ describe('the OpenAPI document', () => {
 });
 
 describe('what is served', () => {
-  async function start(): Promise<string> {
-    const server = createHttpServer({
-      ...httpOptions(),
-      keys: () => [
-        { name: 'all', hash: hashOf('all'), scopes: [...SCOPES] },
-        { name: 'idle', hash: hashOf('idle'), scopes: [] },
-      ],
-      metrics: new GatewayMetrics(),
-      logger: pino({ level: 'silent' }),
+  function start(): Promise<string> {
+    return serve({
+      keys: () => [accessKey('all', 'all', SCOPES), accessKey('idle', 'idle', [])],
     });
-    const { port } = await server.start();
-    onTestFinished(() => server.stop());
-    return `http://127.0.0.1:${port}`;
   }
 
   it('/openapi.json is the document, without a key', async () => {

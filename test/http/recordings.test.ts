@@ -1,32 +1,27 @@
 import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Call } from '../../src/call/call.js';
-import type { AccessKeyConfig, Scope } from '../../src/config/schema.js';
-import { createHttpServer } from '../../src/http/server.js';
+import type { Scope } from '../../src/config/schema.js';
 import { newCallId } from '../../src/lib/ids.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { signLink } from '../../src/recordings/links.js';
+import { accessKey, serve } from '../support/http.js';
 import { httpOptions } from '../support/no-resources.js';
 import { endedCall, openHouse, secretOf, type HouseOptions } from '../support/recording-house.js';
 import { wavBytes } from '../support/wav-bytes.js';
 
 const ALL: Scope[] = ['recordings:read', 'recordings:write', 'audit:read', 'calls:read', 'events:read'];
 const hash = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
-const key = (name: string, scopes: Scope[], sites?: string[]): AccessKeyConfig => ({
-  name,
-  hash: hash(name),
-  scopes,
-  ...(sites && { sites }),
-});
-const KEYS = [key('support', ALL), key('shop', ALL, ['shop']), key('crm', ['calls:read'])];
+const KEYS = [
+  accessKey('support', 'support', ALL),
+  accessKey('shop', 'shop', ALL, ['shop']),
+  accessKey('crm', 'crm', ['calls:read']),
+];
 
 /** The interface with one recording of the site `divan`. */
 async function open(options: HouseOptions = {}) {
   const house = await openHouse(options);
-  const server = createHttpServer({
-    ...httpOptions(),
+  const base = await serve({
     keys: () => KEYS,
     sites: () => [{ id: 'divan' }, { id: 'shop' }],
     calls: {
@@ -50,14 +45,10 @@ async function open(options: HouseOptions = {}) {
         use: (...use) => house.facts.useLink(...use),
         holder: (id) => house.facts.linkHolder(id),
         maxExpiry: () => 86_400_000,
-        publicUrl: () => base,
+        publicUrl: (): string => base,
       },
     },
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  const base = `http://127.0.0.1:${(await server.start()).port}`;
-  onTestFinished(() => server.stop());
   const call = endedCall(2);
   const wav = wavBytes(2);
   await house.record(call, wav);

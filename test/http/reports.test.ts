@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Call, Leg } from '../../src/call/call.js';
 import { configSchema, type Scope } from '../../src/config/schema.js';
-import { createHttpServer } from '../../src/http/server.js';
 import { DEFAULT_RATES } from '../../src/numbers/call-rates.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
@@ -18,7 +14,8 @@ import { toldLimitsOf } from '../../src/routing/limits.js';
 import { SharedDrains } from '../../src/trunks/drains.js';
 import { Overview } from '../../src/trunks/overview.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
-import { httpOptions, noEvents, unwatchedTrunks } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
+import { noEvents, unwatchedTrunks } from '../support/no-resources.js';
 import { visitor } from '../support/lender.js';
 import { openRedis } from '../support/redis.js';
 
@@ -77,9 +74,8 @@ async function open({ scopes = SCOPES, silent = [] }: { scopes?: Scope[]; silent
     lineHealth: (id) => (silent.includes(id) ? SILENT : null),
     findNumber: () => Promise.resolve(null),
   });
-  const server = createHttpServer({
-    ...httpOptions(),
-    keys: () => [{ name: 'ops', hash: createHash('sha256').update('key').digest('hex'), scopes }],
+  const url = await serve({
+    keys: () => [accessKey('ops', 'key', scopes)],
     events: {
       ...noEvents,
       after: (cursor, limit) => feed.after(cursor, limit),
@@ -97,14 +93,10 @@ async function open({ scopes = SCOPES, silent = [] }: { scopes?: Scope[]; silent
       pools: () => Promise.resolve([POOL]),
     },
     readiness: () => ({ ready: true, checks: {} }),
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
   const ask = async (path: string, init: RequestInit = {}) => {
     const headers = { authorization: 'Bearer key', 'content-type': 'application/json' };
-    const response = await fetch(`http://127.0.0.1:${port}/v1${path}`, { headers, ...init });
+    const response = await fetch(`${url}/v1${path}`, { headers, ...init });
     return {
       status: response.status,
       type: response.headers.get('content-type') ?? '',

@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto';
 import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { screeningEditor } from '../../src/composition/screening-editor.js';
 import { configSchema } from '../../src/config/schema.js';
-import { createHttpServer } from '../../src/http/server.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisScreening } from '../../src/redis/screening.js';
 import { ListBook, type ListEntry } from '../../src/screening/lists.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { openRedis } from '../support/redis.js';
 
 const config = configSchema.parse({
@@ -19,7 +16,6 @@ const config = configSchema.parse({
   ],
 });
 const logger = pino({ level: 'silent' });
-const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 
 /** One gateway's interface, and the lists as its calls and another gateway's see them. */
 async function open() {
@@ -27,20 +23,16 @@ async function open() {
   const store = new RedisScreening(link, keys);
   const book = () => new ListBook({ sites: () => config.sites, store, logger });
   const [own, others] = [book(), book()];
-  const server = createHttpServer({
-    ...httpOptions(),
+  const url = await serve({
     screening: screeningEditor(store, own, () => config),
     keys: () => [
-      { name: 'guard', hash: hash('writes'), scopes: ['screening:read', 'screening:write'] },
-      { name: 'bi', hash: hash('reads'), scopes: ['screening:read'] },
+      accessKey('guard', 'writes', ['screening:read', 'screening:write']),
+      accessKey('bi', 'reads', ['screening:read']),
     ],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
     logger,
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
   const ask = async (method: string, path: string, body?: unknown, key = 'writes') => {
-    const response = await fetch(`http://127.0.0.1:${port}/v1/screening${path}`, {
+    const response = await fetch(`${url}/v1/screening${path}`, {
       method,
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

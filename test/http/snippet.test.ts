@@ -1,9 +1,7 @@
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { createHttpServer } from '../../src/http/server.js';
+import { describe, expect, it } from 'vitest';
 import { LeaseDesk, type LeaseOutcome } from '../../src/leases/desk.js';
 import type { LeaseStore, PoolPolicy, TakeRequest } from '../../src/leases/ports.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
+import { serve } from '../support/http.js';
 import { httpOptions, noLeaseStore } from '../support/no-resources.js';
 
 const KEY = 'site-divan-0123456789';
@@ -21,20 +19,14 @@ const POOL: PoolPolicy = {
   fallback: '+74952222222',
 };
 
-async function listen(perAddress = 60, leases = httpOptions().leases, sharePerAddress = 0.5): Promise<string> {
+function listen(perAddress = 60, leases = httpOptions().leases, sharePerAddress = 0.5): Promise<string> {
   const snippet = { key: KEY, origins: ORIGINS, perAddress, sharePerAddress };
   const sites = [{ id: 'divan', snippet }, { id: 'without' }];
-  const server = createHttpServer({
-    ...httpOptions(),
+  return serve({
     leases,
     sites: () => sites,
     trustedProxies: ['127.0.0.1'],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
-  return `http://127.0.0.1:${port}`;
 }
 
 async function open(perAddress?: number, leases?: LeaseDesk, sharePerAddress?: number) {

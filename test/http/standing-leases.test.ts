@@ -1,22 +1,17 @@
-import { createHash } from 'node:crypto';
-import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Values } from '../../src/cli/command.js';
 import { leases as leasesCommand } from '../../src/cli/commands/leases.js';
-import { createHttpServer } from '../../src/http/server.js';
 import { LeaseDesk } from '../../src/leases/desk.js';
 import type { PoolPolicy } from '../../src/leases/ports.js';
-import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisInventory } from '../../src/redis/inventory.js';
 import { RedisLeases } from '../../src/redis/leases.js';
 import { lend, visitor } from '../support/lender.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { openRedis } from '../support/redis.js';
 import { Screen } from '../support/terminal.js';
 
 const POLICY: PoolPolicy = { lease: 60_000, maxLease: 600_000, quarantine: 30_000, low: 0.1, holders: 86_400_000 };
 const numbered = (i: number): string => `+7495${1_000_000 + i}`;
-const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 
 /** A gateway's interface on a pool of the site "divan", and the command in front of it. */
 async function open(size: number) {
@@ -31,18 +26,13 @@ async function open(size: number) {
   }));
   await new RedisInventory(link, keys).create(rows);
   const desk = new LeaseDesk(new RedisLeases(link, keys), (site) => (site === 'divan' ? POLICY : null));
-  const server = createHttpServer({
-    ...httpOptions(),
+  const url = await serve({
     leases: desk,
-    keys: () => [{ name: 'ops', hash: hash('ops'), scopes: ['leases:read', 'leases:write'] }],
-    metrics: new GatewayMetrics({ nodeDefaults: false }),
-    logger: pino({ level: 'silent' }),
+    keys: () => [accessKey('ops', 'ops', ['leases:read', 'leases:write'])],
   });
-  const { port } = await server.start();
-  onTestFinished(() => server.stop());
   const run = async (positionals: string[], values: Values = {}) => {
     const screen = new Screen({ CALLTRACK_KEY: 'ops' });
-    const status = await leasesCommand.run({ url: `http://127.0.0.1:${port}`, ...values }, positionals, screen);
+    const status = await leasesCommand.run({ url, ...values }, positionals, screen);
     return { status, out: screen.lines.join('\n') };
   };
   const shown = async () => (await run([], { site: 'divan' })).out.split('\n').map((line) => line.split(/ +/)[0]);

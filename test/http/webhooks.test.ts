@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -7,13 +6,12 @@ import type { Values } from '../../src/cli/command.js';
 import { webhooks as command } from '../../src/cli/commands/webhooks.js';
 import { buildDelivery } from '../../src/composition/delivery.js';
 import { capacityEvent, poolEvent } from '../../src/events/scarcity.js';
-import { createHttpServer } from '../../src/http/server.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
 import type { Keys } from '../../src/redis/keys.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
-import { httpOptions } from '../support/no-resources.js';
+import { accessKey, serve } from '../support/http.js';
 import { answer, OK, openReceiver, type Received } from '../support/receiver.js';
 import { eventually, openRedis } from '../support/redis.js';
 
@@ -41,15 +39,8 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], other
   const { dispatcher, desk } = buildDelivery({ ...redis, config: () => config, metrics, logger });
   dispatcher.start(config.webhooks);
   const store = new RedisCallStore(redis.link, redis.keys, {}, { onQueued: (ids) => dispatcher.poke(ids) });
-  const hash = createHash('sha256').update(KEY).digest('hex');
-  const keys = () => [{ name: 'ops', hash, scopes }];
-  const server = createHttpServer({ ...httpOptions(), keys, webhooks: desk, metrics, logger });
-  const { port } = await server.start();
-  onTestFinished(async () => {
-    await server.stop();
-    await dispatcher.stop(0);
-  });
-  const url = `http://127.0.0.1:${port}`;
+  onTestFinished(() => dispatcher.stop(0));
+  const url = await serve({ keys: () => [accessKey('ops', KEY, scopes)], webhooks: desk });
   const ask = async (path: string, body?: Body) => {
     const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
     const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
