@@ -1,4 +1,5 @@
 import type { Call } from '../call/call.js';
+import { newCall } from '../call/document.js';
 import { CALL_EVENT_TYPES, type CallEventType, type EventType } from '../call/event-types.js';
 import type { CallEvent } from '../call/ports.js';
 import { buildCallEvent, buildOperationalEvent, type OperationalData, type OperationalEvent } from './catalogue.js';
@@ -12,33 +13,28 @@ const DAY = '2026-11-21T';
 const clockAt = (time: string): string => `${DAY}${time}Z`;
 const id = (n: number): string => `evt_${n.toString(16).padStart(32, '0')}`;
 
+const CALLER = { number: '+79160000001', withheld: false, name: null };
+
 const received: Call = {
-  id: '019aa5c1-7c44-7c6e-9d0b-5f1f0f6f2a11',
-  sipCallId: 'a84b4c76e66710@203.0.113.5',
+  ...newCall({
+    id: '019aa5c1-7c44-7c6e-9d0b-5f1f0f6f2a11',
+    sipCallId: 'a84b4c76e66710@203.0.113.5',
+    gateway: 'gw-1',
+    trunk: 'carrier-a',
+    trackingNumber: '+74951111111',
+    caller: CALLER,
+    receivedAt: Date.parse(clockAt('10:12:00.118')),
+  }),
   site: 'divan',
-  gateway: 'gw-1',
-  trunk: 'carrier-a',
   route: 'divan',
-  trackingNumber: '+74951111111',
   numberKind: 'dynamic',
   caller: {
-    number: '+79160000001',
-    withheld: false,
-    name: null,
+    ...CALLER,
     firstCall: false,
     previousCalls: 2,
     lastCallAt: '2026-11-18T09:40:12.000Z',
     lastDisposition: 'missed',
   },
-  startedAt: clockAt('10:12:00.118'),
-  ringingAt: null,
-  engagedAt: null,
-  answeredAt: null,
-  endedAt: null,
-  durations: { ringSeconds: 0, talkSeconds: 0, totalSeconds: 0, addedSetupMs: null },
-  disposition: null,
-  lossReason: null,
-  ended: null,
   attribution: {
     verdict: 'exact',
     confidence: 1,
@@ -60,29 +56,6 @@ const received: Call = {
     source: null,
     candidates: [],
   },
-  corrections: [],
-  legs: [],
-  overflow: null,
-  recording: {
-    status: 'none',
-    reason: null,
-    file: null,
-    bytes: null,
-    sha256: null,
-    durationSeconds: null,
-    sampleRate: null,
-    channels: null,
-    silentChannels: null,
-    startedAt: null,
-    stoppedAt: null,
-    paused: [],
-    masked: [],
-    deletedAt: null,
-  },
-  tags: [],
-  handled: null,
-  notes: [],
-  screening: null,
 };
 
 const overflowed: Call = {

@@ -1,6 +1,6 @@
 import { newCallId } from '../../src/lib/ids.js';
 import type { Call, CallResources } from '../../src/call/call.js';
-import { noResources } from '../../src/call/document.js';
+import { newCall, NO_RECORDING, noResources } from '../../src/call/document.js';
 import type { CallEventType } from '../../src/call/event-types.js';
 import type { CallChange, Holder } from '../../src/call/ports.js';
 import { buildCallEvent, writeDown } from '../../src/events/catalogue.js';
@@ -9,34 +9,31 @@ import { buildCallEvent, writeDown } from '../../src/events/catalogue.js';
 export const EDGE = 'tcp/10.0.0.1:5060,udp/10.0.0.1:5060';
 const NO_RESOURCES: CallResources = noResources(EDGE);
 
+const CALLER = { number: '+79160000001', withheld: false, name: null };
+
 export function exampleCall(fields: Partial<Call> = {}): Call {
-  return {
+  const call = newCall({
     id: newCallId(),
     sipCallId: 'a84b4c76e66710@203.0.113.5',
-    site: 'divan',
     gateway: 'gw-1',
     trunk: 'carrier-a',
-    route: 'divan',
     trackingNumber: '+74951111111',
+    caller: CALLER,
+    receivedAt: Date.parse('2026-11-21T10:12:00.000Z'),
+  });
+  return {
+    ...call,
+    site: 'divan',
+    route: 'divan',
     numberKind: 'dynamic',
     caller: {
-      number: '+79160000001',
-      withheld: false,
-      name: null,
+      ...CALLER,
       firstCall: false,
       previousCalls: 2,
       lastCallAt: '2026-11-20T09:00:00.000Z',
       lastDisposition: 'answered',
     },
-    startedAt: '2026-11-21T10:12:00.000Z',
-    ringingAt: null,
-    engagedAt: null,
-    answeredAt: null,
-    endedAt: null,
-    durations: { ringSeconds: 0, talkSeconds: 0, totalSeconds: 0, addedSetupMs: 11 },
-    disposition: null,
-    lossReason: null,
-    ended: null,
+    durations: { ...call.durations, addedSetupMs: 11 },
     attribution: {
       verdict: 'exact',
       confidence: 1,
@@ -47,29 +44,8 @@ export function exampleCall(fields: Partial<Call> = {}): Call {
       source: null,
       candidates: [],
     },
-    corrections: [],
-    legs: [],
-    overflow: null,
-    recording: {
-      status: 'none',
-      reason: null,
-      file: null,
-      bytes: null,
-      sha256: null,
-      durationSeconds: null,
-      sampleRate: null,
-      channels: null,
-      silentChannels: null,
-      startedAt: null,
-      stoppedAt: null,
-      paused: [],
-      masked: [],
-      deletedAt: null,
-    },
-    tags: [],
-    handled: null,
-    notes: [],
-    screening: null,
+    // Of its own: what a test changes in it is this call's.
+    recording: { ...NO_RECORDING, paused: [], masked: [] },
     ...fields,
   };
 }
