@@ -4,7 +4,7 @@ import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import { LANGUAGES, type ConsoleRole } from '../../src/config/schema.js';
-import { exampleCall, exampleHolder } from '../redis/examples.js';
+import { exampleCall, exampleLeg, exampleHolder } from '../redis/examples.js';
 import { startChromium } from '../support/chromium.js';
 import { openConsole, PASSWORD } from '../support/console.js';
 import { endedCall } from '../support/recording-house.js';
@@ -59,15 +59,7 @@ async function openWorld() {
 function leg(): Call['legs'][number] {
   const at = (ms: number) => new Date(Date.now() - SECONDS * 1000 + ms).toISOString();
   const times = { startedAt: at(0), ringingAt: at(100), answeredAt: at(900), endedAt: null };
-  const found = {
-    result: 'answered',
-    obstacle: null,
-    sip: 200,
-    q850: null,
-    channelsInUse: 1,
-    channelLimit: 4,
-  } as const;
-  return { n: 1, kind: 'destination', target: 'main-office', step: 1, via: null, ...times, ...found };
+  return exampleLeg({ ...times, result: 'answered', sip: 200 });
 }
 
 interface Seat {

@@ -14,7 +14,7 @@ import { lines } from '../../src/cli/commands/lines.js';
 import { routeExplain } from '../../src/cli/commands/route-explain.js';
 import { trunks } from '../../src/cli/commands/trunks.js';
 import { timelineOf } from '../../src/cli/timeline.js';
-import { exampleCall } from '../redis/examples.js';
+import { exampleCall, exampleLeg } from '../redis/examples.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { Screen } from '../support/terminal.js';
 
@@ -92,40 +92,17 @@ const CALL = exampleCall({
   ended: { by: 'caller', reason: 'normal', sip: 200 },
   overflow: { from: 'office', reason: 'no_free_channel' },
   legs: [
-    {
-      n: 1,
-      kind: 'destination',
-      target: 'office',
-      step: 1,
-      via: null,
-      startedAt: '2026-11-21T10:12:00.011Z',
-      ringingAt: null,
-      answeredAt: null,
-      endedAt: '2026-11-21T10:12:00.011Z',
-      result: 'no_channel',
-      obstacle: null,
-      sip: null,
-      q850: null,
-      channelsInUse: 4,
-      channelLimit: 4,
-    },
-    {
-      n: 2,
-      kind: 'line',
-      target: 'sales-2',
-      step: 2,
-      via: null,
+    exampleLeg({
+      ...{ target: 'office', startedAt: '2026-11-21T10:12:00.011Z', endedAt: '2026-11-21T10:12:00.011Z' },
+      ...{ result: 'no_channel', channelsInUse: 4 },
+    }),
+    exampleLeg({
+      ...{ n: 2, step: 2, kind: 'line', target: 'sales-2', channelLimit: 1, result: 'answered', sip: 200 },
       startedAt: '2026-11-21T10:12:00.015Z',
       ringingAt: '2026-11-21T10:12:00.390Z',
       answeredAt: '2026-11-21T10:12:04.980Z',
       endedAt: '2026-11-21T10:13:05.000Z',
-      result: 'answered',
-      obstacle: null,
-      sip: 200,
-      q850: null,
-      channelsInUse: 1,
-      channelLimit: 1,
-    },
+    }),
   ],
 });
 

@@ -3,7 +3,7 @@ import type { Call } from '../../src/call/call.js';
 import { CONSOLE_ROLES } from '../../src/config/schema.js';
 import { may } from '../../src/console/access.js';
 import { consoleRoutes } from '../../src/console/pages/index.js';
-import { exampleCall } from '../redis/examples.js';
+import { exampleCall, exampleLeg } from '../redis/examples.js';
 import { ARCHIVED_DAY, openConsole } from '../support/console.js';
 
 const NASTY = `<img src=x onerror="alert(1)"><script>alert('x')</script>`;
@@ -20,23 +20,10 @@ function endedCall(fields: Partial<Call> = {}): Call {
     disposition: 'answered',
     ended: { by: 'caller', reason: 'normal', sip: 200 },
     legs: [
-      {
-        n: 1,
-        kind: 'destination',
-        target: 'main-office',
-        step: 1,
-        via: null,
-        startedAt: at(11),
-        ringingAt: at(120),
-        answeredAt: at(4_120),
-        endedAt: at(64_120),
-        result: 'answered',
-        obstacle: null,
-        sip: 200,
-        q850: 16,
-        channelsInUse: 1,
-        channelLimit: 4,
-      },
+      exampleLeg({
+        ...{ startedAt: at(11), ringingAt: at(120), answeredAt: at(4_120), endedAt: at(64_120) },
+        ...{ result: 'answered', sip: 200, q850: 16 },
+      }),
     ],
     ...fields,
   });

@@ -13,7 +13,7 @@ import { RedisUse } from '../../src/redis/use.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
 import { SharedDrains } from '../../src/trunks/drains.js';
 import { Overview } from '../../src/trunks/overview.js';
-import { exampleCall, exampleChange } from '../redis/examples.js';
+import { exampleCall, exampleLeg, exampleChange } from '../redis/examples.js';
 import { accessKey, serve } from '../support/http.js';
 import { noEvents, unwatchedTrunks } from '../support/no-resources.js';
 import { visitor } from '../support/lender.js';
@@ -112,24 +112,10 @@ async function open({ scopes = SCOPES, silent = [] }: { scopes?: Scope[]; silent
 
 type Body = Record<string, unknown>;
 
-const leg = (fields: Partial<Leg>): Leg => ({
-  n: 1,
-  kind: 'destination',
-  target: 'office',
-  step: 1,
-  via: null,
-  startedAt: new Date().toISOString(),
-  ringingAt: null,
-  answeredAt: null,
-  endedAt: null,
-  result: 'no_channel',
-  obstacle: null,
-  sip: null,
-  q850: null,
-  channelsInUse: 2,
-  channelLimit: 2,
-  ...fields,
-});
+const leg = (fields: Partial<Leg>): Leg => {
+  const full = { result: 'no_channel', channelsInUse: 2, channelLimit: 2 } as const;
+  return exampleLeg({ target: 'office', startedAt: new Date().toISOString(), ...full, ...fields });
+};
 
 const lost: Partial<Call> = { disposition: 'missed', lossReason: 'destination_capacity', legs: [leg({})] };
 const rerouted: Partial<Call> = {

@@ -1,5 +1,5 @@
 import { newCallId } from '../../src/lib/ids.js';
-import type { Call, CallResources } from '../../src/call/call.js';
+import type { Call, CallResources, Leg } from '../../src/call/call.js';
 import { newCall, NO_RECORDING, noResources } from '../../src/call/document.js';
 import type { CallEventType } from '../../src/call/event-types.js';
 import type { CallChange, Holder } from '../../src/call/ports.js';
@@ -49,6 +49,26 @@ export function exampleCall(fields: Partial<Call> = {}): Call {
     ...fields,
   };
 }
+
+/** Dialled in the first step, and nothing heard of it yet. */
+export const exampleLeg = (fields: Partial<Leg> = {}): Leg => ({
+  n: 1,
+  kind: 'destination',
+  target: 'main-office',
+  step: 1,
+  via: null,
+  startedAt: '2026-11-21T10:12:00.011Z',
+  ringingAt: null,
+  answeredAt: null,
+  endedAt: null,
+  result: null,
+  obstacle: null,
+  sip: null,
+  q850: null,
+  channelsInUse: 1,
+  channelLimit: 4,
+  ...fields,
+});
 
 export function exampleHolder(fields: Partial<Holder> = {}): Holder {
   return {

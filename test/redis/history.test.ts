@@ -10,7 +10,7 @@ import { RedisHistory } from '../../src/redis/history.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { buildCallEvent, writeDown } from '../../src/events/catalogue.js';
 import { openRedis } from '../support/redis.js';
-import { exampleCall, exampleChange } from './examples.js';
+import { exampleCall, exampleLeg, exampleChange } from './examples.js';
 
 const START = Date.parse('2026-11-21T10:00:00.000Z');
 const at = (ms: number) => new Date(START + ms).toISOString();
@@ -47,24 +47,10 @@ const answered = (talkSeconds: number, fields: Partial<Call> = {}): Call =>
     durations: { ringSeconds: 3, talkSeconds, totalSeconds: talkSeconds + 3, addedSetupMs: 11 },
     ...fields,
   });
-const leg = (fields: Partial<Leg>): Leg => ({
-  n: 1,
-  kind: 'line',
-  target: 'sales-1',
-  step: 1,
-  via: null,
-  startedAt: at(0),
-  ringingAt: at(0),
-  answeredAt: null,
-  endedAt: at(9_000),
-  result: 'no_answer',
-  obstacle: null,
-  sip: 480,
-  q850: null,
-  channelsInUse: 1,
-  channelLimit: 1,
-  ...fields,
-});
+const leg = (fields: Partial<Leg>): Leg => {
+  const times = { startedAt: at(0), ringingAt: at(0), endedAt: at(9_000) };
+  return exampleLeg({ kind: 'line', target: 'sales-1', ...times, result: 'no_answer', sip: 480, ...fields });
+};
 
 /** Small numbers of everything, so that combinations occur. */
 function anyCall(n: number): Call {
