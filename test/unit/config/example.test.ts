@@ -124,7 +124,9 @@ describe('docker/config/gateway.yaml', () => {
   it('needs nothing that compose does not ask for', () => {
     const compose = readFileSync('docker/compose.yaml', 'utf8');
     const configuration = readFileSync('docker/config/gateway.yaml', 'utf8').replace(/^ *#.*$/gm, '');
-    for (const [, name = ''] of configuration.matchAll(/\$\{(\w+)\}/g)) {
+    const named = [...configuration.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name);
+    expect(named.length).toBeGreaterThan(4);
+    for (const name of named) {
       expect(variables).toContain(name);
       expect(compose).toContain(`\${${name}:?`);
     }
