@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BindingChange } from '../../src/lines/ports.js';
 import { RedisRegistrations } from '../../src/redis/registrations.js';
-import { eventually, openOwnRedis, openRedis } from '../support/redis.js';
+import { eventually, livesOf, openOwnRedis, openRedis } from '../support/redis.js';
 
 const EDGE = 'udp/10.0.0.1:5060';
 const ELSEWHERE = 'udp/10.0.0.2:5060';
@@ -119,7 +119,8 @@ describe('registrations', () => {
       const keys = await raw.keys(`${prefix}v1:line:*`);
       expect(keys.filter((key) => !key.includes(':nonce:'))).toEqual([]);
     });
-    for (const key of await raw.keys(`${prefix}v1:line:*`)) expect(await raw.pttl(key)).toBeGreaterThan(0);
+    // The nonces that they came with.
+    expect(Math.min(...(await livesOf(raw, `${prefix}v1:line:*`)))).toBeGreaterThan(0);
   });
 
   it('the oldest makes room; what is refreshed is not the oldest', async () => {
@@ -217,9 +218,7 @@ describe('what the registrar remembers', () => {
     await store.countFailure({ source: '192.0.2.7', user: 'desk' });
     expect(await store.countFailure({ source: '192.0.2.8', user: 'sales' })).toEqual({ pair: 1, source: 1, user: 2 });
     expect(await store.failures({ source: '192.0.2.7', user: 'sales' })).toEqual({ pair: 1, source: 2, user: 2 });
-    for (const key of await raw.keys(`${prefix}v1:register-failures:*`)) {
-      expect(await raw.pttl(key)).toBeGreaterThan(590_000);
-    }
+    expect(Math.min(...(await livesOf(raw, `${prefix}v1:register-failures:*`)))).toBeGreaterThan(590_000);
   });
 
   it('agrees with every other gateway on the secret of its nonces', async () => {

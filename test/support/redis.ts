@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { inject, onTestFinished } from 'vitest';
+import { expect, inject, onTestFinished } from 'vitest';
 import { RedisLink, type RedisLinkOptions } from '../../src/redis/connection.js';
 import type { FeedEvent } from '../../src/http/ports.js';
 import { RedisEventFeed } from '../../src/redis/event-feed.js';
@@ -35,6 +35,13 @@ export async function openOwnRedis(options: Partial<RedisLinkOptions> = {}) {
   const server = await OwnRedis.start();
   onTestFinished(() => server.remove());
   return { server, ...(await openRedis({ ...options, url: server.url })) };
+}
+
+/** Of every key of this form how long it lives, ms; -1 for ever. Fails where there is none. */
+export async function livesOf(raw: Redis, pattern: string): Promise<number[]> {
+  const names = await raw.keys(pattern);
+  expect(names, pattern).not.toEqual([]);
+  return Promise.all(names.map((name) => raw.pttl(name)));
 }
 
 /** All events that are kept. */
