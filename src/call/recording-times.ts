@@ -1,4 +1,5 @@
 import type { Call, RecordingInfo } from './call.js';
+import { secondsBetween } from './document.js';
 
 /** Where in a recording's file a moment is, and how long the file should be. Pure. */
 
@@ -49,13 +50,10 @@ export function closeRanges(recording: RecordingInfo, seconds: number): Recordin
 }
 
 /** By our clock: how long the recording should be: the talk, or the part of it from its start to its stop that was not paused. */
-export function expectedSeconds({ answeredAt, endedAt, durations, recording }: Call): number {
+export function expectedSeconds({ answeredAt, endedAt, recording }: Call): number {
   const { startedAt, stoppedAt, paused } = recording;
-  const began = startedAt ?? answeredAt;
-  const ended = stoppedAt ?? endedAt;
-  if (began === null || ended === null) return durations.talkSeconds;
   const out = paused.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0);
-  return Math.max(0, (Date.parse(ended) - Date.parse(began)) / 1000 - out);
+  return Math.max(0, secondsBetween(startedAt ?? answeredAt, stoppedAt ?? endedAt) - out);
 }
 
 export const toMillisecond = (seconds: number): number => Math.round(seconds * 1000) / 1000;

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { answerTo, callerSrtp, isSecured, offersOurCodecs, offerTo, withoutKeys } from '../../../src/call/srtp.js';
+import {
+  answerTo,
+  callerSrtp,
+  isSecured,
+  offersOurCodecs,
+  offerTo,
+  underSameKeys,
+  withoutKeys,
+} from '../../../src/call/srtp.js';
 
 const SESSION = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n';
 const KEY = 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n';
@@ -34,6 +42,14 @@ describe('what an offer is taken for', () => {
 it('no key is left where none is wanted', () => {
   expect(withoutKeys(SESSION + secured() + plain())).toBe(SESSION + secured(6000, '8', '') + plain());
   expect(isSecured(withoutKeys(SESSION + secured()))).toBe(false);
+});
+
+it('among several keys none is taken for the one that is known', () => {
+  const one = SESSION + secured();
+  const several = SESSION + secured(6000, '8', KEY + KEY.replace('crypto:1', 'crypto:2'));
+  expect(underSameKeys(one, one, one)?.offer).toBe(one);
+  for (const texts of [[several, one, one] as const, [one, several, one] as const, [one, one, several] as const])
+    expect(underSameKeys(...texts)).toBeNull();
 });
 
 describe('one offer of FreeSWITCH for targets of both kinds', () => {
