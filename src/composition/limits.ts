@@ -5,7 +5,7 @@ import { capacityEvent, ScarcityTeller } from '../events/scarcity.js';
 import { RedisChannels, type ScarcityWatch } from '../redis/channels.js';
 import type { RedisLink } from '../redis/connection.js';
 import type { Keys } from '../redis/keys.js';
-import { UntoldChanges, type LevelChange } from '../redis/scarcity.js';
+import { untoldLevels } from '../redis/scarcity.js';
 import { limitsOf } from '../routing/limits.js';
 import { LimitWatch } from '../trunks/limit-watch.js';
 
@@ -26,7 +26,7 @@ export class Limits {
   readonly #watch: LimitWatch;
 
   constructor({ config, link, keys, tell, logger }: LimitParts) {
-    const teller = new ScarcityTeller<LevelChange>(new UntoldChanges(link, keys), capacityEvent, tell, logger);
+    const teller = new ScarcityTeller(untoldLevels(link, keys), capacityEvent, tell, logger);
     this.scarcity = { high: () => config().capacity.high, onUntold: (resource) => teller.wake(resource) };
     this.channels = new RedisChannels(link, keys, {
       onFallback: (alone) => logger.warn({ holdFor: alone ? 'this gateway alone' : 'all gateways' }, 'channel limits'),

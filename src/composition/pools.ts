@@ -17,7 +17,7 @@ import { RedisInventory } from '../redis/inventory.js';
 import { RedisLeases } from '../redis/leases.js';
 import { RedisPromoCodes } from '../redis/promo-codes.js';
 import { RedisNumbers } from '../redis/numbers.js';
-import { UntoldPoolChanges, type PoolLevelChange } from '../redis/scarcity.js';
+import { untoldPoolChanges } from '../redis/scarcity.js';
 
 export interface PoolParts {
   link: RedisLink;
@@ -45,8 +45,7 @@ export class Pools {
 
   constructor(private readonly parts: PoolParts) {
     const { link, keys, config, metrics, logger } = parts;
-    const untold = new UntoldPoolChanges(link, keys);
-    const teller = new ScarcityTeller<PoolLevelChange>(untold, poolEvent, (...told) => parts.tell(...told), logger);
+    const teller = new ScarcityTeller(untoldPoolChanges(link, keys), poolEvent, parts.tell, logger);
     this.#numbers = new RedisNumbers(link, keys, config().gateway.id);
     this.#store = new RedisLeases(link, keys, { onUntold: (site) => teller.wake(`pool:${site}`) });
     const siteOf = (site: string) => config().sites.find(({ id }) => id === site);

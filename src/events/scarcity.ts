@@ -4,24 +4,26 @@ import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
 import { buildOperationalEvent, type OperationalData, type OperationalEvent } from './catalogue.js';
 
-/** A limit has become scarce, or is no longer; as the store has written it down. Times in ms since the epoch. */
-export interface LevelChange {
+interface Change {
   resource: string;
+  /** 1, 2, 3 … of this resource. */
   number: number;
-  level: 'ok' | 'high' | 'exhausted';
-  inUse: number;
-  limit: number;
+  /** By the clock of the store, ms since the epoch. */
   at: number;
 }
 
+/** A limit has become scarce, or is no longer; as the store has written it down. */
+export interface LevelChange extends Change {
+  level: 'ok' | 'high' | 'exhausted';
+  inUse: number;
+  limit: number;
+}
+
 /** A site's pool of numbers runs low or dry. */
-export interface PoolChange {
-  resource: string;
-  number: number;
+export interface PoolChange extends Change {
   level: 'low' | 'exhausted';
   free: number;
   total: number;
-  at: number;
 }
 
 interface Untold<C> {
@@ -98,7 +100,7 @@ export function poolEvent(change: PoolChange): OperationalEvent<'pool.low' | 'po
 }
 
 /** Begins with its time like every other id of an event: a replay looks there for it. */
-function eventIdOf({ resource, number, at }: { resource: string; number: number; at: number }): string {
+function eventIdOf({ resource, number, at }: Change): string {
   const rest = createHash('sha256').update(`${resource} ${number} ${at}`).digest('hex');
   return `evt_${at.toString(16).padStart(12, '0')}${rest.slice(0, 20)}`;
 }

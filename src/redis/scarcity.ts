@@ -1,80 +1,51 @@
-import type { PoolChange } from '../events/scarcity.js';
+import type { LevelChange, PoolChange } from '../events/scarcity.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 
-/** One change of a limit's level, as a script has written it down. */
-export interface LevelChange {
-  resource: string;
-  /** 1, 2, 3 … of this resource. */
-  number: number;
-  level: 'ok' | 'high' | 'exhausted';
-  inUse: number;
-  limit: number;
-  /** By the clock of Redis, ms since the epoch. */
-  at: number;
-  /** The entry itself, to be struck off by. */
-  entry: string;
-}
+/** With the entry itself, to be struck off by. */
+type Untold<C> = C & { entry: string };
 
-/** The list of changes that nobody has told yet. It outlives whichever gateway should have done so. */
-export class UntoldChanges {
+/** A list of changes that nobody has told yet. It outlives whichever gateway should have done so. */
+export class UntoldChanges<C extends { resource: string }> {
   constructor(
     private readonly link: RedisLink,
-    private readonly keys: Keys,
+    private readonly keyOf: (resource: string) => string,
+    private readonly read: (resource: string, fields: string[]) => C,
   ) {}
 
   /** In the order they happened. */
-  async of(resource: string): Promise<LevelChange[]> {
-    const entries = await this.link.send((client) => client.lrange(this.keys.channelUntold(resource), 0, -1));
-    return entries.map((entry) => {
-      const [number, level, inUse, limit, at] = entry.split('|');
-      return {
-        resource,
-        number: Number(number),
-        level: level === 'high' || level === 'exhausted' ? level : 'ok',
-        inUse: Number(inUse),
-        limit: Number(limit),
-        at: Number(at),
-        entry,
-      };
-    });
+  async of(resource: string): Promise<Untold<C>[]> {
+    const entries = await this.link.send((client) => client.lrange(this.keyOf(resource), 0, -1));
+    return entries.map((entry) => ({ ...this.read(resource, entry.split('|')), entry }));
   }
 
-  async strikeOff({ resource, entry }: LevelChange): Promise<void> {
-    await this.link.send((client) => client.lrem(this.keys.channelUntold(resource), 1, entry));
+  async strikeOff({ resource, entry }: Untold<C>): Promise<void> {
+    await this.link.send((client) => client.lrem(this.keyOf(resource), 1, entry));
   }
 }
 
-export interface PoolLevelChange extends PoolChange {
-  entry: string;
-}
+/** Of limits, as `lib/ledger.lua` has written them down. */
+export const untoldLevels = (link: RedisLink, keys: Keys): UntoldChanges<LevelChange> =>
+  new UntoldChanges(link, keys.channelUntold, (resource, [number, level, inUse, limit, at]) => ({
+    resource,
+    number: Number(number),
+    level: level === 'high' || level === 'exhausted' ? level : 'ok',
+    inUse: Number(inUse),
+    limit: Number(limit),
+    at: Number(at),
+  }));
 
-/** The same for pools: only changes for the worse are written down. `resource` is `pool:<site>`. */
-export class UntoldPoolChanges {
-  constructor(
-    private readonly link: RedisLink,
-    private readonly keys: Keys,
-  ) {}
-
-  async of(resource: string): Promise<PoolLevelChange[]> {
-    const entries = await this.link.send((client) => client.lrange(this.#key(resource), 0, -1));
-    return entries.map((entry) => {
-      const [number, level, free, total, at] = entry.split('|');
-      return {
-        resource,
-        number: Number(number),
-        level: level === 'low' ? 'low' : 'exhausted',
-        free: Number(free),
-        total: Number(total),
-        at: Number(at),
-        entry,
-      };
-    });
-  }
-
-  async strikeOff({ resource, entry }: PoolLevelChange): Promise<void> {
-    await this.link.send((client) => client.lrem(this.#key(resource), 1, entry));
-  }
-
-  #key = (resource: string): string => this.keys.poolUntold(resource.slice('pool:'.length));
-}
+/** Of pools, as `lib/pool.lua` has: only changes for the worse are written down. `resource` is `pool:<site>`. */
+export const untoldPoolChanges = (link: RedisLink, keys: Keys): UntoldChanges<PoolChange> =>
+  new UntoldChanges(
+    link,
+    (resource) => keys.poolUntold(resource.slice('pool:'.length)),
+    (resource, [number, level, free, total, at]) => ({
+      resource,
+      number: Number(number),
+      level: level === 'low' ? 'low' : 'exhausted',
+      free: Number(free),
+      total: Number(total),
+      at: Number(at),
+    }),
+  );

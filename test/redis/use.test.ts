@@ -5,7 +5,7 @@ import type { OperationalEvent } from '../../src/events/catalogue.js';
 import { capacityEvent, ScarcityTeller } from '../../src/events/scarcity.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisChannels } from '../../src/redis/channels.js';
-import { UntoldChanges } from '../../src/redis/scarcity.js';
+import { untoldLevels } from '../../src/redis/scarcity.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { eventually, keptEvents, livesOf, openRedis } from '../support/redis.js';
 import { exampleCall, exampleChange } from './examples.js';
@@ -116,7 +116,7 @@ describe('changes of level', () => {
   async function openTwo() {
     const { link, keys, raw, prefix } = await openRedis();
     const store = new RedisCallStore(link, keys);
-    const untold = new UntoldChanges(link, keys);
+    const untold = untoldLevels(link, keys);
     const open = () => {
       const append = (event: OperationalEvent, subject: string) => store.appendOperational(event, subject, []);
       const teller = new ScarcityTeller(untold, capacityEvent, append, pino({ level: 'silent' }));
