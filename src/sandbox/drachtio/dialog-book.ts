@@ -22,6 +22,15 @@ export interface DialogRecord {
 /** `Call-ID;from-tag=tag`, the tag always the calling side's (sip-dialog.hpp). */
 export const dialogIdOf = (request: SipRequest): string => `${request.callId};from-tag=${request.fromTag ?? ''}`;
 
+/** Of a dialog that `invite` has just made. */
+export const newRecord = (
+  invite: SipRequest,
+  { dialog, owner, inviteTransactionId }: Pick<DialogRecord, 'dialog' | 'owner' | 'inviteTransactionId'>,
+): DialogRecord => ({
+  ...{ id: dialogIdOf(invite), dialog, owner, inviteTransactionId },
+  ...{ unacknowledged: undefined, forgotten: false, hangUpAfterAck: false, hungUp: false },
+});
+
 /** All dialogs by their id; any connected application may send in any of them. */
 export class DialogBook {
   readonly #records = new Map<string, DialogRecord>();

@@ -4,7 +4,7 @@ import { Dialog, parseNameAddr, parseUri, SipRequest, transportOf } from '../sip
 import type { AppConnection } from './app-connection.js';
 import { contentTypeFor, localAddress, requestHeaders } from './app-headers.js';
 import type { DialogBook, DialogRecord } from './dialog-book.js';
-import { dialogIdOf } from './dialog-book.js';
+import { dialogIdOf, newRecord } from './dialog-book.js';
 import type { HangUp } from './hang-up.js';
 import type { AppMessage, AppSip } from './wire.js';
 import { describe, sipToApp } from './wire.js';
@@ -159,16 +159,7 @@ export class Uac {
     const { transaction, owner, id } = call;
     const dialog = Dialog.asUac(this.stack.dialogHost, transaction.request, response);
     dialog.attachInvite(transaction);
-    const record: DialogRecord = {
-      id: dialogIdOf(transaction.request),
-      dialog,
-      owner,
-      inviteTransactionId: id,
-      unacknowledged: undefined,
-      forgotten: false,
-      hangUpAfterAck: false,
-      hungUp: false,
-    };
+    const record = newRecord(transaction.request, { dialog, owner, inviteTransactionId: id });
     call.records.set(tag, record);
     this.dialogs.add(record);
     this.watch(record);

@@ -5,7 +5,7 @@ import type { AppConnection } from './app-connection.js';
 import { contentTypeFor, localAddress, responseHeaders } from './app-headers.js';
 import type { AppRegistry } from './app-registry.js';
 import type { DialogBook, DialogRecord } from './dialog-book.js';
-import { dialogIdOf } from './dialog-book.js';
+import { dialogIdOf, newRecord } from './dialog-book.js';
 import type { HangUp } from './hang-up.js';
 import type { AppMessage } from './wire.js';
 import { describe, sipToApp } from './wire.js';
@@ -206,16 +206,7 @@ export class Uas {
     if (open.record) return;
     const { request, arrival } = open.transaction;
     const { owner, id } = open;
-    open.record = {
-      id: dialogIdOf(request),
-      dialog,
-      owner,
-      inviteTransactionId: id,
-      unacknowledged: undefined,
-      forgotten: false,
-      hangUpAfterAck: false,
-      hungUp: false,
-    };
+    open.record = newRecord(request, { dialog, owner, inviteTransactionId: id });
     setReturnPath(dialog, arrival);
     this.dialogs.add(open.record);
     this.watch(open.record);
