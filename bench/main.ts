@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { findOnPath } from './lib/find.js';
+import { closeOnInterrupt } from './lib/interrupt.js';
 import type { EngineKind } from './lib/engines.js';
 import { readOptions, type BenchOptions, type Part } from './lib/options.js';
 import type { Context } from './lib/context.js';
@@ -57,20 +58,12 @@ function about(): Record<string, unknown> {
 
 async function runAll(kind: EngineKind, options: BenchOptions, report: Report): Promise<void> {
   const world = await World.open(kind);
-  const interrupted = (): void => {
-    world
-      .close()
-      .finally(() => process.exit(130))
-      .catch(() => undefined);
-  };
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', interrupted);
+  const settle = closeOnInterrupt(() => world.close());
   try {
     const systems = world.systems.filter((system) => options.systems?.includes(system) ?? true);
     for (const part of partsFor(kind, options)) await RUN[part]({ world, systems, report, options });
   } finally {
-    process.off('SIGINT', interrupted);
-    process.off('SIGTERM', interrupted);
+    settle();
     await world.close();
   }
 }

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { randomOf } from '../../test/support/random.js';
 import { until } from '../../test/support/until.js';
+import { closeOnInterrupt } from '../lib/interrupt.js';
 import { Report } from '../lib/report.js';
 import { Faults } from './faults.js';
 import { House } from './house.js';
@@ -188,14 +189,7 @@ log(
   `${kind} engines, ${minutes} min, ${rate} calls/s, ${values.faults ? 'with' : 'without'} faults, seed ${seed}${values.older === undefined ? '' : `, the second gateway of ${values.older} at first`}`,
 );
 const house = await House.open(kind, values.older);
-const interrupted = (): void => {
-  house
-    .close()
-    .finally(() => process.exit(130))
-    .catch(() => undefined);
-};
-process.once('SIGINT', interrupted);
-process.once('SIGTERM', interrupted);
+closeOnInterrupt(() => house.close());
 const ledger = new Ledger();
 const phones = await Phones.open(house, (sipCallId) => ledger.idOf(sipCallId), log, randomOf(seed + 2));
 try {
