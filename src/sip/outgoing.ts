@@ -10,6 +10,7 @@ import { toSipFailure } from './failure.js';
 import { forgetSent } from './link.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
 import { cleanHeaderValue, cleanSdp } from './sanitise.js';
+import { timerAskedFor } from './session-timer.js';
 import { contactOverTls } from './tls-contact.js';
 
 /**
@@ -133,7 +134,9 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     this.srf.createUAC(request.uri, options, callbacks, (error, dialog) => {
       clearTimeout(this.#silenceTimer);
       const answer = answers && this.#answerToChallenge(answers, error);
+      const timed = this.#withTimer(request, error);
       if (answer) this.#send(request, answer, answers);
+      else if (timed) this.#sendAnew(timed);
       else if (dialog && !('sdp' in dialog)) inBackground(this.#answered(request, dialog));
       else this.#failedOrOffered(error, dialog);
     });
@@ -155,6 +158,19 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     return { ...answer, ...dialog };
   }
 
+  /** The request as who insists on a session timer takes it; null where nobody does. */
+  #withTimer(request: InviteRequest, error: unknown): InviteRequest | null {
+    if (this.#cancelled || this.#settled || !(error instanceof Srf.SipError)) return null;
+    const timer = timerAskedFor(error.res, request.headers);
+    return timer && { ...request, headers: { ...request.headers, ...timer } };
+  }
+
+  /** Another INVITE: nothing of the one before is left. */
+  #sendAnew(request: InviteRequest): void {
+    this.#request = null;
+    this.#send(request);
+  }
+
   #failedOrOffered(error: unknown, dialog: Srf.OfferedDialog | undefined): void {
     clearTimeout(this.#cancelTimer);
     this.#markGone();
@@ -169,8 +185,7 @@ export class SrfOutgoingInvite implements OutgoingInvite {
     const acknowledged = await ackTaken(this.srf, dialog.id);
     if (!acknowledged) await this.#hangUpUnacknowledged(leg, dialog);
     if (!acknowledged && !this.#settled && !this.#cancelled && this.#lostAcks++ < LOST_ACKS_MAX) {
-      this.#request = null;
-      this.#send(request);
+      this.#sendAnew(request);
       return;
     }
     clearTimeout(this.#cancelTimer);

@@ -24,6 +24,7 @@ const scenes = {
   challengedInfo: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedLate: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedTwice: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  timed: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   wrongBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 'wrong' } }),
   held: stage.scene(),
   heldByBusiness: stage.scene(),
@@ -241,6 +242,27 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
       expect(counts).toEqual(['00000001', '00000002']);
     },
   );
+
+  test.concurrent('a carrier that insists on a session timer, on a longer one, and on a digest', async (context) => {
+    const scene = scenes.timed;
+    const verifier = new DigestVerifier('carrier', () => 's3cret');
+    let taken = '';
+    const answered = await judged(scene, context, (method, message) => {
+      if (method !== 'INVITE') return [OK];
+      const seconds = Number.parseInt(headerValue(message, 'Session-Expires') ?? '', 10);
+      if (Number.isNaN(seconds)) return ['421 Extension Required', 'Require: timer'];
+      if (seconds < 3600) return ['422 Session Interval Too Small', 'Min-SE: 3600'];
+      if (verifier.verify(headerValue(message, 'Proxy-Authorization') ?? '', method) !== 'ok')
+        return ['407 Who?', `Proxy-Authenticate: ${verifier.challenge()}`];
+      taken = message;
+      return [OK, 'Require: timer', 'Session-Expires: 3600;refresher=uas'];
+    });
+    await talkBriefly(scene);
+    expect((await scene.events()).at(-2)?.type).toBe('call.completed');
+    expect(answered).toEqual(['INVITE 421', 'INVITE 422', 'INVITE 407', 'INVITE 200', 'BYE 200']);
+    const said = ['Supported', 'Session-Expires', 'Min-SE'].map((name) => headerValue(taken, name));
+    expect(said).toEqual(['timer', '3600;refresher=uas', '3600']);
+  });
 
   test.concurrent('hold and resume', async () => {
     const scene = scenes.held;
