@@ -15,14 +15,18 @@ const ANSWER_TIMEOUT_MS = 60_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { from: { type: 'string', default: READER.callerNumber }, seconds: { type: 'string', default: '5' } },
+  options: {
+    from: { type: 'string', default: READER.callerNumber },
+    seconds: { type: 'string', default: '5' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 });
 const [target] = positionals;
 const host = parseUri(target ?? '')?.host;
 const seconds = Number(values.seconds);
-if (target === undefined || !host || !(seconds > 0)) {
+if (values.help || target === undefined || !host || !(seconds > 0)) {
   say('npx tsx demo/call.ts <SIP URI> [--from <number>] [--seconds <length of the talk>]');
-  process.exit(2);
+  process.exit(values.help ? 0 : 2);
 }
 
 /** Which of this machine's addresses packets to `host` leave from: SIP and SDP name it. Sends nothing. */

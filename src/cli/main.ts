@@ -54,6 +54,8 @@ const OVERVIEW = [
   '',
   ...COMMON_HELP,
   '',
+  'Those that ask a running gateway find it by CALLTRACK_URL, with a key of access.keys in CALLTRACK_KEY.',
+  'calltrack COMMAND --help has the options of each.',
   'Status 0: done and well. 1: failed, or not healthy. 2: wrong usage or configuration.',
 ].join('\n');
 

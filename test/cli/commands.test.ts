@@ -302,23 +302,33 @@ describe('calls tail', () => {
     });
     const pages = [
       {
-        events: [event('call.received', CALL), { ...event('trunk.down', undefined), data: { trunk: 'carrier-a' } }],
+        events: [event('call.received', CALL), { ...event('pool.low', undefined), data: { site: 'divan' } }],
         next: '1-0',
       },
-      { events: [event('call.overflowed', CALL), event('call.received', { ...CALL, site: 'other' })], next: '2-0' },
+      { events: [event('call.overflowed', CALL)], next: '2-0' },
     ];
     const gateway = await gatewayOf({ '/v1/events': () => pages.shift() ?? { events: [], next: '2-0' } });
     const screen = new Screen({ CALLTRACK_URL: gateway.url });
-    const running = callsTail.run({ since: '2026-11-21T10:00:00Z', site: 'divan' }, [], screen);
-    await expect.poll(() => screen.lines.length).toBe(2);
+    const running = callsTail.run({ since: '2026-11-21T10:00:00Z', site: 'divan', all: true }, [], screen);
+    await expect.poll(() => screen.lines.length).toBe(3);
     screen.interrupt();
     expect(await running).toBe(0);
     expect(screen.lines).toEqual([
       '10:12:00.100  call.received               call-1  +79160000001 > +74951111111  divan by carrier-a',
+      '10:12:00.100  pool.low                    {"site":"divan"}',
       '10:12:00.100  call.overflowed             call-1  +79160000001 > +74951111111  from office (no_free_channel)',
     ]);
-    expect(gateway.asked[0]).toContain('/v1/events?limit=200&since=2026-11-21T10%3A00%3A00.000Z');
-    expect(gateway.asked[1]).toContain('after=1-0');
+    expect(gateway.asked[0]).toContain('/v1/events?limit=200&site=divan&since=2026-11-21T10%3A00%3A00.000Z');
+    expect(gateway.asked[1]).toContain('site=divan&after=1-0');
+  });
+
+  it('asks for calls and recordings only, unless told otherwise', async () => {
+    const gateway = await gatewayOf({ '/v1/events': { events: [], next: '1-0' } });
+    const screen = new Screen({ CALLTRACK_URL: gateway.url });
+    const running = callsTail.run({}, [], screen);
+    await expect.poll(() => gateway.asked[0]).toContain('types=call.*%2Crecording.*');
+    screen.interrupt();
+    expect(await running).toBe(0);
   });
 
   it('goes on while the gateway restarts, and ends where it is refused', async () => {

@@ -23,7 +23,7 @@ export const callsTail: Command = {
   summary: 'follows what happens to calls, until Ctrl-C',
   help: [
     '      --since ISO     from then on; from now on when left out',
-    '      --site ID       of one site only',
+    '      --site ID       of one site only: its calls, with --all its pool too',
     '      --all           what happens to trunks, limits and pools too',
     ...GATEWAY_HELP,
   ],
@@ -34,16 +34,14 @@ export const callsTail: Command = {
     const since = text(values['since']) ?? new Date().toISOString();
     if (Number.isNaN(Date.parse(since)))
       throw new UsageError(`--since: "${since}" is no time like 2026-11-21T10:00:00Z`);
-    const wanted = ({ type, data }: FeedEvent) => {
-      if (!data.call) return values['all'] === true && values['site'] === undefined;
-      return /^(call|recording)\./.test(type) && (values['site'] ?? data.call.site) === data.call.site;
-    };
+    const wanted = new URLSearchParams({ limit: String(PAGE) });
+    if (values['all'] !== true) wanted.set('types', 'call.*,recording.*');
+    const site = text(values['site']);
+    if (site !== undefined) wanted.set('site', site);
     let path = `since=${encodeURIComponent(new Date(since).toISOString())}`;
     while (!terminal.interrupted.aborted) {
-      const page = await unlessAway(() => gateway.get<Page>(`/v1/events?limit=${PAGE}&${path}`), terminal);
-      for (const event of page?.events ?? []) {
-        if (wanted(event)) terminal.out(values['json'] ? JSON.stringify(event) : line(event));
-      }
+      const page = await unlessAway(() => gateway.get<Page>(`/v1/events?${wanted.toString()}&${path}`), terminal);
+      for (const event of page?.events ?? []) terminal.out(values['json'] ? JSON.stringify(event) : line(event));
       if (page?.next) path = `after=${encodeURIComponent(page.next)}`;
       const more = page?.events.length === PAGE;
       if (!more) await delay(POLL_MS, undefined, { signal: terminal.interrupted }).catch(() => undefined);

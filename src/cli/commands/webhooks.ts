@@ -62,6 +62,7 @@ export const webhooks: Command = {
     const gateway = new GatewayClient(values, terminal);
     if (action === undefined) return list(gateway, values, terminal);
     if (id === undefined) throw new UsageError(ACTIONS);
+    if (event !== undefined && action !== 'replay') throw new UsageError(`"${event}" is too much`);
     const asked = { gateway, terminal, values, id: encodeURIComponent(id), event };
     if (action === 'deliveries') return deliveries(asked);
     if (action === 'replay') return replay(asked);
