@@ -31,7 +31,7 @@ export class Refused extends CommandError {
 }
 
 /** The gateway did not answer, or cannot do it at this moment: whoever waits for it may try again. */
-export class GatewayAway extends CommandError {}
+class GatewayAway extends CommandError {}
 
 /** For who watches it: he wants to see a gateway that restarts come back. Null while it is away; refusals end the command. */
 export async function unlessAway<T>(ask: () => Promise<T>, terminal: Terminal): Promise<T | null> {

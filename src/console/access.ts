@@ -1,4 +1,5 @@
 import type { ConsoleRole } from '../config/schema.js';
+import { isAmong } from '../lib/sites.js';
 
 /** Who works with the console, as its pages see him. */
 export interface ConsoleUser {
@@ -47,7 +48,6 @@ export function may(user: Pick<ConsoleUser, 'role'>, permission: Permission): bo
   return (PERMISSIONS[permission] as readonly ConsoleRole[]).includes(user.role);
 }
 
-/** What belongs to no site only those see who see all. */
 export function maySee({ sites }: Pick<ConsoleUser, 'sites'>, site: string | null): boolean {
-  return sites === null || (site !== null && sites.includes(site));
+  return isAmong(sites, site);
 }

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import type { AccessKeyConfig, Scope } from '../config/schema.js';
 import { GatewayError } from '../lib/errors.js';
+import { isAmong } from '../lib/sites.js';
 import type { AuditActor } from '../recordings/audit.js';
 import { problemOf, sendProblem } from './problem.js';
 import { demandSite } from './query.js';
@@ -63,20 +64,19 @@ export function keyOf(res: Response): AccessKeyConfig | undefined {
   return (res.locals as Partial<Locals>).key;
 }
 
+export const keyName = (res: Response): string => keyOf(res)?.name ?? '';
+
 /** The presented key, as the audit log names it. */
-export function keyActor(res: Response): AuditActor {
-  return { kind: 'key', name: keyOf(res)?.name ?? '' };
-}
+export const keyActor = (res: Response): AuditActor => ({ kind: 'key', name: keyName(res) });
 
 /** The sites that the presented key may see; null: all of them. */
 export function sitesOf(res: Response): readonly string[] | null {
   return keyOf(res)?.sites ?? null;
 }
 
-/** Whether the presented key may see what belongs to `site`; what belongs to none only keys without `sites` may see. */
+/** Whether the presented key may see what belongs to `site`. */
 export function maySee(res: Response, site: string | null): boolean {
-  const sites = sitesOf(res);
-  return sites === null || (site !== null && sites.includes(site));
+  return isAmong(sitesOf(res), site);
 }
 
 /**

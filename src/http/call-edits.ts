@@ -5,7 +5,7 @@ import type { Call } from '../call/call.js';
 import { withDeadline } from '../lib/deadline.js';
 import { noSuchCall } from '../lib/errors.js';
 import { isId } from '../lib/ids.js';
-import { keyOf, requireScope } from './auth.js';
+import { keyName, requireScope } from './auth.js';
 import type { CallEditor } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody } from './query.js';
@@ -31,48 +31,47 @@ export const promoBody = z.strictObject({ code: z.string().regex(/^\d{3,9}$/, 't
 export function callEditsRouter(calls: CallEditor): Router {
   const router = Router({ strict: true, caseSensitive: true });
   const allow = requireScope('calls:write');
-  const by = (res: Response): string => keyOf(res)?.name ?? '';
 
   router
     .route('/:id/tags')
     .post(allow, async (req, res) => {
       const { name } = readBody(req, tagBody);
-      await answer(res, calls.amend(idOf(req), { kind: 'tag', name }, by(res)));
+      await answer(res, calls.amend(idOf(req), { kind: 'tag', name }, keyName(res)));
     })
     .all(methodNotAllowed);
   router
     .route('/:id/tags/:name')
     .delete(allow, async (req, res) => {
       const name = req.params['name'];
-      await answer(res, calls.amend(idOf(req), { kind: 'untag', name }, by(res)));
+      await answer(res, calls.amend(idOf(req), { kind: 'untag', name }, keyName(res)));
     })
     .all(methodNotAllowed);
   router
     .route('/:id/handled')
     .post(allow, async (req, res) => {
       const { handled } = readBody(req, handledBody);
-      await answer(res, calls.amend(idOf(req), { kind: 'handled', handled }, by(res)));
+      await answer(res, calls.amend(idOf(req), { kind: 'handled', handled }, keyName(res)));
     })
     .all(methodNotAllowed);
   router
     .route('/:id/notes')
     .post(allow, async (req, res) => {
       const { text } = readBody(req, noteBody);
-      await answer(res, calls.amend(idOf(req), { kind: 'note', text }, by(res)));
+      await answer(res, calls.amend(idOf(req), { kind: 'note', text }, keyName(res)));
     })
     .all(methodNotAllowed);
   router
     .route('/:id/attribution')
     .put(allow, async (req, res) => {
       const { leaseId, reason } = readBody(req, attributionBody);
-      await answer(res, calls.correct(idOf(req), leaseId, reason, by(res)));
+      await answer(res, calls.correct(idOf(req), leaseId, reason, keyName(res)));
     })
     .all(methodNotAllowed);
   router
     .route('/:id/promo')
     .post(allow, async (req, res) => {
       const { code } = readBody(req, promoBody);
-      await answer(res, calls.correctByCode(idOf(req), code, by(res)));
+      await answer(res, calls.correctByCode(idOf(req), code, keyName(res)));
     })
     .all(methodNotAllowed);
   return router;

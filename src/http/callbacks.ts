@@ -2,7 +2,7 @@ import { Router } from 'express';
 import { z } from 'zod';
 import { textLine } from '../call/amendments.js';
 import { withDeadline } from '../lib/deadline.js';
-import { keyOf, requireScope, sitesAsked } from './auth.js';
+import { keyName, requireScope, sitesAsked } from './auth.js';
 import type { CallbackDesk } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { configId, demandPast, moment, readBody } from './query.js';
@@ -30,7 +30,7 @@ export function callbacksRouter(desk: CallbackDesk, now: () => number = Date.now
       const { number, site = null, at: dialled, talkSeconds, line = null, by } = readBody(req, callbackBody);
       const at = dialled ?? now() - talkSeconds * 1000;
       demandPast('at', at, now());
-      const told = { number, sites: sitesAsked(res, site), at, talkSeconds, line, by: by ?? keyOf(res)?.name ?? '' };
+      const told = { number, sites: sitesAsked(res, site), at, talkSeconds, line, by: by ?? keyName(res) };
       res.json(await withDeadline(desk.report(told), TIMEOUT_MS, 'noting a call back'));
     })
     .all(methodNotAllowed);

@@ -3,7 +3,7 @@ import { e164 } from '../config/words.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import { isId } from '../lib/ids.js';
-import { keyOf, requireScope } from './auth.js';
+import { keyName, requireScope } from './auth.js';
 import { ERASURE_TIMEOUT_MS, type CallerEraser } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 
@@ -17,7 +17,7 @@ export function callersRouter(eraser: CallerEraser): Router {
     .delete(requireScope('callers:write'), async (req, res) => {
       const number = e164.safeParse(req.params['number']);
       if (!number.success) throw new GatewayError('GW_ERR_BAD_REQUEST', 'a number in E.164, like "+79160000001"');
-      const erasing = eraser.erase(number.data, keyOf(res)?.name ?? '', req.ip ?? null);
+      const erasing = eraser.erase(number.data, keyName(res), req.ip ?? null);
       const proof = await withDeadline(erasing, ERASURE_TIMEOUT_MS, 'erasing a caller');
       res.status(proof.archive === 'done' ? 200 : 202).json(proof);
     })

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
+import { isAmong } from '../lib/sites.js';
 import { requireScope, sitesAsked } from './auth.js';
 import { sendGap, wants } from './feed.js';
 import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
@@ -67,7 +68,7 @@ export function callExportRouter(calls: CallReader, options: ExportOptions): Rou
       const { site, from = 0, to = clock() } = readQuery(req, callExportQuery);
       demandOrder(from, to);
       const sites = sitesAsked(res, site);
-      const isWanted = (of: string | null) => sites === null || (of !== null && sites.includes(of));
+      const isWanted = (of: string | null) => isAmong(sites, of);
       const read = (after: ExportedCall | null) =>
         withDeadline(calls.between(from, to, after, PART), READ_TIMEOUT_MS, 'reading calls');
       await sendLines(res, callLines(await read(null), isWanted, read), { type: NDJSON, logger });

@@ -2,6 +2,7 @@ import type { Response } from 'express';
 import type { EventType } from '../call/event-types.js';
 import { matches } from '../events/subscriptions.js';
 import { withDeadline } from '../lib/deadline.js';
+import { isAmong } from '../lib/sites.js';
 import type { EventReader, FeedEvent, FeedGap } from './ports.js';
 import { problemOf, sendProblem } from './problem.js';
 
@@ -24,9 +25,8 @@ interface Body {
 export function wants({ types, sites }: Wanted) {
   return (event: FeedEvent): boolean => {
     if (types !== undefined && !matches(types, event.type as EventType)) return false;
-    if (sites === null) return true;
-    const own = siteOf(event);
-    return own !== null && sites.includes(own);
+    // Where all are wanted, none need be parsed.
+    return sites === null || isAmong(sites, siteOf(event));
   };
 }
 

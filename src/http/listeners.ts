@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { GatewayError } from '../lib/errors.js';
-import { keyOf } from './auth.js';
+import { keyName } from './auth.js';
 
 export interface ListenerLimits {
   perKey: number;
@@ -16,7 +16,7 @@ export class Listeners {
 
   /** Returns how to give the place back. Throws GW_ERR_TOO_MANY_LISTENERS. */
   enter(res: Response): () => void {
-    const key = keyOf(res)?.name ?? '';
+    const key = keyName(res);
     const own = this.#open.get(key) ?? 0;
     const { perKey, total } = this.limits;
     if (own >= perKey || this.#total >= total) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { callerPattern } from '../config/schema.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
-import { keyOf, requireScope } from './auth.js';
+import { keyName, requireScope } from './auth.js';
 import type { ScreeningEditor } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody } from './query.js';
@@ -28,7 +28,7 @@ export function screeningRouter(screening: ScreeningEditor): Router {
       const site = siteOf(req, screening);
       const pattern = patternOf(req);
       const { list } = readBody(req, listedBody);
-      res.json(await within(screening.set(site, pattern, list, keyOf(res)?.name ?? '')));
+      res.json(await within(screening.set(site, pattern, list, keyName(res))));
     })
     .delete(requireScope('screening:write'), async (req, res) => {
       const site = siteOf(req, screening);

@@ -4,7 +4,7 @@ import { indexEntry } from '../history/slots.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { namesFrom } from './scan.js';
-import { asNumber, asStrings, asTexts, inRows, loadScript } from './scripts.js';
+import { asArray, asNumber, asTexts, inRows, loadScript } from './scripts.js';
 
 const beginScript = loadScript('begin-rebuild');
 const listScript = loadScript('list-call');
@@ -62,8 +62,8 @@ export class RedisHistoryIndex implements HistoryIndex {
       keys: [this.keys.recentCalls(), this.keys.historyState()],
       args: [this.keys.history(), what],
       read: (reply) => {
-        const [outcome, found, calls] = asStrings(reply);
-        return { whole: outcome !== 'broken', found: asNumber(found), calls: asNumber(calls) };
+        const [whole, found, calls] = asArray(reply).map(asNumber);
+        return { whole: whole === 1, found: found ?? 0, calls: calls ?? 0 };
       },
     });
   }

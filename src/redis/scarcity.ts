@@ -6,7 +6,7 @@ import type { Keys } from './keys.js';
 type Untold<C> = C & { entry: string };
 
 /** A list of changes that nobody has told yet. It outlives whichever gateway should have done so. */
-export class UntoldChanges<C extends { resource: string }> {
+class UntoldChanges<C extends { resource: string }> {
   constructor(
     private readonly link: RedisLink,
     private readonly keyOf: (resource: string) => string,

@@ -4,7 +4,7 @@
 -- Places below the number of calls there are now are kept for them; new calls get those above.
 -- KEYS: 1 recent calls, 2 state of the index
 -- ARGV: 1 history key prefix, 2 "looks" | "asks" | "begins"
--- Returns: "whole" | "broken" | "asked" | "begun" | "going on", calls that can be found by the index, calls that there are
+-- Returns: 0 where it is to be built anew, else 1; calls that can be found by the index; calls that there are
 --- @include now
 --- @include history
 local history = ARGV[1]
@@ -24,14 +24,14 @@ local function countIndexed(index)
 end
 
 local indexed = generation and countIndexed(indexOf(history, generation)) or 0
-if rebuild then return { 'going on', indexed, calls } end
+if rebuild then return { 1, indexed, calls } end
 if ARGV[2] == 'asks' then
   redis.call('HSET', KEYS[2], 'asked', 1)
-  return { 'asked', indexed, calls }
+  return { 1, indexed, calls }
 end
 if ARGV[2] ~= 'begins' then
   local whole = indexed == calls and (version == VERSION or not generation)
-  return { whole and 'whole' or 'broken', indexed, calls }
+  return { whole and 1 or 0, indexed, calls }
 end
 local now = clock()
 local nextOne = string.format('%.0f', math.max(now, tonumber(generation or 0) + 1))
@@ -39,4 +39,4 @@ redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'generation', nextOne, 'version', VERSION, 'rebuild', now, 'below', calls, 'total', calls,
   'former', 1)
 redis.call('SET', indexOf(history, nextOne) .. 'places', calls)
-return { 'begun', indexed, calls }
+return { 1, indexed, calls }

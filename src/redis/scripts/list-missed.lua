@@ -5,15 +5,12 @@
 -- Returns: offset to go on from (-1: nothing follows), callers waiting, of them for capacity,
 --          then for each `site|attempts|first|last|call id|capacity` (settled: `site|state|by|at|attempts|…`), document, and
 --          `tries|latest …` of calling back in vain, and `until|who` calls him back
+--- @include sites
 local history, calls, view = ARGV[1], ARGV[2], ARGV[3]
 local offset, most = tonumber(ARGV[5]), tonumber(ARGV[6])
 local CAPACITY_FIRST = 1e13
-local sites = nil
-if ARGV[4] ~= '' then
-  sites = {}
-  for _, site in ipairs(cjson.decode(ARGV[4])) do sites[site] = true end
-end
-local function visible(member) return not sites or sites[string.match(member, '^(.-)|')] end
+local sees = readSites(ARGV[4])
+local function visible(member) return sees(string.match(member, '^(.-)|')) end
 
 local waiting, forCapacity, list = 0, 0, {}
 local all = redis.call('ZREVRANGE', KEYS[1], 0, -1, 'WITHSCORES')

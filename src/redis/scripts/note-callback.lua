@@ -3,13 +3,10 @@
 -- ARGV: 1 history key prefix, 2 sites (JSON list), or "" for all, 3 when he was dialled (ms), 4 talk (ms); 0: nobody
 --       answered, 5 … digits of his number, each way it may be read
 -- Returns: for each: site, call id, when he first called (ms), tries in vain
+--- @include sites
 local history, at, talk = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST_TIMES = 20
-local sites, numbers = nil, {}
-if ARGV[2] ~= '' then
-  sites = {}
-  for _, site in ipairs(cjson.decode(ARGV[2])) do sites[site] = true end
-end
+local sees, numbers = readSites(ARGV[2]), {}
 for i = 5, #ARGV do numbers[ARGV[i]] = true end
 
 -- `tries|latest …`: the same one may be told twice.
@@ -32,7 +29,7 @@ end
 local out = {}
 for _, who in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local site, number = string.match(who, '^(.*)|(%d*)$')
-  if numbers[number] and (not sites or sites[site]) then
+  if numbers[number] and sees(site) then
     local first, last, id =
       string.match(redis.call('HGET', history .. 'missed-by', who) or '', '^%d+|(%d+)|(%d+)|(.-)|%d$')
     -- Who has called in vain after that talk waits on; before he first called nobody called him back.
