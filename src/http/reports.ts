@@ -39,7 +39,11 @@ export function reportsRouter(source: ReportSource, clock: Clock = systemClock):
   });
   report('/capacity', (req) => {
     const parameters = ['from', 'to', 'timezone', 'kind', 'id'] as const;
-    return capacity(source, clock(), readReportQuery(req, { ...common(), parameters, buckets: ['hour'], defaultDays: 7 }));
+    return capacity(
+      source,
+      clock(),
+      readReportQuery(req, { ...common(), parameters, buckets: ['hour'], defaultDays: 7 }),
+    );
   });
   report('/pools', (req) => {
     const parameters = ['from', 'to', 'timezone', 'site', 'chance'] as const;

@@ -14,6 +14,8 @@ type Fault =
   | 'stall'
   /** Carries the request out only after a while. */
   | 'slow'
+  /** Takes the request and carries it out when `carryOut` says so. */
+  | 'late'
   /** Sends the head and half of the body, and then no more. */
   | 'stall-midway'
   /** Keeps another content than it was sent. */
@@ -50,6 +52,7 @@ export class FakeS3 {
   /** As stores do that encrypt: the ETag says nothing about the content. */
   opaqueEtags = false;
   pageSize = 1000;
+  readonly #late: (() => void)[] = [];
   readonly #uploads = new Map<string, Map<number, Buffer>>();
   readonly #server = createServer((request, response) => {
     this.#serve(request, response).catch((error: unknown) => response.destroy(error as Error));
@@ -91,6 +94,11 @@ export class FakeS3 {
     return this.#uploads.size;
   }
 
+  /** What came late is carried out now, whether anybody waits for the answer or not. */
+  carryOut(): void {
+    for (const go of this.#late.splice(0)) go();
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://fake');
     const key = decodeURIComponent(url.pathname).replace(/^\/[^/]+\/?/, '');
@@ -100,6 +108,7 @@ export class FakeS3 {
     const fault = this.fault(asked);
     if (fault === 'stall') return;
     if (fault === 'slow') await setTimeout(SLOW_MS);
+    if (fault === 'late') await new Promise<void>((resolve) => this.#late.push(resolve));
     if (fault === 'unavailable') refuse(response, 503, 'SlowDown');
     else if (!isSigned(request, url, body)) refuse(response, 403, 'SignatureDoesNotMatch');
     else this.#answer(asked, url.searchParams, body, fault, response);

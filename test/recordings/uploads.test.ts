@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GatewayError } from '../../src/lib/errors.js';
 import type { Call } from '../../src/call/call.js';
 import type { Found } from '../../src/recordings/archive.js';
@@ -156,7 +156,7 @@ describe('uploads', () => {
   );
 
   it('do not happen for what was deleted meanwhile, here or by another gateway', async () => {
-    const { s3, house } = await open({ fault: () => 'unavailable' });
+    const { s3, house } = await open({ fault: () => 'unavailable', worker: { lateMs: 20 } });
     const [mine, theirs] = [endedCall(8), endedCall(8)];
     const deletion = { at: new Date().toISOString(), reason: 'request' } as const;
     for (const call of [mine, theirs]) await house.record(call, wav);
@@ -169,8 +169,37 @@ describe('uploads', () => {
     s3.fault = () => null;
     await house.archive.remove(found, mine.id, deletion);
     await idle(house);
+    const left = async () => (await house.kept()).filter((name) => name.includes('.json') || name.includes('.wav'));
+    await until('nothing is left here', async () => (await left()).length === 0);
     expect([...s3.objects.keys()]).toEqual([]);
-    expect((await house.kept()).filter((name) => name.includes('.json') || name.includes('.wav'))).toEqual([]);
+  });
+
+  it('that the store carries out after the recording was deleted are removed again', async () => {
+    const s3 = await FakeS3.start();
+    s3.fault = ({ what }) => (what === 'PUT' ? 'late' : null);
+    const house = await openHouse({ s3: s3.config({ timeout: 500 }), worker: { lateMs: 1000 } });
+    const call = endedCall(8);
+    await house.record(call, wav);
+    await failedOnce(house);
+    const found = await house.archive.find(call.id, null);
+    if (found?.state !== 'here') throw new Error('not here');
+    await house.archive.remove(found, call.id, { at: new Date().toISOString(), reason: 'caller_erased' });
+    expect(house.worker.backlog().recordings).toBe(0);
+    s3.carryOut();
+    await until('the store has it after all', () => s3.objects.size > 0);
+    await until('it has gone again', () => s3.objects.size === 0);
+    await until('nothing is left to do', async () => (await new WorkJournal(house.vault.local).all()).length === 0);
+  });
+
+  it('go on though the clock of the machine is set back', async () => {
+    const { s3, house } = await open({ fault: () => 'unavailable' });
+    await house.record(endedCall(8), wav);
+    await failedOnce(house);
+    const wall = Date.now.bind(Date);
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => wall() - 86_400_000);
+    onTestFinished(() => clock.mockRestore());
+    s3.fault = () => null;
+    await until('it is uploaded', () => house.worker.backlog().recordings === 0, 10_000);
   });
 
   it('leave nothing of a first attempt there when another gateway deletes before the second', async () => {

@@ -13,6 +13,11 @@ import { transcode } from './transcoder.js';
 const RETRY_MS = [5_000, 15_000, 60_000, 300_000, 900_000];
 /** A format that cannot be made is given up sooner: the WAV is there and stays. */
 const MAX_TRANSCODES = 3;
+/**
+ * A store that hung may carry out what it was sent long after we have given that up. What was deleted is removed once more
+ * then, where something of it was on its way.
+ */
+const LATE_MS = 10 * 60_000;
 /** Uploads that have failed for so long are everybody's business. */
 const FAILING_AFTER_MS = 15 * 60_000;
 
@@ -33,6 +38,7 @@ export interface WorkerDeps {
   /** For tests. */
   retryMs?: readonly number[];
   failingAfterMs?: number;
+  lateMs?: number;
 }
 
 export interface Backlog {
@@ -47,7 +53,12 @@ interface Waiting {
   job: Job;
   failures: number;
   transcodes: number;
+  /** By a steady clock: the wall's may be set. */
   dueAt: number;
+  /** Something of it may be on its way to the store; of a former run nobody knows. */
+  isTried: boolean;
+  /** Deleted: only looked after, and no work that is left. */
+  isDropped: boolean;
 }
 
 /** Makes formats and uploads, one recording after the other, for as long as it takes. */
@@ -66,7 +77,7 @@ export class RecordingWorker {
 
   /** Takes up what a former run left. */
   async start(): Promise<void> {
-    for (const job of await this.deps.journal.all()) this.#enqueue(job);
+    for (const job of await this.deps.journal.all()) this.#enqueue(job, { isTried: true });
     if (this.#waiting.size > 0) this.deps.logger.info({ recordings: this.#waiting.size }, 'recordings left to work on');
     this.#next();
   }
@@ -78,14 +89,21 @@ export class RecordingWorker {
     this.#next();
   }
 
-  /** Stops working on this recording and forgets it; resolves when nobody touches it any more. */
+  /** Stops working on this recording, which was deleted; resolves when nobody touches it any more. */
   async drop(callId: string): Promise<void> {
+    const { vault, journal, lateMs = LATE_MS } = this.deps;
+    const waiting = this.#waiting.get(callId);
     this.#waiting.delete(callId);
     const running = this.#running.get(callId);
     running?.abort.abort();
     await running?.done;
     this.#waiting.delete(callId);
-    await this.deps.journal.remove(callId);
+    if (!waiting?.isTried || !vault.remote) {
+      await journal.remove(callId);
+      return;
+    }
+    this.#enqueue(waiting.job, { isTried: true, isDropped: true, dueAt: performance.now() + lateMs });
+    this.#next();
   }
 
   /** Aborts what is under way; the journal has it for the next start. */
@@ -99,20 +117,25 @@ export class RecordingWorker {
 
   backlog(): Backlog {
     const now = Date.now();
-    let oldest = now;
-    for (const { job } of this.#waiting.values()) oldest = Math.min(oldest, job.since);
-    return { recordings: this.#waiting.size, oldestSeconds: (now - oldest) / 1000, reason: this.#reason };
+    let [recordings, oldest] = [0, now];
+    for (const { job, isDropped } of this.#waiting.values()) {
+      if (isDropped) continue;
+      recordings += 1;
+      oldest = Math.min(oldest, job.since);
+    }
+    return { recordings, oldestSeconds: (now - oldest) / 1000, reason: this.#reason };
   }
 
-  #enqueue(job: Job): void {
-    this.#waiting.set(job.callId, { job, failures: 0, transcodes: 0, dueAt: 0 });
+  #enqueue(job: Job, fields: Partial<Waiting> = {}): void {
+    const waiting = { job, failures: 0, transcodes: 0, dueAt: 0, isTried: false, isDropped: false, ...fields };
+    this.#waiting.set(job.callId, waiting);
   }
 
   /** Looks at as few as it can: after a night without the store there are a hundred thousand, and it is asked after each. */
   #next(): void {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
-    const now = Date.now();
+    const now = performance.now();
     let nextDueAt = Infinity;
     for (const waiting of this.#waiting.values()) {
       if (this.#running.size >= this.deps.atOnce) return;
@@ -125,6 +148,7 @@ export class RecordingWorker {
 
   #run(waiting: Waiting): void {
     const { callId } = waiting.job;
+    waiting.isTried = true;
     const abort = new AbortController();
     const done = this.#attempt(waiting, abort.signal).finally(() => {
       this.#running.delete(callId);
@@ -145,7 +169,7 @@ export class RecordingWorker {
     } catch (error) {
       if (signal.aborted) return;
       const { retryMs = RETRY_MS } = this.deps;
-      waiting.dueAt = Date.now() + (retryMs[Math.min(waiting.failures, retryMs.length - 1)] ?? 0);
+      waiting.dueAt = performance.now() + (retryMs[Math.min(waiting.failures, retryMs.length - 1)] ?? 0);
       waiting.failures += 1;
       this.#putLast(waiting);
       this.#failed(toError(error), job.callId);
@@ -283,8 +307,8 @@ export class RecordingWorker {
     if (!vault.remote) return;
     onUpload('failed');
     this.#reason = error.name === 'Error' ? error.message : error.name;
-    this.#failingSince ??= Date.now();
-    if (this.#failingTold || Date.now() - this.#failingSince < failingAfterMs) return;
+    this.#failingSince ??= performance.now();
+    if (this.#failingTold || performance.now() - this.#failingSince < failingAfterMs) return;
     this.#failingTold = true;
     onFailing(true, this.backlog());
   }
