@@ -1,13 +1,20 @@
+import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
-import { familyOf } from './sdp.js';
+import { familyOf, fitting } from './sdp.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
-import { isSecured, NEW_KEY_TRIES, underNewKey, underSameKeys, withoutKeys } from './srtp.js';
+import { isSecured, NEW_KEY_TRIES, sameKey, underNewKey, underSameKeys, withoutKeys } from './srtp.js';
 
 interface Sides {
   near: DialogLeg;
   far: DialogLeg;
   /** What `near` was told of FreeSWITCH's sound, where that is not all that FreeSWITCH said. */
   told?: string;
+  /**
+   * What FreeSWITCH took for `near`'s answer, where that was said while it rang, and is not what he answered (RFC 3261 12.1.2: another
+   * of a carrier's forks), `now`. In a dialog FreeSWITCH passes over every later answer (13.2.1), so it is made an offer of.
+   */
+  moved?: { before: string; now: string };
+  logger: Pick<Logger, 'warn'>;
   /**
    * Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again; told back
    * where FreeSWITCH refuses it. `offerAgain` has it read anew what it was told too late; rejects where it refuses.
@@ -20,25 +27,12 @@ interface Sides {
  * for him: hold, resume and a new media address are a new offer to FreeSWITCH, whose answer goes back; a refresh that
  * changes nothing is answered at once (RFC 4028 7.4). Nothing of it reaches the other party: FreeSWITCH stands between.
  */
-export function bridgeSides({ near, far, told, onHold }: Sides): void {
-  let offered = near.remoteSdp;
+export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): void {
+  let offered = moved?.before ?? near.remoteSdp;
   /** What `near` was told last. */
   let answer = told ?? far.remoteSdp;
   const secured = isSecured(answer);
-  /** The last that brought FreeSWITCH a key of `near`'s, as FreeSWITCH got it. */
-  let keyed = offered;
-
-  const ask = async (sdp: string): Promise<string> => {
-    const same = underSameKeys(keyed, sdp, answer);
-    if (same) return same.answerTo(await far.reinvite(same.offer));
-    for (let attempt = 1; ; attempt++) {
-      const brought = underNewKey(sdp, attempt);
-      const reply = await far.reinvite(brought?.offer ?? sdp);
-      keyed = brought?.offer ?? sdp;
-      if (!brought) return reply;
-      if (brought.sends(reply) || attempt === NEW_KEY_TRIES) return brought.answerTo(reply);
-    }
-  };
+  const ask = offersTo(far, offered);
 
   const offer = async (sdp: string): Promise<string> => {
     const [held, wasHeld] = [isHeld(sdp), isHeld(offered)];
@@ -47,7 +41,7 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
     };
     await tell(held);
     try {
-      answer = following(answer, await ask(sdp));
+      answer = following(answer, fitting(sdp, await ask(sdp, answer)));
     } catch (error) {
       await tell(wasHeld);
       throw error;
@@ -76,9 +70,50 @@ export function bridgeSides({ near, far, told, onHold }: Sides): void {
   });
   // FreeSWITCH changes nothing by itself; where it asks all the same, what `near` last said stands.
   far.onReinvite(() => Promise.resolve({ sdp: offered }));
+  /** Where it takes him for one who brings another key, FreeSWITCH makes another too; who is not told it hears nothing. */
+  const offerAndTell = async (sdp: string): Promise<void> => {
+    for (let theirs = sdp, tellings = 0; ; tellings++) {
+      const known = answer;
+      await offer(theirs);
+      if (sameKey(known, answer) || tellings === TELLINGS_MAX) return;
+      theirs = await near.reinvite(answer);
+      if (sameKey(theirs, offered)) return;
+    }
+  };
+  const follow = (sdp: string): void =>
+    inBackground(
+      offerAndTell(sdp).catch((error: unknown) => {
+        logger.warn({ err: error }, 'FreeSWITCH and who talks by it could not agree on where the sound goes');
+      }),
+    );
   near.onAckSdp((sdp) => {
-    if (sdp !== offered) inBackground(offer(sdp).catch(() => answer));
+    if (sdp !== offered) follow(sdp);
   });
+  if (moved) follow(moved.now);
+}
+
+/** A phone may bring another key with each answer of its own: so often he is told FreeSWITCH's anew. */
+const TELLINGS_MAX = 3;
+
+/**
+ * Makes offers to FreeSWITCH in such a way that it sends by the key that it tells; gives its answer as who offers is to get it.
+ *
+ * @param first what brought it the other side's key
+ */
+function offersTo(far: DialogLeg, first: string): (sdp: string, told: string) => Promise<string> {
+  /** The last that did, as FreeSWITCH got it. */
+  let keyed = first;
+  return async (sdp, told) => {
+    const same = underSameKeys(keyed, sdp, told);
+    if (same) return same.answerTo(await far.reinvite(same.offer));
+    for (let attempt = 1; ; attempt++) {
+      const brought = underNewKey(sdp, attempt);
+      const reply = await far.reinvite(brought?.offer ?? sdp);
+      keyed = brought?.offer ?? sdp;
+      if (!brought) return reply;
+      if (brought.sends(reply) || attempt === NEW_KEY_TRIES) return brought.answerTo(reply);
+    }
+  };
 }
 
 /** RFC 3264 8.4, and the older way of RFC 2543 (0.0.0.0). */

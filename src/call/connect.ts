@@ -1,7 +1,7 @@
-import { inBackground } from '../lib/background.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { RouteConfig } from '../config/schema.js';
 import { bridgeSides, passInfo } from './bridge-sides.js';
+import type { CallMedia } from './call-media.js';
 import { mediaFailure } from './call-end.js';
 import type { CallDeps } from './deps.js';
 import { iso } from './document.js';
@@ -23,7 +23,7 @@ import { RouteWalk, type WalkResult } from './route-walk.js';
 import { familyOf, hears, sameMedia } from './sdp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
-import { isSecured, offersOurCodecs, type SrtpMode } from './srtp.js';
+import { isSecured, offersOurCodecs, offerTo, type SrtpMode } from './srtp.js';
 
 /** FreeSWITCH confirms a bridge within some 20 ms; without it nobody hears anybody. */
 const BRIDGE_TIMEOUT_MS = 3000;
@@ -86,25 +86,17 @@ export async function connect(
   if (result.kind === 'exhausted') lose(session, result);
   if (result.kind !== 'answered' || session.ended) return;
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
-  if (result.early && !sameMedia(result.early, result.sdp)) moveSound(session, toBusiness, result.sdp);
   const caller = await (engaged ?? engage(session, invite, callerSide, true));
   if (!caller || (engaged && !session.answered(iso(Date.now()))) || session.signal.aborted) return;
-  bridgeSides({ near: result.leg, far: toBusiness, told: result.told });
+  const { logger } = session;
+  const elsewhere = result.early !== '' && !sameMedia(result.early, result.sdp);
+  // As he makes every later offer: of what FreeSWITCH offered he was told one kind of sound.
+  const now = offerTo(result.sdp, isSecured(result.told)) ?? result.sdp;
+  const moved = elsewhere ? { moved: { before: result.early, now } } : {};
+  bridgeSides({ near: result.leg, far: toBusiness, told: result.told, ...moved, logger });
   passInfo(caller.leg, result.leg);
   passInfo(result.leg, caller.leg);
   talk(session, route, deps);
-}
-
-/**
- * Who played the ringing is not who answered (RFC 3261 12.1.2: another of the carrier's forks). To FreeSWITCH both are one
- * dialog, in which the first SDP is the answer and every later one is passed over (13.2.1).
- */
-function moveSound(session: CallSession, toBusiness: DialogLeg, sdp: string): void {
-  inBackground(
-    toBusiness.reinvite(sdp).catch((error: unknown) => {
-      session.logger.warn({ err: error }, 'FreeSWITCH did not follow the sound to who answered');
-    }),
-  );
 }
 
 /** FreeSWITCH would answer him, and he would hear nothing and pay for it. True where he is refused. */
@@ -205,8 +197,8 @@ async function engage(
   businessAnswered: boolean,
 ): Promise<AnsweredCaller | null> {
   const caller = await answerCaller(session, invite, await callerSide, businessAnswered);
-  if (caller)
-    bridgeSides({ near: caller.leg, far: caller.media, onHold: (...hold) => session.media.callerHolds(...hold) });
+  const onHold: CallMedia['callerHolds'] = (...hold) => session.media.callerHolds(...hold);
+  if (caller) bridgeSides({ near: caller.leg, far: caller.media, onHold, logger: session.logger });
   return caller;
 }
 

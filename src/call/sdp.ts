@@ -12,6 +12,15 @@ export function hears(offer: string, answer: string): boolean {
   return family !== null && family === familyOf(offer);
 }
 
+/**
+ * `answer` with as many `m=` lines as `offer` has (RFC 3264 6). FreeSWITCH, where it had offered more of them itself, refuses those
+ * behind them, in answers too (seen).
+ */
+export function fitting(offer: string, answer: string): string {
+  const [session = '', ...media] = answer.split(/^(?=m=)/m);
+  return session + media.slice(0, offer.match(/^m=/gm)?.length).join('');
+}
+
 /** Whether two SDPs want the same sound at the same place, whoever says so. */
 export function sameMedia(one: string, other: string): boolean {
   const media = (sdp: string): string => sdp.replace(/^[vost]=.*$/gm, '').replace(/\s+/g, ' ');

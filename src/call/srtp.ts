@@ -54,6 +54,9 @@ function cryptoIn(sdp: string): CryptoLine | null {
   return tag === undefined || rest === undefined || key === undefined ? null : { tag, rest, key };
 }
 
+/** Whether two descriptions of one side have the same key, or none. */
+export const sameKey = (one: string, other: string): boolean => cryptoIn(one)?.key === cryptoIn(other)?.key;
+
 const withCrypto = (sdp: string, { tag, rest }: Pick<CryptoLine, 'tag' | 'rest'>): string =>
   sdp.replace(/^a=crypto:.*$/m, () => `a=crypto:${tag} ${rest}`);
 

@@ -32,6 +32,8 @@ const scenes = {
   answeredPlain: stage.scene({ ...tls, srtp: ['caller'], next: 'always', more: secured(true, false) }),
   held: stage.scene({ ...tls, srtp: ['caller', 'business'], more: secured(true) }),
   rekeyed: stage.scene({ ...tls, srtp: ['business'], more: secured(true) }),
+  askedBack: stage.scene({ ...tls, srtp: ['business'], more: secured(true) }),
+  moved: stage.scene({ ...tls, srtp: ['business'], next: 'busy', more: secured(true, false) }),
   early: stage.scene({ ...tls, srtp: ['caller', 'business'], more: secured(true) }),
   announced: stage.scene({ ...tls, srtp: ['caller'], announcement: 'tone_stream://%(5000,0,440)' }),
   registered: stage.scene({
@@ -45,8 +47,8 @@ const optional = { secure: stage.scene({ ...tls, srtp: ['caller'] }), plain: sta
 const off = { secure: stage.scene({ ...tls, srtp: ['caller'] }), plain: stage.scene(tls) };
 
 const from = (cast: Record<string, Scene>) => Object.values(cast).map(({ carrierAddress }) => carrierAddress);
-const { businessAlone, destination: pstn, registered, rekeyed } = scenes;
-const plainCallers = { businessAlone, pstn, registered, rekeyed, ...off };
+const { businessAlone, destination: pstn, registered, rekeyed, askedBack, moved } = scenes;
+const plainCallers = { businessAlone, pstn, registered, rekeyed, askedBack, moved, ...off };
 const required = Object.values(scenes).filter((scene) => !from(plainCallers).includes(scene.carrierAddress));
 const [destination] = scenes.destination.configuration().trunks;
 const trunks = [
@@ -137,6 +139,39 @@ describe.skipIf(!enginesHere())('sound by SRTP', () => {
     await scene.events();
   });
 
+  test('a phone that asks for our offer when it takes up the talk, and answers with another key', async () => {
+    const scene = scenes.askedBack;
+    const { caller, business } = await scene.talk();
+    await business.hold();
+    business.renewKey();
+    await business.resume('asked');
+    await heard(business, CALLER_HZ, { from: business.media.heardSamples });
+    await heard(caller, BUSINESS_HZ, { from: caller.media.heardSamples });
+    await caller.hangUp();
+    await scene.events();
+  });
+
+  test('a business that answers by another key than it rang by', async () => {
+    const scene = scenes.moved;
+    const there = await scene.businessPhone({
+      ring: { status: 183, earlyToneHz: BUSINESS_HZ },
+      answerAfterMs: 'never',
+      toneHz: BUSINESS_HZ,
+    });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    const business = await there.nextCall();
+    await heard(caller, BUSINESS_HZ);
+    business.renewKey();
+    business.pickUp();
+    await caller.answered();
+    await heard(business, CALLER_HZ, { from: business.media.heardSamples });
+    await heard(caller, BUSINESS_HZ, { from: caller.media.heardSamples });
+    // Of FreeSWITCH's two kinds of sound he is told his own.
+    expect(business.requests.map(({ method, body }) => [method, body.match(/^m=/gm)?.length])).toEqual([['INVITE', 1]]);
+    await caller.hangUp();
+    await scene.events();
+  });
+
   test.each([
     ['one in the clear behind one by SRTP', scenes.plainBehind, ['RTP/SAVP'], ['RTP/AVP']],
     ['one by SRTP behind one in the clear', scenes.securedBehind, ['RTP/AVP'], ['RTP/SAVP']],
@@ -157,6 +192,9 @@ describe.skipIf(!enginesHere())('sound by SRTP', () => {
     // A refresh that changes nothing gets what it had.
     const refreshed = await there.refresh();
     expect([refreshed.status, profile(refreshed.body)]).toEqual([200, then]);
+    // Nor is one that holds told of the kind of sound that he was not offered (RFC 3264 6: as many `m=` lines as he has).
+    for (const { status, body } of [await there.hold(), await there.resume()])
+      expect([status, profile(body)]).toEqual([200, then]);
     await finish(scene, { caller, business: there });
   });
 

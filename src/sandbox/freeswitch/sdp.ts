@@ -116,6 +116,8 @@ export class SdpWriter {
   srtp: SrtpMode = 'forbidden';
   readonly #sessionId = nextSessionId++;
   #version = this.#sessionId;
+  /** `m=` lines of the last one: the next has no fewer. */
+  #media = 0;
 
   constructor(private readonly address: string) {}
 
@@ -155,20 +157,26 @@ export class SdpWriter {
       ...(direction === 'sendrecv' ? [] : [`a=${direction}`]),
       'a=ptime:20',
     ];
-    const section = (crypto: Crypto | undefined): string[] => [
-      `m=audio ${port} ${crypto ? 'RTP/SAVP' : 'RTP/AVP'} ${all.join(' ')}`,
-      ...attributes,
-      ...(crypto ? [cryptoLine(crypto)] : []),
+    const section = (crypto: Crypto | undefined): string =>
+      [
+        `m=audio ${port} ${crypto ? 'RTP/SAVP' : 'RTP/AVP'} ${all.join(' ')}`,
+        ...attributes,
+        ...(crypto ? [cryptoLine(crypto)] : []),
+      ].join('\r\n');
+    const media = [
+      ...(remote?.declined.before ?? []),
+      ...this.#cryptos(remote).map(section),
+      ...(remote?.declined.behind ?? []),
     ];
+    while (media.length < this.#media) media.push(`m=audio 0 RTP/AVP ${all.join(' ')}`);
+    this.#media = media.length;
     const lines = [
       'v=0',
       `o=FreeSWITCH ${this.#sessionId} ${this.#version} IN IP4 ${this.address}`,
       's=FreeSWITCH',
       `c=IN IP4 ${this.address}`,
       't=0 0',
-      ...(remote?.declined.before ?? []),
-      ...this.#cryptos(remote).flatMap(section),
-      ...(remote?.declined.behind ?? []),
+      ...media,
     ];
     return `${lines.join('\r\n')}\r\n`;
   }

@@ -140,6 +140,11 @@ export abstract class PhoneCall {
     }
   }
 
+  /** What it says from now on brings another key for its sound, as some phones do each time. */
+  renewKey(): void {
+    this.parts.sdp.renewKey();
+  }
+
   /** `a=sendonly`, or `inactive` when the other side already holds. */
   async hold(): Promise<SipResponse> {
     return await this.#renegotiate('sendonly');

@@ -92,6 +92,12 @@ export class IncomingCall extends PhoneCall {
     if (hangUpAfterMs !== undefined) this.#after(hangUpAfterMs, () => this.hangUp().catch(() => undefined));
   }
 
+  /** What it rang by does not hold for its answer then. */
+  override renewKey(): void {
+    super.renewKey();
+    this.#earlySdp = undefined;
+  }
+
   refuse(status: number, options: { reason?: string; headers?: HeaderInit } = {}): void {
     const response = this.transport.reject(status, options);
     if (!response) return;

@@ -84,7 +84,7 @@ export function rtpParameters(remote: RemoteAudio, local: Direction, key: string
 
 /** Writes one call's descriptions; each new one has the next version (RFC 3264 8). */
 export class PhoneSdp {
-  readonly key = newKey();
+  key = newKey();
   readonly #id = Math.floor(Math.random() * 2 ** 31);
   #version = 0;
 
@@ -94,6 +94,10 @@ export class PhoneSdp {
     /** Offers and takes its sound encrypted only, or in the clear only. */
     readonly secured = false,
   ) {}
+
+  renewKey(): void {
+    this.key = newKey();
+  }
 
   offer(laws: readonly G711Law[], direction: Direction): string {
     return this.#write(

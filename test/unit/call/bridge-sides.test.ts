@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { bridgeSides } from '../../../src/call/bridge-sides.js';
 import type { DialogLeg, ReinviteAnswer } from '../../../src/call/sip-ports.js';
@@ -18,6 +19,7 @@ function open() {
     reinvite: () => (refuses ? Promise.reject(new Error('488')) : Promise.resolve(plainSdp('192.0.2.1'))),
   };
   bridgeSides({
+    logger: pino({ level: 'silent' }),
     near: { ...near, onAckSdp: () => undefined } as unknown as DialogLeg,
     far: far as unknown as DialogLeg,
     onHold: (held) => {
@@ -44,6 +46,7 @@ function openSecured(answers: string[]) {
   const offers: string[] = [];
   let reinvite: (sdp: string) => Promise<ReinviteAnswer> = () => expect.fail('nobody takes re-INVITEs');
   bridgeSides({
+    logger: pino({ level: 'silent' }),
     near: {
       remoteSdp: securedBy(7, 'N', '|2^31'),
       onReinvite: (handler: typeof reinvite) => (reinvite = handler),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { familyOf, hears, sameMedia } from '../../../src/call/sdp.js';
+import { familyOf, fitting, hears, sameMedia } from '../../../src/call/sdp.js';
 
 const sdp = (...lines: string[]): string => ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', ...lines, ''].join('\r\n');
 const IP4 = 'c=IN IP4 192.0.2.1';
@@ -28,4 +28,11 @@ it('is the same sound whoever says so, and however often', () => {
   const early = sdp(IP4, 't=0 0', AUDIO);
   expect(sameMedia(early, early.replace('1 1', '1 2').replace('\r\n', '\n'))).toBe(true);
   expect(sameMedia(early, early.replace('6000', '6002'))).toBe(false);
+});
+
+it('an answer has as many `m=` lines as its offer', () => {
+  const one = sdp(IP4, 't=0 0', AUDIO);
+  const two = `${one}m=audio 0 RTP/AVP 8\r\n`;
+  expect(fitting(one, two)).toBe(one);
+  expect(fitting(two, two)).toBe(two);
 });
