@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RedisInventory } from '../../src/redis/inventory.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
 import { eventually, openRedis } from '../support/redis.js';
@@ -79,7 +79,7 @@ describe('the numbers of the configuration', () => {
     await one.keepWord();
     expect(await read(dynamic.number)).not.toBeNull();
     expect(Number(await raw.zscore(keys.numberGateways(), 'gw-2'))).toBeGreaterThan(Date.now() + 86_000_000);
-    await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
+    await raw.zadd(keys.numberGateways(), Date.now() - 1000, 'gw-2');
     await one.keepWord();
     expect(await read(dynamic.number)).toBeNull();
     expect(await read(fixed.number)).not.toBeNull();
@@ -90,10 +90,30 @@ describe('the numbers of the configuration', () => {
     expect(await read(dynamic.number)).not.toBeNull();
   });
 
+  it.each([2, -2])('stay where the clock of one gateway is wrong by %s days', async (days) => {
+    const { one, two, read } = await openTwo();
+    const wall = Date.now.bind(Date);
+    let offMs = 0;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => wall() + offMs);
+    onTestFinished(() => clock.mockRestore());
+    for (const [numbers, own, off] of [
+      [one, [fixed], days],
+      [two, [dynamic], 0],
+    ] as const) {
+      offMs = off * 86_400_000;
+      await numbers.write([...own]);
+    }
+    await two.keepWord();
+    offMs = days * 86_400_000;
+    await one.keepWord();
+    expect(await read(fixed.number)).not.toBeNull();
+    expect(await read(dynamic.number)).not.toBeNull();
+  });
+
   it('are written behind their withdrawal where a gateway comes back during it', async () => {
     const { one, two, raw, link, keys, read } = await openTwo();
     await two.write([dynamic, fixed]);
-    await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
+    await raw.zadd(keys.numberGateways(), Date.now() - 1000, 'gw-2');
     const runAll = link.runAll.bind(link);
     let back: Promise<void> | undefined;
     // It comes back when its numbers have been read and none of them is gone.
@@ -117,14 +137,15 @@ describe('the numbers of the configuration', () => {
   it('stay where their gateway was back just before', async () => {
     const { one, two, raw, link, keys, read } = await openTwo();
     await two.write([dynamic]);
-    await raw.zadd(keys.numberGateways(), Date.now() - 1, 'gw-2');
+    await raw.zadd(keys.numberGateways(), Date.now() - 1000, 'gw-2');
     const send = link.send.bind(link);
     // It gives its word between one's look and the withdrawal.
     vi.spyOn(link, 'send')
       .mockImplementationOnce(send)
+      .mockImplementationOnce(send)
       .mockImplementationOnce(async (work) => {
         const gone = await send(work);
-        await raw.zadd(keys.numberGateways(), Date.now() + 1000, 'gw-2');
+        await raw.zadd(keys.numberGateways(), Date.now() + 5000, 'gw-2');
         return gone;
       });
     await one.keepWord();
