@@ -53,7 +53,7 @@ async function serve([wav = '', kind = '', redisUrl = '']: string[]): Promise<Se
     teller: { deleted: never },
     audit: { write: never },
   });
-  const links = { secret: never, secretOf: never, use: never, holder: never, maxExpiry: () => 0, publicUrl: () => '' };
+  const links = { linkSecret: never, linkSecretOf: never, useLink: never, linkHolder: never };
   const app = express();
   const hash = createHash('sha256').update(KEY).digest('hex');
   app.use(
@@ -63,7 +63,7 @@ async function serve([wav = '', kind = '', redisUrl = '']: string[]): Promise<Se
       () => [],
     ),
   );
-  app.use('/v1/recordings', recordingsRouter({ archive, audit, links }));
+  app.use('/v1/recordings', recordingsRouter({ archive, audit, links, maxLinkExpiry: () => 0, publicUrl: () => '' }));
   const server = createServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

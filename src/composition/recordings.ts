@@ -153,14 +153,9 @@ export class RecordingHouse {
     return {
       archive: this.archive,
       audit: this.audit,
-      links: {
-        secret: () => this.#facts.linkSecret(),
-        secretOf: (id) => this.#facts.linkSecretOf(id),
-        use: (...use) => this.#facts.useLink(...use),
-        holder: (id) => this.#facts.linkHolder(id),
-        maxExpiry: () => config().recordings.links.maxExpiry,
-        publicUrl: () => config().gateway.publicUrl,
-      },
+      links: this.#facts,
+      maxLinkExpiry: () => config().recordings.links.maxExpiry,
+      publicUrl: () => config().gateway.publicUrl,
     };
   }
 

@@ -26,16 +26,16 @@ export interface RecordingsSource {
   archive: Pick<RecordingArchive, 'find' | 'sound' | 'peaks' | 'hold' | 'setHold' | 'remove'>;
   audit: AuditLog;
   links: {
-    secret(): Promise<LinkSecret>;
-    secretOf(id: string): Promise<string | null>;
+    linkSecret(): Promise<LinkSecret>;
+    linkSecretOf(id: string): Promise<string | null>;
     /** Takes a one-time link for `user`; who has it. */
-    use(id: string, user: string, forMs: number): Promise<string>;
+    useLink(id: string, user: string, forMs: number): Promise<string>;
     /** Who has taken it; null: nobody. */
-    holder(id: string): Promise<string | null>;
-    /** ms. */
-    maxExpiry(): number;
-    publicUrl(): string;
+    linkHolder(id: string): Promise<string | null>;
   };
+  /** The longest that a link may live, ms. */
+  maxLinkExpiry(): number;
+  publicUrl(): string;
 }
 
 /** `/v1/recordings`: the sound of a call, its waveform, links to it, holding and deleting it. */
@@ -191,14 +191,14 @@ export const linkRequest = (maxSeconds: number) =>
 
 async function answerLink(source: RecordingsSource, req: Request, res: Response): Promise<void> {
   const { links, audit } = source;
-  const asked = readBody(req, linkRequest(Math.floor(links.maxExpiry() / 1000)));
+  const asked = readBody(req, linkRequest(Math.floor(source.maxLinkExpiry() / 1000)));
   const found = await findHere(source, req, res);
   const format = asked.format ?? null;
   chooseFile(found, format);
   const expiresAt = Date.now() + asked.expiresIn * 1000;
   const { oneTime, downloadName = null } = asked;
   const about = { callId: found.manifest.callId, expiresAt, oneTime, downloadName, format };
-  const { id, url } = makeLink(about, await links.secret(), links.publicUrl());
+  const { id, url } = makeLink(about, await links.linkSecret(), source.publicUrl());
   const ends = new Date(expiresAt).toISOString();
   await audit.write(lineOf('recording.share', keyActor(res), req, found, { link: id, expiresAt: ends, oneTime }));
   res.status(201).json({ id, url, expiresAt: ends, oneTime });

@@ -62,14 +62,14 @@ export function sharedLinksRouter(source: RecordingsSource, pages: SharedPages):
 
 async function answer(source: RecordingsSource, pages: SharedPages, req: Request, res: Response): Promise<void> {
   const { links } = source;
-  const link = await readLink(String(req.params['token']), (id) => links.secretOf(id), Date.now());
+  const link = await readLink(String(req.params['token']), (id) => links.linkSecretOf(id), Date.now());
   const found = await findShared(source, link);
   const saved = 'download' in req.query;
   // What the link was made to save is saved; everything else is heard on a page, which uses up no link: a player that
   // begins with a request of the whole would be a second user when he goes on with pieces.
   if (isOpenedByPerson(req) && link.downloadName === null && !saved) {
     chooseFile(found, link.format);
-    const user = link.oneTime ? await links.holder(link.id) : null;
+    const user = link.oneTime ? await links.linkHolder(link.id) : null;
     if (user !== null && user !== piecesOf(req)) throw usedUp();
     pages.player(req, res, soundOf(req, link, found));
     return;
@@ -121,7 +121,7 @@ function isOpenedByPerson(req: Request): boolean {
 async function admit({ links }: RecordingsSource, req: Request, link: SharedLink): Promise<void> {
   if (!link.oneTime) return;
   const user = req.get('Range') === undefined ? `whole ${randomUUID()}` : piecesOf(req);
-  const holder = await links.use(link.id, user, Math.max(1000, link.expiresAt - Date.now()));
+  const holder = await links.useLink(link.id, user, Math.max(1000, link.expiresAt - Date.now()));
   if (holder !== user) throw usedUp();
 }
 

@@ -39,14 +39,9 @@ async function open(options: HouseOptions = {}) {
     recordings: {
       archive: house.archive,
       audit: house.audit,
-      links: {
-        secret: () => house.facts.linkSecret(),
-        secretOf: (id) => house.facts.linkSecretOf(id),
-        use: (...use) => house.facts.useLink(...use),
-        holder: (id) => house.facts.linkHolder(id),
-        maxExpiry: () => 86_400_000,
-        publicUrl: (): string => base,
-      },
+      links: house.facts,
+      maxLinkExpiry: () => 86_400_000,
+      publicUrl: (): string => base,
     },
   });
   const call = endedCall(2);

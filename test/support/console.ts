@@ -176,15 +176,7 @@ function recordingsOf(
   { archive, audit, facts }: Awaited<ReturnType<typeof openHouse>>,
   publicUrl: string,
 ): ConsoleOptions['recordings'] {
-  const links = {
-    secret: () => facts.linkSecret(),
-    secretOf: (id: string) => facts.linkSecretOf(id),
-    use: (...args: Parameters<typeof facts.useLink>) => facts.useLink(...args),
-    holder: (id: string) => facts.linkHolder(id),
-    maxExpiry: () => 30 * 86_400_000,
-    publicUrl: () => publicUrl,
-  };
-  return { archive, audit, links };
+  return { archive, audit, links: facts, maxLinkExpiry: () => 30 * 86_400_000, publicUrl: () => publicUrl };
 }
 
 /** Channels in use as the test says. */

@@ -122,13 +122,13 @@ const noRecordings: RecordingsSource = {
   },
   audit: { write: away, read: () => Promise.resolve({ lines: [], next: null }) },
   links: {
-    secret: away,
-    secretOf: () => Promise.resolve(null),
-    use: away,
-    holder: away,
-    maxExpiry: () => 0,
-    publicUrl: () => '',
+    linkSecret: away,
+    linkSecretOf: () => Promise.resolve(null),
+    useLink: away,
+    linkHolder: away,
   },
+  maxLinkExpiry: () => 0,
+  publicUrl: () => '',
 };
 
 /** An HTTP interface with nothing behind it, on any free port; `logger` and `metrics` are the test's. */

@@ -107,10 +107,10 @@ async function share(visit: Visit, { recordings }: Options): Promise<void> {
     throw new GatewayError('GW_ERR_BAD_REQUEST', `"hours" must be one of ${LINK_HOURS.join(', ')}`);
   const found = await hereOf(visit, recordings);
   const { callId } = found.manifest;
-  const expiresAt = Date.now() + Math.min(hours * HOUR_MS, links.maxExpiry());
+  const expiresAt = Date.now() + Math.min(hours * HOUR_MS, recordings.maxLinkExpiry());
   const oneTime = visit.field('once') === 'yes';
   const about = { callId, expiresAt, oneTime, downloadName: null, format: null };
-  const { id, url } = makeLink(about, await links.secret(), links.publicUrl());
+  const { id, url } = makeLink(about, await links.linkSecret(), recordings.publicUrl());
   const detail = { link: id, expiresAt: new Date(expiresAt).toISOString(), oneTime };
   await audit.write({
     at: new Date().toISOString(),
