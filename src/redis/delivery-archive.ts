@@ -109,7 +109,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
   }
 
   async #inFeed(eventId: string): Promise<FeedEvent | null> {
-    let after = `${Math.max(0, writtenAt(eventId) - BEFORE_ID_MS)}-0`;
+    let after: string | number = writtenAt(eventId) - BEFORE_ID_MS;
     for (let passed = 0; passed < MOST_PASSED; passed += PAGE) {
       const page = await this.feed(after, Infinity, PAGE);
       const event = page.find((one) => one.eventId === eventId);
@@ -120,9 +120,10 @@ export class RedisDeliveryArchive implements DeliveryArchive {
     return null;
   }
 
-  async feed(after: string, to: number, limit: number): Promise<FeedEvent[]> {
+  async feed(after: string | number, to: number, limit: number): Promise<FeedEvent[]> {
+    const start = typeof after === 'number' ? startOf(after) : `(${after}`;
     const entries = await this.link.send((client) =>
-      client.xrange(this.keys.events(), `(${after}`, endBefore(to), 'COUNT', limit),
+      client.xrange(this.keys.events(), start, endBefore(to), 'COUNT', limit),
     );
     return entries.map(readFeed);
   }

@@ -85,8 +85,8 @@ export interface DeliveryArchive {
   ofCall(endpoint: string, callId: string): Promise<LoggedAttempt[]>;
   /** An event by its id or by its cursor; null when neither the feed nor a dead letter has it any more. */
   find(endpoint: string, eventId: string): Promise<FoundEvent | null>;
-  /** Events after a cursor, in the order of the feed; `to` in ms since the epoch, exclusive. */
-  feed(after: string, to: number, limit: number): Promise<FeedEvent[]>;
+  /** Events after a cursor, or from a time on, in the order of the feed; times in ms since the epoch, `to` exclusive. */
+  feed(after: string | number, to: number, limit: number): Promise<FeedEvent[]>;
   /** Queues them once more; how many were not queued already. */
   requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number>;
   /** The same for one event, in the place of its dead letter where it has one. */

@@ -89,7 +89,7 @@ export class WebhookDesk {
   /** Everything of a time that this endpoint gets, from after a cursor on, in pieces. */
   async replayRange(id: string, from: number, to: number, after: string | null): Promise<Replayed | null> {
     if (!this.#knows(id)) return null;
-    const page = await this.parts.archive.feed(after ?? `${Math.max(0, from - 1)}-9999999999`, to, MOST_REPLAYED);
+    const page = await this.parts.archive.feed(after ?? from, to, MOST_REPLAYED);
     const own = page.filter((event) => this.#mayHave(id, event));
     const next = page.length === MOST_REPLAYED ? (page.at(-1)?.cursor ?? null) : null;
     return this.#queued(id, await this.parts.archive.requeue(id, own), page.length, next);
