@@ -78,10 +78,12 @@ export class RedisInventory implements NumberInventory {
       await this.#settle(claimed, batch, 'drop');
       return { created: 0, unchanged: 0, conflicts };
     }
-    // Those that are there already too: an import that broke off before this is made whole by its repetition.
-    await listInPools(this.link, this.keys, rows.map(listingOf));
     const kept = await this.#settle(claimed, batch, 'keep');
-    if (kept < claimed.length)
+    const there = rows.filter((_row, i) => outcomes[i] === 'same');
+    // Only what stands: who is lent what is none has lost a try. Those that were there before too: an import that broke
+    // off before this is made whole by its repetition.
+    await listInPools(this.link, this.keys, [...kept, ...there].map(listingOf));
+    if (kept.length < claimed.length)
       throw new GatewayError('GW_ERR_DEADLINE', 'numbers expired before all were created: create them once more');
     return { created: claimed.length, unchanged: rows.length - claimed.length, conflicts: [] };
   }
@@ -154,8 +156,8 @@ export class RedisInventory implements NumberInventory {
     };
   }
 
-  /** @returns how many were still this batch's */
-  async #settle(rows: readonly NewNumber[], batch: string, how: 'keep' | 'drop'): Promise<number> {
+  /** @returns those that were still this batch's */
+  async #settle(rows: readonly NewNumber[], batch: string, how: 'keep' | 'drop'): Promise<NewNumber[]> {
     const settled = await runInBatches(
       this.link,
       rows.map(({ number }) => ({
@@ -165,7 +167,7 @@ export class RedisInventory implements NumberInventory {
         read: asNumber,
       })),
     );
-    return settled.filter((outcome) => outcome === 1).length;
+    return rows.filter((_row, i) => settled[i] === 1);
   }
 
   #change(number: string, args: string[]): Promise<Changed> {
