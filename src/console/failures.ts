@@ -67,7 +67,13 @@ function show(desk: Desk, req: Request, res: Response, { status, thrown }: Failu
   const words = told && refusalWords(visit, told);
   const detail = told && !words ? told.message : null;
   if (status === 503) res.setHeader('Retry-After', '5');
-  visit.page(visit.partial ? 'parts/flash' : 'error', { status, text: words ?? text, detail, bare: true }, status);
+  // Who is told why in his own language has nothing to ask support, and the log of `info` has nothing to look up.
+  const explained = Boolean(words ?? own);
+  visit.page(
+    visit.partial ? 'parts/flash' : 'error',
+    { status, text: words ?? text, detail, explained, bare: true },
+    status,
+  );
 }
 
 function statusOf(thrown: unknown): number {

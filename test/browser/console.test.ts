@@ -155,6 +155,23 @@ describe('every page in a real browser', () => {
     await Promise.all(contexts.map((context) => context.close()));
   });
 
+  it('shows a tag whole, however long its words are', async () => {
+    const { url, end } = await openConsole();
+    const tag = { name: `not-a-lead-${'x'.repeat(53)}`, by: 'olga', at: new Date().toISOString() };
+    const call = await end(endedCall(0, { tags: [tag] }));
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'supervisor');
+    for (const path of ['/calls', `/calls/${call.id}`]) {
+      await page.goto(url + path);
+      const tags = page.locator('.tag', { hasText: tag.name });
+      const widths = await tags.evaluateAll((all) =>
+        all.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth),
+      );
+      expect(widths, path).toEqual([0]);
+    }
+    await context.close();
+  });
+
   it('fits a phone, and is readable in the dark there', async () => {
     const { url, heard, live } = await openWorld();
     const context = await browser.newContext({

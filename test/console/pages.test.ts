@@ -397,6 +397,9 @@ describe('callers to call back', () => {
     for (const take of ['yes', 'no']) {
       const refused = await turn(olga, take);
       expect([refused.status, refused.html]).toEqual([409, expect.stringContaining('Ему уже перезванивает agent.')]);
+      expect(refused.html, 'nothing has failed that support could look up').not.toContain(
+        refused.headers.get('x-request-id'),
+      );
     }
     expect((await agent.post(`/calls/${call.id}/turn`, { take: 'no' })).headers.get('location')).toBe('/missed');
     expect((await olga.get('/missed')).html).toMatch(/tel:.*Я перезвоню/s);
