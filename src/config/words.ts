@@ -42,7 +42,9 @@ export const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, li
 /** What a static number stands for: no more than a call tells of it. */
 export const sourceTexts = z
   .record(z.string().max(256), z.string().max(2_048, 'at most 2,048 characters'))
-  .refine((source) => Object.keys(source).length <= 32, 'at most 32 texts');
+  .refine((source) => Object.keys(source).length <= 32, { error: 'at most 32 texts', abort: true })
+  // Half of what an admission reads: a longer one would be passed over there.
+  .refine((source) => Buffer.byteLength(JSON.stringify(source)) <= 16_384, 'at most 16,384 bytes of JSON');
 
 /** Who connects decodes user and password, and breaks off where that cannot be done: `p%ss` (RFC 3986 section 2.1). */
 export function isUrl(text: string): boolean {

@@ -440,6 +440,10 @@ __proto__: 1
     const texts = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`text${n}`, 'x']));
     expect(await errorsIn(sourced({ ...texts(31), label: 'x'.repeat(2048) }))).toEqual([]);
     expect(await errorsIn(sourced(texts(33)))).toEqual([expect.stringContaining('source: must be at most 32 texts')]);
+    const long = Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`text${n}`, 'ы'.repeat(2000)]));
+    expect(await errorsIn(sourced(long))).toEqual([
+      expect.stringContaining('source: must be at most 16,384 bytes of JSON'),
+    ]);
     expect(await errorsIn(sourced({ label: 'x'.repeat(2049) }))).toEqual([
       expect.stringContaining('source.label: must be at most 2,048 characters'),
     ]);
