@@ -75,7 +75,8 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
     for (let theirs = sdp, tellings = 0; ; tellings++) {
       const known = answer;
       await offer(theirs);
-      if (sameKey(known, answer) || tellings === TELLINGS_MAX) return;
+      if (sameKey(known, answer)) return;
+      if (tellings === TELLINGS_MAX) throw new Error('he brings another key each time');
       theirs = await near.reinvite(answer);
       if (sameKey(theirs, offered)) return;
     }

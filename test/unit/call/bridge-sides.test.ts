@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import { expect, it } from 'vitest';
 import { bridgeSides } from '../../../src/call/bridge-sides.js';
 import type { DialogLeg, ReinviteAnswer } from '../../../src/call/sip-ports.js';
@@ -104,3 +104,51 @@ it('who is refused to take up the talk still holds', async () => {
   expect(await ask(TALKING)).toBe(200);
   expect(told).toEqual([true, false, true, false]);
 });
+
+it.each([
+  ['answers by the same key', ['A', 'A', 'A', 'A'], 1, []],
+  ['changes it once more', ['A', 'B', 'B', 'B'], 2, []],
+  [
+    'changes it each time',
+    ['A', 'B', 'C', 'D'],
+    3,
+    ['FreeSWITCH and who talks by it could not agree on where the sound goes'],
+  ],
+])(
+  'who brings another key in his ACK is told by which one FreeSWITCH sends: he %s',
+  async (_what, keys, times, warned) => {
+    const told: string[] = [];
+    const warnings: string[] = [];
+    let acknowledge: (sdp: string) => void = () => expect.fail('nobody takes ACKs');
+    let asked = 0;
+    const settled = new Promise<void>((resolve) => {
+      bridgeSides({
+        logger: {
+          warn: (_fields: unknown, message: string) => {
+            warnings.push(message);
+            resolve();
+          },
+        } as unknown as Logger,
+        near: {
+          remoteSdp: securedBy(7, 'N'),
+          onReinvite: () => undefined,
+          onAckSdp: (listener: typeof acknowledge) => (acknowledge = listener),
+          reinvite: (sdp: string) => {
+            told.push(/inline:(.)/.exec(sdp)?.[1] ?? '');
+            if (told.length === times && warned.length === 0) setImmediate(resolve);
+            return Promise.resolve(securedBy(7, keys[told.length] ?? expect.fail('told too often')));
+          },
+        } as unknown as DialogLeg,
+        far: {
+          remoteSdp: securedBy(7, 'F'),
+          onReinvite: () => undefined,
+          reinvite: () => Promise.resolve(securedBy(1, 'GHIJ'.charAt(asked++))),
+        } as unknown as DialogLeg,
+      });
+    });
+    acknowledge(securedBy(7, keys[0] ?? ''));
+    await settled;
+    expect(told.join('')).toBe('GHI'.slice(0, times));
+    expect(warnings).toEqual(warned);
+  },
+);
