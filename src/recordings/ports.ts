@@ -26,8 +26,8 @@ export interface CallLookup {
 export interface RecordingFacts {
   noteDeletion(callId: string, deletion: Deletion): Promise<void>;
   deletion(callId: string): Promise<Deletion | null>;
-  /** False where somebody has swept this store within `forMs`. */
-  takeSweep(store: string, forMs: number): Promise<boolean>;
+  /** What the clock of Redis shows, ms since the epoch; null where somebody has swept this store within `forMs`. */
+  takeSweep(store: string, forMs: number): Promise<number | null>;
   /** The caller's calls: those that are kept, and the last 500 of his history. */
   callsOfCaller(number: string): Promise<string[]>;
   /** What links are signed with now. */

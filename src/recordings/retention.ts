@@ -55,33 +55,36 @@ export class RetentionSweeper {
 
   /** Never rejects: what is not done now is done in an hour. */
   async sweepWhereDue(): Promise<void> {
-    const { stores, facts, logger } = this.deps;
+    const { stores, facts, logger, now = Date.now } = this.deps;
     try {
       for (const store of stores) {
-        if (!(await facts.takeSweep(await store.identity(), SWEEP_EVERY_MS))) continue;
-        for (const site of await store.folders('')) await this.#sweepSite(store, site);
+        const shared = await facts.takeSweep(await store.identity(), SWEEP_EVERY_MS);
+        if (shared === null) continue;
+        // What is deleted is gone: two clocks must agree that its time is over.
+        const at = Math.min(shared, now());
+        for (const site of await store.folders('')) await this.#sweepSite(store, site, at);
       }
     } catch (error) {
       logger.warn({ err: toError(error) }, 'retention not finished, goes on later');
     }
   }
 
-  async #sweepSite(store: RecordingStore, site: string): Promise<void> {
-    const { retentionOf, now = Date.now } = this.deps;
+  async #sweepSite(store: RecordingStore, site: string, now: number): Promise<void> {
+    const { retentionOf } = this.deps;
     for (const year of await store.folders(`${site}/`)) {
       for (const month of await store.folders(`${site}/${year}/`)) {
         for (const day of await store.folders(`${site}/${year}/${month}/`)) {
           if (this.#stopped) return;
           const date = `${year}/${month}/${day}`;
-          if (isOver(date, retentionOf(site), now())) await this.#sweepDay(store, site, date);
+          if (isOver(date, retentionOf(site), now)) await this.#sweepDay(store, site, date, now);
         }
       }
     }
   }
 
-  async #sweepDay(store: RecordingStore, site: string, day: string): Promise<void> {
-    const { archive, audit, logger, now = Date.now } = this.deps;
-    const at = new Date(now()).toISOString();
+  async #sweepDay(store: RecordingStore, site: string, day: string, now: number): Promise<void> {
+    const { archive, audit, logger } = this.deps;
+    const at = new Date(now).toISOString();
     const folder = `${site}/${day}/`;
     const { calls, held } = await recordingsIn(store, folder);
     let deleted = 0;

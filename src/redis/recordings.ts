@@ -3,7 +3,7 @@ import type { Deletion, RecordingFacts } from '../recordings/ports.js';
 import type { LinkSecret } from '../recordings/links.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asStrings, loadScript } from './scripts.js';
+import { asNumber, asStrings, loadScript } from './scripts.js';
 
 const secretScript = loadScript('link-secret');
 
@@ -32,9 +32,11 @@ export class RedisRecordings implements RecordingFacts {
     return text === null ? null : (JSON.parse(text) as Deletion);
   }
 
-  async takeSweep(store: string, forMs: number): Promise<boolean> {
+  async takeSweep(store: string, forMs: number): Promise<number | null> {
     const taken = await this.link.send((client) => client.set(this.keys.swept(store), '1', 'PX', forMs, 'NX'));
-    return taken === 'OK';
+    if (taken !== 'OK') return null;
+    const [seconds] = await this.link.send((client) => client.time());
+    return asNumber(seconds) * 1000;
   }
 
   async callsOfCaller(number: string): Promise<string[]> {

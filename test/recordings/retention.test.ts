@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DiskWatch } from '../../src/recordings/disk-watch.js';
 import { newCallId } from '../../src/lib/ids.js';
 import { baseName } from '../../src/recordings/names.js';
@@ -94,6 +94,17 @@ describe('retention', () => {
     expect(await Promise.all(states)).toEqual(['here', 'deleted', 'here']);
     await house.archive.setHold(kept, null);
     expect(await house.archive.hold(kept)).toBeNull();
+  });
+
+  it('deletes nothing early where the clock of one gateway is far ahead', async () => {
+    const house = await openHouse();
+    const [young, old] = [await recordAged(house, 5), await recordAged(house, 40)];
+    const wall = Date.now.bind(Date);
+    const ahead = vi.spyOn(Date, 'now').mockImplementation(() => wall() + 400 * DAY_MS);
+    onTestFinished(() => ahead.mockRestore());
+    await sweeperOf(house).sweepWhereDue();
+    ahead.mockRestore();
+    expect([await stateOf(house, young.id), await stateOf(house, old.id)]).toEqual(['here', 'deleted']);
   });
 
   it('goes on behind a recording that cannot be deleted, and the log has all that were', async () => {
