@@ -54,3 +54,12 @@ it('goes its way though the clock is set an hour on in the middle of it', async 
   expect(await run()).toMatchObject({ kind: 'exhausted' });
   expect(dialled).toEqual(['sip:one@192.0.2.7', 'sip:other@192.0.2.7']);
 });
+
+it('rings nobody for the moment by which a timer comes before the end of the route’s time', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const forMs = config.routes[0]?.for ?? expect.fail();
+  const { dialled, run } = walk(() => vi.advanceTimersByTime(forMs - 3));
+  expect(await run()).toMatchObject({ kind: 'exhausted' });
+  expect(dialled).toEqual(['sip:one@192.0.2.7']);
+});
