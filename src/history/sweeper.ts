@@ -8,6 +8,8 @@ export interface LeavingCall extends ArchivedCall {
 
 /** All reject with GW_ERR_REDIS_AWAY. */
 export interface LeavingCalls {
+  /** What the clock of Redis shows, ms since the epoch. */
+  clock(): Promise<number>;
   /** The oldest calls that began before `before`, in the order of their places; none while the index is rebuilt. */
   oldest(before: number, most: number): Promise<LeavingCall[]>;
   /** Takes them out of Redis; stops at one that has changed since. @returns how many */
@@ -19,7 +21,6 @@ interface SweeperOptions {
   /** null: older calls are only deleted. */
   archive: () => Pick<CallArchive, 'write'> | null;
   retentionMs: () => number;
-  now?: () => number;
 }
 
 const BATCH = 200;
@@ -36,10 +37,12 @@ export class HistorySweeper {
    * @returns how many calls left
    */
   async sweep(goOn: () => Promise<boolean>): Promise<number> {
-    const { calls, archive, retentionMs, now = Date.now } = this.options;
+    const { calls, archive, retentionMs } = this.options;
     let gone = 0;
+    // What has left does not come back: two clocks must agree that its time is over.
+    const now = Math.min(Date.now(), await calls.clock());
     for (let batch = 0; batch < MOST_BATCHES && (await goOn()); batch += 1) {
-      const oldest = await calls.oldest(now() - retentionMs(), BATCH);
+      const oldest = await calls.oldest(now - retentionMs(), BATCH);
       if (oldest.length === 0) break;
       const leaving = oldest.filter(({ doc }) => doc !== '');
       if ((await archive()?.write(leaving, goOn)) === false) break;

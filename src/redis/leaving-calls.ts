@@ -49,6 +49,11 @@ export class RedisLeavingCalls implements LeavingCalls, KeeperLease {
     });
   }
 
+  async clock(): Promise<number> {
+    const [seconds] = await this.link.send((client) => client.time());
+    return asNumber(seconds) * 1000;
+  }
+
   async oldest(before: number, most: number): Promise<LeavingCall[]> {
     return this.link.run({
       script: oldestScript,

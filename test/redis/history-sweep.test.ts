@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Call } from '../../src/call/call.js';
 import { CallArchive, type ArchiveFiles } from '../../src/history/archive.js';
 import { SealedFiles } from '../../src/recordings/sealed-files.js';
@@ -99,6 +99,7 @@ describe('calls at the end of their retention', () => {
     const call = ended(40);
     await write(call);
     const calls = {
+      clock: () => leaving.clock(),
       drop: (list: Parameters<RedisLeavingCalls['drop']>[0]) => leaving.drop(list),
       oldest: async (before: number, most: number) => {
         const list = await leaving.oldest(before, most);
@@ -120,6 +121,7 @@ describe('calls at the end of their retention', () => {
     const call = ended(40);
     await write(call);
     const calls = {
+      clock: () => leaving.clock(),
       drop: (list: Parameters<RedisLeavingCalls['drop']>[0]) => leaving.drop(list),
       oldest: async (before: number, most: number) => {
         const list = await leaving.oldest(before, most);
@@ -141,6 +143,7 @@ describe('calls at the end of their retention', () => {
     const peer = new RedisLeavingCalls(link, keys, 'a peer');
     const mine = new RedisLeavingCalls(link, keys, 'me');
     const calls = {
+      clock: () => mine.clock(),
       drop: (list: Parameters<RedisLeavingCalls['drop']>[0]) => mine.drop(list),
       oldest: async (before: number, most: number) => {
         const list = await mine.oldest(before, most);
@@ -199,8 +202,21 @@ describe('calls at the end of their retention', () => {
     await write(living, false);
     await write(ended(32));
     expect(await sweep()).toBe(0);
-    expect(await sweep({ now: () => Date.now() + 5 * DAY_MS })).toBe(2);
+    expect(await sweep({ retentionMs: () => 25 * DAY_MS })).toBe(2);
     expect(await ids()).toEqual([]);
+  });
+
+  it('stay where the clock of one gateway is far ahead', async () => {
+    const { write, sweep, ids } = await open();
+    const [young, going] = [ended(3), ended(2)];
+    await write(young);
+    await write(going, false);
+    const wall = Date.now.bind(Date);
+    const ahead = vi.spyOn(Date, 'now').mockImplementation(() => wall() + 400 * DAY_MS);
+    onTestFinished(() => ahead.mockRestore());
+    expect(await sweep({ archive: () => null })).toBe(0);
+    ahead.mockRestore();
+    expect(await ids()).toHaveLength(2);
   });
 
   it('leave the queue of missed callers too', async () => {
