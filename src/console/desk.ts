@@ -83,12 +83,17 @@ export class Desk {
 
 function askForLogin(visit: Visit): void {
   const { req } = visit;
-  const whole = req.method === 'GET' && !visit.partial;
-  const address = loginAddress((whole ? req.originalUrl : pageOf(req)) ?? '');
+  const page = pageOf(req);
+  const whole = req.method === 'GET' && (!visit.partial || isSearch(req, page));
+  const address = loginAddress((whole ? req.originalUrl : page) ?? '');
   // Where a part of a page was asked for, the whole page goes to the log-in.
   if (req.get('HX-Request') === 'true') drawAnew(visit, address);
   else visit.go(address);
 }
+
+/** A search of the page it was asked from: the page has its question in its address only when it is answered. */
+const isSearch = ({ path, query }: Request, page: string | null): boolean =>
+  page?.split('?')[0] === path && query['cursor'] === undefined;
 
 /** The script of our pages keeps what is being typed for when the person is back (console.js). */
 function drawAnew({ res }: Visit, address: string): void {

@@ -636,6 +636,24 @@ describe('a recording under legal hold', () => {
   });
 });
 
+describe('a session that ends in the middle of a search', () => {
+  it('leads back to what was searched for', async () => {
+    const { url } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await context.clearCookies();
+    await page.fill('[data-search]', '0011');
+    await page.waitForURL(/\/login/);
+    await page.fill('input[name=name]', 'agent');
+    await page.fill('input[name=password]', PASSWORD);
+    await page.press('input[name=password]', 'Enter');
+    await page.waitForURL(/\/calls\?number=0011/);
+    expect(await page.inputValue('[data-search]')).toBe('0011');
+    expect(await page.locator('[data-row]').count()).toBe(1);
+    await context.close();
+  });
+});
+
 describe('a session that ends in the middle of a note', () => {
   const NOTE = 'We promised delivery on Friday';
 
