@@ -7,6 +7,8 @@ import {
   noteText,
   tagName,
 } from '../../../src/call/amendments.js';
+import type { RecordingInfo } from '../../../src/call/call.js';
+import { NO_RECORDING } from '../../../src/call/document.js';
 import { withoutCaller } from '../../../src/call/erasure.js';
 import { DEFERRED, judgedByCode, judgedByOperator } from '../../../src/numbers/verdict.js';
 import { exampleCall, exampleHolder } from '../../redis/examples.js';
@@ -157,6 +159,46 @@ describe('amending a call', () => {
     expect(amend(call, amendment(nobody))?.type).toBe('call.attribution.corrected');
     const late = { kind: 'attribution', attribution, reason: 'found' } as const;
     expect(amend(call, amendment(late, 'a-2', 'gateway'))).toBeNull();
+  });
+});
+
+describe('telling a call of its recording', () => {
+  const recorded = (recording: Partial<RecordingInfo>) =>
+    exampleCall({ recording: { ...NO_RECORDING, status: 'ready', file: 'a.wav', ...recording } });
+
+  it.each([
+    ['recording', 'absent', 'recording.absent'],
+    ['none', 'failed', 'recording.failed'],
+    ['failed', 'ready', 'recording.ready'],
+    ['absent', 'ready', 'recording.ready'],
+    ['failed', 'absent', undefined],
+    ['ready', 'failed', undefined],
+    ['ready', 'ready', undefined],
+    ['deleted', 'ready', undefined],
+  ] as const)('where it was %s and is found %s: %s', (status, found, event) => {
+    const call = recorded({ status });
+    const recording = { ...NO_RECORDING, status: found };
+    expect(amend(call, amendment({ kind: 'recording-found', recording }))?.type).toBe(event);
+    expect(call.recording.status).toBe(event ? found : status);
+  });
+
+  it.each([
+    ['ready', 'a.mp3', 'recording.ready'],
+    ['ready', 'a.wav', undefined],
+    ['deleted', 'a.mp3', undefined],
+  ] as const)('where it was %s and gave way to %s: %s', (status, file, event) => {
+    const replaced = { kind: 'recording-replaced', file, bytes: 1, sha256: '0'.repeat(64) } as const;
+    const call = recorded({ status });
+    expect(amend(call, amendment(replaced))?.type).toBe(event);
+    expect(call.recording.file).toBe(event ? file : 'a.wav');
+  });
+
+  it('is deleted once, for the first reason', () => {
+    const call = recorded({});
+    const deleted = (reason: string) => amendment({ kind: 'recording-deleted', reason });
+    expect(amend(call, deleted('retention'))?.type).toBe('recording.deleted');
+    expect(amend(call, deleted('request'))).toBeNull();
+    expect(call.recording).toMatchObject({ status: 'deleted', reason: 'retention', file: null, deletedAt: STAMP.at });
   });
 });
 

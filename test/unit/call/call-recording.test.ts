@@ -10,7 +10,7 @@ const AT = '2026-11-21T10:12:05.000Z';
 const GONE: MediaEvent = { type: 'hangup', leg: 'caller', channelId: 'a', cause: 'SWITCH_CONGESTION' };
 
 /** A recorded call; what FreeSWITCH is waited for before its file is read. `spans`: when it says that it did what it was asked. */
-function recorded(call: Call, engaged = false, spans: EngineSpan[] = []) {
+function recorded(call: Call, engaged = false, spans: EngineSpan[] = [], disk: { refusal?: string } = {}) {
   const record: MediaServer['record'] = (_channel, _call, action) => {
     asked.push(action);
     return Promise.resolve(spans.shift() ?? null);
@@ -28,7 +28,7 @@ function recorded(call: Call, engaged = false, spans: EngineSpan[] = []) {
     changed: () => undefined,
     changedQuietly: () => written.push(structuredClone(call.recording)),
     recordings: {
-      refusal: () => null,
+      refusal: () => disk.refusal ?? null,
       settle: ({ recording }, _wanted, engineSeconds) => {
         settled.push(engineSeconds ?? null);
         return Promise.resolve({ ...recording, status: 'ready' });
@@ -73,6 +73,23 @@ it('begins with the talk, not with what is played before the answer', async () =
   recording.answered();
   await recording.settle();
   expect(asked).toEqual(['start']);
+});
+
+it('is not begun by hand where its caller does not want it, the disk is low, or the call is over', async () => {
+  const call = exampleCall({ answeredAt: AT });
+  const disk: { refusal?: string } = {};
+  const { recording, asked } = recorded(call, false, [], disk);
+  recording.mediaEvent({ type: 'channel', leg: 'caller', channelId: 'a' });
+  recording.mediaEvent({ type: 'bridged' });
+  disk.refusal = 'disk_low';
+  await expect(recording.act('start')).rejects.toThrow('disk_low');
+  delete disk.refusal;
+  recording.forbid('caller_declined');
+  recording.forbid('not_announced');
+  await expect(recording.act('start')).rejects.toThrow('"start": the caller declined it');
+  call.endedAt = AT;
+  await expect(recording.act('start')).rejects.toThrow('the call has ended');
+  expect(asked).toEqual([]);
 });
 
 it('is written down when FreeSWITCH has begun, however long behind the answer that says nothing of it', () => {

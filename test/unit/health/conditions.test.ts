@@ -28,6 +28,13 @@ describe('Conditions', () => {
     expect(conditions.downOf('a')).toEqual([]);
   });
 
+  it('tells it once though it is to be told twice at the same time', async () => {
+    const { conditions, told } = open();
+    conditions.set('a', 'options', true, 1);
+    await Promise.all([conditions.flush(), conditions.flush()]);
+    expect(told).toEqual(['a options down']);
+  });
+
   it('keeps reasons and ids apart', async () => {
     const { conditions, told } = open();
     conditions.set('a', 'options', true, 1);

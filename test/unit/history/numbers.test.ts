@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
-import { hasNumber, numberPatterns } from '../../../src/history/numbers.js';
+import { hasNumber, numberPatterns, wholeNumbers } from '../../../src/history/numbers.js';
 import { exampleCall } from '../../redis/examples.js';
 
 const COUNTRIES = ['RU', 'UZ', 'DE'];
@@ -41,13 +41,26 @@ describe('a number as people type it', () => {
   });
 
   it.each([
-    ['8 916 123-45-67', '+998916123456'],
+    ['8 916 123-45-67', '+389161234567'],
     ['916 123 45 68', '+79161234567'],
     ['+916', '+79161234567'],
     ['+8 916', '+79161234567'],
-    ['12', '+79161234567'],
+    ['79', '+79161234567'],
+    ['67', '+79161234567'],
     ['123', '+79161234567'],
   ])('%s does not find %s', (typed, number) => {
     expect(finds(typed, number)).toBe(false);
+  });
+});
+
+describe('a whole number', () => {
+  it.each([
+    ['+49 30 123456', ['4930123456']],
+    ['8 (916) 123-45-67', ['79161234567']],
+    ['916 12', []],
+    ['+0 916 123 45 67', []],
+    ['+7916 1234567 89012345', []],
+  ])('%s is read as %j, whatever else its site is used to', (typed, digits) => {
+    expect(wholeNumbers(typed, ['RU'])).toEqual(digits);
   });
 });
