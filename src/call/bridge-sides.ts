@@ -56,11 +56,7 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
     if (!sdp) answer = following(answer, answer.replace(LIMITED, 'a=sendrecv'));
     // What FreeSWITCH last said stands; where it is our offer, his answer comes in the ACK.
     if (!sdp || sdp === offered) return { sdp: answer };
-    // To an address that FreeSWITCH cannot reach it would say yes as well.
-    const [wanted, there] = [familyOf(sdp), familyOf(answer)];
-    if (wanted !== null && there !== null && wanted !== there) return { status: 488 };
-    // What is encrypted stays so.
-    if (secured && !isSecured(sdp)) return { status: 488 };
+    if (!suits(sdp, answer)) return { status: 488 };
     try {
       return { sdp: await offer(sdp) };
     } catch {
@@ -87,10 +83,19 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
         logger.warn({ err: error }, 'FreeSWITCH and who talks by it could not agree on where the sound goes');
       }),
     );
-  near.onAckSdp((sdp) => {
-    if (sdp !== offered) follow(sdp);
+  near.onAckSdp((acknowledged) => {
+    const sdp = secured ? acknowledged : withoutKeys(acknowledged);
+    if (sdp === offered) return;
+    if (suits(sdp, answer)) follow(sdp);
+    else logger.warn({}, 'an answer to our offer that FreeSWITCH cannot follow');
   });
   if (moved) follow(moved.now);
+}
+
+/** Whether FreeSWITCH, which would say yes to either, can send where `sdp` wants its sound; and what is encrypted stays so. */
+function suits(sdp: string, told: string): boolean {
+  const [wanted, there] = [familyOf(sdp), familyOf(told)];
+  return (wanted === null || there === null || wanted === there) && (isSecured(sdp) || !isSecured(told));
 }
 
 /** A phone may bring another key with each answer of its own: so often he is told FreeSWITCH's anew. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import { expect, it } from 'vitest';
 import { bridgeSides } from '../../../src/call/bridge-sides.js';
@@ -152,3 +153,30 @@ it.each([
     expect(warnings).toEqual(warned);
   },
 );
+
+it.each([
+  ['in the clear in a talk that is encrypted', securedBy(7, 'N'), plainSdp('192.0.2.7')],
+  ['by an address of the other family', TALKING, TALKING.replaceAll('IN IP4 192.0.2.7', 'IN IP6 2001:db8::7')],
+])('FreeSWITCH hears nothing of an ACK that answers %s', async (_what, talking, answered) => {
+  let acknowledge: (sdp: string) => void = () => expect.fail('nobody takes ACKs');
+  const offers: string[] = [];
+  bridgeSides({
+    logger: pino({ level: 'silent' }),
+    near: {
+      remoteSdp: talking,
+      onReinvite: () => undefined,
+      onAckSdp: (listener: typeof acknowledge) => (acknowledge = listener),
+    } as unknown as DialogLeg,
+    far: {
+      remoteSdp: talking,
+      onReinvite: () => undefined,
+      reinvite: (sdp: string) => {
+        offers.push(sdp);
+        return Promise.resolve(talking);
+      },
+    } as unknown as DialogLeg,
+  });
+  acknowledge(answered);
+  await nextTurn();
+  expect(offers).toEqual([]);
+});
