@@ -1,3 +1,4 @@
+import { maskNumber } from '../observability/logger.js';
 import { formatPath, type KeyPath } from './errors.js';
 
 const SECRET_KEYS = /secret|password|passphrase|token|hash|credential|api_?key/i;
@@ -44,7 +45,8 @@ function redactLeaf(value: unknown, key: string): unknown {
   if (typeof value !== 'string') return value;
   // Static headers of webhooks mostly hold a key; PEM may.
   if (value.includes('-----BEGIN ') || key === 'headers') return REDACTED;
-  return redactUrl(value.replace(/^(\+\d{4})\d+(\d{4})$/, '$1***$2'));
+  // Also one with an asterisk behind it, as in the lists of screening.
+  return redactUrl(value.replace(/^\+\d{8,15}(?=\*?$)/, maskNumber));
 }
 
 /** Of a URL where it leads, since that is what an operator looks for; of anything else nothing. */

@@ -64,6 +64,8 @@ describe('config/gateway.yaml', () => {
     expect(redact({ numbers: Array(60).fill('+74951111111') })).toMatchObject({
       numbers: { length: 51, 50: 'and 10 more' },
     });
+    const block = ['+79160000001', '+79160000001*', '+37612345', '+7916*'];
+    expect(redact({ block })).toEqual({ block: ['+7916***0001', '+7916***0001*', '+3***', '+7916*'] });
     expect(redact('https://x.example/hook?token=1')).toBe('https://x.example/hook?redacted');
     expect(config.engines.drachtio?.secret).toBe('secret-1');
     expect(config.webhooks.at(-1)?.url).toContain('secret-10');
