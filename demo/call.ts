@@ -44,8 +44,9 @@ async function addressTowards(host: string): Promise<string> {
 const phone = await Phone.open({ host: await addressTowards(host) });
 try {
   const call = await phone.call({ target, callerId: values.from, toneHz: TONES.caller });
-  await call.ringing(ANSWER_TIMEOUT_MS);
-  say('it rings');
+  const first = await call.ringing(ANSWER_TIMEOUT_MS);
+  // 183 brings sound and rings no phone: here the announcement of a route that nobody took.
+  say(first?.status === 183 ? 'not answered yet, but something is played' : 'it rings');
   await call.answered(ANSWER_TIMEOUT_MS);
   say(`answered after ${Math.round(call.setUpMs ?? 0)} ms; talking for ${seconds} s`);
   await Promise.race([
