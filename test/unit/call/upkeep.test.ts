@@ -22,11 +22,13 @@ interface SurvivorOptions {
   settle?: Settle;
   away?: () => boolean;
   edge?: string;
+  up?: boolean;
 }
 
 /** A survivor with calls of its own and what others have left behind; what it does is written down. */
 function survivor(options: SurvivorOptions = {}) {
-  const { living = [], orphans = [], settle = () => Promise.resolve(READY), away = () => false, edge = EDGE } = options;
+  const { living = [], orphans = [], settle = () => Promise.resolve(READY), away = () => false } = options;
+  const { edge = EDGE, up = true } = options;
   const done = {
     renewed: [] as string[][],
     asked: [] as number[],
@@ -45,7 +47,7 @@ function survivor(options: SurvivorOptions = {}) {
   const deps: UpkeepDeps = {
     registry,
     sip: {
-      up: true,
+      up,
       edge,
       endForeignDialog: (id: string) => Promise.resolve(void done.hungUp.push(id)),
     } as UpkeepDeps['sip'],
@@ -140,6 +142,15 @@ describe('the heartbeat', () => {
     await beats(2);
     expect(done.asked).toEqual([50, 0]);
     expect(orphans).toHaveLength(10);
+    await upkeep.stop();
+  });
+
+  it('takes over nothing while drachtio is away, and keeps what it has', async () => {
+    const { done, upkeep } = survivor({ living: ['own'], orphans: [orphan()], up: false });
+    upkeep.start();
+    await beats(2);
+    expect(done.asked).toEqual([]);
+    expect(done.renewed).toEqual([['own'], ['own']]);
     await upkeep.stop();
   });
 

@@ -40,6 +40,8 @@ describe('createLogger', () => {
     });
     logger.info({ caller: { number: '+79160000001', withheld: false, name: 'Ivan' } }, 'x');
     expect(last()['caller']).toEqual({ number: '+7916***0001', withheld: false, name: 'Ivan' });
+    logger.info({ caller: null, trackingNumber: null }, 'x');
+    expect(last()).toMatchObject({ caller: null, trackingNumber: null });
     logger.error({ err: new GatewayError('GW_ERR_SIP_TARGET', 'no way to sip:89160000001@10.0.0.1') }, 'x');
     expect(lines.join('')).not.toMatch(/9160000001|4951111111/);
     expect(last()['err']).toMatchObject({ code: 'GW_ERR_SIP_TARGET', type: 'GatewayError' });
