@@ -108,14 +108,16 @@ it('keeps the work while it waits for a slow store, and leaves it where it was l
   let answer: () => void = () => undefined;
   const store = new Promise<void>((resolve) => (answer = resolve));
   const asked: boolean[] = [];
+  let waits = false;
   const { keeper, end } = await openKeeper(redis, async (_calls, goOn) => {
+    waits = true;
     await store;
     asked.push(await goOn());
     return asked.at(-1) ?? false;
   });
   await end();
   keeper.start();
-  await until('it is at it', async () => (await raw.exists(lease)) === 1);
+  await until('it waits for the store', () => waits);
   await raw.pexpire(lease, 60_000);
   vi.advanceTimersByTime(20_000);
   await until('it is kept', async () => (await raw.pttl(lease)) > 60_000);
