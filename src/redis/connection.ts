@@ -214,6 +214,12 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     }
   }
 
+  /** What the server's clock shows, to the second; ms since the epoch. For times that gateways must agree on. */
+  async clock(): Promise<number> {
+    const [seconds] = await this.send((client) => client.time());
+    return Number(seconds) * 1000;
+  }
+
   /** What a command that failed is told as. */
   #failed(thrown: unknown): GatewayError {
     const { message } = toError(thrown);

@@ -49,9 +49,8 @@ export class RedisLeavingCalls implements LeavingCalls, KeeperLease {
     });
   }
 
-  async clock(): Promise<number> {
-    const [seconds] = await this.link.send((client) => client.time());
-    return asNumber(seconds) * 1000;
+  clock(): Promise<number> {
+    return this.link.clock();
   }
 
   async oldest(before: number, most: number): Promise<LeavingCall[]> {

@@ -63,8 +63,7 @@ export class RedisNumbers {
   async keepWord(): Promise<void> {
     const key = this.keys.numberGateways();
     // By the server's clock: a gateway whose own is a day off would take away everybody's numbers, or lose its own.
-    const [seconds] = await this.link.send((client) => client.time());
-    const now = asNumber(seconds) * 1000;
+    const now = await this.link.clock();
     await this.link.send((client) => client.zadd(key, now + WORD_MS, this.gateway));
     const gone = await this.link.send((client) => client.zrangebyscore(key, '-inf', now));
     for (const gateway of gone) await this.#withdrawAll(gateway, now);

@@ -3,7 +3,7 @@ import type { Deletion, RecordingFacts } from '../recordings/ports.js';
 import type { LinkSecret } from '../recordings/links.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asNumber, asStrings, loadScript } from './scripts.js';
+import { asStrings, loadScript } from './scripts.js';
 
 const secretScript = loadScript('link-secret');
 
@@ -34,9 +34,7 @@ export class RedisRecordings implements RecordingFacts {
 
   async takeSweep(store: string, forMs: number): Promise<number | null> {
     const taken = await this.link.send((client) => client.set(this.keys.swept(store), '1', 'PX', forMs, 'NX'));
-    if (taken !== 'OK') return null;
-    const [seconds] = await this.link.send((client) => client.time());
-    return asNumber(seconds) * 1000;
+    return taken === 'OK' ? this.link.clock() : null;
   }
 
   async callsOfCaller(number: string): Promise<string[]> {

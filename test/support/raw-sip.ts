@@ -76,11 +76,7 @@ export class RawSip {
       `CSeq: ${cseq} ${method}`,
       `Contact: <sip:raw@${this.address}:${this.port}>`,
       'Max-Forwards: 70',
-      ...headers,
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
+      ...endOf(headers, body),
     ].join('\r\n');
   }
 
@@ -103,6 +99,15 @@ interface ResponseParts {
   body?: string;
 }
 
+/** A message's last headers and its body, as lines. */
+const endOf = (headers: string[], body: string): string[] => [
+  ...headers,
+  ...(body === '' ? [] : ['Content-Type: application/sdp']),
+  `Content-Length: ${Buffer.byteLength(body)}`,
+  '',
+  body,
+];
+
 /** A response to `request`, with what it must copy, from who is at this place. */
 export function responseTo(request: string, status: string, from: RawPlace, parts: ResponseParts): string {
   const { toTag, headers = [], body = '' } = parts;
@@ -113,11 +118,7 @@ export function responseTo(request: string, status: string, from: RawPlace, part
     ...copied,
     `To: ${to.includes(';tag=') ? to : `${to};tag=${toTag}`}`,
     `Contact: <sip:raw@${from.address}:${from.port}${from.transport ? `;transport=${from.transport}` : ''}>`,
-    ...headers,
-    ...(body === '' ? [] : ['Content-Type: application/sdp']),
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    '',
-    body,
+    ...endOf(headers, body),
   ].join('\r\n');
 }
 
