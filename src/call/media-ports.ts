@@ -2,13 +2,6 @@ import type { IncomingInvite } from './sip-ports.js';
 
 /** Media as the heart of the gateway sees it; `media/` implements it over FreeSWITCH. */
 
-export interface RecordingStop {
-  /** As FreeSWITCH sees it. */
-  path: string;
-  durationMs: number;
-  cause: string | null;
-}
-
 export const RECORDING_ACTIONS = ['start', 'pause', 'resume', 'mask', 'unmask', 'stop'] as const;
 /** `pause` leaves the time out of the file, `mask` writes silence in its place. */
 export type RecordingAction = (typeof RECORDING_ACTIONS)[number];
@@ -36,7 +29,7 @@ export type MediaEvent =
   | { type: 'control'; keys: string }
   | ({ type: 'recording-started' } & Told)
   /** `hungUpEngineMs`: when the channel's end ended it; missing where something else did. */
-  | { type: 'recording-stopped'; recording: RecordingStop; hungUpEngineMs?: number | undefined }
+  | { type: 'recording-stopped'; hungUpEngineMs?: number | undefined }
   | { type: 'hangup'; leg: 'caller' | 'business'; channelId: string; cause: string }
   /** The media server died and this call's sound with it. */
   | { type: 'lost' };

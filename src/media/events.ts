@@ -30,11 +30,6 @@ export function toMediaEvents(event: FreeSwitchEvent): MediaEvent[] {
       return [
         {
           type: 'recording-stopped',
-          recording: {
-            path: event.get('Record-File-Path') ?? '',
-            durationMs: Number(event.get('variable_record_ms') ?? 0),
-            cause: event.get('Record-Completion-Cause') ?? event.get('variable_record_completion_cause') ?? null,
-          },
           // Not when the event was made: closing a file may take a slow disk long.
           hungUpEngineMs: msOf(event, 'Caller-Channel-Hangup-Time'),
         },

@@ -29,7 +29,6 @@ interface RateBookOptions {
   /** As many holders as an admission returns at most. */
   mostHolders: number;
   logger: Logger;
-  everyMs?: number;
 }
 
 /** A few hundred calls change a rate by some percent. */
@@ -66,7 +65,7 @@ export class RateBook implements CallRateSource {
       this.#turning = this.#turning.then(() => this.exchange());
     };
     turn();
-    this.#timer = setInterval(turn, this.options.everyMs ?? EVERY_MS);
+    this.#timer = setInterval(turn, EVERY_MS);
   }
 
   /** Gives away what was learned last. */

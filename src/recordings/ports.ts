@@ -1,6 +1,5 @@
 import type { ReplacingFile } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
-import type { LinkSecret } from './links.js';
 
 /** Why a recording is no longer there. */
 export interface Deletion {
@@ -30,9 +29,4 @@ export interface RecordingFacts {
   takeSweep(store: string, forMs: number): Promise<number | null>;
   /** The caller's calls: those that are kept, and the last 500 of his history. */
   callsOfCaller(number: string): Promise<string[]>;
-  /** What links are signed with now. */
-  linkSecret(): Promise<LinkSecret>;
-  linkSecretOf(id: string): Promise<string | null>;
-  /** Takes a one-time link for `user`; who has it, which may be somebody else. */
-  useLink(id: string, user: string, forMs: number): Promise<string>;
 }

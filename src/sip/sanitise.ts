@@ -4,11 +4,13 @@
  * break ends an ESL command. So neither passes.
  */
 
+const MAX_HEADER_VALUE = 128;
+
 /** One header value that we send: printable, on one line, without `%` and quotes, of bounded length. */
-export function cleanHeaderValue(value: string, maxLength = 128): string {
+export function cleanHeaderValue(value: string): string {
   return value
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}%"\\<>]/gu, '')
-    .slice(0, maxLength)
+    .slice(0, MAX_HEADER_VALUE)
     .replace(/\p{Cs}$/u, '') // the cut may have halved a character
     .trim();
 }

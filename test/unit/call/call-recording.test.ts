@@ -150,7 +150,6 @@ async function controlled(begun: { engineMs?: number }, spans: EngineSpan[], act
 const span = (seconds: number): EngineSpan => ({ fromMs: seconds * 1000, toMs: seconds * 1000 + 20 });
 const stopped = (hungUpEngineMs?: number): MediaEvent => ({
   type: 'recording-stopped',
-  recording: { path: '', durationMs: 0, cause: null },
   hungUpEngineMs,
 });
 
