@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
-import { familyOf, fitting } from './sdp.js';
+import { asNewOffer, familyOf, fitting } from './sdp.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
 import { isSecured, NEW_KEY_TRIES, sameKey, underNewKey, underSameKeys, withoutKeys } from './srtp.js';
 
@@ -52,8 +52,8 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
 
   near.onReinvite(async (asked): Promise<ReinviteAnswer> => {
     const sdp = secured ? asked : withoutKeys(asked);
-    // He asks for an offer as of a new call (RFC 3261 14.2): by our answer to his hold he could not take up the talk.
-    if (!sdp) answer = following(answer, answer.replace(LIMITED, 'a=sendrecv'));
+    // He asks for an offer as of a new call (RFC 3261 14.2): by our answer to his hold, or to his music, he could not take up the talk.
+    if (!sdp) answer = following(answer, asNewOffer(answer));
     // What FreeSWITCH last said stands; where it is our offer, his answer comes in the ACK.
     if (!sdp || sdp === offered) return { sdp: answer };
     if (!suits(sdp, answer)) return { status: 488 };
@@ -126,9 +126,6 @@ function offersTo(far: DialogLeg, first: string): (sdp: string, told: string) =>
 function isHeld(sdp: string): boolean {
   return /^a=(sendonly|inactive)\s*$/m.test(sdp) || /^c=IN IP4 0\.0\.0\.0\s*$/m.test(sdp);
 }
-
-/** An answer to somebody who holds. */
-const LIMITED = /^a=(?:sendonly|recvonly|inactive)\b/m;
 
 /**
  * `next` as what follows `last`: the same version where it says the same, else the next one (RFC 3264 8). FreeSWITCH's own

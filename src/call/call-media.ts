@@ -19,6 +19,8 @@ interface CallMediaDeps {
   /** Hears every event before those who `listen`. */
   first: (event: MediaEvent) => void;
   end: (end: CallEnd) => void;
+  /** The server has died: nobody hears anything any more. */
+  lost: () => void;
   /** Runs the action after `ms` unless the call has ended by then. */
   after: (ms: number, action: () => void) => void;
 }
@@ -146,6 +148,7 @@ export class CallMedia {
         break;
       case 'lost':
         this.#live.clear();
+        this.deps.lost();
         this.deps.end(mediaFailure(503));
         break;
       case 'bridged':

@@ -35,7 +35,7 @@ export class LastWords {
     await Promise.race([this.#tell(sound, status), this.#hushed]);
   }
 
-  /** The gateway stops: nobody would let him go after that. */
+  /** The gateway stops, and nobody would let him go after that; or FreeSWITCH has died, and he hears silence. */
   cutShort(): void {
     this.#hush();
   }

@@ -6,8 +6,9 @@ import type { Call } from './call.js';
 import type { IncomingInvite, InviteRequest } from './sip-ports.js';
 
 /**
- * Who is there answers an INVITE within 200 ms, be it by 100 Trying (RFC 3261 17.2.1). Sent four times (at 0, 0.5, 1.5 and
- * 3.5 s) without a word back: nobody is there, and the caller need not wait for the whole ring time to be taken elsewhere.
+ * Who is there answers an INVITE within 200 ms, be it by 100 Trying (RFC 3261 17.2.1). Sent three times without a word back (at 0,
+ * 1 and 3 s by drachtio-server 0.9.10, which waits twice T1 before it repeats one): nobody is there, and the caller need not wait
+ * for the whole ring time to be taken elsewhere.
  */
 const RESPONSE_TIMEOUT_MS = 5000;
 

@@ -12,7 +12,14 @@ import { iso } from './document.js';
 import type { CallSession } from './session.js';
 import type { LineContact } from './ports.js';
 import type { DialogLeg, IncomingInvite } from './sip-ports.js';
-import { firstAnswer, TargetAttempt, type AttemptResult, type Obstacle, type Reservation } from './target-attempt.js';
+import {
+  firstAnswer,
+  SHORTEST_RING_MS,
+  TargetAttempt,
+  type AttemptResult,
+  type Obstacle,
+  type Reservation,
+} from './target-attempt.js';
 
 export type WalkResult =
   /** `early`: what FreeSWITCH was told before the answer of where sound goes; '' where nothing was. */
@@ -28,12 +35,6 @@ interface PreparedStep {
   targets: string[];
   ahead: Map<string, Promise<Reservation>>;
 }
-
-/**
- * Nobody picks up within less; his phone would show a missed call, and the call be told lost as unreachable. A timer comes early by as
- * much as the turn of the event loop had taken in which it was set.
- */
-const SHORTEST_RING_MS = 100;
 
 const WRITTEN_ORDER: Rotation = { turn: 0, lastUsed: new Map() };
 
@@ -241,7 +242,8 @@ export class RouteWalk {
     if (this.session.ended) return;
     leg.ringingAt ??= iso(Date.now());
     if (sdp && this.session.hearsEarlyMedia) this.#earlyMediaHeard = true;
-    this.#earlySdp ||= sdp;
+    // FreeSWITCH follows each of them, as another of a carrier's forks brings it.
+    if (sdp) this.#earlySdp = sdp;
     dialBack.progress(sdp ? 183 : 180, sdp);
     this.session.ring();
     if (!this.session.signalState('ring')) return;

@@ -21,6 +21,26 @@ export function fitting(offer: string, answer: string): string {
   return session + media.slice(0, offer.match(/^m=/gm)?.length).join('');
 }
 
+/** The codecs that FreeSWITCH takes on every leg, by their static payload types (RFC 3551 6). */
+const CODECS = [
+  ['8', 'PCMA'],
+  ['0', 'PCMU'],
+] as const;
+
+/** An answer of FreeSWITCH's as an offer: both ways, and of every codec, since it had answered by one alone, to somebody who may have held. */
+export function asNewOffer(answer: string): string {
+  return answer
+    .replace(/^a=(?:sendonly|recvonly|inactive)\b/m, 'a=sendrecv')
+    .replace(/^(m=audio [1-9]\d* \S+ )(\S.*)$/m, (_, head: string, list: string) => {
+      const types = list.trim().split(/\s+/);
+      const spoken = types.filter((type) => CODECS.some(([codec]) => codec === type));
+      const missing = CODECS.filter(([type]) => !types.includes(type));
+      const others = types.filter((type) => !spoken.includes(type));
+      const all = [...spoken, ...missing.map(([type]) => type), ...others].join(' ');
+      return [head + all, ...missing.map(([type, name]) => `a=rtpmap:${type} ${name}/8000`)].join('\r\n');
+    });
+}
+
 /** Whether two SDPs want the same sound at the same place, whoever says so. */
 export function sameMedia(one: string, other: string): boolean {
   const media = (sdp: string): string => sdp.replace(/^[vost]=.*$/gm, '').replace(/\s+/g, ' ');

@@ -106,6 +106,7 @@ export class CallSession {
       changed: resourcesChanged,
       first: (event) => this.recording.mediaEvent(event),
       end: (end) => this.end(end),
+      lost: () => this.#lastWords.cutShort(),
       after: (ms, action) => this.after(ms, action),
     });
     const { invites, media } = this;

@@ -7,7 +7,7 @@ export interface IncomingInvite {
   /** By which any gateway on the same drachtio can refuse it. */
   readonly open: OpenInvite;
   readonly sipCallId: string;
-  readonly source: { address: string; port: number; protocol: string };
+  readonly source: { address: string; protocol: string };
   /** ms since the epoch. */
   readonly receivedAt: number;
   readonly requestUri: string;

@@ -59,6 +59,12 @@ export interface AttemptContext {
   claim: () => boolean;
 }
 
+/**
+ * Nobody picks up within less; his phone would show a missed call, and the call be told lost as unreachable. A timer comes early by as
+ * much as the turn of the event loop had taken in which it was set.
+ */
+export const SHORTEST_RING_MS = 100;
+
 /** RFC 3326: the other phones of a group shall not show a missed call. */
 const ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
 
@@ -114,8 +120,9 @@ export class TargetAttempt {
     const results: LegResult[] = [];
     for (const { uri } of gateways) {
       if (this.#over()) return { kind: 'failed', result: 'cancelled' };
-      if (this.#msLeft <= 0) break;
-      if (!(await deps.carriers.turn(trunkId, this.#msLeft))) return this.#unreached('no_channel');
+      const waitMs = this.#msLeft - SHORTEST_RING_MS;
+      if (waitMs <= 0) break;
+      if (!(await deps.carriers.turn(trunkId, waitMs))) return this.#unreached('no_channel');
       const dialled = await this.#dial({ uri, proxy: null, via: several ? hostOf(uri) : null });
       if (dialled.kind === 'answered') return dialled;
       if (dialled.result !== 'unreachable' && dialled.result !== 'capacity') return dialled;
@@ -150,16 +157,13 @@ export class TargetAttempt {
     this.#invites.add(invite);
     this.#gone.push(invite.gone);
     const ringing = this.#target.trunk?.earlyMedia === 'ring';
-    let early = '';
     invite.onProgress((status, progressSdp) => {
-      early = progressSdp || early;
       const passed = ringing || !this.#suits(progressSdp) ? '' : answerTo(this.context.sdp, progressSdp);
       this.context.onProgress(leg, status, passed);
     });
     const outcome = await invite.outcome;
     this.#invites.delete(invite);
-    // Some carriers leave out of the 200 what they have said in a 183.
-    if (outcome.kind === 'answered') return this.#answered(leg, { ...outcome, sdp: outcome.sdp || early }, sdp);
+    if (outcome.kind === 'answered') return this.#answered(leg, outcome, sdp);
     if (this.#over()) return this.#closed(leg, 'cancelled');
     if (outcome.kind === 'unanswered') return this.#closed(leg, 'no_answer');
     if (outcome.kind !== 'failed') return this.#closed(leg, 'cancelled');

@@ -18,6 +18,8 @@ export interface AnnouncerOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
+/** fsmrf waits one second for what it asks FreeSWITCH first, which on a busy machine is not always enough. */
+const CONNECT_ATTEMPTS = 3;
 /** fsmrf's INVITE has no deadline of its own, its outbound socket 4 s. */
 const ENDPOINT_TIMEOUT_MS = 8000;
 const ANNOUNCEMENT_TIMEOUT_MS = 60_000;
@@ -50,7 +52,10 @@ export class Announcer {
       endpoint.conn?.socket?.setNoDelay(true);
       invite.progress(183, endpoint.local.sdp);
       const callerLeft = new Promise<void>((resolve) => invite.onCancel(resolve));
-      await withDeadline(Promise.race([endpoint.play(sound), callerLeft]), ANNOUNCEMENT_TIMEOUT_MS, 'announcement');
+      // With FreeSWITCH: it would never say that it has played.
+      const endpointGone = new Promise<void>((resolve) => endpoint.once('destroy', () => resolve()));
+      const over = Promise.race([endpoint.play(sound), callerLeft, endpointGone]);
+      await withDeadline(over, ANNOUNCEMENT_TIMEOUT_MS, 'announcement');
     } finally {
       await this.#destroy(endpoint);
     }
@@ -72,7 +77,28 @@ export class Announcer {
   }
 
   async #connect(): Promise<Mrf.MediaServer> {
-    const { host, port, secret, callbackAddress, profile, logger } = this.options;
+    const connecting = this.#attempt(CONNECT_ATTEMPTS);
+    const server = await withDeadline(connecting, CONNECT_TIMEOUT_MS, 'fsmrf', (late) => late.disconnect());
+    server.conn.socket?.setNoDelay(true);
+    server.on('error', (error: unknown) => {
+      this.options.logger.warn({ err: error }, 'fsmrf');
+      this.reset();
+    });
+    server.on('end', () => this.reset());
+    return server;
+  }
+
+  async #attempt(left: number): Promise<Mrf.MediaServer> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      if (left === 1) throw error;
+      return await this.#attempt(left - 1);
+    }
+  }
+
+  #open(): Promise<Mrf.MediaServer> {
+    const { host, port, secret, callbackAddress, profile } = this.options;
     const mrf = new Mrf({
       createUAC: (uri: string, options: { localSdp: string }) =>
         this.options.createUac(uri, { ...options, localSdp: shown(options.localSdp) }),
@@ -80,7 +106,7 @@ export class Announcer {
     const local = Object.values(networkInterfaces()).some((list) =>
       list?.some(({ address }) => address === callbackAddress),
     );
-    const connecting = mrf.connect({
+    return mrf.connect({
       address: host,
       port,
       secret,
@@ -89,14 +115,6 @@ export class Announcer {
       advertisedAddress: callbackAddress,
       profile,
     });
-    const server = await withDeadline(connecting, CONNECT_TIMEOUT_MS, 'fsmrf', (late) => late.disconnect());
-    server.conn.socket?.setNoDelay(true);
-    server.on('error', (error: unknown) => {
-      logger.warn({ err: error }, 'fsmrf');
-      this.reset();
-    });
-    server.on('end', () => this.reset());
-    return server;
   }
 
   /** fsmrf's destroy waits for a BYE that may never come. */
@@ -105,13 +123,13 @@ export class Announcer {
       await withDeadline(endpoint.destroy(), TEARDOWN_TIMEOUT_MS, 'announcement teardown');
     } catch (error) {
       this.options.logger.warn({ err: error }, 'announcement endpoint did not end, hanging up by SIP');
-      // Nobody waits for that: over a link to drachtio that dies now it is never answered.
-      inBackground(
-        (endpoint.dialog?.destroy() ?? Promise.resolve()).then(
-          () => undefined,
-          () => undefined,
-        ),
-      );
     }
+    // It did not end by itself, or FreeSWITCH has. Nobody waits for that: over a link to drachtio that dies now it is never answered.
+    inBackground(
+      (endpoint.dialog?.destroy() ?? Promise.resolve()).then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
   }
 }

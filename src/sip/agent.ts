@@ -9,7 +9,7 @@ export interface AgentInternals {
     Socket,
     {
       pendingRequests: Map<string, (answer: string[]) => void>;
-      pendingNetworkInvites: Map<string, unknown>;
+      pendingNetworkInvites: Map<string, { req: Srf.SrfRequest; res: Srf.SrfResponse }>;
       /** Ours, by transaction, until their final response comes. */
       pendingSipRequests: Map<string, { req: Srf.SrfRequest }>;
     }

@@ -7,7 +7,7 @@ import { DigestAnswers } from './digest-answers.js';
 import { SipFailureError } from './failure.js';
 import { forgetRequestsIn } from './link.js';
 import type { OverNewLink } from './open-invite.js';
-import { cleanSdp, reasonText, sdpOf } from './sanitise.js';
+import { reasonText, sdpOf } from './sanitise.js';
 import { timerInAnswer } from './session-timer.js';
 
 /** RFC 3261 timer F: after 64*T1 a request without an answer has none. */
@@ -53,7 +53,7 @@ export class SrfDialogLeg implements DialogLeg {
       dialog.on('ack', (request) => resolve(sdpOf(request)));
     });
     inBackground(this.gone.then(() => forgetRequestsIn(dialog)));
-    this.remoteSdp = cleanSdp(dialog.remote.sdp);
+    this.remoteSdp = sdpOf(dialog.type === 'uas' ? dialog.req : dialog.res);
     this.#offerHandler = new Promise((resolve) => {
       this.#takeOffers = resolve;
     });
@@ -115,7 +115,7 @@ export class SrfDialogLeg implements DialogLeg {
         if (error) reject(error);
         else if (response.status < 300) {
           this.dialog.local.sdp = sdp;
-          resolve(cleanSdp(response.body));
+          resolve(sdpOf(response));
         } else reject(new SipFailureError(response));
       });
     });

@@ -22,6 +22,7 @@ declare module 'drachtio-srf' {
       readonly stackDialogId?: string;
       readonly isNewInvite: boolean;
       readonly socket: Socket;
+      readonly res: SrfResponse;
       canceled?: boolean;
       cancel(options: { headers?: Record<string, string> }, callback?: (error: Error | null) => void): void;
       on(event: 'cancel', listener: (request: SipMessage) => void): this;
@@ -38,6 +39,8 @@ declare module 'drachtio-srf' {
       readonly reason: string;
       readonly body: string;
       readonly finalResponseSent: boolean;
+      /** Its final response has been sent. */
+      on(event: 'end', listener: () => void): this;
       /** Of what came from the network; '' where drachtio made it up. */
       readonly source_address: string;
       readonly protocol: string;
@@ -48,6 +51,7 @@ declare module 'drachtio-srf' {
     }
     interface Dialog extends EventEmitter {
       readonly id: string;
+      readonly type: 'uac' | 'uas';
       readonly connected: boolean;
       readonly local: { sdp: string; contact?: string };
       readonly remote: { sdp: string; uri: string };

@@ -20,7 +20,7 @@ export class SrfIncomingInvite implements IncomingInvite {
   readonly receivedAt = Date.now();
   readonly open: OpenInvite;
   readonly sipCallId: string;
-  readonly source: { address: string; port: number; protocol: string };
+  readonly source: { address: string; protocol: string };
   readonly requestUri: string;
   sdp: string;
   auth: DigestCredentials | undefined;
@@ -43,7 +43,7 @@ export class SrfIncomingInvite implements IncomingInvite {
   ) {
     this.open = openInvite('in', request);
     this.sipCallId = request.get('Call-ID') ?? '';
-    this.source = { address: request.source_address, port: request.source_port, protocol: request.protocol };
+    this.source = { address: request.source_address, protocol: request.protocol };
     this.requestUri = request.uri;
     this.sdp = sdpOf(request);
     this.bodyLength = request.body.length;
@@ -56,6 +56,10 @@ export class SrfIncomingInvite implements IncomingInvite {
     }
     // Before the first await of anybody: a CANCEL that nobody listens for leaves a ghost call ringing (srf #113).
     request.on('cancel', () => this.#gaveUp());
+  }
+
+  get answerable(): boolean {
+    return !this.#unanswerable;
   }
 
   dropKeys(): void {

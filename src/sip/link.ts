@@ -6,6 +6,7 @@ import { Repetition } from '../observability/repetition.js';
 import { followAcks } from './acknowledge.js';
 import { agentOf, type AgentInternals } from './agent.js';
 import { guardSipParser } from './message-guard.js';
+import { tagOf } from './tag.js';
 
 /**
  * The connection to drachtio-server: one srf object while the link is up, a fresh one after each loss.
@@ -158,6 +159,7 @@ export class DrachtioLink {
     this.#up = true;
     clearTimeout(this.#connectTimer);
     this.#pingTimer = setInterval(() => this.#ping(srf), this.options.pingIntervalMs ?? PING_INTERVAL_MS);
+    agentOf(srf)?.mapServer.forEach(keepUpdates);
     this.options.logger.info({ sip: this.#sipAddresses }, 'connected to drachtio-server');
     this.handlers.onUp();
     for (const resolve of this.#awaiting.splice(0)) resolve(srf);
@@ -192,6 +194,19 @@ export class DrachtioLink {
   }
 }
 
+/**
+ * srf hands an UPDATE to a request of ours that waits in its call, found by this `forEach` and meant to be an INVITE that rings. Of an INFO
+ * or a re-INVITE nobody would hear it: who refreshes his session so was never answered, and may hang up (RFC 3261 12.2.1.2).
+ */
+function keepUpdates({ pendingSipRequests }: { pendingSipRequests: Map<string, { req: Srf.SrfRequest }> }): void {
+  const each = pendingSipRequests.forEach.bind(pendingSipRequests);
+  pendingSipRequests.forEach = (take) => {
+    each((waiting, id, all) => {
+      if (tagOf(waiting.req.get('To')) === '') take(waiting, id, all);
+    });
+  };
+}
+
 /** srf keeps each INVITE until it is answered; this one never will be. */
 export function forgetInvite(srf: Srf, request: Srf.SrfRequest): void {
   agentOf(srf)
@@ -199,7 +214,14 @@ export function forgetInvite(srf: Srf, request: Srf.SrfRequest): void {
     ?.pendingNetworkInvites.delete(request.get('Call-ID') ?? '');
 }
 
-/** The same of an INVITE of ours that drachtio-server has dropped without a word. */
+/** An INVITE that waits for its answer, behind the refusal of another one with its Call-ID: srf knows one for each, and has forgotten this. */
+export function rememberInvite(srf: Srf, request: Srf.SrfRequest): void {
+  agentOf(srf)
+    ?.mapServer.get(request.socket)
+    ?.pendingNetworkInvites.set(request.get('Call-ID') ?? '', { req: request, res: request.res });
+}
+
+/** As `forgetInvite`, of one of ours that drachtio-server has dropped without a word. */
 export function forgetSent(srf: Srf, request: Srf.SrfRequest): void {
   agentOf(srf)?.mapServer.get(request.socket)?.pendingSipRequests.delete(request.stackTxnId);
 }

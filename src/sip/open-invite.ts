@@ -1,5 +1,6 @@
 import type Srf from 'drachtio-srf';
 import type { OpenInvite } from '../call/call.js';
+import { tagOf } from './tag.js';
 
 /** What began over a link that is lost is ended over the next one: drachtio-server asks nobody whose it was. Never rejects. */
 export interface OverNewLink {
@@ -11,6 +12,9 @@ export interface OverNewLink {
 
 /** drachtio calls a dialog by its Call-ID and the tag of who called (sip-dialog.hpp): known before it is answered. */
 export function openInvite(direction: OpenInvite['direction'], invite: Srf.SrfRequest): OpenInvite {
-  const tag = /;\s*tag=([^\s;>]+)/i.exec(invite.get('From') ?? '')?.[1] ?? '';
-  return { direction, id: invite.stackTxnId, dialog: `${invite.get('Call-ID') ?? ''};from-tag=${tag}` };
+  return {
+    direction,
+    id: invite.stackTxnId,
+    dialog: `${invite.get('Call-ID') ?? ''};from-tag=${tagOf(invite.get('From'))}`,
+  };
 }

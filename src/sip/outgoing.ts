@@ -9,15 +9,19 @@ import { DigestAnswers } from './digest-answers.js';
 import { toSipFailure } from './failure.js';
 import { forgetSent } from './link.js';
 import { openInvite, type OverNewLink } from './open-invite.js';
-import { cleanHeaderValue, cleanSdp } from './sanitise.js';
+import { cleanHeaderValue, cleanSdp, sdpOf } from './sanitise.js';
 import { timerAskedFor } from './session-timer.js';
 import { contactOverTls } from './tls-contact.js';
+import { tagOf } from './tag.js';
 
 /**
  * After CANCEL the far end owes a 487. drachtio waits 32 s for it and then drops the transaction without a word
  * (invite-in-progress.cpp, MAX_CANCEL_DURATION), so we wait a little longer and let go by ourselves.
  */
 const CANCEL_TIMEOUT_MS = 34_000;
+
+/** Of a carrier's that sound before one answers. */
+const MOST_FORKS = 20;
 
 const silence = (reason: string): InviteOutcome => ({
   kind: 'failed',
@@ -43,6 +47,8 @@ export class SrfOutgoingInvite implements OutgoingInvite {
   #timer: NodeJS.Timeout | undefined;
   #cancelTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
+  /** What was said before the answer of where sound goes, by the tag of who said it: one of a carrier's forks. */
+  readonly #early = new Map<string, string>();
   readonly #progressListeners: ((status: number, sdp: string) => void)[] = [];
   #sentListener: (invite: OpenInvite) => void = () => undefined;
 
@@ -127,7 +133,8 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       cbProvisional: (response) => {
         clearTimeout(this.#silenceTimer);
         if (this.#cancelled || response.status === 100) return;
-        const sdp = cleanSdp(response.body);
+        const sdp = sdpOf(response);
+        if (sdp && this.#early.size < MOST_FORKS) this.#early.set(tagOf(response.get('To')), sdp);
         for (const listener of this.#progressListeners) listener(response.status, sdp);
       },
     };
@@ -194,7 +201,12 @@ export class SrfOutgoingInvite implements OutgoingInvite {
       // RFC 3261 9.1: a 200 that crossed our CANCEL is an answered call that nobody wants: hang it up.
       if (acknowledged) inBackground(leg.bye());
       this.#settle({ kind: 'cancelled' });
-    } else this.#settle(acknowledged ? { kind: 'answered', leg, sdp: leg.remoteSdp } : UNACKNOWLEDGED);
+    } else this.#settle(acknowledged ? { kind: 'answered', leg, sdp: this.#sdpOf(leg, dialog) } : UNACKNOWLEDGED);
+  }
+
+  /** Some carriers leave out of the 200 what they have said in a 183, and some change the tag with it. */
+  #sdpOf(leg: SrfDialogLeg, { res }: Srf.Dialog): string {
+    return leg.remoteSdp || (this.#early.get(tagOf(res.get('To'))) ?? [...this.#early.values()].at(-1) ?? '');
   }
 
   /** What the other side says in it would not reach us: it is ended, so that it can be dialled anew. */

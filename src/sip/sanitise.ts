@@ -47,15 +47,15 @@ export function cleanSdp(sdp: string): string {
 }
 
 /**
- * The SDP of a request: its body, or the part of a multipart body that is SDP, as carriers send it that enclose ISUP
+ * The SDP of a message: its body, or the part of a multipart body that is SDP, as carriers send it that enclose ISUP
  * (RFC 3372, RFC 5621 3.1). Empty where there is none.
  */
-export function sdpOf(request: { get(header: string): string | undefined; body: string }): string {
-  const type = request.get('Content-Type') ?? SDP_TYPE;
-  if (isSdp(type)) return cleanSdp(request.body);
+export function sdpOf(message: { get(header: string): string | undefined; body: string }): string {
+  const type = message.get('Content-Type') ?? SDP_TYPE;
+  if (isSdp(type)) return cleanSdp(message.body);
   const boundary = /^multipart\/.*;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(type);
   if (!boundary) return '';
-  for (const part of `\r\n${request.body}`.split(`\r\n--${boundary[1] ?? boundary[2] ?? ''}`)) {
+  for (const part of `\r\n${message.body}`.split(`\r\n--${boundary[1] ?? boundary[2] ?? ''}`)) {
     const [head = '', ...content] = part.split('\r\n\r\n');
     const partType = /^(?:content-type|c)\s*:\s*(.*)$/im.exec(head)?.[1];
     if (partType && isSdp(partType)) return cleanSdp(content.join('\r\n\r\n'));

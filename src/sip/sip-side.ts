@@ -8,13 +8,14 @@ import { ALLOWED_METHODS } from './dialog-leg.js';
 import { SrfIncomingInvite } from './incoming.js';
 import type { RegisterAnswer } from '../lines/registrar.js';
 import type { RegisterRequest } from '../lines/registration.js';
-import { DrachtioLink, refuseByTransaction, type LinkOptions } from './link.js';
+import { DrachtioLink, refuseByTransaction, rememberInvite, type LinkOptions } from './link.js';
 import type { OverNewLink } from './open-invite.js';
 import { SrfOutgoingInvite } from './outgoing.js';
 import { requestOutside } from './outside-request.js';
 import { serveRegister } from './registrar.js';
 import { SrfRegistration } from './registration.js';
 import type { CarrierRegistration, RegisterSettings } from '../trunks/carriers/ports.js';
+import { tagOf } from './tag.js';
 
 const FOREIGN_REQUEST_TIMEOUT_MS = 5000;
 /** As long as a BYE may take (timer F): drachtio-server that is away for longer has been started anew, and knows nothing. */
@@ -47,6 +48,8 @@ export class DrachtioSipSide implements SipSide {
   readonly #link: DrachtioLink;
   readonly #pending = new Set<SrfOutgoingInvite>();
   readonly #registrations = new Set<SrfRegistration>();
+  /** INVITEs without a final answer, by what is the same in every copy of one. */
+  readonly #waiting = new Map<string, Srf.SrfRequest>();
   /** What to say once more over the next link, of all that drachtio-server has not confirmed over this one. */
   readonly #unconfirmed = new Set<() => void>();
   readonly #logger: Logger;
@@ -78,6 +81,7 @@ export class DrachtioSipSide implements SipSide {
         this.#pending.clear();
         for (const again of this.#unconfirmed) again();
         this.#unconfirmed.clear();
+        this.#waiting.clear();
         handlers.onLinkLost();
       },
     });
@@ -198,13 +202,35 @@ export class DrachtioSipSide implements SipSide {
   /** Strangers learn nothing; a dialog that we do not know is gone (RFC 3261 12.2.2); the rest is not served here. */
   #refuseUnserved(request: Srf.SrfRequest, response: Srf.SrfResponse, handlers: SipSideHandlers): void {
     if (handlers.optionsStatus(sourceOf(request)) === 403) response.send(403);
-    else if (/;\s*tag=/i.test(request.get('To') ?? '')) response.send(481);
+    else if (tagOf(request.get('To')) !== '') response.send(481);
     else response.send(405, { headers: { Allow: ALLOWED_METHODS } });
+  }
+
+  /**
+   * The same INVITE by two ways, as from a carrier that forks to two of its edges (RFC 3261 8.2.2.2): the business would be rung twice,
+   * and a CANCEL of either be taken for that of the second, since srf goes by the Call-ID.
+   */
+  #refuseMerged(request: Srf.SrfRequest, response: Srf.SrfResponse): boolean {
+    const key = `${request.get('Call-ID') ?? ''} ${tagOf(request.get('From'))} ${request.get('CSeq') ?? ''}`;
+    const first = this.#waiting.get(key);
+    if (first) {
+      response.send(482);
+      rememberInvite(this.#link.srf, first);
+      return true;
+    }
+    this.#waiting.set(key, request);
+    const over = (): void => {
+      if (this.#waiting.get(key) === request) this.#waiting.delete(key);
+    };
+    request.on('cancel', over);
+    response.on('end', over);
+    return false;
   }
 
   #invited(request: Srf.SrfRequest, response: Srf.SrfResponse, handlers: SipSideHandlers): void {
     try {
-      handlers.onInvite(new SrfIncomingInvite(this.#link.srf, request, response, this.#overNewLink));
+      const invite = new SrfIncomingInvite(this.#link.srf, request, response, this.#overNewLink);
+      if (!invite.answerable || !this.#refuseMerged(request, response)) handlers.onInvite(invite);
     } catch (error) {
       this.#logger.error({ err: error, sipCallId: request.get('Call-ID') }, 'could not take an INVITE');
       if (!response.finalResponseSent) response.send(500);

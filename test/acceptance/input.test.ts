@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enginesHere } from '../support/engines.js';
@@ -23,9 +22,8 @@ const scenes = {
   preferred: stage.scene(),
   notations: stage.scene(),
   noAudio: stage.scene(),
-  forked: stage.scene(),
-  answersBriefly: stage.scene(),
-  twoAnswers: stage.scene(),
+  twoWays: stage.scene(),
+  twoWaysCancelled: stage.scene(),
   ipv6Caller: stage.scene(),
   ipv6Business: stage.scene({ next: 'unreachable' }),
   longSdp: stage.scene(),
@@ -97,81 +95,44 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
   });
 
   test.concurrent.each([
-    ['not where it rang from', scenes.forked, 7100],
-    ['without saying again where', scenes.answersBriefly, null],
-  ] as const)('a business that answers %s hears the caller', async (_, scene, answersAt) => {
-    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
-    const ear = createSocket('udp4').bind(answersAt ?? 7000, business.address);
-    let heard = 0;
-    ear.on('message', () => (heard += 1));
-    business.onMessage((message) => {
-      if (message.startsWith('ACK ')) return;
-      const rings = { toTag: 'early', body: plainSdp(business.address, 7000) };
-      const body = message.startsWith('INVITE ') && answersAt !== null ? plainSdp(business.address, answersAt) : '';
-      const toTag = answersAt === null ? 'early' : 'fork';
-      const to = viaOf(message);
-      if (message.startsWith('INVITE ')) business.send(business.response('183 Session Progress', message, rings), to);
-      business.send(business.response('200 OK', message, { toTag, body }), to);
-    });
+    ['answered', scenes.twoWays, false],
+    ['cancelled', scenes.twoWaysCancelled, true],
+  ] as const)('an INVITE that comes by two ways is one call, which can be %s', async (_, scene, cancelled) => {
+    const caller = await RawSip.open(scene.carrierAddress);
+    const dialog = { called: scene.trackingNumber, caller: scene.callerNumber, callId: `twice-${scene.n}` };
+    const [one, other] = [`one${scene.n}`, `other${scene.n}`];
+    const send = (method: string, branch: string, parts: Partial<Parameters<RawSip['request']>[2]> = {}): void =>
+      caller.send(caller.request(method, stage.sip, { ...dialog, branch, ...parts }), stage.sip);
+    const final = (status: number, branch: string): Promise<string> =>
+      caller.received(new RegExp(`^SIP/2\\.0 ${status} [^]*branch=z9hG4bK${branch};[^]*CSeq: 1 INVITE`, 'i'));
+    const tagOf = (message: string): string => /;tag=(\S+)/.exec(headerValue(message, 'To') ?? '')?.[1] ?? '';
     try {
-      const caller = await (await scene.callerPhone()).call(scene.dialled);
-      await caller.answered();
-      await until('the caller is heard', () => heard > 20);
-      await caller.hangUp();
-      expect(lastCall(await scene.events())).toMatchObject({ disposition: 'answered', legs: [{ result: 'answered' }] });
+      const there = await scene.businessPhone({ answerAfterMs: 'never' });
+      const body = plainSdp(caller.address);
+      send('INVITE', one, { body });
+      const business = await there.nextCall();
+      send('INVITE', other, { body });
+      send('ACK', other, { toTag: tagOf(await final(482, other)) });
+      if (cancelled) {
+        send('CANCEL', one);
+        expect(await business.ended()).toMatchObject({ how: 'cancel' });
+        send('ACK', one, { toTag: tagOf(await final(487, one)) });
+      } else {
+        business.pickUp();
+        const toTag = tagOf(await final(200, one));
+        send('ACK', `ack${one}`, { toTag });
+        await business.acknowledged();
+        send('BYE', `bye${one}`, { toTag, cseq: 2 });
+        expect(await business.ended()).toMatchObject({ how: 'bye' });
+      }
+      const events = await scene.events();
+      expect(lastCall(events).disposition).toBe(cancelled ? 'missed' : 'answered');
+      expect(new Set(events.map(({ data }) => data.call.id)).size).toBe(1);
+      expect(there.calls).toHaveLength(1);
     } finally {
-      ear.close();
-      business.close();
+      caller.close();
     }
   });
-
-  test.concurrent(
-    'a proxy that forks and of which two answer: the first has the call, the second hears of nothing',
-    async () => {
-      const scene = scenes.twoAnswers;
-      const business = await RawSip.open(scene.businessAddresses[0] ?? '');
-      const tags = ['first', 'second'];
-      let repeats = 0;
-      business.onMessage((message) => {
-        if (message.startsWith('ACK ')) return;
-        const to = viaOf(message);
-        const body = message.startsWith('INVITE ') ? plainSdp(business.address) : '';
-        const say = (status: string, toTag: string): void =>
-          business.send(business.response(status, message, { toTag, body: status === '200 OK' ? body : '' }), to);
-        if (!message.startsWith('INVITE ')) say('200 OK', 'first');
-        else {
-          for (const tag of tags) say('180 Ringing', tag);
-          for (const tag of tags) say('200 OK', tag);
-          repeating = setInterval(() => {
-            say('200 OK', 'second');
-            repeats += 1;
-          }, 500);
-        }
-      });
-      let repeating: NodeJS.Timeout | undefined;
-      try {
-        const caller = await (await scene.callerPhone()).call(scene.dialled);
-        await caller.answered();
-        await until('it has been repeated', () => repeats >= 6);
-        await caller.hangUp();
-        expect(lastCall(await scene.events())).toMatchObject({
-          disposition: 'answered',
-          legs: [{ result: 'answered' }],
-        });
-        const told = business.messages.map((message) => [
-          message.slice(0, message.indexOf(' ')),
-          /;tag=(\S+)/.exec(headerValue(message, 'To') ?? '')?.[1],
-        ]);
-        // What the second repeats drachtio-server takes for the first one's answer.
-        const acks = told.filter(([method]) => method === 'ACK');
-        expect(acks.length).toBeGreaterThan(1);
-        expect(told).toEqual([['INVITE', undefined], ...acks.map(() => ['ACK', 'first']), ['BYE', 'first']]);
-      } finally {
-        clearInterval(repeating);
-        business.close();
-      }
-    },
-  );
 
   test.concurrent('a caller who wants sound at an IPv6 address only is refused: FreeSWITCH has none here', async () => {
     const scene = scenes.ipv6Caller;

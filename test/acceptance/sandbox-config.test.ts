@@ -72,30 +72,44 @@ test('config/sandbox.yaml takes calls as it is', async () => {
   expect(answered.attribution).toMatchObject({ verdict: 'static', source: { utm_source: 'billboard' } });
 });
 
-test('a reload that is asked for while the gateway starts is done when it has started', async () => {
+/** A configuration that is read for as long as nobody writes it: so long the gateway is starting. */
+async function startSlowly() {
   const addresses = await AddressBlock.claim();
   const folder = await mkdtemp(join(tmpdir(), 'calltrack-early-'));
   onTestFinished(async () => {
     addresses.release();
     await rm(folder, { recursive: true });
   });
-  // Who reads a pipe waits for its writer: so long the gateway is starting.
   const pipe = join(folder, 'gateway.yaml');
   await promisify(execFile)('mkfifo', [pipe]);
+  const { program } = await start(addresses.engines, pipe);
   const read = (): Promise<FileHandle> =>
     until('it reads', () => {
       expect(program.running, program.output).toBe(true);
       return open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
     });
+  return { program, read };
+}
+
+test('a reload that is asked for while the gateway starts is done when it has started', async () => {
+  const { program, read } = await startSlowly();
   const tell = async (reader: FileHandle, level: string): Promise<void> => {
     await reader.writeFile(`${await readFile('config/sandbox.yaml', 'utf8')}\nlog: { level: ${level} }\n`);
     await reader.close();
   };
-  const { program } = await start(addresses.engines, pipe);
   const first = await read();
   program.kill('SIGHUP');
   await tell(first, 'info');
   await until('it has started', () => program.output.includes('gateway started'));
   await tell(await read(), 'debug');
   await until('it has reloaded', () => program.output.includes('configuration reloaded'));
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s ends a gateway that starts, as one that runs', async (signal) => {
+  const { program, read } = await startSlowly();
+  const reader = await read();
+  program.kill(signal);
+  // A process ends when its threads have: one of them may be reading.
+  await reader.close();
+  expect(await program.exited).toBe(0);
 });

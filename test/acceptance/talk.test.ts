@@ -3,7 +3,7 @@ import { DigestVerifier } from '../../src/sandbox/sip/index.js';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { expectDigest } from '../support/digest.js';
-import { headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
+import { byeOf, headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
 import type { Scene } from '../support/scene.js';
 import { headerOf } from '../support/sipp-trace.js';
 import { Stage } from '../support/stage.js';
@@ -22,6 +22,7 @@ const scenes = {
   challenged: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedInfo: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
+  refreshedMeanwhile: stage.scene(),
   challengedLate: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   challengedTwice: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
   timed: stage.scene({ to: 'destination', auth: { username: 'gw', password: 's3cret' } }),
@@ -199,6 +200,34 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     await scene.events();
     expect(keys).toEqual(['5']);
     expect(answered).toEqual(['INVITE 200', 'INFO 407', 'INFO 200', 'BYE 200']);
+  });
+
+  test.concurrent('a business that refreshes its session while it owes us an answer to keys', async (context) => {
+    const scene = scenes.refreshedMeanwhile;
+    const business = await RawSip.open(scene.businessAddresses[0] ?? '');
+    context.onTestFinished(() => business.close());
+    let invited = '';
+    let owed = '';
+    const ok = (message: string, body = ''): void =>
+      business.send(business.response('200 OK', message, { toTag: 'b', body }), viaOf(message));
+    business.onMessage((message) => {
+      const [method = ''] = message.split(' ', 1);
+      if (method === 'INVITE') ok((invited = message), plainSdp(business.address));
+      else if (method === 'INFO') owed = message;
+      else if (method === 'BYE') ok(message);
+    });
+    const caller = await (await scene.callerPhone()).call(scene.dialled);
+    await caller.answered();
+    await caller.press('5', 'info');
+    await until('the key is there', () => owed !== '');
+    const update = byeOf(invited, business, 'b')
+      .replace(/^BYE/, 'UPDATE')
+      .replace('CSeq: 1 BYE', `Contact: <sip:raw@${business.address}>\r\nCSeq: 1 UPDATE`);
+    business.send(update, stage.sip);
+    await business.received(/^SIP\/2\.0 200 [^]*CSeq: 1 UPDATE/i);
+    ok(owed);
+    await caller.hangUp();
+    await scene.events();
   });
 
   test.concurrent('a carrier whose nonce has run out when our answer comes', async (context) => {

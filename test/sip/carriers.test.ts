@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { CarrierGateway } from '../../src/config/schema.js';
 import { configSchema, WEEKDAYS } from '../../src/config/schema.js';
 import { RedisTrunks } from '../../src/redis/trunks.js';
@@ -177,6 +177,24 @@ describe.each(sipServerKinds)('carriers watched through drachtio (%s)', (kind) =
     });
     expect((await told()).slice(0, 2)).toEqual(['down silence', 'up silence']);
     expect(one.list()[0]?.lastCallAt).not.toBeNull();
+  });
+
+  it('knows silence though a gateway was a day ahead when it heard a call', async () => {
+    const { gateway, redis } = await open(kind);
+    const ahead = String(Date.now() + 86_400_000);
+    await redis.link.send((client) => client.hset(redis.keys.heardTrunks(), 'carrier', ahead));
+    const one = gateway('gw-1', { inbound: { from: ['203.0.113.0/29'], silence: '2s' } });
+    await until('nothing is heard', () => one.list()[0]?.up === false);
+  });
+
+  it('knows silence though its clock was set back', async () => {
+    const { gateway } = await open(kind);
+    onTestFinished(() => void vi.useRealTimers());
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 86_400_000 });
+    const one = gateway('gw-1', { inbound: { from: ['203.0.113.0/29'], silence: '2s' } });
+    one.heard('carrier');
+    vi.useRealTimers();
+    await until('nothing is heard', () => one.list()[0]?.up === false);
   });
 
   it('while it is closed no silence counts', async () => {

@@ -70,6 +70,7 @@ export class DrachtioServer {
       host: sipHost,
       port: sipPort,
       refusesGlare: false,
+      followsContact: false,
       ...(timers === undefined ? {} : { timers }),
       ...(tls === undefined ? {} : { tls }),
     });

@@ -135,7 +135,9 @@ export class Uas {
     const { request, arrival } = transaction;
     const interval = Number(/^\d+/.exec(request.headers.get('Session-Expires') ?? '')?.[0] ?? MIN_SE_SECONDS);
     const refreshes = request.method === 'INVITE' || request.method === 'UPDATE';
-    if (!record.owner.isOpen || record.forgotten) {
+    if (this.#ringsFor(record) && transaction.isInvite) {
+      this.#track(transaction, record.owner, { record });
+    } else if (!record.owner.isOpen || record.forgotten) {
       transaction.respond(481);
     } else if (refreshes && interval < MIN_SE_SECONDS) {
       transaction.respond(422, { headers: { 'Min-SE': String(MIN_SE_SECONDS) } });
@@ -147,6 +149,11 @@ export class Uas {
       });
       record.owner.send(sipToApp(from(arrival), request, { transactionId: open.id, dialogId: record.id }));
     }
+  }
+
+  /** The caller's first INVITE has no final answer: another one is told to nobody, and left with its 100 (seen). */
+  #ringsFor({ dialog }: DialogRecord): boolean {
+    return dialog.state === 'early' && dialog.localInvite === undefined;
   }
 
   #track(

@@ -107,6 +107,7 @@ export class Dialplan {
     a.set('calltrack_call_id', callId);
     a.set('calltrack_leg', 'caller');
     a.set('rtp_disable_hold', 'true');
+    a.set('rtp_liberal_dtmf', 'true');
     a.media.ignoresHold = true;
     a.set('hangup_after_bridge', 'true');
     if (fs.full) {
@@ -154,6 +155,7 @@ export class Dialplan {
     b.set('calltrack_call_id', callId);
     b.set('calltrack_leg', 'business');
     b.set('rtp_disable_hold', 'true');
+    b.set('rtp_liberal_dtmf', 'true');
     b.media.ignoresHold = true;
     b.set('originator', a.uuid);
     b.set('call_uuid', a.uuid);

@@ -2,7 +2,7 @@ import type { Dialog } from '../sip/dialog.js';
 import type { ServerTransaction } from '../sip/server-transaction.js';
 import { causeOf, reasonHeader, type HangupCause } from './causes.js';
 import type { Channel, ReleaseDetails } from './channel.js';
-import { readSdp, type RemoteAudio, type SdpWriter } from './sdp.js';
+import { DEFAULT_TELEPHONE_EVENT, readSdp, type RemoteAudio, type SdpWriter } from './sdp.js';
 import type { Switch } from './switch.js';
 
 /** What both kinds of leg do once there is a dialog: re-INVITE, hold, BYE either way. */
@@ -10,6 +10,8 @@ export abstract class DialogLeg {
   protected dialog: Dialog | undefined;
   /** We sent the offer: key presses come with the payload type that we named. */
   protected offered = false;
+  /** Payload type of key presses; undefined where there are none any more. */
+  #telephoneEvent: number | undefined = DEFAULT_TELEPHONE_EVENT;
 
   protected constructor(
     protected readonly fs: Switch,
@@ -26,6 +28,7 @@ export abstract class DialogLeg {
   /** Starts the media as negotiated. The timeout is read now: from here on the variable's later values do not count. */
   protected startMedia(remote: RemoteAudio): void {
     const { channel } = this;
+    remote.telephoneEvent = this.#takeKeys(remote.telephoneEvent);
     channel.media.configure(remote, this.offered, this.sdp.key);
     this.readMediaTimeout();
     channel.set('read_codec', channel.media.codecName);
@@ -39,6 +42,14 @@ export abstract class DialogLeg {
       'rtp_2833_send_payload',
       remote.telephoneEvent === undefined ? undefined : String(remote.telephoneEvent),
     );
+  }
+
+  /** Where they were left out once, they are for good, unless the variable `rtp_liberal_dtmf` is set: then they never are. */
+  #takeKeys(described: number | undefined): number | undefined {
+    const liberal = this.channel.get('rtp_liberal_dtmf') === 'true';
+    if (described !== undefined && this.#telephoneEvent !== undefined) this.#telephoneEvent = described;
+    else if (!liberal) this.#telephoneEvent = undefined;
+    return this.#telephoneEvent;
   }
 
   protected readMediaTimeout(): void {

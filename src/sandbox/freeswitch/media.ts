@@ -75,6 +75,8 @@ export class ChannelMedia {
       remotePort: remote.port,
       law: remote.law,
       payloadType: remote.payloadType,
+      // To an offer of both some answer with both, and speak by either.
+      other: offered ? remote.other : undefined,
       telephoneEventPayloadType: remote.telephoneEvent,
       localTelephoneEventPayloadType: offered ? DEFAULT_TELEPHONE_EVENT : remote.telephoneEvent,
       send: !silent && (direction === 'sendrecv' || direction === 'sendonly'),

@@ -93,8 +93,8 @@ export class OutboundLeg extends DialogLeg implements SipSide {
     const remote = response.body === '' ? undefined : readSdp(response.body, this.sdp.srtp);
     if (remote !== undefined) {
       this.channel.set('switch_r_sdp', response.body);
-      this.#agreed ??= remote;
-      this.startMedia(this.#agreed);
+      this.#agreed = remote;
+      this.startMedia(remote);
       this.channel.markEarly();
       this.options.onEarlyMedia();
     } else if (response.status >= 180 && response.status !== 183) {
@@ -105,7 +105,7 @@ export class OutboundLeg extends DialogLeg implements SipSide {
 
   #onAnswered(response: SipResponse): void {
     if (!this.channel.isUp()) return;
-    // The real one takes the first SDP for the answer, and passes over the one in the 200 behind it.
+    // The real one follows each SDP of a 183, and passes over the one in the 200 behind them.
     const remote =
       this.#agreed ?? (response.body === '' ? this.channel.media.remote : readSdp(response.body, this.sdp.srtp));
     if (remote === undefined) {

@@ -12,12 +12,19 @@ const LAW_OF: Readonly<Record<string, G711Law>> = { 'PCMA/8000': 'alaw', 'PCMU/8
 const STATIC: Readonly<Record<number, string>> = { 0: 'PCMU/8000', 8: 'PCMA/8000' };
 export const CODEC_NAME: Readonly<Record<G711Law, string>> = { alaw: 'PCMA', ulaw: 'PCMU' };
 
+interface Codec {
+  law: G711Law;
+  payloadType: number;
+}
+
 /** What a session description says that we can work with. */
 export interface RemoteAudio {
   address: string;
   port: number;
   law: G711Law;
   payloadType: number;
+  /** The one that we like less, where it knows that too. */
+  other: Codec | undefined;
   telephoneEvent: number | undefined;
   /** The key of what it sends; undefined in the clear. */
   crypto: Crypto | undefined;
@@ -47,7 +54,7 @@ function readAudio(sdp: string, mode: SrtpMode): RemoteAudio | undefined {
   const media = session.media[index];
   if (media === undefined) return undefined;
   const names = codecNames(media.payloads, media.rtp);
-  const chosen = pickCodec(names);
+  const [chosen, other] = codecsIn(names);
   if (chosen === undefined) return undefined;
   const direction = directionOf(media.direction ?? session.direction);
   const address = media.connection?.ip ?? session.connection?.ip ?? session.origin.address;
@@ -55,6 +62,7 @@ function readAudio(sdp: string, mode: SrtpMode): RemoteAudio | undefined {
     address,
     port: media.port,
     ...chosen,
+    other,
     crypto: media.protocol === 'RTP/SAVP' ? cryptoOf(media.crypto) : undefined,
     telephoneEvent: [...names].find(([, name]) => name === 'TELEPHONE-EVENT/8000')?.[0],
     direction,
@@ -84,13 +92,12 @@ function codecNames(
 }
 
 /** Greedy: our order of preference counts, not the peer's. */
-function pickCodec(names: ReadonlyMap<number, string>): { law: G711Law; payloadType: number } | undefined {
-  for (const wanted of ['PCMA/8000', 'PCMU/8000']) {
+function codecsIn(names: ReadonlyMap<number, string>): Codec[] {
+  return ['PCMA/8000', 'PCMU/8000'].flatMap((wanted) => {
     const found = [...names].find(([, name]) => name === wanted);
     const law = LAW_OF[wanted];
-    if (found !== undefined && law !== undefined) return { law, payloadType: found[0] };
-  }
-  return undefined;
+    return found !== undefined && law !== undefined ? [{ law, payloadType: found[0] }] : [];
+  });
 }
 
 const directionOf = (text: string | undefined): Direction =>

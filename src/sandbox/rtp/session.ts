@@ -11,12 +11,17 @@ import {
   type KeyPress,
 } from './telephone-event.js';
 
-/** What SDP negotiation settled for one audio stream. */
-export interface RtpParameters {
-  remoteAddress: string;
-  remotePort: number;
+interface Codec {
   law: G711Law;
   payloadType: number;
+}
+
+/** What SDP negotiation settled for one audio stream. */
+export interface RtpParameters extends Codec {
+  remoteAddress: string;
+  remotePort: number;
+  /** One more that both know: who speaks by it is answered by it. */
+  other?: Codec | undefined;
   /** The payload type the peer wants telephone-events with; undefined when it offered none. */
   telephoneEventPayloadType?: number | undefined;
   /** The payload type we announced for telephone-events, when it differs. */
@@ -160,7 +165,11 @@ export class RtpSession {
     this.lastReceivedAt = Date.now();
     this.packetsReceived += 1;
     if (header.payloadType === parameters.payloadType) this.#receiveAudio(datagram, parameters);
-    else if (
+    else if (header.payloadType === parameters.other?.payloadType) {
+      const { law, payloadType, other } = parameters;
+      this.#parameters = { ...parameters, ...other, other: { law, payloadType } };
+      this.#receiveAudio(datagram, this.#parameters);
+    } else if (
       header.payloadType === (parameters.localTelephoneEventPayloadType ?? parameters.telephoneEventPayloadType)
     ) {
       const press = this.#eventsIn.receive(datagram, header.payloadStart, header.timestamp);

@@ -25,6 +25,7 @@ export type DialogState = 'early' | 'confirmed' | 'terminated';
 export interface DialogHost {
   readonly timers: SipTimers;
   readonly refusesGlare: boolean;
+  readonly followsContact: boolean;
   /** Puts Via on and sends; no answer is awaited for an ACK. */
   transmit(request: SipRequest, hop: Hop): ClientTransaction;
   transmitAck(request: SipRequest, hop: Hop): void;
@@ -278,6 +279,7 @@ export class Dialog extends EventEmitter<{
   }
 
   #refreshTarget(message: SipRequest | SipResponse): void {
+    if (!this.#host.followsContact) return;
     if (REFRESHES_TARGET.has(message.cseq.method) && message.contact) this.#remoteTarget = message.contact.uri;
   }
 

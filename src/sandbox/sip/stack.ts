@@ -22,6 +22,8 @@ export interface StackOptions extends TransportOptions {
   userAgent?: string;
   /** Default true: overlapping re-INVITEs are answered 491 or 500 here (RFC 3261 14.2) and not told to the dialog's owner. */
   refusesGlare?: boolean;
+  /** Default true: requests within a dialog go where the Contact of the last re-INVITE or UPDATE says (RFC 3261 12.2). */
+  followsContact?: boolean;
 }
 
 /** Where nothing can be sent to: the request fails at once with a local 503, as an unknown host name does. */
@@ -170,6 +172,7 @@ export class SipStack extends EventEmitter<{
     return {
       timers: this.timers,
       refusesGlare: this.refusesGlare,
+      followsContact: this.options.followsContact ?? true,
       transmit: (request, hop) => this.transactions.send(request, hop),
       transmitAck: (ack, hop) => {
         this.transactions.stamp(ack, hop);

@@ -28,9 +28,11 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
   readonly #trunks = new Map<string, CarrierTrunk>();
   readonly #silences = new Map<string, Silence>();
   readonly #conditions: Conditions<TrunkDownReason>;
-  readonly #startedAt = Date.now();
-  /** When a trunk was last heard, here or by another gateway; ms since the epoch. */
+  #startedAt = Date.now();
+  /** When a trunk was last heard, here or by another gateway; ms since the epoch, by our own clock. */
   readonly #heardAt = new Map<string, number>();
+  /** What was shared of it at the last look; null before the first one. */
+  #sharedAt: ReadonlyMap<string, number> | null = null;
   /** Not passed on to the others yet. */
   #fresh = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
@@ -156,7 +158,7 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     try {
       const { drained, heardAt } = await this.outside.share(fresh);
       learnDrains(drained);
-      for (const [trunk, at] of heardAt) if (at > (this.#heardAt.get(trunk) ?? 0)) this.#heardAt.set(trunk, at);
+      this.#learn(heardAt);
     } catch {
       // Redis is away: what is drained stays so, and what was heard is passed on when it is back.
       this.#fresh = new Map([...fresh, ...this.#fresh]);
@@ -179,9 +181,25 @@ export class CarrierTrunks implements Carriers, TrunkWatch, TrunkStates {
     inBackground(this.#conditions.flush());
   }
 
+  /** Others' times are by their clocks, which may be days ahead: a time that is new means that they have just heard it. */
+  #learn(sharedAt: ReadonlyMap<string, number>): void {
+    const now = Date.now();
+    for (const [trunk, at] of sharedAt) {
+      if (this.#sharedAt?.get(trunk) === at) continue;
+      const heardAt = this.#sharedAt === null ? Math.min(at, now) : now;
+      if (heardAt > (this.#heardAt.get(trunk) ?? 0)) this.#heardAt.set(trunk, heardAt);
+    }
+    this.#sharedAt = sharedAt;
+  }
+
   #isSilent(id: string, now: number): boolean | null {
     const silence = this.#silences.get(id);
-    return silence ? silence.isTooLong(this.#heardAt.get(id), this.#startedAt, now) : false;
+    if (!silence) return false;
+    // Our clock was set back: no silence would count until it shows again what it showed then.
+    this.#startedAt = Math.min(this.#startedAt, now);
+    const heardAt = this.#heardAt.get(id);
+    if (heardAt !== undefined && heardAt > now) this.#heardAt.set(id, now);
+    return silence.isTooLong(this.#heardAt.get(id), this.#startedAt, now);
   }
 
   #note(trunk: string, reason: TrunkDownReason, down: boolean | null, now: number): void {

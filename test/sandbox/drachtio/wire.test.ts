@@ -235,6 +235,39 @@ describe('drachtio wire protocol', () => {
       await settled();
     });
 
+    it('go where the INVITE said, whatever a later one says', async () => {
+      const { ok, dialogId } = await answeredCall('moved');
+      wire.send(inDialog(ok, 'moved', 'ACK', 1), server.sipPort);
+      const moves = inDialog(ok, 'moved', 'INVITE', 2).replace(/^Contact: .*$/m, 'Contact: <sip:a@127.0.0.1:1>');
+      wire.send(moves, server.sipPort);
+      const [, , , , , , , , transactionId = ''] = tokens(await nextSip('INVITE'));
+      await app.ask(`sip|${transactionId}|\r\nSIP/2.0 200 OK\r\ncall-id: moved\r\ncseq: 2 INVITE\r\n\r\n`);
+      await app.ask(`sip||${dialogId}\r\nBYE sip:placeholder SIP/2.0\r\n\r\n`);
+      const bye = await wire.next('BYE');
+      expect(bye.split(' ')[1]).toBe(`sip:a@127.0.0.1:${wire.port}`);
+      wire.send(wireResponse(bye, '200 OK'), server.sipPort);
+      await nextSip('SIP/2.0 200');
+    });
+
+    it('keep from the application an INVITE that comes while the first one rings', async () => {
+      await app.ask('route|invite');
+      wire.send(wireRequest(wire.port, { method: 'INVITE', callId: 'twice', body: SDP }), server.sipPort);
+      const [, , , , , , , , transactionId = ''] = tokens(await nextSip('INVITE'));
+      const answer = (status: string): Promise<string[]> =>
+        app.ask(`sip|${transactionId}|\r\nSIP/2.0 ${status}\r\ncall-id: twice\r\ncseq: 1 INVITE\r\n\r\n`);
+      await answer('180 Ringing');
+      const ringing = await wire.next('SIP/2.0 180');
+      wire.send(inDialog(ringing, 'twice', 'INVITE', 2), server.sipPort);
+      await eventually(() => expect(server.counts.pendingRequests).toBe(2));
+      await answer('200 OK');
+      const ok = await wire.next('SIP/2.0 200');
+      wire.send(inDialog(ok, 'twice', 'ACK', 1), server.sipPort);
+      await nextSip('ACK');
+      wire.send(inDialog(ok, 'twice', 'INFO', 3), server.sipPort);
+      await nextSip('INFO');
+      expect(app.received.filter((text) => isSip(text) && sip(text).startsWith('INVITE'))).toEqual([]);
+    });
+
     it('are answered for by the server when their application has gone', async () => {
       const { ok } = await answeredCall('orphaned');
       wire.send(inDialog(ok, 'orphaned', 'ACK', 1), server.sipPort);

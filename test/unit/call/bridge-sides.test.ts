@@ -11,13 +11,17 @@ const HOLDING = `${TALKING}a=sendonly\r\n`;
 /** The caller's side of a talk, with a FreeSWITCH that refuses what it is told to; what is told of his holding. */
 function open() {
   const told: boolean[] = [];
+  const offered: string[] = [];
   let refuses = false;
   let reinvite: (sdp: string) => Promise<ReinviteAnswer> = () => expect.fail('nobody takes re-INVITEs');
   const near = { remoteSdp: TALKING, onReinvite: (handler: typeof reinvite) => (reinvite = handler) };
   const far = {
     remoteSdp: plainSdp('192.0.2.1'),
     onReinvite: () => undefined,
-    reinvite: () => (refuses ? Promise.reject(new Error('488')) : Promise.resolve(plainSdp('192.0.2.1'))),
+    reinvite: (sdp: string) => {
+      offered.push(sdp);
+      return refuses ? Promise.reject(new Error('488')) : Promise.resolve(plainSdp('192.0.2.1'));
+    },
   };
   bridgeSides({
     logger: pino({ level: 'silent' }),
@@ -33,7 +37,7 @@ function open() {
     const answer = await reinvite(sdp);
     return 'status' in answer ? answer.status : 200;
   };
-  return { told, ask };
+  return { told, offered, ask, reinvite: (sdp: string) => reinvite(sdp) };
 }
 
 /** A description with one key, by its tag and its key's first letter. */
@@ -89,6 +93,28 @@ it.each([
   // And from now on that is the one that FreeSWITCH knows.
   await reinvite(`${securedBy(9, 'X')}a=sendonly\r\n`);
   expect(offers.at(-1)).toBe(`${brought.at(-1) ?? ''}a=sendonly\r\n`);
+});
+
+it('who says again what he has said is answered what he was told, and FreeSWITCH hears nothing of it', async () => {
+  const { offered, reinvite } = open();
+  expect(await reinvite(TALKING)).toEqual({ sdp: plainSdp('192.0.2.1') });
+  expect(offered).toEqual([]);
+  // Says FreeSWITCH the same, nothing new is told: the same version of it.
+  expect(await reinvite(HOLDING)).toEqual({ sdp: plainSdp('192.0.2.1') });
+  expect(await reinvite(HOLDING)).toEqual({ sdp: plainSdp('192.0.2.1') });
+  expect(offered).toEqual([HOLDING]);
+});
+
+it('who offers sound at an address of the other family is refused, and FreeSWITCH hears nothing of it', async () => {
+  const { told, offered, ask } = open();
+  expect(await ask(HOLDING.replaceAll('IN IP4 192.0.2.7', 'IN IP6 2001:db8::7'))).toBe(488);
+  expect([told, offered]).toEqual([[], []]);
+});
+
+it('who offers in the clear in a talk that is encrypted is refused, and FreeSWITCH hears nothing of it', async () => {
+  const { offers, reinvite } = openSecured([]);
+  expect(await reinvite(plainSdp('192.0.2.7'))).toEqual({ status: 488 });
+  expect(offers).toEqual([]);
 });
 
 it('who is refused to hold does not hold', async () => {

@@ -11,10 +11,14 @@ function open() {
   const resources = noResources('an edge');
   const released: string[] = [];
   let changes = 0;
-  const release = (held: HeldChannel[]) => Promise.resolve(void released.push(...held.map((one) => one.resource)));
+  let asked = 0;
+  const release = (held: HeldChannel[]) => {
+    asked += 1;
+    return Promise.resolve(void released.push(...held.map((one) => one.resource)));
+  };
   const channels = new CallChannels(resources, { release }, () => (changes += 1));
   const held = () => resources.channels.map(({ resource }) => resource);
-  return { channels, released, held, changes: () => changes };
+  return { channels, released, held, asked: () => asked, changes: () => changes };
 }
 
 /** Something on the wire, and how it goes. */
@@ -52,6 +56,15 @@ describe('the channels of a call', () => {
     channels.occupy(first, Promise.resolve());
     await nextTurn();
     expect([released, held(), changes()]).toEqual([['line:1'], [], 0]);
+  });
+
+  it('go back once: where nothing is held any more, nobody is asked and nothing is noted', async () => {
+    const { channels, asked, changes } = open();
+    channels.hold(first);
+    channels.occupy(first, Promise.resolve());
+    channels.occupy(first, Promise.resolve());
+    await nextTurn();
+    expect([asked(), changes()]).toEqual([1, 2]);
   });
 
   it('go back where dialling failed by a fault of ours', async () => {

@@ -75,6 +75,34 @@ it('begins with the talk, not with what is played before the answer', async () =
   expect(asked).toEqual(['start']);
 });
 
+it('is begun by the dialplan alone, where that is to begin it', () => {
+  const { recording, asked } = recorded(exampleCall({ answeredAt: AT }));
+  recording.mediaEvent({ type: 'channel', leg: 'caller', channelId: 'a' });
+  recording.mediaEvent({ type: 'bridged' });
+  recording.answered();
+  expect(asked).toEqual([]);
+});
+
+it('is not settled, and not told of, for a call that nobody answered', async () => {
+  const { recording, settled } = recorded(exampleCall());
+  recording.mediaEvent({ type: 'recording-started' });
+  await recording.settle();
+  expect(settled).toEqual([]);
+});
+
+it('began once, however often FreeSWITCH says so: what its lost link kept from us is told again', () => {
+  const call = exampleCall({ answeredAt: AT, recording: NO_RECORDING });
+  const { recording } = recorded(call);
+  vi.useFakeTimers({ now: Date.parse(AT), toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  for (let time = 0; time < 2; time += 1) {
+    recording.mediaEvent({ type: 'recording-started' });
+    recording.mediaEvent({ type: 'bridged' });
+    vi.advanceTimersByTime(5000);
+  }
+  expect(call.recording).toMatchObject({ status: 'recording', startedAt: AT });
+});
+
 it('is not begun by hand where its caller does not want it, the disk is low, or the call is over', async () => {
   const call = exampleCall({ answeredAt: AT });
   const disk: { refusal?: string } = {};
@@ -87,6 +115,9 @@ it('is not begun by hand where its caller does not want it, the disk is low, or 
   recording.forbid('caller_declined');
   recording.forbid('not_announced');
   await expect(recording.act('start')).rejects.toThrow('"start": the caller declined it');
+  const untold = recorded(exampleCall({ answeredAt: AT })).recording;
+  untold.forbid('not_announced');
+  await expect(untold.act('start')).rejects.toThrow('"start": the caller was not told of it');
   call.endedAt = AT;
   await expect(recording.act('start')).rejects.toThrow('the call has ended');
   expect(asked).toEqual([]);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { familyOf, fitting, hears, sameMedia } from '../../../src/call/sdp.js';
+import { asNewOffer, familyOf, fitting, hears, sameMedia } from '../../../src/call/sdp.js';
 
 const sdp = (...lines: string[]): string => ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', ...lines, ''].join('\r\n');
 const IP4 = 'c=IN IP4 192.0.2.1';
@@ -35,4 +35,27 @@ it('an answer has as many `m=` lines as its offer', () => {
   const two = `${one}m=audio 0 RTP/AVP 8\r\n`;
   expect(fitting(one, two)).toBe(one);
   expect(fitting(two, two)).toBe(two);
+});
+
+it.each([
+  [
+    'to who held by music in one codec, without keys',
+    [IP4, 'm=audio 6000 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000', 'a=recvonly'],
+    [IP4, 'm=audio 6000 RTP/AVP 0 8', 'a=rtpmap:8 PCMA/8000', 'a=rtpmap:0 PCMU/8000', 'a=sendrecv'],
+  ],
+  [
+    'to who talks encrypted, a video declined',
+    [IP4, 'm=video 0 RTP/SAVP 19', 'm=audio 6000 RTP/SAVP 8 96', 'a=rtpmap:96 telephone-event/8000', 'a=crypto:1 X'],
+    [
+      IP4,
+      'm=video 0 RTP/SAVP 19',
+      'm=audio 6000 RTP/SAVP 8 0 96',
+      'a=rtpmap:0 PCMU/8000',
+      'a=rtpmap:96 telephone-event/8000',
+      'a=crypto:1 X',
+    ],
+  ],
+  ['of both already', [IP4, 'm=audio 6000 RTP/AVP 8 0 101'], [IP4, 'm=audio 6000 RTP/AVP 8 0 101']],
+])('an answer becomes a new offer: %s', (_what, answer, offer) => {
+  expect(asNewOffer(sdp(...answer))).toBe(sdp(...offer));
 });

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { Backlog } from '../../../src/call/backlog.js';
 import type { CallDeps } from '../../../src/call/deps.js';
+import type { MediaEvent, MediaServer } from '../../../src/call/media-ports.js';
 import type { CallChange } from '../../../src/call/ports.js';
 import { CallRegistry } from '../../../src/call/registry.js';
 import { CallSession } from '../../../src/call/session.js';
@@ -53,6 +54,25 @@ it('keeps of a call what was told of its end, though the caller was just being a
   expect(session.answered('2026-11-21T10:12:05.000Z')).toBe(false);
   await registry.empty();
   expect(kept.at(-1)).toBe(told.at(-1));
+});
+
+it('a caller who hears an announcement is let go when FreeSWITCH dies', async () => {
+  const { session, registry, refused } = open();
+  let tell: (event: MediaEvent) => void = () => expect.fail('nobody listens');
+  const server = {
+    watch: (_call: string, listener: typeof tell) => {
+      tell = listener;
+      return () => undefined;
+    },
+    announce: () => new Promise(() => undefined),
+  };
+  session.media.use(server as unknown as MediaServer);
+  session.end({ by: 'gateway', reason: 'normal', loss: 'busy', announcement: 'busy.wav' });
+  await nextTurn();
+  expect(refused).toEqual([]);
+  tell({ type: 'lost' });
+  await registry.empty();
+  expect(refused).toEqual([486]);
 });
 
 /** A business that has taken the call; gives what its BYE does. */

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import type { CallDeps } from '../../../src/call/deps.js';
 import type { LineContact } from '../../../src/call/ports.js';
 import type { CallSession } from '../../../src/call/session.js';
-import type { InviteOutcome, OutgoingInvite } from '../../../src/call/sip-ports.js';
+import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../../../src/call/sip-ports.js';
 import { closeDocument } from '../../../src/call/document.js';
 import { TargetAttempt, type Obstacle } from '../../../src/call/target-attempt.js';
 import { configSchema } from '../../../src/config/schema.js';
@@ -13,7 +13,14 @@ import { plainSdp } from '../../support/raw-sip.js';
 
 const CONTACT: LineContact = { uri: 'sip:sales@192.0.2.7', proxy: null };
 const config = configSchema.parse({
-  trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+  trunks: [
+    {
+      id: 'carrier',
+      inbound: { from: ['192.0.2.1'] },
+      outbound: { to: ['sip:192.0.2.2', 'sip:192.0.2.3'].map((uri) => ({ uri })) },
+    },
+  ],
+  destinations: [{ id: 'office', trunk: 'carrier', number: '+74951230000' }],
   lines: [{ id: 'sales', register: { username: 'sales', password: 'a password' } }],
   routes: [{ id: 'main', steps: [{ dial: ['sales'] }] }],
   sites: [{ id: 'divan', defaultRoute: 'main' }],
@@ -88,4 +95,53 @@ it('changes no leg behind the end of its call', async () => {
   await result;
   expect(JSON.stringify(call.legs)).toBe(told);
   expect(call.legs).toMatchObject([{ result: 'cancelled', endedAt: call.endedAt }]);
+});
+
+it('rings no other gateway of a carrier for the last moment of its time', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const dialled: string[] = [];
+  const waited: number[] = [];
+  const invite = ({ uri }: InviteRequest) => {
+    dialled.push(uri);
+    vi.advanceTimersByTime(4950);
+    const failure = { status: 500, reason: '', texts: [], q850: null, retryAfterSeconds: null };
+    const outcome = Promise.resolve({ kind: 'failed', failure });
+    return { outcome, gone: outcome, onProgress: () => undefined };
+  };
+  const target = resolveTarget(config, 'office');
+  const deps = {
+    config: () => config,
+    sip: { invite },
+    carriers: {
+      order: () => ({ gateways: target.gateways, full: false }),
+      turn: (_trunk: string, mostMs: number) => Promise.resolve(waited.push(mostMs) > 0),
+      failed: () => undefined,
+    },
+  } as unknown as CallDeps;
+  const session = {
+    call: exampleCall(),
+    ended: false,
+    invites: { own: (one: OutgoingInvite) => one },
+    channels: { occupy: () => undefined },
+    metLimit: () => undefined,
+    logger: pino({ level: 'silent' }),
+  } as unknown as CallSession;
+  const attempt = new TargetAttempt(
+    { target, obstacle: null, contacts: [], evenDown: false, requests: [], grants: [], held: [] },
+    {
+      session,
+      deps,
+      sdp: plainSdp('127.0.0.1'),
+      step: 1,
+      until: performance.now() + 5000,
+      onProgress: () => undefined,
+      claim: () => true,
+      heard: () => false,
+    },
+  );
+  expect(await attempt.run()).toEqual({ kind: 'failed', result: 'unreachable' });
+  expect(dialled).toHaveLength(1);
+  // A turn later than this would come too late to ring.
+  expect(waited).toEqual([4900]);
 });

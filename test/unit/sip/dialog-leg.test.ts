@@ -4,6 +4,9 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { SrfDialogLeg } from '../../../src/sip/dialog-leg.js';
 import type { OverNewLink } from '../../../src/sip/open-invite.js';
 
+/** A message without SDP. */
+const UNSAID = { get: () => undefined, body: '' };
+
 /** srf's, while nothing of the dialog's waits for an answer. */
 const NO_REQUESTS = { mapServer: new Map() };
 
@@ -15,7 +18,7 @@ it.each([
   ['ACK timeout', 'ack-timeout'],
   ['Session timer expired', 'session-timer'],
 ])('a dialog that ends by "%s" is ended by: %s', (reason, by) => {
-  const dialog = Object.assign(new EventEmitter(), { remote: { sdp: '' }, agent: NO_REQUESTS });
+  const dialog = Object.assign(new EventEmitter(), { res: UNSAID, agent: NO_REQUESTS });
   const leg = new SrfDialogLeg(dialog as unknown as Srf.Dialog, {} as OverNewLink);
   const ends: unknown[] = [];
   leg.onEnd((end) => ends.push(end));
@@ -27,7 +30,7 @@ it('waits for the answer to a BYE that crossed another one, but not for long', a
   vi.useFakeTimers();
   onTestFinished(() => vi.useRealTimers() as unknown as undefined);
   const dialog = Object.assign(new EventEmitter(), {
-    remote: { sdp: '' },
+    res: UNSAID,
     agent: NO_REQUESTS,
     socket: { destroyed: false },
     request: () => undefined,
