@@ -152,10 +152,12 @@ export class App {
     this.logger.warn({ ...rubbish }, 'unreadable data of a number');
   }
 
+  #publishNumbers = (): void => inBackground(this.#pools.publishNumbers());
+
   #followRedis(): void {
     this.#link.on('up', () => {
       this.logger.info({}, 'connected to Redis');
-      inBackground(this.#pools.publishNumbers());
+      this.#publishNumbers();
     });
     this.#link.on('down', (reason) => this.logger.warn({ reason }, 'Redis is away'));
     this.#link.on('refused', (reason) => this.logger.error({ reason }, 'Redis takes no writes'));
@@ -207,6 +209,7 @@ export class App {
 
   async #stop(): Promise<void> {
     this.#intake.close();
+    this.reloads.stop();
     for (const call of this.#registry.all())
       call.end({ by: 'gateway', reason: 'shutdown', loss: 'gateway_lost', sip: 503 });
     await withDeadline(this.#registry.empty(), HANG_UP_TIMEOUT_MS, 'ending all calls').catch(() => {
@@ -304,6 +307,7 @@ export class App {
       registry: this.#registry,
       logger: this.logger,
       endpointsFor: this.#endpointsFor,
+      onDataLost: this.#publishNumbers,
       tell: (event: OperationalEvent, subject: string) => this.#tell(event, subject),
     };
   }

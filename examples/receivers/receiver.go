@@ -49,11 +49,14 @@ func take(e event) {
 	if seen[e.ID] { // at least once means sometimes twice
 		return
 	}
-	seen[e.ID] = true
 	fmt.Println(e.Type)
-	if e.Sequence == 0 { // trunk.down, capacity.high ...
-		return
+	if e.Sequence > 0 { // trunk.down, capacity.high ...: nothing of a call
+		update(e)
 	}
+	seen[e.ID] = true // last, or in one transaction: what fails before this comes again
+}
+
+func update(e event) {
 	// Each event carries the whole call: one that comes late says nothing new.
 	if e.Sequence <= calls[e.Data.Call.ID].Sequence {
 		return

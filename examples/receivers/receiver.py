@@ -26,15 +26,17 @@ def take(event):
 def take_once(event):
     if event["id"] in seen:  # at least once means sometimes twice
         return
-    seen.add(event["id"])
     print(event["type"], flush=True)
-    if "sequence" not in event:  # trunk.down, capacity.high ...: nothing of a call
-        return
-    call = event["data"]["call"]
+    if "sequence" in event:  # trunk.down, capacity.high ...: nothing of a call
+        update(event["data"]["call"], event["sequence"])
+    seen.add(event["id"])  # last, or in one transaction: what fails before this comes again
+
+
+def update(call, sequence):
     known = calls.get(call["id"], {"sequence": 0})
-    if known["sequence"] >= event["sequence"]:  # each event carries the whole call: a late one says nothing new
+    if known["sequence"] >= sequence:  # each event carries the whole call: a late one says nothing new
         return
-    calls[call["id"]] = {"sequence": event["sequence"], "state": call["disposition"] or "in progress"}
+    calls[call["id"]] = {"sequence": sequence, "state": call["disposition"] or "in progress"}
 
 
 def verify(body, headers):

@@ -2,8 +2,8 @@
 // Run: WEBHOOK_SECRET=whsec_… PORT=3000 npx tsx examples/receivers/receiver.ts
 import { createServer, type IncomingMessage } from 'node:http';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
-// In your own project: import type { GatewayEvent } from 'calltrack-gateway/events';
-import type { GatewayEvent } from '../../docs/events/events.js';
+// In your own project: import type { Call, GatewayEvent } from 'calltrack-gateway/events';
+import type { Call, GatewayEvent } from '../../docs/events/events.js';
 
 // While a secret is being replaced, accept both: WEBHOOK_SECRET="whsec_new whsec_old".
 const secrets = (process.env['WEBHOOK_SECRET'] ?? '').split(' ').map((secret) => new Webhook(secret));
@@ -13,13 +13,15 @@ const calls = new Map<string, { sequence: number; state: string }>();
 
 function take(event: GatewayEvent): void {
   if (seen.has(event.id)) return; // at least once means sometimes twice
-  seen.add(event.id);
   console.log(event.type);
-  if (!('sequence' in event)) return; // trunk.down, capacity.high …: nothing of a call
-  const { call } = event.data;
+  if ('sequence' in event) update(event.data.call, event.sequence); // trunk.down, capacity.high …: nothing of a call
+  seen.add(event.id); // last, or in one transaction: what fails before this comes again
+}
+
+function update(call: Call, sequence: number): void {
   // Each event carries the whole call: one that comes late says nothing new.
-  if ((calls.get(call.id)?.sequence ?? 0) >= event.sequence) return;
-  calls.set(call.id, { sequence: event.sequence, state: call.disposition ?? 'in progress' });
+  if ((calls.get(call.id)?.sequence ?? 0) >= sequence) return;
+  calls.set(call.id, { sequence, state: call.disposition ?? 'in progress' });
 }
 
 const server = createServer((request, response) => {

@@ -17,13 +17,15 @@ export interface DeliveryParts {
   keys: Keys;
   config: () => GatewayConfig;
   metrics: GatewayMetrics;
+  /** Redis holds nothing any more. Where it was emptied the connection stands: nobody else tells that the numbers are gone. */
+  onDataLost: () => void;
   logger: Logger;
 }
 
 const callTypes = new Set<string>(CALL_EVENT_TYPES);
 
 /** The outbox, who empties it, and where people look at it. */
-export function buildDelivery({ link, keys, config, metrics, logger }: DeliveryParts) {
+export function buildDelivery({ link, keys, config, metrics, onDataLost, logger }: DeliveryParts) {
   const outbox = new RedisOutbox(link, keys, {
     wanting: (type) => endpointsForOperational(type, config().webhooks),
     onQueued: (endpoints) => dispatcher.poke(endpoints),
@@ -36,6 +38,7 @@ export function buildDelivery({ link, keys, config, metrics, logger }: DeliveryP
       onDelivered: (_endpoint, seconds) => metrics.eventDelivered(seconds),
       onBacklog: (endpoint, backlog) => metrics.webhook(endpoint, backlog),
       onDrop: ({ endpoint, events }) => metrics.eventsDropped(endpoint, events),
+      onDataLost,
     },
     { openSink: (endpoint, connection) => openSink(endpoint, connection, ports) },
   );

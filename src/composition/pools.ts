@@ -31,6 +31,7 @@ export interface PoolParts {
 
 /** A gateway's word on which numbers its file names holds for a day: said each hour, it never runs out. */
 const KEEP_WORD_MS = 3_600_000;
+const WRITE_AGAIN_MS = 5_000;
 
 /** Tracking numbers, the pools of them, and who lends from these. */
 export class Pools {
@@ -40,7 +41,10 @@ export class Pools {
   readonly #numbers: RedisNumbers;
   readonly #store: RedisLeases;
   readonly #askers = new Repetition();
+  readonly #unwritten = new Repetition();
   #timer: NodeJS.Timeout | undefined;
+  #writeAgain: NodeJS.Timeout | undefined;
+  #stopped = false;
   #publishing: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: PoolParts) {
@@ -74,18 +78,32 @@ export class Pools {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#writeAgain);
   }
 
-  /** The numbers of the configuration go where all numbers stand. Never rejects: the next connection tries again. */
+  /** The numbers of the configuration go where all numbers stand. Never rejects: it is tried again until they do. */
   publishNumbers(): Promise<void> {
-    return this.#afterOthers(() => this.#numbers.write(this.parts.config().numbers));
+    return this.#afterOthers(async () => {
+      clearTimeout(this.#writeAgain);
+      try {
+        await this.#numbers.write(this.parts.config().numbers);
+      } catch (error) {
+        // Redis may be there and take no writes; when it does again no new connection tells of it.
+        const again = (): void => inBackground(this.publishNumbers());
+        if (!this.#stopped) this.#writeAgain = setTimeout(again, WRITE_AGAIN_MS);
+        throw error;
+      }
+    });
   }
 
   /** One after the other: what was read of an older configuration must not come behind the newer one. */
   #afterOthers(work: () => Promise<void>): Promise<void> {
     this.#publishing = this.#publishing.then(work).catch((error: unknown) => {
-      this.parts.logger.warn({ err: toError(error) }, 'numbers of the configuration not written');
+      const err = toError(error);
+      if (this.#unwritten.isNews(err.message))
+        this.parts.logger.warn({ err }, 'numbers of the configuration not written');
     });
     return this.#publishing;
   }

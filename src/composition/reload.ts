@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
 import type { Reloaded } from '../http/ports.js';
+import { GatewayError } from '../lib/errors.js';
 import { limitsOf, type Limit } from '../routing/limits.js';
 
 /** `next`, with the addresses, folders and keys of the start: they are joined to what runs. */
@@ -39,10 +40,16 @@ interface ReloadParts extends ConfigSource {
  */
 export class Reloads {
   #last: Promise<unknown> = Promise.resolve();
+  #stopped = false;
 
   constructor(private readonly parts: ReloadParts) {}
 
-  /** Rejects with ConfigError where it is wrong: then nothing has changed. */
+  /** The gateway stops: what a reload would begin, like a registration with a carrier, nobody would end any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Rejects with ConfigError where it is wrong, with GW_ERR_NOT_READY while the gateway stops: then nothing has changed. */
   reload(): Promise<Reloaded> {
     const reloading = this.#last.then(() => this.#reload());
     this.#last = reloading.catch(() => undefined);
@@ -52,6 +59,7 @@ export class Reloads {
   async #reload(): Promise<Reloaded> {
     const { written, read, apply, logger } = this.parts;
     const next = await read();
+    if (this.#stopped) throw new GatewayError('GW_ERR_NOT_READY', 'the gateway stops');
     await apply(next);
     logger.level = next.log.level;
     const restart = differingKeys(withPlacesOf(written, next), next);

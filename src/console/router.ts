@@ -22,9 +22,9 @@ export interface Console {
 
 /** The console at `/`: pages for people, who log in. Everything it knows comes through `options`. */
 export function createConsole(options: ConsoleOptions): Console {
-  const { live, resources, logger, config } = options;
+  const { live, resources, logger, config, clock } = options;
   const timeZone = () => config().sites[0]?.timezone ?? 'UTC';
-  const board = new LiveBoard({ live, resources, timeZone, logger });
+  const board = new LiveBoard({ live, resources, timeZone, logger, ...(clock && { clock }) });
   const assets = new Assets();
   const desk = new Desk(options, new Renderer(assets));
   const router = Router({ strict: true, caseSensitive: true });

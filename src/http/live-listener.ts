@@ -11,8 +11,7 @@ const MOST_CAUGHT_UP = 10_000;
 const READ_TIMEOUT_MS = 5_000;
 const DRAIN_TIMEOUT_MS = 15_000;
 /** Browsers come back after this, ms. */
-const RETRY = Buffer.from('retry: 2000\n\n');
-const BEAT = Buffer.from(': still here\n\n');
+const RETRY = 'retry: 2000\n';
 
 export const STREAM_HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
@@ -24,6 +23,14 @@ export const STREAM_HEADERS = {
 /** One event as server-sent events have it (WHATWG HTML, section 9.2); the body is JSON in one line. */
 export const frameOf = ({ cursor, type, body }: FeedEvent): Buffer =>
   Buffer.from(`id: ${cursor}\nevent: ${type}\ndata: ${body}\n\n`);
+
+/**
+ * Tells nothing but up to where all was told (an id without data is no event): who hears little comes back to where he was, and not
+ * to what he heard last.
+ */
+export const beatOf = (place: string | null): Buffer => Buffer.from(`: still here\n${idOf(place)}\n`);
+
+const idOf = (place: string | null): string => (place === null ? '' : `id: ${place}\n`);
 
 /** One client of the live feed. Who does not read as fast as things happen is cut off, and comes back where he was. */
 export class LiveListener {
@@ -38,12 +45,15 @@ export class LiveListener {
     private readonly fits: (event: FeedEvent) => boolean,
   ) {}
 
-  /** Opens the answer; with `lastId` first tells what happened since. The listener must be in the feed already. */
-  async begin(events: EventReader, lastId: string | null): Promise<void> {
+  /**
+   * Opens the answer; with `lastId` first tells what happened since. The listener must be in the feed already.
+   * @param place up to where those in the feed have been told everything
+   */
+  async begin(events: EventReader, lastId: string | null, place: string | null): Promise<void> {
     const first = lastId === null ? null : await this.#read(events, lastId);
     if (this.#over()) return;
     this.res.writeHead(200, STREAM_HEADERS);
-    this.res.write(RETRY);
+    this.res.write(`${RETRY}${lastId === null ? idOf(place) : ''}\n`);
     const caughtUp = first === null ? null : await this.#catchUp(events, first);
     const held = this.#held ?? [];
     this.#held = null;
@@ -63,8 +73,8 @@ export class LiveListener {
     else this.#held.push({ event, frame });
   }
 
-  beat(): void {
-    if (this.#held === null) this.#write(BEAT);
+  beat(bytes: Buffer): void {
+    if (this.#held === null) this.#write(bytes);
   }
 
   end(): void {

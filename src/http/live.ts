@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Router, type Response } from 'express';
 import type { Logger } from 'pino';
+import type { AccessKeyConfig } from '../config/schema.js';
 import { onlyOfCalls } from '../events/subscriptions.js';
 import { withDeadline } from '../lib/deadline.js';
-import { demandScope, requireScope, sitesAsked } from './auth.js';
-import { frameOf, LiveListener, STREAM_HEADERS } from './live-listener.js';
+import { demandScope, keyOf, requireScope, sitesAsked } from './auth.js';
+import { beatOf, frameOf, LiveListener, STREAM_HEADERS } from './live-listener.js';
 import { wants } from './feed.js';
 import type { Listeners } from './listeners.js';
 import type { EventReader, FeedEvent } from './ports.js';
@@ -15,6 +17,8 @@ const JOIN_TIMEOUT_MS = 5_000;
 const OF_CALLS = ['call.*', 'recording.*'];
 
 export interface LiveOptions {
+  /** `access.keys`, as they are now. */
+  keys: () => readonly AccessKeyConfig[];
   events: EventReader;
   listeners: Listeners;
   logger: Logger;
@@ -26,7 +30,8 @@ export interface LiveOptions {
  * and each event is put into bytes once.
  */
 export class LiveFeed {
-  readonly #listeners = new Set<LiveListener>();
+  /** Each with the key that it was let in with. */
+  readonly #listeners = new Map<LiveListener, AccessKeyConfig | undefined>();
   #leave: Promise<() => void> | null = null;
   #heartbeat: NodeJS.Timeout | undefined;
 
@@ -39,9 +44,10 @@ export class LiveFeed {
       .get(requireScope('calls:read'), async (req, res) => {
         const { types = OF_CALLS, site } = readQuery(req, liveQuery);
         if (!onlyOfCalls(types)) demandScope(res, 'events:read', 'what is not of a call or its recording');
+        const lastId = req.get('Last-Event-ID') ?? '';
         // Express takes it for GET; there is no end of the stream to wait for.
         if (req.method === 'HEAD') res.writeHead(200, STREAM_HEADERS).end();
-        else await this.#listen(res, wants({ types, sites: sitesAsked(res, site) }), req.get('Last-Event-ID') ?? null);
+        else await this.#listen(res, wants({ types, sites: sitesAsked(res, site) }), lastId === '' ? null : lastId);
       })
       .all(methodNotAllowed);
     return router;
@@ -49,13 +55,13 @@ export class LiveFeed {
 
   /** Lets everybody go: their clients come back by themselves, to whoever answers then. */
   stop(): void {
-    for (const listener of this.#listeners) listener.end();
+    for (const listener of this.#listeners.keys()) listener.end();
   }
 
   async #listen(res: Response, fits: (event: FeedEvent) => boolean, lastId: string | null): Promise<void> {
     const release = this.options.listeners.enter(res);
     const listener = new LiveListener(res, fits);
-    this.#listeners.add(listener);
+    this.#listeners.set(listener, keyOf(res));
     res.once('close', () => {
       release();
       this.#listeners.delete(listener);
@@ -64,7 +70,8 @@ export class LiveFeed {
     });
     try {
       await this.#join();
-      await listener.begin(this.options.events, lastId);
+      const { events } = this.options;
+      await listener.begin(events, lastId, events.live.place());
     } catch (error) {
       if (!res.headersSent) throw error;
       res.destroy();
@@ -73,14 +80,22 @@ export class LiveFeed {
 
   async #join(): Promise<void> {
     const { events, heartbeatMs = HEARTBEAT_MS } = this.options;
-    this.#heartbeat ??= setInterval(() => {
-      for (const listener of this.#listeners) listener.beat();
-    }, heartbeatMs);
+    this.#heartbeat ??= setInterval(() => this.#beat(), heartbeatMs);
     this.#leave ??= events.live.subscribe((news) => this.#tell(news));
     await withDeadline(this.#leave, JOIN_TIMEOUT_MS, 'joining the live feed').catch((error: unknown) => {
       this.#rest();
       throw error;
     });
+  }
+
+  /** Whose key has been taken away or changed by a reload comes back, and is looked at as anybody who comes. */
+  #beat(): void {
+    const keys = new Map(this.options.keys().map((key) => [key.hash, key]));
+    const beat = beatOf(this.options.events.live.place());
+    for (const [listener, key] of this.#listeners) {
+      if (isDeepStrictEqual(keys.get(key?.hash ?? ''), key)) listener.beat(beat);
+      else listener.end();
+    }
   }
 
   #rest(): void {
@@ -97,7 +112,7 @@ export class LiveFeed {
   #tell(news: readonly FeedEvent[]): void {
     for (const event of news) {
       const frame = frameOf(event);
-      for (const listener of this.#listeners) listener.tell(event, frame);
+      for (const listener of this.#listeners.keys()) listener.tell(event, frame);
     }
   }
 }

@@ -72,6 +72,8 @@ export interface LiveSource {
    * holds, to how to leave. Rejects with GW_ERR_REDIS_AWAY.
    */
   subscribe(listener: (events: readonly FeedEvent[]) => void): Promise<() => void>;
+  /** Cursor up to which every listener has been told everything; null before the first one is let in. */
+  place(): string | null;
 }
 
 /** Calls that have left the history. */

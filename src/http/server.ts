@@ -118,6 +118,7 @@ const LISTENERS: ListenerLimits = { perKey: 1000, total: 2000 };
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const listeners = new Listeners(options.listeners ?? LISTENERS);
   const live = new LiveFeed({
+    keys: options.keys,
     events: options.events,
     listeners,
     logger: options.logger,

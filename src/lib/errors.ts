@@ -60,6 +60,7 @@ export type RefusalReason =
   | 'never_recorded'
   | 'disk_low'
   | 'other_gateway'
+  | 'list_anew'
   | 'not_waiting'
   | 'taken';
 

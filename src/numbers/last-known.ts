@@ -24,7 +24,8 @@ export class RememberedNumbers implements LastKnownNumbers {
   }
 
   find(number: string): TrackingNumber | null {
-    return this.#seen.get(number) ?? this.#configured(number) ?? this.#onlySite(number);
+    // A number of the file may have been led elsewhere by a reload since it was last called.
+    return this.#configured(number) ?? this.#seen.get(number) ?? this.#onlySite(number);
   }
 
   #configured(number: string): TrackingNumber | null {

@@ -19,13 +19,13 @@ interface RedisLinkEvents {
   up: [];
   /** Lost or not to be had; once per outage. `reason` carries no credentials. */
   down: [reason: string];
-  /** Connected, but the server takes no writes: it is full, its disk fails, it is a replica or has too few of them. Once per spell. */
+  /** Connected, but the server takes no writes: it is full, its disk fails, it is a replica or has too few of them, we may not. Once per spell. */
   refused: [reason: string];
 }
 
 const COMMAND_TIMEOUT_MS = 1_000;
 /** How a server answers that is there and takes no writes. */
-const REFUSAL = /^(OOM|MISCONF|READONLY|NOREPLICAS) /;
+const REFUSAL = /^(OOM|MISCONF|READONLY|NOREPLICAS|NOPERM) /;
 /** Writes count as refused for so long after the last one that was: every gateway tries one each five seconds (dispatcher). */
 const REFUSAL_STANDS_MS = 15_000;
 
@@ -97,7 +97,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
 
   /** Why Redis cannot be used as it should: no connection, or it takes no writes. null: it can. */
   get trouble(): string | null {
-    if (!this.#ready) return 'no connection';
+    if (!this.#ready) return `no connection: ${this.#lastError}`;
     return this.#refusing ? `takes no writes: ${this.#refusing}` : null;
   }
 
@@ -291,6 +291,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     const lessons = servers.map((server) => {
       const pipe = server.pipeline();
       for (const script of loadedScripts()) pipe.script('LOAD', script.lua);
+      // While its writes are paused a server learns scripts and runs none: up, the link would be lost with the next of them.
+      pipe.eval('return 1', 0);
       return pipe.exec();
     });
     const taught = this.#bounded(Promise.all(lessons)).then(

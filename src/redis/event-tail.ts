@@ -35,6 +35,7 @@ export class RedisEventTail implements LiveSource {
   readonly #listeners = new Set<Listener>();
   #run: { started: Promise<void>; stop: () => void } | null = null;
   #linger: NodeJS.Timeout | undefined;
+  #place: FeedCursor | null = null;
   /** Blocked reads sent so far. */
   reads = 0;
 
@@ -59,12 +60,17 @@ export class RedisEventTail implements LiveSource {
     return leave;
   }
 
+  place(): string | null {
+    return this.#place && formatCursor(this.#place);
+  }
+
   /** Nobody is told anything any more. */
   stop(): void {
     clearTimeout(this.#linger);
     this.#listeners.clear();
     this.#run?.stop();
     this.#run = null;
+    this.#place = null;
   }
 
   #leave(listener: Listener): void {
@@ -98,13 +104,15 @@ export class RedisEventTail implements LiveSource {
   async #follow(link: RedisLink, from: FeedCursor, stopped: AbortSignal): Promise<void> {
     let at = from;
     let down = false;
+    this.#place = from;
     while (!stopped.aborted) {
       try {
         await link.waitUntilReady(TIMEOUT_MS);
         if (down) at = await this.#afterOutage(at);
         down = false;
         const events = await this.#read(link, at);
-        if (events.length > 0) at = events.at(-1)?.at ?? at;
+        at = events.at(-1)?.at ?? at;
+        this.#place = at;
         if (events.length > 0) this.#tell(events.map(({ event }) => event));
       } catch (error) {
         if (!down && this.#run !== null)

@@ -70,12 +70,13 @@ export function beginning(facts: FeedFacts): FeedCursor {
 /** null where reading goes on without loss. */
 export function gapAt(cursor: FeedCursor, facts: FeedFacts): FeedGap | null {
   const { id, position, feed } = cursor;
-  const { firstId, added, now } = facts;
+  const { firstId, lastId, added, now } = facts;
   const next = formatCursor(beginning(facts));
   const to = firstId === null ? null : isoOf(firstId);
   const unknown: FeedGap = { gap: 'unknown', lost: null, from: isoOf(id), to, next };
   if (feed !== null && feed !== facts.feed) return unknown;
-  if (millisOf(id) > now + CLOCK_SKEW_MS) return unknown;
+  // A clock of the server's that was ahead has numbered what is there in the future.
+  if (millisOf(id) > now + CLOCK_SKEW_MS && compareIds(id, lastId) > 0) return unknown;
   const trimmed = trimmedOf(facts);
   if (position !== null) {
     const forgotten = position > added || (position > trimmed && id !== '0-0' && !facts.known);
@@ -83,7 +84,7 @@ export function gapAt(cursor: FeedCursor, facts: FeedFacts): FeedGap | null {
     return position < trimmed ? { gap: 'gone', lost: trimmed - position, from: isoOf(id), to, next } : null;
   }
   // Named by time: whether anything of then is gone cannot be known, only that it may be.
-  const older = firstId !== null && compareIds(id, firstId) < 0;
+  const older = compareIds(id, firstId ?? lastId) < 0;
   return older && trimmed !== 0 && id !== '0-0' ? { gap: 'gone', lost: null, from: isoOf(id), to, next } : null;
 }
 

@@ -1,5 +1,8 @@
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
+import { loadScript } from './scripts.js';
+
+const noteScript = loadScript('note-sink-step');
 
 /** Longer than an event is retried (3 days), with time for people to replay what was dead. */
 const LIFE_MS = 7 * 86_400_000;
@@ -16,7 +19,11 @@ export class RedisSinkSteps {
   }
 
   async note(endpoint: string, callId: string, step: string, vendorId: string): Promise<void> {
-    const key = this.keys.sinkSteps(endpoint, callId);
-    await this.link.send((client) => client.multi().hset(key, step, vendorId).pexpire(key, LIFE_MS).exec());
+    await this.link.run({
+      script: noteScript,
+      keys: [this.keys.sinkSteps(endpoint, callId)],
+      args: [step, vendorId, LIFE_MS],
+      read: () => undefined,
+    });
   }
 }

@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.js';
 import type { Clock } from '../lib/clock.js';
-import { asJson, DELIVERED, isNews, judge, type Ask, type Sink, type SinkEvent, type SinkOutcome } from './sink.js';
+import { asJson, DELIVERED, isNews, isSettling, judge } from './sink.js';
+import type { Ask, Sink, SinkEvent, SinkOutcome } from './sink.js';
 import { CallSteps, recordingOf, type RecordingAddress, type SinkPorts } from './steps.js';
 
 export interface Bitrix24Config {
@@ -70,7 +71,7 @@ export function bitrix24Sink(
 /** `end` is told twice where a recording follows; what is done then is not done again. */
 function partOf({ type }: SinkEvent): 'begin' | 'end' | null {
   if (type === 'call.ringing' || type === 'call.answered') return 'begin';
-  return type === 'call.missed' || type === 'call.completed' || type.startsWith('recording.') ? 'end' : null;
+  return type === 'call.missed' || type === 'call.completed' || isSettling(type) ? 'end' : null;
 }
 
 const registrationOf = (call: Call, userId: number, show: boolean): object => ({
@@ -102,8 +103,6 @@ async function invoke(method: string, body: unknown, ask: Ask): Promise<{ result
   if (typeof error !== 'string') return { result, outcome: judge(answer) };
   const reason = `${method}: ${error}${typeof words === 'string' ? ` (${words})` : ''}`;
   const limited = /LIMIT/i.test(error) ? { retryAfterMs: 2_000 } : {};
-  return {
-    result,
-    outcome: OURS_TO_WAIT.test(error) ? { outcome: 'retry', reason, ...limited } : { outcome: 'dead', reason },
-  };
+  const waits = OURS_TO_WAIT.test(error) || judge(answer).outcome === 'retry';
+  return { result, outcome: waits ? { outcome: 'retry', reason, ...limited } : { outcome: 'dead', reason } };
 }

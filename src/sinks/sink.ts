@@ -88,5 +88,12 @@ export const isNews = ({ timestamp }: SinkEvent, now: number): boolean => now - 
 export function isLastWord({ type, data }: SinkEvent): boolean {
   if (type === 'call.missed') return true;
   if (type === 'call.completed') return data.call?.recording.status === 'none';
-  return type === 'recording.ready' || type === 'recording.absent' || type === 'recording.failed';
+  return isSettling(type);
 }
+
+/**
+ * Whether it tells what has become of a recording. That it was deleted is told when what a vendor knows of the call may be
+ * forgotten here: it would be told of a new one.
+ */
+export const isSettling = (type: EventType): boolean =>
+  type === 'recording.ready' || type === 'recording.absent' || type === 'recording.failed';

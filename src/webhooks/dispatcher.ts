@@ -28,6 +28,8 @@ export interface DispatcherHooks extends Pick<DeliveryHooks, 'onDelivered' | 'on
   onBacklog?: (endpoint: string, backlog: Backlog) => void;
   /** Undelivered events were dropped by retention, or Redis had lost them. */
   onDrop?: (drop: Drop) => void;
+  /** Redis holds nothing any more of what it held at the last look. */
+  onDataLost?: () => void;
 }
 
 export interface DispatcherOptions {
@@ -93,7 +95,8 @@ export class Dispatcher {
       this.#leave(worker, channel);
     }
     for (const [id, config] of wanted) if (!this.#served.has(id)) this.#serve(config);
-    this.#try(() => this.#announce(), 'telling the outbox of changed endpoints failed');
+    // At once: until the next look nobody would be told how endpoints are, and alerts that stand would end and come anew.
+    this.#try(() => this.#look(), 'reading the backlog failed');
   }
 
   /** Events were just queued for these endpoints by this gateway: they go out now. */
@@ -145,7 +148,10 @@ export class Dispatcher {
     const worker = new EndpointWorker({
       ...{ endpoint: id, queue: this.#queue, channel, log: this.#log, pollMs, random, disableAfterMs },
       hooks: { ...this.#hooks, onLost: (endpoint, events) => this.#tellLost(endpoint, events) },
-      disable: (reason) => this.disable(id, reason),
+      disable: async (reason) => {
+        // One that is leaving speaks of a configuration that is the endpoint's no longer.
+        if (this.#served.get(id)?.worker === worker) await this.disable(id, reason);
+      },
     });
     this.#served.set(id, { fingerprint: fingerprintOf(config), channel, worker });
     this.#unannounced.add(id);
@@ -185,6 +191,7 @@ export class Dispatcher {
   async #checkIdentity(): Promise<void> {
     const identity = await this.#queue.identity();
     if (this.#identity !== null && this.#identity !== identity) {
+      this.#hooks.onDataLost?.();
       for (const [endpoint, { events }] of this.#backlogs) {
         // Every gateway finds this out.
         const isFirst = events > 0 && (await this.#queue.tellMissing(endpoint, events, identity));

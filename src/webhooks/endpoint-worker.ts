@@ -15,7 +15,7 @@ import {
   type Turn,
 } from './queue.js';
 import type { Attempt, DeliveryChannel } from './sender.js';
-import { settlementOf, traceOf } from './settlement.js';
+import { saysWhy, settlementOf, traceOf } from './settlement.js';
 
 /** Events taken beforehand from a fast receiver's queue, for each request at a time: so that none waits for Redis. */
 const AHEAD = 4;
@@ -36,6 +36,8 @@ export interface DeliveryHooks {
   /** Queued events whose text Redis no longer has. */
   onLost?: (endpoint: string, events: number) => void;
 }
+
+const hasFailed = (ended: Ended): boolean => deliveredOf(ended) < ended.traces.length;
 
 /** A batch that was leased, and when: performance.now(). */
 interface Leased {
@@ -183,7 +185,7 @@ export class EndpointWorker {
       this.#doubtful = false;
       this.#more = turn.nextMs === 0;
       ended.forEach((one, i) => this.#tell(one, turn.applied[i] === true));
-      this.#take(turn);
+      this.#take(turn, ended.some(hasFailed));
       this.#after(turn.nextMs === null ? pollMs : Math.min(turn.nextMs, pollMs), turn);
       if (turn.nextMs !== 0 && this.#nothingUnderWay()) this.#emptied?.();
     } catch (error) {
@@ -210,7 +212,8 @@ export class EndpointWorker {
     return this.#parts.channel.inFlight * (this.#more ? AHEAD_OF_BACKLOG : AHEAD);
   }
 
-  #take(turn: Turn): void {
+  /** `failed`: an attempt that this exchange has written down. */
+  #take(turn: Turn, failed: boolean): void {
     const { endpoint, log, hooks } = this.#parts;
     if (turn.lost > 0) {
       log.error({ endpoint, lost: turn.lost }, 'queued events are gone from Redis, they cannot be delivered');
@@ -226,7 +229,8 @@ export class EndpointWorker {
       this.#ready.push({ batch, at });
       this.#unsent += batch.deliveries.length;
     }
-    if (turn.state === 'failing' && turn.failingMs >= this.#parts.disableAfterMs)
+    // Where nothing is sent it may be well again by now.
+    if (failed && turn.state === 'failing' && turn.failingMs >= this.#parts.disableAfterMs)
       inBackground(this.#disable('failing'));
     this.#pump();
   }
@@ -362,7 +366,7 @@ export class EndpointWorker {
       log.error({ ...fields, reason }, 'a delivery was given up, the event is among the dead letters');
       hooks.onDead?.(delivery, reason);
     } else if (settlement.outcome === 'retry') {
-      const reason = trace?.status === null ? trace.text : `HTTP ${trace?.status ?? 0}`;
+      const reason = trace && saysWhy(trace.status) ? `HTTP ${trace.status}` : trace?.text;
       log.warn({ ...fields, reason, delayMs: settlement.delayMs }, 'a delivery failed');
     }
   }

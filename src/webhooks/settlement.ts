@@ -24,8 +24,11 @@ export function settlementOf(delivery: Delivery, attempt: Attempt, brokenOff: bo
 export function traceOf(attempt: Attempt, at: number): AttemptTrace {
   const { delivered, status, latencyMs, response } = attempt;
   if (delivered) return { at, status, latencyMs, text: response.slice(0, KEPT_OF_SUCCESS) };
-  return { at, status, latencyMs, text: status === null ? failure(attempt) : response };
+  return { at, status, latencyMs, text: saysWhy(status) ? response : failure(attempt) };
 }
+
+/** A vendor's 2xx says nothing of what was wrong with it, or with what was done behind it. */
+export const saysWhy = (status: number | null): status is number => status !== null && status >= 300;
 
 const failure = ({ status, error }: Attempt): string =>
   error ? `${error.code}: ${error.message}` : `HTTP ${status ?? 0}`;

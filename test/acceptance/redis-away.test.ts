@@ -111,6 +111,27 @@ describe.skipIf(!enginesHere())('calls that ended while Redis is away', () => {
   });
 });
 
+const emptied = await Stage.open();
+const called = emptied.scene({ number: 'static', recording: 'never' });
+
+describe.skipIf(!enginesHere())('Redis is emptied while it is up', () => {
+  beforeAll(() => emptied.start());
+  afterAll(() => emptied.stop());
+
+  test('the numbers of the configuration are there again, and called', async () => {
+    await called.businessPhone({ media: false });
+    const page = async () => (await fetch(`${emptied.gateway.url}/metrics`)).text();
+    await until('the gateway has looked at it', async () => (await page()).includes('calltrack_webhook_backlog{'));
+    await emptied.client.flushall();
+    const number = `ct:number:{${called.trackingNumber}}`;
+    await until('the number is back', async () => (await emptied.client.exists(number)) === 1);
+    const call = await (await called.callerPhone()).call({ ...called.dialled, media: false });
+    await call.answered();
+    await call.hangUp();
+    expect(lastCall(await called.events())).toMatchObject({ attribution: { verdict: 'static' } });
+  });
+});
+
 const asking = await Stage.open();
 const keyed = asking.scene({ number: 'static', more: () => ({ route: { askPromo: true } }) });
 const ASKS_HZ = 620;

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
 import { LiveBoard } from '../../src/console/live/board.js';
 import type { Visit } from '../../src/console/visit.js';
+import { openConsole } from '../support/console.js';
 import { until } from '../support/until.js';
 
 const nothing = () => Promise.resolve([]);
@@ -33,7 +34,11 @@ async function openBoard(drawn = MUCH) {
   const app = express();
   app.get('/', (_req, res) => {
     answers.push(res);
-    board.join({ res } as unknown as Visit, () => drawn);
+    board.join(
+      { res } as unknown as Visit,
+      () => drawn,
+      () => Promise.resolve(true),
+    );
   });
   const server = createServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -80,4 +85,30 @@ it('sends away who comes when 200 look, and says when to come back; the place of
   });
   // Held until here: with an answer that nobody holds any more its stream is broken off, whoever holds that.
   expect(watchers).toHaveLength(200);
+});
+
+it('ends with the session of who looks, and not with another one’s', async () => {
+  let now = Date.now();
+  const { login, url, config } = await openConsole({ clock: () => now });
+  const watch = async (name: string) => {
+    const { cookies } = await login(name);
+    const cookie = [...cookies].map((one) => one.join('=')).join('; ');
+    let text = '';
+    let over = false;
+    const { body } = await fetch(`${url}/live/stream`, { headers: { cookie } });
+    const reading = (async () => {
+      for await (const bytes of body ?? []) text += Buffer.from(bytes).toString();
+      over = true;
+    })();
+    reading.catch(() => undefined);
+    await until('it is drawn', () => text.includes('event: view'));
+    return { isOver: () => over, views: () => text.split('event: view').length };
+  };
+  const [gone, stays] = [await watch('supervisor'), await watch('ops')];
+  config.access.users = config.access.users.filter(({ name }) => name !== 'supervisor');
+  now += 20_000;
+  await until('the one who was taken out sees no more', () => gone.isOver());
+  const before = stays.views();
+  await until('the other one does', () => stays.views() > before);
+  expect(stays.isOver()).toBe(false);
 });

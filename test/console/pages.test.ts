@@ -151,7 +151,7 @@ describe('a period that there is none of', () => {
 
 describe('searching', () => {
   it('finds by number in any notation, outcome, source and tag, page by page', async () => {
-    const { login, end } = await openConsole();
+    const { login, end, link, keys } = await openConsole();
     const calls: Call[] = [];
     for (let n = 0; n < 60; n += 1) {
       const startedAt = new Date(Date.now() - 3_600_000 + n * 1000).toISOString();
@@ -174,6 +174,9 @@ describe('searching', () => {
     expect(await found('disposition=missed&lossReason=destination_capacity&tag=callback')).toEqual([lost.id]);
     expect(await found('source=nowhere')).toEqual([]);
     expect(await found('minTalk=3000')).toEqual([]);
+    // Asked for by itself, while somebody types a year.
+    expect(await found('from=0002-11-21T13:00')).toHaveLength(50);
+    expect(await found('to=0202-11-21T13:00')).toEqual([]);
     const { html } = await visitor.get('/calls', { 'HX-Request': 'true' });
     expect(html).not.toContain('<html');
     expect(html).toContain('Calls found: 61');
@@ -181,6 +184,10 @@ describe('searching', () => {
     const rest = await visitor.get(older, { 'HX-Request': 'true' });
     expect([...rest.html.matchAll(/<tr data-outcome/g)]).toHaveLength(11);
     expect(rest.html).toContain(calls[0]?.id);
+    // Where the list was made anew meanwhile nobody is shown an end that it does not have.
+    await link.send((client) => client.hset(keys.historyState(), 'generation', '1'));
+    const stale = await visitor.get(older, { 'HX-Request': 'true' });
+    expect([stale.status, stale.html]).toEqual([400, expect.stringContaining('made anew') as string]);
   });
 
   it.each([

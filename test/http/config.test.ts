@@ -51,7 +51,18 @@ async function open(scope: 'config:write' | 'calls:read' = 'config:write') {
     return { status, said: [...screen.lines, ...screen.errors].join('\n') };
   };
   const redisAway = () => (inUse = () => Promise.reject(new Error('away')));
-  return { ask, cli, write, file, logger, lasting, redisAway, channels: () => present.trunks[0]?.inbound?.channels };
+  const stop = () => reloader.stop();
+  return {
+    ask,
+    cli,
+    write,
+    file,
+    logger,
+    lasting,
+    redisAway,
+    stop,
+    channels: () => present.trunks[0]?.inbound?.channels,
+  };
 }
 
 describe('POST /v1/config/reload', () => {
@@ -75,6 +86,14 @@ describe('POST /v1/config/reload', () => {
     await write(CONFIG.replace('channels: 3', 'channels: 4'));
     expect(await ask()).toMatchObject({ status: 200 });
     expect(channels()).toBe(4);
+  });
+
+  it('begins nothing any more where the gateway stops', async () => {
+    const { ask, write, stop, channels } = await open();
+    await write(CONFIG.replace('channels: 3', 'channels: 5'));
+    stop();
+    expect(await ask()).toMatchObject({ status: 503, body: { code: 'GW_ERR_NOT_READY' } });
+    expect(channels()).toBe(3);
   });
 
   it('names what only a restart brings in, each time', async () => {

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CallEventType } from '../../src/call/event-types.js';
+import type { AccessKeyConfig } from '../../src/config/schema.js';
 import { openFeed } from '../../src/composition/http-sources.js';
 import type { EventReader } from '../../src/http/ports.js';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.js';
@@ -279,6 +280,7 @@ async function listen(port: number, query = '', headers: Record<string, string> 
   return { socket, text: () => text };
 }
 
+const idsOf = ({ text }: Listening) => [...text().matchAll(/^id: (\S+)$/gm)].map(([, id]) => id);
 const told = ({ text }: Listening) => [...text().matchAll(/^event: (\S+)$/gm)].map(([, type]) => type);
 
 describe('/v1/calls/live', () => {
@@ -351,10 +353,11 @@ describe('/v1/calls/live', () => {
 
   it('goes on after the last event that was heard', async () => {
     const { port, happen } = await open();
-    const first = await listen(port);
+    // Who has heard nothing yet names none.
+    const first = await listen(port, '', { 'Last-Event-ID': '' });
     await happen(['call.received']);
     await eventually(() => expect(told(first)).toEqual(['call.received']));
-    const id = /^id: (\S+)$/m.exec(first.text())?.[1] ?? '';
+    const id = idsOf(first).at(-1) ?? '';
     first.socket.destroy();
     await happen(['call.received', 'call.missed']);
     const second = await listen(port, '', { 'Last-Event-ID': id });
@@ -362,8 +365,23 @@ describe('/v1/calls/live', () => {
     await eventually(() =>
       expect(told(second)).toEqual(['call.received', 'call.missed', 'call.received', 'call.rejected']),
     );
-    const ids = [...second.text().matchAll(/^id: (\S+)$/gm)].map(([, one]) => one);
-    expect(new Set(ids).size).toBe(4);
+    expect(new Set(idsOf(second)).size).toBe(4);
+  });
+
+  it('goes on behind what was not for it, and has missed nothing of a break before its first event', async () => {
+    const { port, happen, ask } = await open({ heartbeatMs: 20 });
+    const first = await listen(port, '?site=stol');
+    const begun = idsOf(first).at(-1) ?? '';
+    await happen(['call.received', 'call.missed']);
+    const { next } = (await ask('/events?limit=200')).body;
+    await eventually(() => expect(idsOf(first).at(-1)).toBe(next));
+    first.socket.destroy();
+    await happen(['call.received'], 'stol');
+    const [early, late] = await Promise.all(
+      [begun, String(next)].map((id) => listen(port, '', { 'Last-Event-ID': id })),
+    );
+    await eventually(() => expect(early && told(early)).toEqual(['call.received', 'call.missed', 'call.received']));
+    await eventually(() => expect(late && told(late)).toEqual(['call.received']));
   });
 
   it('tells nothing twice of what comes while it catches up from a time', async () => {
@@ -435,6 +453,27 @@ describe('/v1/calls/live', () => {
     slow.socket.resume();
     await eventually(() => expect(closed).toBe(true));
     expect(told(slow).length).toBeLessThan(600);
+  });
+
+  it('lets go whose key a reload takes away or changes, and nobody else', async () => {
+    const keyOf = (name: string, sites?: string[]): AccessKeyConfig => {
+      return { name, hash: hash(name), scopes: ['calls:read'], ...(sites && { sites }) };
+    };
+    let keys = ['gone', 'narrowed', 'kept'].map((name) => keyOf(name));
+    const { port, happen } = await open({ keys: () => keys, heartbeatMs: 20 });
+    const [gone, narrowed, kept] = await Promise.all(
+      ['gone', 'narrowed', 'kept'].map((one) => listen(port, '', {}, one)),
+    );
+    if (!gone || !narrowed || !kept) throw new Error('nobody listens');
+    const closed: string[] = [];
+    gone.socket.once('close', () => closed.push('gone'));
+    narrowed.socket.once('close', () => closed.push('narrowed'));
+    keys = [keyOf('narrowed', ['stol']), keyOf('kept')];
+    await eventually(() => expect(closed.toSorted()).toEqual(['gone', 'narrowed']));
+    await happen(['call.received']);
+    await eventually(() => expect(told(kept)).toEqual(['call.received']));
+    expect([told(gone), told(narrowed)]).toEqual([[], []]);
+    expect((await listen(port, '', {}, 'gone')).text()).toMatch(/^HTTP\/1.1 401 /);
   });
 
   it('beats while nothing happens, and ends with the gateway', async () => {

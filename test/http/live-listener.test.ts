@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Response } from 'express';
 import { expect, it, onTestFinished } from 'vitest';
-import { frameOf, LiveListener } from '../../src/http/live-listener.js';
+import { beatOf, frameOf, LiveListener } from '../../src/http/live-listener.js';
 import type { EventReader, FeedEvent, FeedPage } from '../../src/http/ports.js';
 
 const EVENT: FeedEvent = { cursor: '1-0.1.00000000', type: 'call.missed', at: 1, body: '{}' };
@@ -31,10 +31,10 @@ const noReader = readerOf(() => Promise.reject(new Error('not asked for')));
 
 it('writes nothing more once it was let go, whatever happens until its connection is closed', async () => {
   const { listener, errors } = await open();
-  await listener.begin(noReader, null);
+  await listener.begin(noReader, null, null);
   listener.end();
   listener.tell(EVENT, frameOf(EVENT));
-  listener.beat();
+  listener.beat(beatOf(null));
   await nextTurn();
   expect(errors).toEqual([]);
 });
@@ -50,7 +50,7 @@ it.each([
     if (pages === last) listener.end();
     return Promise.resolve({ events: [EVENT], next: EVENT.cursor, gap: null, complete: false });
   });
-  await listener.begin(reader, EVENT.cursor);
+  await listener.begin(reader, EVENT.cursor, null);
   listener.tell(EVENT, frameOf(EVENT));
   await nextTurn();
   expect(errors).toEqual([]);

@@ -36,7 +36,11 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], other
   });
   const logger = pino({ level: 'silent' });
   const metrics = new GatewayMetrics({ nodeDefaults: false });
-  const { dispatcher, desk } = buildDelivery({ ...redis, config: () => config, metrics, logger });
+  const parts = { ...redis, config: () => config, metrics, logger };
+  const { dispatcher, desk } = buildDelivery({
+    ...parts,
+    onDataLost: () => expect.unreachable('Redis is never emptied'),
+  });
   dispatcher.start(config.webhooks);
   const store = new RedisCallStore(redis.link, redis.keys, {}, { onQueued: (ids) => dispatcher.poke(ids) });
   onTestFinished(() => dispatcher.stop(0));
@@ -244,8 +248,10 @@ describe('/v1/webhooks', () => {
     receiver.behave = () => OK;
     const path = `/old/deliveries/${String(letter?.['eventId'])}/replay`;
     expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
-    const [first, again] = await receiver.wait(2);
-    expect(again?.raw).toBe(first?.raw);
+    // The other endpoint may be told of the dead letter meanwhile.
+    const ofOld = () => receiver.received.filter(({ path: where }) => where === '/hooks/calls');
+    await eventually(() => expect(ofOld()).toHaveLength(2));
+    expect(ofOld()[1]?.raw).toBe(ofOld()[0]?.raw);
     expect((await ask('/old')).body['deadLetters']).toBe(0);
   });
 

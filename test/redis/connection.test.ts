@@ -66,6 +66,32 @@ describe('the link to Redis', () => {
     await eventually(async () => expect(await link.run(count)).toBe(0));
   });
 
+  it('stays down while writes are paused: it would come back and be lost with each script', async () => {
+    const { link, raw } = await openOwnRedis({ commandTimeoutMs: 200 });
+    const told: string[] = [];
+    link.on('down', () => told.push('down')).on('up', () => told.push('up'));
+    const connections = async () => Number(/total_connections_received:(\d+)/.exec(await raw.info('stats'))?.[1]);
+    await raw.client('PAUSE', 60_000, 'WRITE');
+    const before = await connections();
+    await expect(link.run(count)).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    await eventually(async () => expect(await connections()).toBeGreaterThan(before + 2));
+    expect(told).toEqual(['down']);
+    await raw.client('UNPAUSE');
+    await eventually(async () => expect(await link.run(count)).toBe(0));
+    expect(told).toEqual(['down', 'up']);
+  });
+
+  it('says why it does not come back, too: at first it was just closed', async () => {
+    const { link, raw } = await openOwnRedis();
+    await raw.config('SET', 'requirepass', 'another');
+    const down = once(link, 'down');
+    await raw.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    expect(await down).toEqual(['connection closed']);
+    await eventually(() => expect(link.trouble).toMatch(/^no connection: .*NOAUTH/));
+    await raw.config('SET', 'requirepass', '');
+    await eventually(() => expect(link.trouble).toBeNull());
+  });
+
   it('gives such a connection up once, however many commands wait on it', async () => {
     const { link, server } = await openOwnRedis({ commandTimeoutMs: 200 });
     const warnings: string[] = [];

@@ -67,6 +67,27 @@ describe('the feed', () => {
     expect(numbers((await feed.after(page.gap?.next ?? '', 10)).events)).toEqual([7, 8, 9, 10]);
   });
 
+  it('tells of a time of which nothing is kept, be it that nothing is kept at all', async () => {
+    const { feed, write, keep } = open(await openRedis());
+    await write(3);
+    await keep(0);
+    expect(await feed.after(feed.cursorAt(Date.now() - 60_000), 10)).toMatchObject({
+      gap: { gap: 'gone', lost: null },
+    });
+    expect(await feed.after(feed.cursorAt(Date.now() + 60_000), 10)).toMatchObject({ gap: null, complete: true });
+  });
+
+  it('goes on behind what was numbered while the clock of Redis was hours ahead', async () => {
+    const redis = await openRedis();
+    const { feed, write } = open(redis);
+    await redis.raw.xadd(redis.keys.events(), `${Date.now() + 3 * 3_600_000}-0`, 'type', 'trunk.up', 'body', '{}');
+    const { next } = await feed.after(null, 10);
+    await write(1);
+    const page = await feed.after(next, 10);
+    expect([numbers(page.events), page.gap]).toEqual([[1], null]);
+    expect(await feed.after(feed.cursorAt(Date.now() + 4 * 3_600_000), 10)).toMatchObject({ gap: { gap: 'unknown' } });
+  });
+
   it('has nothing lost where all that went was read before', async () => {
     const { feed, write, keep } = open(await openRedis());
     await write(10);

@@ -1,7 +1,10 @@
+import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { History } from '../../src/composition/history.js';
+import { Pools } from '../../src/composition/pools.js';
 import { configSchema } from '../../src/config/schema.js';
+import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { SealedFiles } from '../../src/recordings/sealed-files.js';
 import { DiskStore } from '../../src/recordings/storage/disk.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
@@ -39,6 +42,26 @@ describe('a Redis that is there and takes no writes', () => {
     expect(link.trouble).toContain(word);
     expect(await raw.keys(`${prefix}*`)).toEqual([]);
     await raw.config('SET', setting, 0);
+    await store.commit(change);
+    expect(await raw.zcard(`${prefix}v1:{calls}:out:crm:backlog`)).toBe(2);
+  });
+});
+
+describe('a Redis whose user may not do what a gateway does', () => {
+  it.each([
+    ['run scripts', '-@scripting', '+@scripting'],
+    ['touch its keys', 'resetkeys ~other:*', '~*'],
+  ])('says so once: may not %s', async (_what, taken, given) => {
+    const { link, raw, server, prefix, store, change, refused } = await open();
+    const admin = new Redis(server.url, { username: 'admin', password: 'a' });
+    onTestFinished(() => admin.disconnect());
+    await raw.acl('SETUSER', 'admin', 'on', '>a', '~*', '&*', '+@all');
+    await admin.acl('SETUSER', 'default', ...taken.split(' '));
+    for (let i = 0; i < 2; i += 1)
+      await expect(store.commit(change)).rejects.toMatchObject({ code: 'GW_ERR_REDIS_AWAY' });
+    expect(refused).toEqual([expect.stringMatching(/^NOPERM /)]);
+    expect(link.trouble).toContain('NOPERM');
+    await admin.acl('SETUSER', 'default', given);
     await store.commit(change);
     expect(await raw.zcard(`${prefix}v1:{calls}:out:crm:backlog`)).toBe(2);
   });
@@ -90,7 +113,8 @@ describe('a full Redis', () => {
     // Every call is due to leave.
     config.history = { ...config.history, archive: true, retention: -60_000 };
     const files = new SealedFiles(new DiskStore(await tempFolder()), null);
-    const recordings = { files, eraseArchived: () => Promise.reject(new Error('nobody is forgotten here')) };
+    const eraseArchived = () => Promise.reject(new Error('nobody is forgotten here'));
+    const recordings = { files, formerFiles: [], eraseArchived };
     const keep = () => {
       const logger = pino({ level: 'silent' });
       const history = new History({ config: () => config, link, keys, logger, recordings });
@@ -109,5 +133,28 @@ describe('a full Redis', () => {
     await until('the call has left', async () => (await store.get(change.call.id)) === null);
     expect(await archive.has(change.call.startedAt.slice(0, 10))).toBe(true);
     expect(await raw.hgetall(keys.historyStores())).toEqual({ [await files.identity()]: config.gateway.id });
+  });
+});
+
+describe('the numbers of the configuration', () => {
+  const number = '+74951112233';
+  const config = configSchema.parse({
+    trunks: [{ id: 'carrier', inbound: { from: ['192.0.2.1'] } }],
+    routes: [{ id: 'none', steps: [{ announce: 'silence_stream://1000' }] }],
+    sites: [{ id: 'shop', defaultRoute: 'none' }],
+    numbers: [{ number, site: 'shop', kind: 'static' }],
+  });
+
+  it('are written when Redis takes writes again, over the connection that stood all the time', async () => {
+    const { link, raw, keys } = await openOwnRedis();
+    const logger = pino({ level: 'silent' });
+    const metrics = new GatewayMetrics({ nodeDefaults: false });
+    const pools = new Pools({ link, keys, config: () => config, metrics, logger, tell: () => Promise.resolve() });
+    onTestFinished(() => pools.stop());
+    await raw.config('SET', 'maxmemory', 1);
+    await pools.publishNumbers();
+    expect(await raw.exists(keys.number(number))).toBe(0);
+    await raw.config('SET', 'maxmemory', 0);
+    await until('the number is there', async () => (await raw.exists(keys.number(number))) === 1);
   });
 });

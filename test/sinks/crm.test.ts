@@ -6,7 +6,7 @@ import { readLink } from '../../src/recordings/links.js';
 import { RedisAudit } from '../../src/redis/audit.js';
 import { RedisRecordings } from '../../src/redis/recordings.js';
 import type { SinkConfigs } from '../../src/sinks/index.js';
-import { openRedis } from '../support/redis.js';
+import { openOwnRedis, openRedis } from '../support/redis.js';
 import { fresh, send, vendor, type Answer, type Asked } from './vendor.js';
 
 const CALL = '019aa5c1-7c44-7c6e-9d0b-5f1f0f6f2a11';
@@ -16,8 +16,13 @@ const config = configSchema
   .parse({ gateway: { id: 'gw-1', publicUrl: 'https://calls.example/' } });
 
 /** The sink of a customer; each `tell` is by another gateway: nothing but Redis knows of the one before. */
-async function open(sink: SinkConfigs, answer: (asked: Asked, n: number) => Answer, path = '') {
-  const redis = await openRedis();
+async function open(
+  sink: SinkConfigs,
+  answer: (asked: Asked, n: number) => Answer,
+  path = '',
+  redis: Awaited<ReturnType<typeof openRedis>> | null = null,
+) {
+  redis ??= await openRedis();
   const { asked, url } = await vendor(answer);
   const ports = sinkPorts({ ...redis, config: () => config });
   const told = () =>
@@ -103,6 +108,30 @@ describe('Bitrix24', () => {
       { error: 'ERROR_CORE', error_description: 'User not found' },
     ]);
     expect((await refusing.tell('call.missed'))?.dead).toBe(`${REGISTER}: ERROR_CORE (User not found)`);
+  });
+
+  it.each([
+    [401, { error: 'invalid_token' }],
+    [500, { error: 'ERROR_UNEXPECTED_ANSWER' }],
+  ])('is asked again after %i, whatever the word for it', async (status, body) => {
+    const { tell } = await open({ bitrix24 }, () => [status, body]);
+    const attempt = await tell('call.missed');
+    expect(attempt).toMatchObject({ delivered: false, status, error: { message: `${REGISTER}: ${body.error}` } });
+    expect(attempt).not.toHaveProperty('dead');
+  });
+
+  it('hears nothing of recordings that are deleted, when what it knows of the call may be forgotten here', async () => {
+    const { asked, tell } = await open({ bitrix24 }, well);
+    expect(await tell('recording.deleted')).toMatchObject({ delivered: true });
+    expect(asked).toEqual([]);
+  });
+
+  it('is told of each step once while Redis is full', async () => {
+    const redis = await openOwnRedis();
+    const { told, tell } = await open({ bitrix24 }, well, '', redis);
+    await redis.raw.config('SET', 'maxmemory', 1);
+    for (let n = 0; n < 2; n += 1) expect(await tell('call.missed')).toMatchObject({ delivered: true });
+    expect(told()).toEqual([REGISTER, FINISH, 'tasks.task.add']);
   });
 
   it('keeps what it was told of for a week', async () => {

@@ -3,12 +3,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { exampleEvent } from '../../src/events/examples.js';
 import { configSchema } from '../../src/config/schema.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
+import { RedisDeliveryArchive } from '../../src/redis/delivery-archive.js';
 import { RedisOutbox } from '../../src/redis/outbox.js';
 import { openSink } from '../../src/sinks/index.js';
 import { Dispatcher } from '../../src/webhooks/dispatcher.js';
 import type { AnyEndpointConfig } from '../../src/webhooks/dispatcher.js';
 import type { Attempt } from '../../src/webhooks/sender.js';
-import { exampleChange } from '../redis/examples.js';
+import { exampleCall, exampleChange } from '../redis/examples.js';
 import { eventually, openRedis } from '../support/redis.js';
 import { fresh, NO_PORTS, send, vendor, type Answer } from './vendor.js';
 
@@ -187,5 +188,64 @@ describe('through the outbox', () => {
     await store.commit(exampleChange(call, ['call.received', 'call.missed'], { endpoints: ['old'] }));
     await eventually(() => expect(asked).toHaveLength(2));
     await eventually(() => expect(dead).toEqual(['HTTP 422: no']));
+  });
+
+  it('says what failed behind a 200, in the log and among the deliveries', async () => {
+    const redis = await openRedis();
+    const { url } = await vendor(() => [200, { result: { CALL_ID: 'externalCall.1' } }]);
+    const outbox = new RedisOutbox(redis.link, redis.keys);
+    const lines: string[] = [];
+    const ports = {
+      ...NO_PORTS,
+      stepsOf: () => Promise.resolve({}),
+      noteStep: () => Promise.reject(new Error('Redis cannot be used now')),
+    };
+    const dispatcher = new Dispatcher(
+      outbox,
+      pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
+      {},
+      { openSink: (...to) => openSink(...to, ports) },
+    );
+    onTestFinished(() => dispatcher.stop(0));
+    const bitrix24 = { userId: 5, recordings: null };
+    dispatcher.start([{ id: 'crm', url, secret: [], allowPrivate: true, bitrix24 }]);
+    const store = new RedisCallStore(redis.link, redis.keys);
+    const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer' });
+    await store.commit(exampleChange(call, ['call.missed'], { endpoints: ['crm'] }));
+    const reason = 'SINK: Redis cannot be used now';
+    await eventually(() => expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({ msg: 'a delivery failed', reason }));
+    const [attempt] = await new RedisDeliveryArchive(redis.link, redis.keys, outbox).ofCall('crm', call.id);
+    expect(attempt).toMatchObject({ outcome: 'retry', status: 200, response: reason });
+  });
+
+  it('two that refuse what they are told of each other do not go on for ever', async () => {
+    const redis = await openRedis();
+    const { url } = await vendor(() => [422, 'no call']);
+    const wanting = () => ['old', 'older'];
+    const outbox = new RedisOutbox(redis.link, redis.keys, { wanting, onQueued: (ids) => dispatcher.poke(ids) });
+    const dispatcher = new Dispatcher(
+      outbox,
+      pino({ level: 'silent' }),
+      {},
+      { backlogMs: 600_000, openSink: (...to) => openSink(...to, NO_PORTS) },
+    );
+    onTestFinished(() => dispatcher.stop(0));
+    const template = { as: 'json', fields: { id: 'event.id' } } as const;
+    dispatcher.start(wanting().map((id) => ({ id, url, secret: [], allowPrivate: true, template })));
+    const store = new RedisCallStore(redis.link, redis.keys, {}, { onQueued: (ids) => dispatcher.poke(ids) });
+    await store.commit(exampleChange(exampleCall(), ['call.received'], { endpoints: wanting() }));
+    // Each refuses the call, then that the other did. The dispatcher tells of letters too, when it looks.
+    await eventually(async () => {
+      const states = [...(await outbox.backlog(wanting())).values()].map(({ events, dead }) => [events, dead]);
+      const told = [];
+      for (const id of wanting()) told.push(await outbox.tellDead(id));
+      expect({ states, told }).toEqual({
+        states: [
+          [0, 2],
+          [0, 2],
+        ],
+        told: [0, 0],
+      });
+    });
   });
 });

@@ -106,7 +106,7 @@ export const noEvents: EventReader = {
   after: () => Promise.resolve({ events: [], next: '0-0', gap: null, complete: true }),
   cursorAt: (at) => `${at}-0`,
   isAfter: (cursor, other) => cursor > other,
-  live: { subscribe: () => Promise.resolve(() => undefined) },
+  live: { subscribe: () => Promise.resolve(() => undefined), place: () => null },
 };
 
 const away = () => Promise.reject(new Error('there are no recordings here'));

@@ -25,6 +25,7 @@ it('the loop that pulls events outlives restarts and gaps, and takes each event 
     problem(503),
     { status: 502, body: '<html>a proxy</html>' },
     null,
+    { status: 200, body: '{"events":[{"id":"evt_3"', broken: true },
     problem(410, { lost: { events: 7, from: null, to: null }, next: '9-0' }),
     page([], '9-0'),
     page(['evt_10'], '10-0'),
@@ -36,7 +37,9 @@ it('the loop that pulls events outlives restarts and gaps, and takes each event 
     // The gateway is killed.
     if (!answer) return void req.socket.destroy();
     res.writeHead(answer.status);
-    res.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+    const body = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
+    if ('broken' in answer) res.write(body, () => req.socket.destroy());
+    else res.end(body);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -56,8 +59,8 @@ it('the loop that pulls events outlives restarts and gaps, and takes each event 
   const pause = (ms: number) => Promise.resolve(pauses.push(ms));
   await expect(pullLoop()(gateway, 'key', load, save, take, alert, pause)).rejects.toThrow('enough');
   expect(taken).toEqual(['evt_1', 'evt_2', 'evt_10']);
-  expect(asked).toEqual([null, '2-0', '2-0', '2-0', '2-0', '9-0', '9-0']);
+  expect(asked).toEqual([null, '2-0', '2-0', '2-0', '2-0', '2-0', '9-0', '9-0']);
   expect(saved).toEqual(['2-0', '9-0', '10-0']);
-  expect(pauses).toHaveLength(3);
+  expect(pauses).toHaveLength(4);
   expect(alerts).toEqual([['problem 410', { events: 7, from: null, to: null }]]);
 });

@@ -325,6 +325,43 @@ describe('receivers that fail', () => {
     expect(await dispatcher.enable('crm')).toBe(false);
   });
 
+  it('long ago are not disabled while nothing is sent to them, and get the next event', async () => {
+    const receiver = await openReceiver(SECRET);
+    const redis = await openRedis();
+    const { dispatcher, write, outbox } = open(redis);
+    const long = Date.now() - 10 * 86_400_000;
+    await redis.raw.hset(redis.keys.health('crm'), 'failures', 3, 'since', long, 'probeAt', long);
+    let turns = 0;
+    outbox.work = async (...exchange) => {
+      const turn = await RedisOutbox.prototype.work.apply(outbox, exchange);
+      turns += 1;
+      return turn;
+    };
+    dispatcher.start([endpoint(receiver)]);
+    await eventually(() => expect(turns).toBeGreaterThan(2));
+    expect((await outbox.backlog(['crm'])).get('crm')?.disabled).toBe(false);
+    await write(exampleCall(), ['call.received']);
+    await receiver.wait(1);
+  });
+
+  it('at an address that was given up meanwhile say nothing of the new one', async () => {
+    const [former, present] = [await openReceiver(SECRET), await openReceiver(SECRET)];
+    let answerNow = (): void => undefined;
+    const when = new Promise<ReturnType<typeof answer>>((resolve) => (answerNow = () => resolve(answer(410))));
+    former.behave = () => ({ kind: 'later', when });
+    const redis = await openRedis();
+    const { dispatcher, write, outbox } = open(redis);
+    dispatcher.start([endpoint(former)]);
+    await write(exampleCall(), ['call.received']);
+    await former.wait(1);
+    dispatcher.update([endpoint(present)]);
+    answerNow();
+    await eventually(async () => expect(await redis.raw.zcard(redis.keys.flight('crm'))).toBe(0));
+    expect((await outbox.backlog(['crm'])).get('crm')).toMatchObject({ events: 1, disabled: false });
+    await write(exampleCall(), ['call.received']);
+    await present.wait(1);
+  });
+
   it('are disabled on request, whatever the configuration becomes', async () => {
     const receiver = await openReceiver(SECRET);
     const { dispatcher, write, outbox } = open(await openRedis());
@@ -513,6 +550,18 @@ describe('Redis away', () => {
     await write(exampleCall(), ['call.received']);
     await receiver.wait(2);
     expect(lines.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+  });
+
+  it('tells at each new configuration how its endpoints are', async () => {
+    const redis = await openRedis();
+    const told: string[] = [];
+    const hooks = { onBacklog: (id: string) => void told.push(id) };
+    const { dispatcher } = open(redis, { options: { ...QUICK, backlogMs: 3_600_000 }, hooks });
+    const receiver = await openReceiver(SECRET);
+    dispatcher.start([endpoint(receiver)]);
+    await eventually(() => expect(told).toEqual(['crm']));
+    dispatcher.update([endpoint(receiver), endpoint(receiver, { id: 'bi' })]);
+    await eventually(() => expect(told).toEqual(['crm', 'crm', 'bi']));
   });
 
   it('says so when Redis comes back without its data: each gateway to its log, one to everybody', async () => {

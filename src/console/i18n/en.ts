@@ -82,6 +82,7 @@ export const en = {
   'refusal.disk_low': 'The gateway’s disk is full: nothing can be recorded now.',
   'refusal.not_waiting': 'He waits no longer.',
   'refusal.taken': '{by} calls him back already.',
+  'refusal.list_anew': 'The list has been made anew meanwhile: search once more.',
   'refusal.other_gateway': 'Gateway {gateway} has this call: do it there.',
 
   'calls.title': 'Calls',

@@ -83,6 +83,7 @@ export const ru: Dictionary = {
   'refusal.disk_low': 'Диск шлюза заполнен: сейчас записывать нельзя.',
   'refusal.not_waiting': 'Он больше не ждёт.',
   'refusal.taken': 'Ему уже перезванивает {by}.',
+  'refusal.list_anew': 'Список тем временем составлен заново: повторите поиск.',
   'refusal.other_gateway': 'Этот звонок на шлюзе {gateway}: сделайте это там.',
 
   'calls.title': 'Звонки',

@@ -84,6 +84,7 @@ export const uz: Dictionary = {
   'refusal.disk_low': 'Shlyuz diski to‘lgan: hozir yozib bo‘lmaydi.',
   'refusal.not_waiting': 'U endi kutmayapti.',
   'refusal.taken': 'Unga {by} allaqachon qayta qo‘ng‘iroq qilmoqda.',
+  'refusal.list_anew': 'Ro‘yxat shu orada qaytadan tuzildi: yana bir bor qidiring.',
   'refusal.other_gateway': 'Bu qo‘ng‘iroq {gateway} shlyuzida: u yerda bajaring.',
 
   'calls.title': 'Qo‘ng‘iroqlar',

@@ -15,8 +15,10 @@ const MOST_CALLS = 200;
 const MOST_LISTENERS = 200;
 /** Who finds no place looks again after this: browsers come back by themselves (`retry`). */
 const FULL_RETRY_MS = 30_000;
-/** After this the page asks anew, and with it whether its session still stands. */
+/** After this the page asks anew. */
 const LISTEN_MS = 300_000;
+/** How often it is looked whether the session of who looks still stands. */
+const LOOK_MS = 15_000;
 /** What may wait for one listener before it is left out of a turn. */
 const MOST_WAITING_BYTES = 262_144;
 
@@ -41,6 +43,9 @@ export interface LiveState {
 interface Listener {
   res: Response;
   draw: (state: LiveState) => string;
+  /** Whether he may still look. */
+  stands: () => Promise<boolean>;
+  lookAt: number;
   until: number;
 }
 
@@ -66,14 +71,15 @@ export class LiveBoard {
   }
 
   /** Sends server-sent events (WHATWG HTML, section 9.2) until the client goes, or should ask anew. */
-  join({ res }: Visit, draw: Listener['draw']): void {
+  join({ res }: Visit, draw: Listener['draw'], stands: Listener['stands']): void {
     res.writeHead(200, STREAM_HEADERS);
     if (this.#listeners.size >= MOST_LISTENERS) {
       // Of a status the page would learn nothing but that it failed.
       res.end(`retry: ${FULL_RETRY_MS}\nevent: full\ndata: -\n\n`);
       return;
     }
-    const listener = { res, draw, until: this.#now() + LISTEN_MS };
+    const now = this.#now();
+    const listener = { res, draw, stands, lookAt: now + LOOK_MS, until: now + LISTEN_MS };
     this.#listeners.add(listener);
     res.once('close', () => this.#leave(listener));
     res.write('retry: 2000\n\n');
@@ -99,6 +105,7 @@ export class LiveBoard {
     try {
       const state = await this.read();
       for (const listener of this.#listeners) {
+        if (state.at > listener.lookAt) inBackground(this.#look(listener, state.at));
         if (state.at > listener.until && !listener.res.writableEnded) listener.res.end();
         else this.#send(listener, () => `event: view\ndata: ${JSON.stringify(listener.draw(state))}\n\n`);
       }
@@ -109,6 +116,14 @@ export class LiveBoard {
     } finally {
       this.#reading = false;
     }
+  }
+
+  /** Who has logged out, or was taken out of the configuration, sees no more; his page asks again and is told why. */
+  async #look(listener: Listener, now: number): Promise<void> {
+    listener.lookAt = now + LOOK_MS;
+    // While Redis is away nobody knows; there is nothing to see either.
+    const stands = await listener.stands().catch(() => true);
+    if (!stands && !listener.res.writableEnded) listener.res.end();
   }
 
   /**

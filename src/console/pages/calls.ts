@@ -107,6 +107,8 @@ async function search(visit: Visit, history: CallHistory, filled: Filled) {
     return { ...page, wrong: null };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== 'GW_ERR_BAD_REQUEST') throw error;
+    // In the place of older rows it would look as if there were none.
+    if (visit.partial && visit.query('cursor') !== undefined) throw error;
     return { ...nothing, wrong: refusalWords(visit, error) ?? visit.t('calls.wrong', { what: error.message }) };
   }
 }

@@ -36,7 +36,7 @@ export function consoleRoutes(options: ConsoleOptions, sessions: Sessions, board
     ...callEditRoutes(options),
     ...attributionRoutes(options),
     ...missedRoutes(options),
-    ...liveRoutes(board),
+    ...liveRoutes(board, sessions),
     ...capacityRoutes(options),
     ...operatorRoutes(options),
     ...deliveryRoutes(options),

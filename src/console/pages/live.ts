@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Call } from '../../call/call.js';
 import type { LimitUse, LineView } from '../../http/ports.js';
+import type { Sessions } from '../auth/sessions.js';
 import type { LiveBoard, LiveState } from '../live/board.js';
 import type { Route } from '../route.js';
 import { callerWords } from '../view/call-row.js';
@@ -7,7 +9,7 @@ import { recordingControl } from '../view/recording-control.js';
 import type { Visit } from '../visit.js';
 
 /** Calls in progress and channels in use. `/live/stream` sends the same again and again, while somebody looks. */
-export function liveRoutes(board: LiveBoard): Route[] {
+export function liveRoutes(board: LiveBoard, sessions: Pick<Sessions, 'find'>): Route[] {
   return [
     {
       method: 'get',
@@ -20,9 +22,20 @@ export function liveRoutes(board: LiveBoard): Route[] {
       path: '/live/stream',
       needs: 'live',
       passive: true,
-      handle: (visit) => board.join(visit, (state) => visit.parts.render(visit, 'parts/live', liveView(visit, state))),
+      handle: (visit) =>
+        board.join(
+          visit,
+          (state) => visit.parts.render(visit, 'parts/live', liveView(visit, state)),
+          () => stands(visit, sessions),
+        ),
     },
   ];
+}
+
+/** Whether he is still logged in, as who he was when he came. */
+async function stands({ parts: { session } }: Visit, sessions: Pick<Sessions, 'find'>): Promise<boolean> {
+  const now = session && (await sessions.find(session.token, false));
+  return isDeepStrictEqual(now?.user, session?.user);
 }
 
 function liveView(visit: Visit, state: LiveState) {

@@ -126,7 +126,7 @@ export const callOperations: Operation[] = [
     path: '/v1/calls/live',
     summary: 'What happens to calls, as it happens',
     description:
-      'Server-sent events: `event` is the type, `data` the body as webhooks get it, `id` a cursor of `/v1/events`. With `Last-Event-ID` what was missed comes first; where that is gone, or is more than 10,000 events, an event `gap` (no `id`; `data` is JSON with `next`, the cursor to read `/v1/events` from, and where events are gone `gap` (`gone` or `unknown`), `lost`, `from` and `to`) says so, and the stream goes on with what happens now. Who reads too slowly is cut off and may come back with the last id. A key with `sites` hears of calls of these only; types that are not `call.*` or `recording.*` need `events:read` as well.',
+      'Server-sent events: `event` is the type, `data` the body as webhooks get it, `id` a cursor of `/v1/events`, which comes without an event too. With `Last-Event-ID` what was missed comes first; where that is gone, or is more than 10,000 events, an event `gap` (no `id`; `data` is JSON with `next`, the cursor to read `/v1/events` from, and where events are gone `gap` (`gone` or `unknown`), `lost`, `from` and `to`) says so, and the stream goes on with what happens now. Who reads too slowly is cut off and may come back with the last id. A key with `sites` hears of calls of these only; types that are not `call.*` or `recording.*` need `events:read` as well.',
     scope: 'calls:read',
     query: liveQuery,
     headers: { 'Last-Event-ID': 'The last `id` that was heard; browsers send it by themselves' },

@@ -12,6 +12,10 @@ describe('a moment typed into a form', () => {
     // The night in which the clocks go back: the day has begun before.
     ['2026-10-25', 'Europe/Berlin', '2026-10-24T22:00:00.000Z'],
     ['2026-10-25T12:00', 'Europe/Berlin', '2026-10-25T11:00:00.000Z'],
+    // What a field holds while the year is typed: 2, 20, 202, 2026.
+    ['0002-11-21T13:00', 'UTC', '0002-11-21T13:00:00.000Z'],
+    ['0202-11-21T13:00', 'Asia/Tashkent', '0202-11-21T08:22:49.000Z'],
+    ['9999-12-31T23:59', 'Asia/Tashkent', '9999-12-31T23:59:00.000Z'],
   ])('%s at the clocks of %s is %s', (text, zone, expected) => {
     expect(new Date(momentOf(text, zone) ?? 0).toISOString()).toBe(expected);
   });
