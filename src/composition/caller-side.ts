@@ -90,8 +90,10 @@ export class CallerSide {
       callers: history,
       calls: amendments,
       eraseRecordings: parts.eraseRecordings,
-      history: { search: (query) => parts.history().http.history.search(query) },
-      index: { state: () => parts.history().index.state() },
+      history: {
+        search: (query) => parts.history().http.history.search(query),
+        generation: () => parts.history().http.history.generation(),
+      },
       archive: {
         eraseCaller: (...erasure) => parts.history().eraseCaller(...erasure),
         erasure: (id) => parts.history().erasure(id),

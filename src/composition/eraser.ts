@@ -2,7 +2,6 @@ import type { AmendmentStore, StoredCall } from '../call/amender.js';
 import { withoutCaller } from '../call/erasure.js';
 import type { ArchivedErasure } from '../history/eraser.js';
 import type { CallHistory } from '../history/query.js';
-import type { HistoryIndex } from '../history/rebuilder.js';
 import type { CallerEraser, ErasureProof } from '../http/ports.js';
 import type { CallersRecordings, Forgetting } from '../recordings/archive.js';
 import { GatewayError } from '../lib/errors.js';
@@ -19,8 +18,7 @@ interface EraserDeps {
   calls: Pick<AmendmentStore, 'read'>;
   /** Repeating it is harmless. */
   eraseRecordings: (number: string, callIds: readonly string[], asked: Forgetting) => Promise<CallersRecordings>;
-  history: Pick<CallHistory, 'search'>;
-  index: Pick<HistoryIndex, 'state'>;
+  history: Pick<CallHistory, 'search' | 'generation'>;
   archive: {
     /** Calls of his that are in Redis must have been erased before. */
     eraseCaller(id: string, number: string, at: string, by: string): Promise<ArchivedErasure>;
@@ -107,12 +105,13 @@ const emptyProof = (at: string, by: string): ErasureProof => ({
 });
 
 /** The list of his calls reaches back as far as the history; calls that could not leave it yet may be older. */
-async function foundCalls({ erasure, history, index }: EraserDeps, number: string): Promise<string[]> {
-  // A search would find some of them only.
-  if ((await index.state()).state === 'rebuilding') return await erasure.lookThroughCalls(number);
+async function foundCalls({ erasure, history }: EraserDeps, number: string): Promise<string[]> {
+  const generation = await history.generation();
   const found: string[] = [];
   for (let cursor: string | null = null; ;) {
     const page = await history.search({ sites: null, number, cursor, limit: PAGE });
+    // Of an index that was lost, or is rebuilt, a search finds some of them only; that may begin between two pages.
+    if (!generation || (await history.generation()) !== generation) return await erasure.lookThroughCalls(number);
     found.push(...page.calls.filter(({ caller }) => caller.number === number).map(({ id }) => id));
     if (page.next === null) return found;
     cursor = page.next;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/schema.js';
-import { CallArchive } from '../history/archive.js';
+import { CallArchive, CallArchives } from '../history/archive.js';
 import { ArchiveEraser, type ArchivedErasure } from '../history/eraser.js';
 import { HistoryKeeper } from '../history/keeper.js';
 import { MissedRestorer } from '../history/missed-restorer.js';
@@ -25,7 +25,7 @@ interface HistoryParts {
   link: RedisLink;
   keys: Keys;
   logger: Logger;
-  recordings: Pick<RecordingHouse, 'files' | 'eraseArchived'>;
+  recordings: Pick<RecordingHouse, 'files' | 'formerFiles' | 'eraseArchived'>;
 }
 
 /** How long who asks for an erasure waits for the archive; a large one takes longer, and goes on by itself. */
@@ -34,15 +34,15 @@ const ERASURE_LOOK_MS = 100;
 
 /** The history of calls: where it is searched, who keeps it, and the archive that old calls leave for. */
 export class History {
-  readonly http: { history: RedisHistory; archive: CallArchive; historyIndex: HistoryIndexDesk };
+  readonly http: { history: RedisHistory; archive: CallArchives; historyIndex: HistoryIndexDesk };
   readonly index: RedisHistoryIndex;
   readonly #erasures: RedisArchiveErasures;
   readonly #keeper: HistoryKeeper;
 
   constructor(private readonly parts: HistoryParts) {
     const { link, keys, config, logger, recordings } = parts;
-    const { files } = recordings;
-    const archive = new CallArchive(files);
+    const archive = new CallArchive(recordings.files);
+    const archives = [archive, ...recordings.formerFiles.map((files) => new CallArchive(files))];
     const history = new RedisHistory(link, keys, {
       countries: () => countriesOf(config()),
       use: new RedisUse(link, keys),
@@ -51,17 +51,17 @@ export class History {
     const erasures = new RedisArchiveErasures(link, keys);
     this.#erasures = erasures;
     this.index = new RedisHistoryIndex(link, keys);
+    const gateway = () => config().gateway.id;
     const write: CallArchive['write'] = async (leaving, goOn) => {
-      await erasures.noteStore(await files.identity(), config().gateway.id);
+      await erasures.noteStore(await archive.store(), gateway());
       return await archive.write(leaving, goOn);
     };
     const eraseRecording = recordings.eraseArchived;
-    const store = () => files.identity();
     this.#keeper = new HistoryKeeper({
       lease: calls,
       rebuilder: new IndexRebuilder(this.index, logger),
       missed: new MissedRestorer(new RedisMissedEntries(link, keys), history, logger),
-      eraser: new ArchiveEraser({ archive, store, erasures, eraseRecording, logger }),
+      eraser: new ArchiveEraser({ archives, gateway, erasures, eraseRecording, logger }),
       sweeper: new HistorySweeper({
         calls,
         archive: () => (config().history.archive ? { write } : null),
@@ -70,7 +70,7 @@ export class History {
       logger,
     });
     const historyIndex = { state: () => this.index.state(), rebuild: () => this.#rebuild() };
-    this.http = { history, archive, historyIndex };
+    this.http = { history, archive: new CallArchives(archives), historyIndex };
   }
 
   /** Forgets a caller in the archives; calls of his that are in Redis must have been erased before. */

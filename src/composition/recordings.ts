@@ -127,6 +127,11 @@ export class RecordingHouse {
     return new SealedFiles(this.#vault.home, this.#vault.keys);
   }
 
+  /** Where they were kept before the store was another, and are still. */
+  get formerFiles(): SealedFiles[] {
+    return this.#vault.remote ? [new SealedFiles(this.#vault.local, this.#vault.keys)] : [];
+  }
+
   /** Forgets the recording of a call that has left the history. */
   readonly eraseArchived = async (call: Call, asked: Forgetting): Promise<ErasedRecording> => {
     const { sha256, bytes, status } = call.recording;
@@ -135,9 +140,11 @@ export class RecordingHouse {
     if (outcome !== 'absent') return { ...told, recording: outcome };
     const config = this.parts.config();
     const day = call.startedAt.slice(0, 10).replaceAll('-', '/');
-    const gone = isOver(day, retentionOf(config, call.site ?? ''), Date.now());
-    const elsewhere = status === 'ready' && !this.#vault.remote && call.gateway !== config.gateway.id;
-    return { ...told, recording: elsewhere && !gone ? 'away' : 'none' };
+    const isGone =
+      isOver(day, retentionOf(config, call.site ?? ''), Date.now()) || (await this.#facts.deletion(call.id)) !== null;
+    // With a store for all too: what was recorded before there was one stays on the disk of its gateway.
+    const elsewhere = status === 'ready' && call.gateway !== config.gateway.id;
+    return { ...told, recording: elsewhere && !isGone ? 'away' : 'none' };
   };
 
   /** For `/readyz`: never a reason to take no calls. */

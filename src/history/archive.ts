@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { Call } from '../call/call.js';
+import { toError } from '../lib/deadline.js';
+import { GatewayError } from '../lib/errors.js';
 
 /** Where archived calls are kept: beside the recordings, encrypted as they are. Names are paths with `/`. */
 export interface ArchiveFiles {
@@ -39,6 +41,16 @@ const unzip = promisify(gunzip);
  */
 export class CallArchive {
   constructor(private readonly files: ArchiveFiles) {}
+
+  /** Names where it is kept, over all gateways that share that. */
+  store(): Promise<string> {
+    return this.files.identity();
+  }
+
+  /** Whether any call was ever archived here. */
+  async isUsed(): Promise<boolean> {
+    return (await this.files.folders(FOLDER)).length > 0;
+  }
 
   /**
    * Resolves when every line has been read back. Rejects with the store's error, or when it gave back something else.
@@ -126,15 +138,50 @@ export class CallArchive {
     return names.sort();
   }
 
+  /** Of a file that is broken, or encrypted by a key that is gone, the error names it: nobody finds it otherwise. */
   async #load(name: string): Promise<Buffer> {
-    const kept = await this.files.load(name);
-    return kept ? await unzip(kept, { maxOutputLength: MAX_TEXT_BYTES }) : Buffer.alloc(0);
+    try {
+      const kept = await this.files.load(name);
+      return kept ? await unzip(kept, { maxOutputLength: MAX_TEXT_BYTES }) : Buffer.alloc(0);
+    } catch (error) {
+      if (error instanceof GatewayError) throw error;
+      throw new Error(`${name} cannot be read: ${toError(error).message}`, { cause: error });
+    }
   }
 
   /** Compares what the store gives back. */
   async #save(name: string, text: Buffer): Promise<void> {
     await this.files.save(name, await zip(text));
     if (digest(await this.#load(name)) !== digest(text)) throw new Error('archived calls differ from what was written');
+  }
+}
+
+/** What a gateway can read: the archive that calls leave for, and the one that they left for before the store was another. */
+export class CallArchives {
+  constructor(private readonly all: readonly CallArchive[]) {}
+
+  /** As of one archive. */
+  async days(): Promise<string[]> {
+    const days = await Promise.all(this.all.map((archive) => archive.days()));
+    return [...new Set(days.flat())].sort();
+  }
+
+  /** As of one archive. */
+  async has(day: string): Promise<boolean> {
+    for (const archive of this.all) if (await archive.has(day)) return true;
+    return false;
+  }
+
+  /** As of one archive; what left twice is in both. */
+  async *day(day: string, caller: string | null = null): AsyncGenerator<string> {
+    const seen = new Set<string>();
+    for (const archive of this.all) {
+      for await (const line of archive.day(day, caller)) {
+        const { id } = JSON.parse(line) as Call;
+        if (!seen.has(id)) yield line;
+        seen.add(id);
+      }
+    }
   }
 }
 

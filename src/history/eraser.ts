@@ -55,8 +55,9 @@ export interface ArchiveErasures {
 }
 
 interface EraserOptions {
-  archive: CallArchive;
-  store: () => Promise<string>;
+  /** All that this gateway can write to. */
+  archives: readonly CallArchive[];
+  gateway: () => string;
   erasures: ArchiveErasures;
   /** Repeating it is harmless. */
   eraseRecording: (call: Call, asked: { at: string; by: string; from: null }) => Promise<ErasedRecording>;
@@ -71,26 +72,43 @@ interface EraserOptions {
 export class ArchiveEraser {
   constructor(private readonly options: EraserOptions) {}
 
+  /** Where calls were archived is asked of Redis by whoever forgets somebody: one that has lost its data is told anew. */
+  async tellStores(): Promise<void> {
+    const { archives, erasures, gateway } = this.options;
+    for (const archive of archives)
+      if (await archive.isUsed()) await erasures.noteStore(await archive.store(), gateway());
+  }
+
   async isDue(): Promise<boolean> {
-    const { erasures, store } = this.options;
-    return (await erasures.count()) > 0 && (await erasures.next(await store())) !== null;
+    const { archives, erasures } = this.options;
+    if ((await erasures.count()) === 0) return false;
+    for (const archive of archives) if ((await erasures.next(await archive.store())) !== null) return true;
+    return false;
   }
 
   /** @param goOn asked before each file */
   async run(goOn: () => Promise<boolean>): Promise<void> {
-    const { erasures, logger } = this.options;
+    const { archives, erasures } = this.options;
     if ((await erasures.count()) === 0) return;
-    const store = await this.options.store();
+    for (const archive of archives) if (!(await this.#runIn(archive, goOn))) return;
+  }
+
+  /** @returns false where it was told to stop */
+  async #runIn(archive: CallArchive, goOn: () => Promise<boolean>): Promise<boolean> {
+    const { erasures, logger } = this.options;
+    const store = await archive.store();
     for (;;) {
       const erasure = await erasures.next(store);
-      if (!erasure || !(await goOn()) || !(await this.#erase(erasure, store, goOn))) return;
+      if (!erasure) return true;
+      if (!(await goOn()) || !(await this.#erase(erasure, archive, goOn))) return false;
       await erasures.noteDay(erasure.id, store, null);
       logger.info({ erasure: erasure.id }, 'a caller is forgotten in the archive');
     }
   }
 
-  async #erase(erasure: ArchiveErasure, store: string, goOn: () => Promise<boolean>): Promise<boolean> {
-    const { archive, erasures } = this.options;
+  async #erase(erasure: ArchiveErasure, archive: CallArchive, goOn: () => Promise<boolean>): Promise<boolean> {
+    const { erasures } = this.options;
+    const store = await archive.store();
     const forget = async (call: Call): Promise<Call> => {
       const { at, by } = erasure;
       const recording = await this.options.eraseRecording(call, { at, by, from: null });

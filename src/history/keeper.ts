@@ -73,6 +73,8 @@ export class HistoryKeeper {
       const isOurs = await lease.lease();
       if (sweep) this.#sweepAt = now + SWEEP_MS;
       if (isOurs) await this.#whileOurs(() => this.#work(sweep)).finally(() => lease.release());
+      // Each gateway of its own, and last: a store that is away holds up nothing else.
+      if (sweep) await eraser.tellStores();
     } catch (error) {
       const away = error instanceof GatewayError && error.code === 'GW_ERR_REDIS_AWAY';
       if (!away) this.#restUntil = now + REST_MS;
@@ -96,8 +98,12 @@ export class HistoryKeeper {
     if (sweep) await rebuilder.check();
     await rebuilder.run(goOn);
     await missed.run(goOn);
-    await eraser.run(goOn);
-    const gone = sweep ? await sweeper.sweep(goOn) : 0;
-    if (gone > 0) logger.info({ calls: gone }, 'calls left the history');
+    try {
+      await eraser.run(goOn);
+    } finally {
+      // One old file that cannot be read would keep all calls in Redis until that is full.
+      const gone = sweep ? await sweeper.sweep(goOn) : 0;
+      if (gone > 0) logger.info({ calls: gone }, 'calls left the history');
+    }
   }
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { RECORDING_FORMATS, type RecordingFormat } from '../config/parts/recordings.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError, noSuchCall } from '../lib/errors.js';
-import type { Found, Here, RecordingArchive } from '../recordings/archive.js';
+import { deleted, type Found, type Here, type RecordingArchive } from '../recordings/archive.js';
 import type { AuditAction, AuditActor, AuditLine, AuditLog } from '../recordings/audit.js';
 import { makeLink, type LinkSecret } from '../recordings/links.js';
 import { reducePeaks } from '../recordings/peaks.js';
@@ -123,7 +123,7 @@ export function here(found: Found | null): Here {
     case 'here':
       return found;
     case 'deleted':
-      throw new GatewayError('GW_ERR_RECORDING_DELETED', `deleted at ${found.deletion.at}: ${found.deletion.reason}`);
+      throw deleted(found.deletion);
     case 'away':
       throw new GatewayError(
         'GW_ERR_RECORDING_AWAY',

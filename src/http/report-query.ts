@@ -119,12 +119,22 @@ function periodOf(
   if (to - from > days * DAY_MS + HOUR_MS) throw bad(`"from" to "to" must be at most ${days} days with this bucket`);
   if (from < now - (MAX_DAYS + 1) * DAY_MS)
     throw bad(`"from" must be within the last ${MAX_DAYS} days: nothing older is kept`);
-  return { from, to };
+  if (bucket === 'minute') return { from, to };
+  return { from: hourOf(given.from, from), to: hourOf(given.to, to) };
 }
+
+/**
+ * A day has the hours that begin in it: where the clocks differ from UTC by half an hour, the one over midnight is not of
+ * both days.
+ */
+const hourOf = (given: string | undefined, at: number): number =>
+  given !== undefined && isDay(given) ? Math.ceil(at / HOUR_MS) * HOUR_MS : at;
+
+const isDay = (text: string): boolean => text.length === 10;
 
 /** A day is its beginning in the time zone asked for. */
 function momentOf(text: string, zone: string): number {
-  return text.length === 10 ? startOfDay(text, zone) : Date.parse(text);
+  return isDay(text) ? startOfDay(text, zone) : Date.parse(text);
 }
 
 function describe(error: z.ZodError, parameters: readonly string[]): string {

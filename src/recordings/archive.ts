@@ -41,6 +41,19 @@ export interface Forgetting {
   from: string | null;
 }
 
+/** Why there is nothing to hear any more. */
+export const deleted = ({ at, reason }: Deletion): GatewayError =>
+  new GatewayError('GW_ERR_RECORDING_DELETED', `deleted at ${at}: ${reason}`);
+
+/** The call may be kept for longer than the note of its deletion. */
+function toldIn({ recording: { status, reason, deletedAt } }: Call): Deletion | null {
+  if (status !== 'deleted' || reason === null || deletedAt === null) return null;
+  return { at: deletedAt, reason: reason as Deletion['reason'] };
+}
+
+const held = (): GatewayError =>
+  new GatewayError('GW_ERR_LEGAL_HOLD', 'the recording is under a legal hold; release it first');
+
 export interface ArchiveDeps {
   vault: Vault;
   worker: Pick<RecordingWorker, 'drop'>;
@@ -60,11 +73,12 @@ export class RecordingArchive {
    */
   async find(callId: string, sites: readonly string[] | null): Promise<Found | null> {
     if (!CALL_ID.test(callId)) return null;
-    const [call, deletion] = await Promise.all([this.deps.calls.get(callId), this.deps.facts.deletion(callId)]);
-    if (!call) return await this.#findWithoutCall(callId, sites, deletion);
+    const [call, noted] = await Promise.all([this.deps.calls.get(callId), this.deps.facts.deletion(callId)]);
+    if (!call) return await this.#findWithoutCall(callId, sites, noted);
     const site = call.site ?? NO_SITE;
     if (sites && !sites.includes(site)) return null;
     const base = baseName(call);
+    const deletion = noted ?? toldIn(call);
     if (deletion) return { state: 'deleted', site, base, deletion };
     const manifest = await this.deps.vault.manifest(base);
     if (manifest) return { state: 'here', site, base, manifest };
@@ -97,8 +111,14 @@ export class RecordingArchive {
     return this.deps.vault.hold(base);
   }
 
-  setHold({ base }: Here, hold: Hold | null): Promise<void> {
-    return this.deps.vault.setHold(base, hold);
+  /** @throws GatewayError GW_ERR_RECORDING_DELETED for what is being deleted at this moment: then it is not held */
+  async setHold({ base, manifest }: Here, hold: Hold | null): Promise<void> {
+    const { vault, facts } = this.deps;
+    await vault.setHold(base, hold);
+    const deletion = hold && (await facts.deletion(manifest.callId));
+    if (!deletion) return;
+    await vault.setHold(base, null);
+    throw deleted(deletion);
   }
 
   /**
@@ -107,10 +127,14 @@ export class RecordingArchive {
    */
   async remove(found: { base: string }, callId: string, deletion: Deletion): Promise<void> {
     const { vault, worker, facts, teller } = this.deps;
-    if (await vault.hold(found.base))
-      throw new GatewayError('GW_ERR_LEGAL_HOLD', 'the recording is under a legal hold; release it first');
+    if (await vault.hold(found.base)) throw held();
     // First of all: a gateway that still has the file must not upload it any more.
     await facts.noteDeletion(callId, deletion);
+    // Who puts it under a hold looks for this note behind that: one of us sees the other.
+    if (await vault.hold(found.base)) {
+      await facts.takeBackDeletion(callId);
+      throw held();
+    }
     // Before the files: what breaks off is begun anew, and what is told twice is told once.
     await teller.deleted(callId, deletion);
     await worker.drop(callId);

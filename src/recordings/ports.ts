@@ -24,6 +24,7 @@ export interface CallLookup {
 /** What gateways know together of recordings; `redis/` implements it. All reject with GW_ERR_REDIS_AWAY. */
 export interface RecordingFacts {
   noteDeletion(callId: string, deletion: Deletion): Promise<void>;
+  takeBackDeletion(callId: string): Promise<void>;
   deletion(callId: string): Promise<Deletion | null>;
   /** What the clock of Redis shows, ms since the epoch; null where somebody has swept this store within `forMs`. */
   takeSweep(store: string, forMs: number): Promise<number | null>;

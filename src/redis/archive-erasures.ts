@@ -1,13 +1,14 @@
 import type { ArchivedErasure, ArchiveErasure, ArchiveErasures, ErasedRecording } from '../history/eraser.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
-import { asNumber, loadScript } from './scripts.js';
+import { asNumber, asStrings, loadScript } from './scripts.js';
 
 const storeScript = loadScript('note-store');
 const noteScript = loadScript('note-erased-day');
 
 /** A disk that never comes back leaves its erasure unfinished: it is told as such for so long. */
 const LIFE_MS = 400 * 86_400_000;
+const LOOK_AT_ONCE = 500;
 const CALL = 'call:';
 const STORE = 'store:';
 
@@ -45,13 +46,19 @@ export class RedisArchiveErasures implements ArchiveErasures {
   }
 
   async next(store: string): Promise<ArchiveErasure | null> {
-    for (const id of await this.link.send((client) => client.zrange(this.keys.archiveErasures(), 0, -1))) {
-      const key = this.keys.archiveErasure(id);
-      const fields = ['number', 'at', 'by', STORE + store];
-      const [number, at, by, waiting] = await this.link.send((client) => client.hmget(key, ...fields));
-      // Its time is over.
-      if (!number || !at) await this.link.send((client) => client.zrem(this.keys.archiveErasures(), id));
-      else if (waiting) return { id, number, at, by: by ?? '', after: (JSON.parse(waiting) as Waiting).after };
+    const ids = await this.link.send((client) => client.zrange(this.keys.archiveErasures(), 0, -1));
+    // A disk that is gone leaves every one of them due, for as long as they are told, and each gateway looks again and again.
+    for (let from = 0; from < ids.length; from += LOOK_AT_ONCE) {
+      const part = ids.slice(from, from + LOOK_AT_ONCE);
+      const found = await this.link.pipeline((pipe) => {
+        for (const id of part) pipe.hmget(this.keys.archiveErasure(id), 'number', 'at', 'by', STORE + store);
+      });
+      for (const [i, id] of part.entries()) {
+        const [number, at, by, waiting] = asStrings(found[i]);
+        // Its time is over.
+        if (!number || !at) await this.link.send((client) => client.zrem(this.keys.archiveErasures(), id));
+        else if (waiting) return { id, number, at, by: by ?? '', after: (JSON.parse(waiting) as Waiting).after };
+      }
     }
     return null;
   }

@@ -27,9 +27,15 @@ const BUDGET = 4_000;
 const RUNS = 4;
 const FOR_EVER = 1e15;
 
+/** Where a page begins: below a place, which is one of a generation of the index; null: at the newest call. */
+interface Position {
+  generation: string;
+  place: number;
+}
+
 interface Found {
-  /** Place from below which to go on; null where nothing follows. */
-  next: number | null;
+  /** From where to go on; null where nothing follows. */
+  next: Position | null;
   total: number | null;
   docs: string[];
 }
@@ -55,20 +61,21 @@ export class RedisHistory implements CallHistory {
     const plan = planOf(query, number);
     const cursor = readCursor(query.cursor ?? null);
     const calls: Call[] = [];
-    let { place, total } = cursor;
+    let { position, total } = cursor;
     for (let run = 0; run < RUNS; run += 1) {
-      const counting = run === 0 && cursor.place === null;
-      const found = await this.#find(plan, query, place, query.limit - calls.length, counting);
+      const counting = run === 0 && cursor.position === null;
+      const found = await this.#find(plan, query, position, query.limit - calls.length, counting);
       if (counting) total = found.total;
       for (const doc of found.docs) {
         const call = JSON.parse(doc) as Call;
         if (fits(call, query)) calls.push(call);
       }
-      place = found.next;
-      if (place === null || calls.length >= query.limit) break;
+      position = found.next;
+      if (position === null || calls.length >= query.limit) break;
     }
     calls.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
-    return { calls, next: place === null ? null : `${place}.${total ?? ''}`, approximateTotal: total };
+    const next = position && `${position.generation}.${position.place}.${total ?? ''}`;
+    return { calls, next, approximateTotal: total };
   }
 
   async generation(): Promise<string | null> {
@@ -103,38 +110,43 @@ export class RedisHistory implements CallHistory {
   async #find(
     plan: SearchPlan,
     { from = 0, to = FOR_EVER }: CallQuery,
-    place: number | null,
+    position: Position | null,
     most: number,
     counting: boolean,
   ): Promise<Found> {
-    return this.link.run({
+    const found = await this.link.run({
       script: searchScript,
       keys: [this.keys.historyState()],
       args: [
         this.keys.history(),
         this.keys.callPrefix(),
         JSON.stringify(plan),
-        place ?? '',
+        position?.place ?? '',
         most,
         from,
         to,
         BUDGET,
         counting ? 1 : 0,
+        position?.generation ?? '',
       ],
-      read: (reply) => {
-        const [next, total, ...docs] = asArray(reply).map(String);
-        return { next: next === '-1' ? null : Number(next), total: total === '' ? null : Number(total), docs };
+      read: (reply): Found | null => {
+        const [place, total, generation = '', ...docs] = asArray(reply).map(String);
+        if (place === '-2') return null;
+        const next = place === '-1' ? null : { generation, place: Number(place) };
+        return { next, total: total === '' ? null : Number(total), docs };
       },
     });
+    if (!found) throw staleCursor();
+    return found;
   }
 }
 
-/** `<place>.<total>`: a page after the first does not count again. */
-function readCursor(cursor: string | null): { place: number | null; total: number | null } {
-  if (cursor === null) return { place: null, total: null };
-  const [, place, total] = /^(\d{1,12})\.(\d{0,12})$/.exec(cursor) ?? [];
-  if (place === undefined) throw foreignCursor();
-  return { place: Number(place), total: total === '' ? null : Number(total) };
+/** `<generation>.<place>.<total>`: a page after the first does not count again. */
+function readCursor(cursor: string | null): { position: Position | null; total: number | null } {
+  if (cursor === null) return { position: null, total: null };
+  const [, generation, place, total] = /^(\d{1,15})\.(\d{1,12})\.(\d{0,12})$/.exec(cursor) ?? [];
+  if (generation === undefined) throw foreignCursor();
+  return { position: { generation, place: Number(place) }, total: total === '' ? null : Number(total) };
 }
 
 function readOffset(cursor: string | null): number {
@@ -143,5 +155,12 @@ function readOffset(cursor: string | null): number {
   return Number(cursor);
 }
 
+/** Its places are other calls' now: who went on would miss some, or see them twice. */
+const staleCursor = (): GatewayError =>
+  new GatewayError(
+    'GW_ERR_BAD_REQUEST',
+    'the index of the history was made anew since this cursor was given out: begin with the first page',
+    { refusal: { reason: 'list_anew' } },
+  );
 const foreignCursor = (): GatewayError =>
   new GatewayError('GW_ERR_BAD_REQUEST', 'the cursor is not one that this search gave out');

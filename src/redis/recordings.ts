@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000;
 /** A secret signs for so long; the links made with it may live as long again. */
 const SECRET_LIFE_MS = 30 * DAY_MS;
 const MAX_LINK_LIFE_MS = 30 * DAY_MS;
-/** As long as calls are kept: after that there is no document that could tell. */
+/** Longer than anything of it may still be on its way to a store; then its call tells. */
 const DELETION_LIFE_MS = 30 * DAY_MS;
 const MAX_CALLS = 500;
 
@@ -25,6 +25,10 @@ export class RedisRecordings implements RecordingFacts {
   async noteDeletion(callId: string, deletion: Deletion): Promise<void> {
     const key = this.keys.deletedRecording(callId);
     await this.link.send((client) => client.set(key, JSON.stringify(deletion), 'PX', DELETION_LIFE_MS));
+  }
+
+  async takeBackDeletion(callId: string): Promise<void> {
+    await this.link.send((client) => client.del(this.keys.deletedRecording(callId)));
   }
 
   async deletion(callId: string): Promise<Deletion | null> {

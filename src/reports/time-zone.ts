@@ -34,7 +34,8 @@ export function localIso(at: number, timeZone: string): string {
   );
   const get = (name: string): string => parts[name] ?? '';
   const offset = get('timeZoneName').replace(/^GMT$/, 'GMT+00:00').replace(/^GMT/, '').slice(0, 6);
-  return `${get('year')}-${get('month')}-${get('day')}T${get('hour')}:${get('minute')}:${get('second')}${offset}`;
+  // Years are written without zeros in front.
+  return `${get('year').padStart(4, '0')}-${get('month')}-${get('day')}T${get('hour')}:${get('minute')}:${get('second')}${offset}`;
 }
 
 /** The day of `at` there, `2026-11-21`. */

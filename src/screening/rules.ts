@@ -57,7 +57,7 @@ function counted({ trackingNumber, at, history, rangeCalls }: ScreeningQuestion,
   if (range) hit('range', range.action, rangeCalls.get(range.within) ?? 0, range.calls);
   if (short) {
     // What goes on, or whose end nobody has written, says nothing.
-    const ended = recent.filter(({ talkSeconds }) => talkSeconds !== null);
+    const ended = since(short.within).filter(({ talkSeconds }) => talkSeconds !== null);
     const longer = ended.findIndex(({ talkSeconds }) => (talkSeconds ?? 0) * 1000 >= short.under);
     // This call is the one after so many short ones.
     hit('short', short.action, longer < 0 ? ended.length : longer, short.calls - 1);

@@ -127,6 +127,20 @@ describe('/v1/calls', () => {
     expect((await get('/v1/calls/archive/days', 'nobody')).status).toBe(401);
   });
 
+  it('says of archived calls that cannot be read that they cannot, before anything of them is sent', async () => {
+    const store = new DiskStore(await tempFolder());
+    await open(new SealedFiles(store, ring()));
+    const url = await serve({
+      // The key has left the configuration.
+      archive: new CallArchive(new SealedFiles(store, null)),
+      keys: () => [accessKey('ops', 'ops', ['calls:read'])],
+    });
+    const answer = await fetch(`${url}/v1/calls/archive?day=2026-10-21`, { headers: { authorization: 'Bearer ops' } });
+    expect([answer.status, await answer.json()]).toMatchObject([500, { code: 'GW_ERR_INTERNAL' }]);
+    const none = await fetch(`${url}/v1/calls/archive?day=2026-10-19`, { headers: { authorization: 'Bearer ops' } });
+    expect([none.status, await none.text()]).toEqual([200, '']);
+  });
+
   it('tells how the index stands, and rebuilds it for who may', async () => {
     const { get, run, url } = await onDisk();
     expect(JSON.parse((await get('/v1/calls/index')).text)).toMatchObject({ state: 'ready' });

@@ -8,7 +8,6 @@ import { RedisCallers } from '../../src/redis/callers.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
 import { RedisErasure } from '../../src/redis/erasure.js';
 import { RedisHistory } from '../../src/redis/history.js';
-import { RedisHistoryIndex } from '../../src/redis/history-index.js';
 import { RedisUse } from '../../src/redis/use.js';
 import { exampleCall, exampleChange } from '../redis/examples.js';
 import { accessKey, serve } from '../support/http.js';
@@ -30,7 +29,6 @@ async function open(archiveAway = false) {
       callers,
       calls: new RedisAmendments(link, keys, 'here', () => undefined),
       history: new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) }),
-      index: new RedisHistoryIndex(link, keys),
       archive: {
         eraseCaller: async (id, number, at, by) => {
           await erasures.add({ id, number, at, by }, 'disk-1', 'gw-1');

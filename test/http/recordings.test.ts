@@ -373,6 +373,17 @@ describe('the audit log', () => {
 });
 
 describe('deleting', () => {
+  it('is told for as long as the call is kept, when the note of it has gone', async () => {
+    const { ask, path, house, call } = await open();
+    const deletedAt = '2026-01-02T03:00:00.000Z';
+    expect((await ask(path, { method: 'DELETE' })).status).toBe(204);
+    await house.facts.takeBackDeletion(call.id);
+    call.recording = { ...call.recording, status: 'deleted', reason: 'request', file: null, deletedAt };
+    const answer = await ask(path);
+    expect([answer.status, await codeOf(answer)]).toEqual([410, 'GW_ERR_RECORDING_DELETED']);
+    expect(await (await ask(`${path}/about`)).json()).toEqual({ status: 'deleted', reason: 'request', deletedAt });
+  });
+
   it('leaves nothing, and says that it was', async () => {
     const { ask, path, house } = await open();
     expect((await ask(path, { method: 'DELETE' })).status).toBe(204);

@@ -10,6 +10,7 @@ import { RedisLeases } from '../../src/redis/leases.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
 import { RedisTrunks } from '../../src/redis/trunks.js';
 import { RedisUse } from '../../src/redis/use.js';
+import { localDay } from '../../src/reports/time-zone.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
 import { SharedDrains } from '../../src/trunks/drains.js';
 import { Overview } from '../../src/trunks/overview.js';
@@ -165,6 +166,23 @@ describe('/v1/reports/lost', () => {
   });
 });
 
+it('a call is of one day only, also where the clocks differ from UTC by half an hour', async () => {
+  const { ask, end } = await open();
+  const zone = 'Asia/Kolkata';
+  const [former = '', day = '', next = ''] = [3, 2, 1].map((ago) => localDay(Date.now() - ago * 86_400_000, zone));
+  // The hour over midnight has begun the day before.
+  for (const startedAt of [`${former}T23:45:00+05:30`, `${day}T00:15:00+05:30`, `${day}T00:45:00+05:30`])
+    await end({ ...lost, startedAt: new Date(startedAt).toISOString() });
+  for (const [from, to, calls] of [
+    [former, day, 2],
+    [day, next, 1],
+  ] as const) {
+    const { body } = await ask(`/reports/lost?bucket=day&timezone=${zone}&from=${from}&to=${to}`);
+    expect(body['totals']).toMatchObject({ calls });
+    expect(body['rows']).toMatchObject([{ at: from, lost: calls }]);
+  }
+});
+
 describe('/v1/reports/channels', () => {
   it('tells use against limit over time', async () => {
     const { ask, channels } = await open();
@@ -240,6 +258,7 @@ describe('reports refuse', () => {
   it.for([
     ['from=2026-01-02&to=2026-01-01', '"from" must be before "to"'],
     ['from=2020-01-01&to=2020-01-02', 'nothing older is kept'],
+    ['from=0020-01-01&to=0020-01-02', 'nothing older is kept'],
     ['from=2026-01-01&to=2027-01-01', 'at most 92 days'],
     ['from=yesterday', '"from" must be a time like'],
     ['from=2026-13-01', '"from" must be a time like'],

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -31,4 +31,11 @@ it('a name that a full disk has left empty is given anew', async () => {
   const name = await new DiskStore(folder).identity();
   expect(name).toMatch(/^[0-9a-f-]{36}$/);
   expect(await new DiskStore(folder).identity()).toBe(name);
+});
+
+it('a disk of their own has folders that are no site’s, and that nobody but root may look into', async () => {
+  const folder = await openFolder();
+  for (const name of ['divan', 'Shop_2.example-1', '.work', 'lost+found', 'System Volume Information'])
+    await mkdir(join(folder, name), { recursive: true });
+  expect(await new DiskStore(folder).folders('')).toEqual(['Shop_2.example-1', 'divan']);
 });

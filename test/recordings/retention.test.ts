@@ -146,6 +146,40 @@ describe('retention', () => {
   });
 });
 
+describe('a legal hold in the moment of a deletion', () => {
+  const hold = { by: 'lawyer', at: new Date().toISOString(), reason: 'case 1' };
+  const deletion = { at: new Date().toISOString(), reason: 'retention' } as const;
+
+  async function recorded() {
+    const house = await openHouse();
+    const call = endedCall(1);
+    await house.record(call);
+    const found = await house.archive.find(call.id, null);
+    if (found?.state !== 'here') throw new Error('not here');
+    return { house, call, found };
+  }
+
+  it('stops it where it stands before anything is gone', async () => {
+    const { house, call, found } = await recorded();
+    const note = house.facts.noteDeletion.bind(house.facts);
+    house.facts.noteDeletion = async (...what) => {
+      await house.archive.setHold(found, hold);
+      await note(...what);
+    };
+    await expect(house.archive.remove(found, call.id, deletion)).rejects.toMatchObject({ code: 'GW_ERR_LEGAL_HOLD' });
+    expect(await stateOf(house, call.id)).toBe('here');
+    expect(await house.archive.hold(found)).toEqual(hold);
+    expect(house.told).toEqual([]);
+  });
+
+  it('is refused where it comes too late', async () => {
+    const { house, call, found } = await recorded();
+    await house.archive.remove(found, call.id, deletion);
+    await expect(house.archive.setHold(found, hold)).rejects.toMatchObject({ code: 'GW_ERR_RECORDING_DELETED' });
+    expect((await house.kept()).filter((name) => name.includes(call.id))).toEqual([]);
+  });
+});
+
 describe('a caller’s recordings', () => {
   it('are deleted wherever they are; what is under a legal hold stays', async () => {
     const house = await openHouse();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { CallAmender } from '../../src/call/amender.js';
+import type { Call } from '../../src/call/call.js';
 import { CallRegistry } from '../../src/call/registry.js';
 import { RecordingHouse } from '../../src/composition/recordings.js';
 import { configSchema } from '../../src/config/schema.js';
@@ -10,7 +11,9 @@ import { newAmendmentId } from '../../src/lib/ids.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallStore } from '../../src/redis/call-store.js';
-import { exampleChange } from '../redis/examples.js';
+import { RedisRecordings } from '../../src/redis/recordings.js';
+import { FakeS3 } from '../fakes/s3.js';
+import { exampleCall, exampleChange } from '../redis/examples.js';
 import { endedCall } from '../support/recording-house.js';
 import { keptEvents, openRedis } from '../support/redis.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -22,7 +25,7 @@ const DAY_MS = 86_400_000;
 const LOOK_MS = 300_000;
 
 /** The recordings' part of a gateway as it is composed there, on a Redis and folders of the test's own. */
-async function openGatewayPart() {
+async function openGatewayPart(more: Record<string, unknown> = {}) {
   const { link, keys, raw } = await openRedis();
   const folder = await tempFolder();
   const logger = pino({ level: process.env['CALLTRACK_TEST_LOG'] ?? 'silent' });
@@ -36,6 +39,7 @@ async function openGatewayPart() {
       directory: join(folder, 'kept'),
       retention: '30d',
       minFree: '1MB',
+      ...more,
     },
   });
   const store = new RedisCallStore(link, keys);
@@ -75,7 +79,8 @@ async function openGatewayPart() {
       () => true,
       () => false,
     );
-  return { link, keys, raw, house, store, metrics, recorded, isThere };
+  const facts = new RedisRecordings(link, keys);
+  return { link, keys, raw, house, store, facts, metrics, recorded, isThere };
 }
 
 afterEach(() => void vi.useRealTimers());
@@ -120,4 +125,30 @@ it('removes recordings at the end of their retention, each hour, but none under 
   vi.advanceTimersByTime(LOOK_MS);
   await until('the held one is gone', async () => !(await isThere(held.recording.file)));
   expect(await isThere(young.recording.file)).toBe(true);
+});
+
+it('names the gateway that may have the recording of an archived call still, also where they share a store', async () => {
+  const s3 = (await FakeS3.start()).config();
+  const { house, facts } = await openGatewayPart({ store: 's3', s3: { ...s3, timeout: '30s' } });
+  onTestFinished(() => house.stop());
+  const asked = { at: new Date().toISOString(), by: 'dpo', from: null };
+  const archived = (days: number, fields: Partial<Call> = {}) => {
+    const startedAt = new Date(Date.now() - days * DAY_MS).toISOString();
+    const recording = { ...exampleCall().recording, status: 'ready' as const, sha256: 'ab', bytes: 12 };
+    return endedCall(1, { startedAt, gateway: 'gw-2', recording, ...fields });
+  };
+  const told = async (call: Call) => (await house.eraseArchived(call, asked)).recording;
+  expect(await house.eraseArchived(archived(20), asked)).toEqual({
+    recording: 'away',
+    gateway: 'gw-2',
+    sha256: 'ab',
+    bytes: 12,
+  });
+  // Over is its time, or it was deleted, or none was made, or it would be here.
+  expect(await told(archived(40))).toBe('none');
+  const deleted = archived(20);
+  await facts.noteDeletion(deleted.id, { at: asked.at, reason: 'request' });
+  expect(await told(deleted)).toBe('none');
+  expect(await told(archived(20, { recording: exampleCall().recording }))).toBe('none');
+  expect(await told(archived(20, { gateway: 'gw-1' }))).toBe('none');
 });

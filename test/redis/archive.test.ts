@@ -75,7 +75,7 @@ describe('an archive', () => {
     const altered = await readFile(join(folder, second));
     altered[100] = (altered[100] ?? 0) ^ 1;
     await writeFile(join(folder, second), altered);
-    await expect(textsOf(with_(K2, K1).day('2026-10-22'))).rejects.toThrow();
+    await expect(textsOf(with_(K2, K1).day('2026-10-22'))).rejects.toThrow(`${second} cannot be read: `);
   });
 
   it('says which days it has, and gives the calls of one caller', async () => {
@@ -100,6 +100,15 @@ describe('an archive', () => {
   });
 });
 
+/** Its parts, to be put together anew. */
+const bound = (files: ArchiveFiles): ArchiveFiles => ({
+  identity: () => files.identity(),
+  files: (folder) => files.files(folder),
+  folders: (folder) => files.folders(folder),
+  load: (name) => files.load(name),
+  save: (name, content) => files.save(name, content),
+});
+
 /** An archive, its erasures, and who works on them. */
 async function openEraser(wrap: (files: ArchiveFiles) => ArchiveFiles = (files) => files) {
   const { link, keys, raw } = await openRedis();
@@ -108,9 +117,10 @@ async function openEraser(wrap: (files: ArchiveFiles) => ArchiveFiles = (files) 
   const erasures = new RedisArchiveErasures(link, keys);
   const asked: string[] = [];
   const outcomes = new Map<string, ErasedRecording['recording']>();
+  const named: ArchiveFiles = { ...bound(wrap(sealed)), identity: () => Promise.resolve('disk-1') };
   const eraser = new ArchiveEraser({
-    archive: new CallArchive(wrap(sealed)),
-    store: () => Promise.resolve('disk-1'),
+    archives: [new CallArchive(named)],
+    gateway: () => 'gw-1',
     erasures,
     eraseRecording: ({ id, gateway }) => {
       asked.push(id);
@@ -158,10 +168,7 @@ describe('forgetting a caller in the archive', () => {
   it('goes on where it was broken off, and counts every call once', async () => {
     let saves = 0;
     const { archive, erasures, eraser, add, asked } = await openEraser((files) => ({
-      identity: () => files.identity(),
-      files: (folder) => files.files(folder),
-      folders: (folder) => files.folders(folder),
-      load: (name) => files.load(name),
+      ...bound(files),
       save: async (name, content) => {
         // The second day's file is not written the first time.
         if ((saves += 1) === 2) throw new Error('ENOSPC');
@@ -203,11 +210,22 @@ describe('forgetting a caller in the archive', () => {
   });
 });
 
+it('finds who is to be forgotten here behind hundreds whom a disk keeps due that is gone', async () => {
+  const { erasures, add } = await openEraser();
+  const gone = (n: number) =>
+    erasures.add({ id: `gone-${n}`, number: ANOTHER, at: '2026-11-20T12:00:00.000Z', by: 'dpo' }, 'disk-gone', 'gw-9');
+  await Promise.all(Array.from({ length: 600 }, (_, n) => gone(n)));
+  expect(await erasures.next('disk-1')).toBeNull();
+  const id = await add();
+  expect(await erasures.next('disk-1')).toMatchObject({ id, number: CALLER, after: null });
+});
+
 /** What a gateway has of it: recordings, the history with its keeper, and who forgets callers. */
 async function openWhole(options: HouseOptions) {
   const house = await openHouse(options);
   const { link, keys, archive, vault, logger } = house;
   const files = new SealedFiles(vault.home, vault.keys);
+  const onDisk = new SealedFiles(vault.local, vault.keys);
   const config = { ...house.config, history: { archive: true, retention: 30 * DAY_MS } };
   const history = new History({
     config: () => config,
@@ -216,6 +234,7 @@ async function openWhole(options: HouseOptions) {
     logger,
     recordings: {
       files,
+      formerFiles: vault.remote ? [onDisk] : [],
       eraseArchived: async (call, asked) => {
         const outcome = await archive.removeOfArchived(call, asked);
         const { sha256, bytes } = call.recording;
@@ -231,7 +250,6 @@ async function openWhole(options: HouseOptions) {
     calls: new RedisAmendments(link, keys, 'here', () => undefined),
     eraseRecordings: (...caller) => archive.removeOfCaller(...caller),
     history: history.http.history,
-    index: history.index,
     archive: history,
   });
   /** A recorded call that began so long ago, written then. */
@@ -242,7 +260,7 @@ async function openWhole(options: HouseOptions) {
     await store.commit(exampleChange(call, ['call.completed'], { closed: true }));
     return call;
   };
-  return { ...house, history, files, store, eraser, oldCall };
+  return { ...house, history, onDisk, store, eraser, oldCall };
 }
 
 it('a gateway finds a lost index at its start, and rebuilds it, and the queue of missed callers too', async () => {
@@ -271,6 +289,27 @@ it('a caller is forgotten with the recordings of calls that only the index finds
   expect((await archive.find(call.id, null))?.state).toBe('deleted');
   const { lines } = await audit.read({ cursor: null, limit: 10, call: call.id, sites: null });
   expect(lines).toMatchObject([{ action: 'recording.delete', who: { kind: 'key', name: 'dpo' }, site: 'divan' }]);
+});
+
+it('a caller is forgotten on the disk too that calls were archived on before the store was another', async () => {
+  const whole = await openWhole({ s3: (await FakeS3.start()).config(), encryption: [K1] });
+  const { history, eraser, onDisk, link, keys } = whole;
+  const before = [callOf(CALLER, '2026-10-20T10:00:00.000Z'), callOf(ANOTHER, '2026-10-20T11:00:00.000Z')];
+  await new CallArchive(onDisk).write(leaving(before), goOn);
+  const { archive } = history.http;
+  expect([await archive.days(), await archive.has('2026-10-20')]).toEqual([['2026-10-20'], true]);
+  // One that left in a sweep that broke off left once more, for where calls leave now.
+  const [his, anothers] = before;
+  await new CallArchive(new SealedFiles(whole.vault.home, whole.vault.keys)).write(leaving(before.slice(0, 1)), goOn);
+  expect(await textsOf(archive.day('2026-10-20'))).toEqual([his, anothers]);
+  history.start();
+  const disk = await onDisk.identity();
+  await until('the disk is known', async () => link.send((client) => client.hexists(keys.historyStores(), disk)));
+  const proof = await eraser.erase(CALLER, 'dpo', null);
+  expect(proof).toMatchObject({ archive: 'done', archived: [his?.id] });
+  for (const files of [onDisk, new SealedFiles(whole.vault.home, whole.vault.keys)])
+    expect(JSON.stringify(await textsOf(new CallArchive(files).day('2026-10-20')))).not.toContain(CALLER);
+  expect(await textsOf(archive.day('2026-10-20', ANOTHER))).toEqual([anothers]);
 });
 
 describe.each([

@@ -37,12 +37,19 @@ async function open() {
       return removed;
     };
   };
+  const history = new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) });
+  const search = history.search.bind(history);
+  const beforeSearch = (work: () => Promise<void>) => {
+    history.search = async (query) => {
+      await work();
+      return await search(query);
+    };
+  };
   const { erase } = callerEraser({
     erasure,
     callers,
     calls: new RedisAmendments(link, keys, 'here', () => undefined),
-    history: new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) }),
-    index: new RedisHistoryIndex(link, keys),
+    history,
     archive: noArchive,
     eraseRecordings: (number) => {
       asked.push(number);
@@ -56,7 +63,7 @@ async function open() {
     const dumps = await Promise.all(names.map((name) => redis.raw.dumpBuffer(name)));
     return [...names, ...dumps.map((dump) => dump.toString('latin1'))].join('\n');
   };
-  return { ...redis, store, callers, erase, asked, recordings, meanwhile, everything };
+  return { ...redis, store, callers, erase, asked, recordings, meanwhile, beforeSearch, everything };
 }
 
 /** test/redis/archive.test.ts is about it. */
@@ -177,10 +184,10 @@ describe('forgetting a caller', () => {
     expect(await raw.zrange(keys.endpoints(), 0, -1)).not.toContain('gone');
   });
 
-  it.each(['ready', 'rebuilding'])(
+  it.each(['ready', 'rebuilding', 'lost', 'begun anew meanwhile'])(
     'finds calls of his that the list of his calls no longer has, the index %s',
     async (state) => {
-      const { store, erase, raw, link, keys, everything } = await open();
+      const { store, erase, raw, link, keys, beforeSearch, everything } = await open();
       // Cut in the middle of an emoji: Redis' own reader of JSON takes no such text.
       const note = { id: 'n', text: 'call him \ud83d', by: 'olga', at: '2026-11-21T11:00:00.000Z' };
       const call = exampleCall({ disposition: 'missed', lossReason: 'no_answer', notes: [note] });
@@ -191,7 +198,10 @@ describe('forgetting a caller', () => {
       });
       for (const one of [call, anothers]) await store.commit(exampleChange(one, ['call.missed'], { closed: true }));
       await raw.del(keys.callsOf(CALLER));
-      if (state === 'rebuilding') await new RedisHistoryIndex(link, keys).begin();
+      const index = new RedisHistoryIndex(link, keys);
+      if (state === 'rebuilding') await index.begin();
+      if (state === 'lost') await raw.del(...(await raw.keys(`${keys.history()}*`)));
+      if (state === 'begun anew meanwhile') beforeSearch(() => index.begin());
       expect(await erase(CALLER, 'dpo', null)).toMatchObject({ calls: [call.id], archive: 'done', archived: [] });
       expect((await everything()).replaceAll(anothers.trackingNumber, '')).not.toContain(CALLER);
       expect(await store.get(anothers.id)).toEqual(anothers);

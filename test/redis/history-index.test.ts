@@ -119,6 +119,18 @@ describe('the index of the history', () => {
     expect(await raw.zscore(keys.recentCalls(), calls[5]?.id ?? '')).toBe(String(START + 5000));
   });
 
+  it('is not gone on with from a page of the former one: calls would be missed', async () => {
+    const { rebuilder, index, fill, history } = await open();
+    await fill();
+    const { next } = await history.search({ sites: null, limit: 50 });
+    const goOnFrom = (cursor: string | null) => history.search({ sites: null, limit: 50, cursor });
+    expect((await goOnFrom(next)).calls).toHaveLength(50);
+    await index.ask();
+    await rebuilder.run(goOn);
+    await expect(goOnFrom(next)).rejects.toMatchObject({ code: 'GW_ERR_BAD_REQUEST' });
+    expect((await goOnFrom((await goOnFrom(null)).next)).calls).toHaveLength(50);
+  });
+
   it('leaves nothing of the former one', async () => {
     const { rebuilder, index, fill, indexKeys, raw, keys } = await open();
     await fill();

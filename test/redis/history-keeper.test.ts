@@ -36,7 +36,9 @@ async function openKeeper(
     },
   });
   const logger = pino({ level: 'debug' }, log);
-  const archive = new CallArchive(new SealedFiles(new DiskStore(await tempFolder()), null));
+  const files = new SealedFiles(new DiskStore(await tempFolder()), null);
+  const archive = new CallArchive(files);
+  const erasures = new RedisArchiveErasures(link, keys);
   const calls = new RedisLeavingCalls(link, keys, 'me');
   const index = new RedisHistoryIndex(link, keys);
   const history = new RedisHistory(link, keys, { countries: () => [], use: new RedisUse(link, keys) });
@@ -45,9 +47,9 @@ async function openKeeper(
     rebuilder: new IndexRebuilder(index, logger),
     missed: new MissedRestorer(new RedisMissedEntries(link, keys), history, logger),
     eraser: new ArchiveEraser({
-      archive,
-      store: () => Promise.resolve('disk-1'),
-      erasures: new RedisArchiveErasures(link, keys),
+      archives: [archive],
+      gateway: () => 'gw-1',
+      erasures,
       eraseRecording: () => Promise.reject(new Error('nobody is forgotten here')),
       logger,
     }),
@@ -65,7 +67,7 @@ async function openKeeper(
     await store.commit(exampleChange(call, ['call.missed'], { closed: true }));
     return call;
   };
-  return { keeper, store, index, logged, end };
+  return { keeper, store, files, erasures, index, logged, end };
 }
 
 it('keeps calls where they cannot be archived, says so once, and gives the work back', async () => {
@@ -79,6 +81,18 @@ it('keeps calls where they cannot be archived, says so once, and gives the work 
   await keeper.stop();
   expect(logged.filter((line) => line.startsWith('40'))).toHaveLength(1);
   expect(await store.get(call.id)).toEqual(call);
+});
+
+it('lets calls leave though nobody can be forgotten in an archive with a file that cannot be read', async () => {
+  const { keeper, store, files, erasures, logged, end } = await openKeeper(await openRedis());
+  await files.save('.history/2026/10/20/1-000000000000.ndjson.gz', Buffer.from('no gzip'));
+  const about = { number: '+79160000001', at: '2026-11-21T12:00:00.000Z', by: 'dpo' };
+  await erasures.add({ id: 'one', ...about }, await files.identity(), 'gw-1');
+  const call = await end();
+  keeper.start();
+  await until('the call has left', async () => (await store.get(call.id)) === null);
+  await until('it is logged', () => logged.includes('40 the history could not be kept'));
+  expect(await erasures.read('one')).toMatchObject({ archive: 'waiting' });
 });
 
 it('leaves it to the gateway that is at it, and takes it over from one that has died', async () => {

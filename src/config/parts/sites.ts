@@ -116,6 +116,7 @@ const siteFields = z.strictObject({
         .strictObject({
           calls: z.int().min(1).max(50),
           under: durationOf('5s', 600_000, '10m'),
+          within: durationOf('24h', 86_400_000, '24h'),
           action: screeningAction,
         })
         .optional(),

@@ -10,6 +10,11 @@ const READ_BYTES = 1024 * 1024;
 const IDENTITY = '.store-id';
 /** On the disk of what they become: they are renamed. */
 const DRAFTS = '.drafts/';
+/**
+ * What may be a site, or a part of a day. What begins with a dot is ours: the work journal, drafts. On a disk of their own
+ * recordings have `lost+found` beside them, which nobody but root may look into.
+ */
+const FOLDER = /^[a-z0-9][a-z0-9._-]*$/i;
 /** What link(2) says of another file system, and of one that knows no links. */
 const LINKLESS = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -127,8 +132,7 @@ export class DiskStore implements RecordingStore {
   async folders(folder: string): Promise<string[]> {
     const names: string[] = [];
     for await (const entry of this.#entries(folder)) if (entry.isDirectory()) names.push(entry.name);
-    // What begins with a dot is ours: the work journal, drafts.
-    return names.filter((name) => !name.startsWith('.')).sort();
+    return names.filter((name) => FOLDER.test(name)).sort();
   }
 
   async *files(folder: string): AsyncGenerator<string> {

@@ -3,13 +3,15 @@
 -- KEYS: 1 state of the index
 -- ARGV: 1 history key prefix, 2 call key prefix, 3 plan (JSON: parts, each a list of alternatives, each a list of slots),
 --       4 place from below which to go on, or "", 5 most calls, 6 from (ms), 7 to (ms), exclusive, 8 budget (some µs each),
---       9 1: count all that follow too
--- Returns: place to go on from below (-1: nothing follows), how many fit from there on ("": not known), then documents (JSON)
+--       9 1: count all that follow too, 10 generation that the place is of, or ""
+-- Returns: place to go on from below (-1: nothing follows; -2: the place is of another generation), how many fit from there
+--       on ("": not known), generation, then documents (JSON)
 --- @include history
 local history, calls, plan = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
 local from, to, budget = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local generation = generationOf(history)
-if not generation then return { -1, ARGV[9] == '1' and 0 or '' } end
+if ARGV[10] ~= '' and ARGV[10] ~= generation then return { -2, '', '' } end
+if not generation then return { -1, ARGV[9] == '1' and 0 or '', '' } end
 local index = indexOf(history, generation)
 local floor = tonumber(redis.call('GET', index .. 'floor') or 0)
 local top = tonumber(redis.call('GET', index .. 'places') or 0)
@@ -134,4 +136,4 @@ while place >= floor do
 end
 cleanUp()
 if not nextPlace or nextPlace <= floor then nextPlace = -1 end
-return { nextPlace, counting and total or '', unpack(found) }
+return { nextPlace, counting and total or '', generation, unpack(found) }

@@ -73,11 +73,13 @@ describe('screening', () => {
   });
 
   it('short calls in a row', () => {
-    const short = { calls: 3, under: 5000, action: 'announce' } as const;
+    const short = { calls: 3, under: 5000, within: 3_600_000, action: 'announce' } as const;
     expect(ask({ short }, [ago(1, 4.9), ago(2, 0)])).toBeNull();
     expect(ask({ short }, [ago(1, 1), ago(2, 5), ago(3, 1), ago(4, 1)])).toBeNull();
     // What goes on neither counts nor breaks the row.
     expect(ask({ short }, [ago(1, 1), ago(2, null), ago(3, 1), ago(4, 1)])).toMatchObject({ action: 'announce' });
+    // Whom it refuses has had another short one: some day that must be over.
+    expect(ask({ short }, [ago(3600, 0), ago(3601, 0), ago(3602, 0), ago(3603, 0)])).toBeNull();
   });
 
   it('one number of the pool after the other', () => {
@@ -108,7 +110,7 @@ describe('screening', () => {
   });
 
   it('asks for more calls than have to be short: those that go on say nothing', () => {
-    const short = { calls: 3, under: 5000, action: 'reject' } as const;
+    const short = { calls: 3, under: 5000, within: 3_600_000, action: 'reject' } as const;
     const calls = [ago(1, null), ago(2, null), ago(3, 1), ago(4, 1), ago(5, 1)];
     const known = calls.slice(0, needsOf([{ screening: config({ short }) }]).recentCalls);
     expect(ask({ short }, known)?.hits).toMatchObject([{ rule: 'short', count: 3 }]);
