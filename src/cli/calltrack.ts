@@ -9,8 +9,11 @@ const CLEAR = '\u001b[H\u001b[2J';
 
 const interrupt = new AbortController();
 process.once('SIGINT', () => interrupt.abort());
-// Whoever reads us (head, less) may have had enough.
-process.stdout.on('error', () => process.exit(OK));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads us (head, less) may have had enough. A disk that is full has lost what it was to keep.
+  if (error.code !== 'EPIPE') console.error(`calltrack failed: what it says cannot be written: ${error.message}`);
+  process.exit(error.code === 'EPIPE' ? OK : FAILED);
+});
 
 try {
   process.exitCode = await main(process.argv.slice(2), {

@@ -83,7 +83,8 @@ async function resolveVariable(name: string, env: Environment): Promise<Resolved
   if (value) return { value };
   if (!file) return { problem: `the environment variable ${name} is not set (nor ${name}_FILE)` };
   try {
-    const content = (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
+    // Editors of Windows put a mark before the text; no secret begins with it.
+    const content = (await readFile(file, 'utf8')).replace(/^\ufeff/, '').replace(/\r?\n$/, '');
     return content ? { value: content } : { problem: `the file named in ${name}_FILE is empty` };
   } catch (error) {
     return { problem: `the file named in ${name}_FILE cannot be read (${errorCode(error)})` };

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
@@ -109,8 +110,14 @@ async function listFiles(path: string, issues: ConfigIssue[]): Promise<string[]>
 
 async function readText(file: string, issues: ConfigIssue[]): Promise<string | null> {
   try {
-    if ((await stat(file)).size <= MAX_FILE_BYTES) return await readFile(file, 'utf8');
-    issues.push(fileIssue(file, `is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB; large sets of numbers go by API`));
+    if ((await stat(file)).size <= MAX_FILE_BYTES) {
+      const bytes = await readFile(file);
+      if (isUtf8(bytes)) return bytes.toString('utf8');
+      issues.push(fileIssue(file, 'is not UTF-8: save it so'));
+    } else
+      issues.push(
+        fileIssue(file, `is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB; large sets of numbers go by API`),
+      );
   } catch (error) {
     issues.push(fileIssue(file, `cannot be read (${errorCode(error)})`));
   }

@@ -77,6 +77,10 @@ export const peerPort = port.min(1);
 export const host = z
   .string()
   .refine((text) => /^[\w.-]+$/.test(text) || isIPv6(text), 'a name or an address, like "10.0.0.5"');
+/** Of packets: they come from no name. */
+export const address = z
+  .string()
+  .refine((text) => isIPv4(text) || isIPv6(text), 'an address, like "10.0.0.5", and no name');
 /** With its port behind a colon. */
 export const hostAndPort = z
   .string()

@@ -9,8 +9,18 @@ interface LoggerOptions {
 }
 
 const SECRETS = ['secret', 'password', 'authorization', 'proxyAuthorization', 'token', 'callKey', 'apiKey', 'hash'];
-/** Fields that hold whole telephone numbers: masked even where somebody forgot to. */
-const NUMBERS = ['number', 'caller', 'callerNumber', 'called', 'calledNumber', 'trackingNumber', 'from', 'to'];
+/** Fields that hold whole telephone numbers: masked even where somebody forgot to; in a `reason` receivers repeat what they were told. */
+const NUMBERS = [
+  'number',
+  'caller',
+  'callerNumber',
+  'called',
+  'calledNumber',
+  'trackingNumber',
+  'from',
+  'to',
+  'reason',
+];
 
 /**
  * The log: one JSON object a line, static messages with values in fields. Fields named like secrets are removed, on

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationOf, host, id, peerPort, port } from '../words.js';
+import { address, durationOf, host, id, peerPort, port } from '../words.js';
 
 /** `engines`: drachtio and FreeSWITCH, or the stand-ins. */
 
@@ -18,8 +18,8 @@ export const engines = z.strictObject({
         secret: z.string().min(1),
         /** Our address as FreeSWITCH can dial it back for announcements (outbound event socket). */
         callbackAddress: host.default('127.0.0.1'),
-        /** Where FreeSWITCH's dial-back INVITE comes from, when that is not `host`. */
-        sipAddress: host.optional(),
+        /** Where FreeSWITCH's dial-back INVITE comes from, when that is not the address of its profile. */
+        sipAddress: address.optional(),
         /** Name of the sofia profile. */
         profile: id.default('calltrack'),
       }),

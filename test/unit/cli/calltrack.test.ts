@@ -38,6 +38,16 @@ describe('what is said', () => {
     expect(err).toMatch(/^no such command: \\u001b\]0;owned\\u0007\n/);
   });
 
+  it.for([
+    ['a full disk', '>/dev/full', 1, /^calltrack failed: what it says cannot be written: ENOSPC/],
+    ['a reader who has had enough', '| true; exit "${PIPESTATUS[0]}"', 0, /^$/],
+  ] as const)('to %s ends as it should', async ([, where, status, said], { expect }) => {
+    const command = `"$0" --import tsx src/cli/calltrack.ts --help ${where}`;
+    const child = spawn('bash', ['-c', command, process.execPath], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [err] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect({ err, status: child.exitCode }).toEqual({ err: expect.stringMatching(said) as string, status });
+  });
+
   it('is the same as JSON', ({ expect }) => {
     const said = { name: 'Олга\tB', source: '\u001b[2K\r\u009b31m\u202egnp', line: 1 };
     const shown = printable(JSON.stringify(said, null, 2));

@@ -143,6 +143,26 @@ webhooks:
     expect(config.webhooks[0]).toMatchObject({ secret: ['from a file: ${NOT_LOOKED_AT}'], allowPrivate: true });
   });
 
+  it('reads a secret out of a file as editors of Windows write it', async () => {
+    const file = await write('\ufeffa text of 24 characters and more\r\n', 'windows');
+    const hook = 'webhooks: [{ id: crm, url: "https://crm.example.org/", secret: "${HOOK}" }]';
+    const config = await load(`${SMALL}${hook}`, { HOOK_FILE: file });
+    expect(config.webhooks[0]?.secret).toEqual(['a text of 24 characters and more']);
+  });
+
+  it.each(['latin1', 'utf16le'] as const)(
+    'refuses a file in %s: its letters would go garbled into each call',
+    async (as) => {
+      const file = join(folder, 'other.yaml');
+      await writeFile(
+        file,
+        `${SMALL}numbers: [{ number: "+74951110001", site: divan, kind: static, source: { a: é } }]`,
+        as,
+      );
+      expect(await errorsOf(file)).toEqual([expect.stringMatching(/other\.yaml: is not UTF-8: save it so$/)]);
+    },
+  );
+
   it('keeps a secret made of digits a text', async () => {
     const text = `${SMALL}webhooks: [{ id: a, url: "https://a.example", secret: \${S} }]`;
     expect((await load(text, { S: '123456789012345678901234' })).webhooks[0]?.secret[0]).toHaveLength(24);
@@ -409,6 +429,10 @@ __proto__: 1
       'engines.freeswitch[0].callbackAddress: must be a name or an address',
     ],
     ['engines: { mode: sandbox, freeswitch: [{ secret: x, profile: "" }] }', 'engines.freeswitch[0].profile: must be'],
+    [
+      'engines: { mode: sandbox, freeswitch: [{ secret: x, sipAddress: freeswitch-1 }] }',
+      'engines.freeswitch[0].sipAddress: must be an address, like "10.0.0.5", and no name',
+    ],
     ['engines: { mode: sandbox, sandbox: { sip: "udp+tcp://127.0.0.1:70000" } }', 'engines.sandbox.sip: must be like'],
     ['recordings: { spool: "" }', 'recordings.spool: must be a folder'],
   ])('refuses a place that is none: %s', async (key, expected) => {

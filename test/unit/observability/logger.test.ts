@@ -40,6 +40,8 @@ describe('createLogger', () => {
     });
     logger.info({ caller: { number: '+79160000001', withheld: false, name: 'Ivan' } }, 'x');
     expect(last()['caller']).toEqual({ number: '+7916***0001', withheld: false, name: 'Ivan' });
+    logger.error({ reason: 'HTTP 422: {"error":"no contact with +79160000001"}' }, 'x');
+    expect(last()['reason']).toBe('HTTP 422: {"error":"no contact with +7916***0001"}');
     logger.info({ caller: null, trackingNumber: null }, 'x');
     expect(last()).toMatchObject({ caller: null, trackingNumber: null });
     logger.error({ err: new GatewayError('GW_ERR_SIP_TARGET', 'no way to sip:89160000001@10.0.0.1') }, 'x');

@@ -100,6 +100,15 @@ describe('GatewayMetrics', () => {
     expect(page.match(/calltrack_webhook_backlog\{/g)).toHaveLength(501);
   });
 
+  it('tells apart what is named by digits: of two destinations under one label only the last would raise an alert', async () => {
+    const metrics = new GatewayMetrics({ nodeDefaults: false });
+    metrics.channels('destination', '74951230000', 4, 4);
+    metrics.channels('destination', '74951230001', 0, 4);
+    const page = await metrics.render();
+    expect(page).toContain('calltrack_channels_in_use{kind="destination",id="74951230000"} 4');
+    expect(page).toContain('calltrack_channels_in_use{kind="destination",id="74951230001"} 0');
+  });
+
   it('asks before each scrape, and answers where that fails', async () => {
     const metrics = new GatewayMetrics({ nodeDefaults: false });
     let scrapes = 0;
