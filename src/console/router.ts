@@ -1,4 +1,5 @@
-import express, { Router, type RequestHandler } from 'express';
+import express, { type Router, type RequestHandler } from 'express';
+import { exactRouter } from '../http/router.js';
 import type { SharedPages } from '../http/shared-links.js';
 import { Desk } from './desk.js';
 import { consoleFailures, consoleNotFound } from './failures.js';
@@ -27,7 +28,7 @@ export function createConsole(options: ConsoleOptions): Console {
   const board = new LiveBoard({ live, resources, timeZone, logger, ...(clock && { clock }) });
   const assets = new Assets();
   const desk = new Desk(options, new Renderer(assets));
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router.use('/assets', assets.router());
   const routes = consoleRoutes(options, desk.sessions, board);
   const form = express.urlencoded({ extended: false, limit: MAX_FORM, parameterLimit: 100 });

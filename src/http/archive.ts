@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import type { Logger } from 'pino';
 import type { Call } from '../call/call.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -7,6 +7,7 @@ import { archiveQuery } from './call-queries.js';
 import type { ArchiveReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readQuery } from './query.js';
+import { exactRouter } from './router.js';
 import { NDJSON, sendLines } from './send-lines.js';
 
 /** A listing of folders for each month. */
@@ -16,7 +17,7 @@ const FIRST_TIMEOUT_MS = 60_000;
 
 /** `/v1/calls/archive`: calls that have left the history. */
 export function archiveRouter(archive: ArchiveReader, logger: Logger): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/archive')
     .get(requireScope('calls:read'), async (req, res) => {

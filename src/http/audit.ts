@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import type { AuditLog } from '../recordings/audit.js';
@@ -6,6 +6,7 @@ import { CALL_ID } from '../recordings/names.js';
 import { requireScope, sitesOf } from './auth.js';
 import { methodNotAllowed } from './problem.js';
 import { page, readQuery } from './query.js';
+import { exactRouter } from './router.js';
 
 const READ_TIMEOUT_MS = 5000;
 
@@ -13,7 +14,7 @@ export const auditQuery = z.strictObject({ call: z.string().regex(CALL_ID, 'the 
 
 /** `/v1/audit`: who heard, shared, held and deleted which recording, the newest first. */
 export function auditRouter(audit: Pick<AuditLog, 'read'>): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/')
     .get(requireScope('audit:read'), async (req, res) => {

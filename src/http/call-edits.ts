@@ -1,4 +1,4 @@
-import { Router, type Request, type Response } from 'express';
+import type { Router, Request, Response } from 'express';
 import { z } from 'zod';
 import { correctionReason, noteText, tagName } from '../call/amendments.js';
 import type { Call } from '../call/call.js';
@@ -9,6 +9,7 @@ import { keyName, requireScope } from './auth.js';
 import type { CallEditor } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody } from './query.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5000;
 
@@ -29,7 +30,7 @@ export const promoBody = z.strictObject({ code: z.string().regex(/^\d{3,9}$/, 't
 
 /** What people and their systems do with a call: tags, notes, "I have taken care of it", whose call it really was. */
 export function callEditsRouter(calls: CallEditor): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   const allow = requireScope('calls:write');
 
   router

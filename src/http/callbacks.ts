@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { z } from 'zod';
 import { textLine } from '../call/amendments.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -6,6 +6,7 @@ import { keyName, requireScope, sitesAsked } from './auth.js';
 import type { CallbackDesk } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { configId, demandPast, moment, readBody } from './query.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5_000;
 const MAX_TALK_SECONDS = 86_400;
@@ -23,7 +24,7 @@ export const callbackBody = z.strictObject({
 
 /** `/v1/callbacks`: the business's own PBX or CRM tells whom it has called back. */
 export function callbacksRouter(desk: CallbackDesk, now: () => number = Date.now): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/')
     .post(requireScope('callbacks:write'), async (req, res) => {

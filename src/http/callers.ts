@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { e164 } from '../config/words.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
@@ -6,12 +6,13 @@ import { isId } from '../lib/ids.js';
 import { keyName, requireScope } from './auth.js';
 import { ERASURE_TIMEOUT_MS, type CallerEraser } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { exactRouter } from './router.js';
 
 const READ_TIMEOUT_MS = 5_000;
 
 /** `/v1/callers/{number}`: forgets a person (GDPR article 17, 152-FZ article 21). */
 export function callersRouter(eraser: CallerEraser): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/:number')
     .delete(requireScope('callers:write'), async (req, res) => {

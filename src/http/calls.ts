@@ -1,4 +1,4 @@
-import { Router, type Response } from 'express';
+import type { Router, Response } from 'express';
 import type { Logger } from 'pino';
 import type { CallHistory, CallPage, CallQuery } from '../history/query.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -9,6 +9,7 @@ import { readCallExport, readCallQuery, readMissedQuery } from './call-queries.j
 import { CSV_FOR_PROGRAMS, csvHead, csvOfCall, type CallColumn, type CsvManner } from './csv.js';
 import type { ArchiveReader, CallReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { exactRouter } from './router.js';
 import { sendLines } from './send-lines.js';
 
 const READ_TIMEOUT_MS = 5000;
@@ -19,7 +20,7 @@ const CSV_PAGE = 200;
 
 /** `/v1/calls`: the calls, newest first, those that nobody answered, and one of them. */
 export function callsRouter(calls: CallReader, history: CallHistory, archive: ArchiveReader): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
 
   router
     .route('/')
@@ -54,7 +55,7 @@ export function callsRouter(calls: CallReader, history: CallHistory, archive: Ar
 
 /** `/v1/calls.csv`: the same search as a table, sent as fast as the client reads. */
 export function callsCsvRouter(history: CallHistory, logger: Logger): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/')
     .get(requireScope('calls:read'), async (req, res) => {

@@ -1,16 +1,17 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { ConfigError } from '../config/errors.js';
 import { withDeadline } from '../lib/deadline.js';
 import { requireScope } from './auth.js';
 import type { ConfigReloader } from './ports.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
+import { exactRouter } from './router.js';
 
 /** A folder of files, and variables in files of their own. */
 const TIMEOUT_MS = 10_000;
 
 /** `/v1/config`: what SIGHUP does, for who sends no signals. */
 export function configRouter(reloader: ConfigReloader): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/reload')
     .post(requireScope('config:write'), async (_req, res) => {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { Router } from 'express';
+import type { Router } from 'express';
 import { openApiDocument } from './openapi/document.js';
 import { DOCS_STYLE, docsPage } from './openapi/view.js';
 import { methodNotAllowed } from './problem.js';
+import { exactRouter } from './router.js';
 
 /** `/docs` and `/openapi.json`: the interface as it is, for people and for programs; without a key, for it is no secret. */
 export function docsRouter(): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   const style = createHash('sha256').update(DOCS_STYLE).digest('base64');
   // Made once, when somebody first looks.
   let json: string | undefined;

@@ -1,4 +1,4 @@
-import { Router, type Response } from 'express';
+import type { Router, Response } from 'express';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { requireScope, sitesAsked } from './auth.js';
 import { readWanted, sendGap, wants, type Found, type Wanted } from './feed.js';
@@ -6,13 +6,14 @@ import type { Listeners } from './listeners.js';
 import type { EventReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readFeed } from './query.js';
+import { exactRouter } from './router.js';
 
 /**
  * `/v1/events`: the same events as the webhooks, to be pulled: to reconcile, or where nothing can be pushed.
  * `next` always holds the cursor to go on from, so that a reader asks with it again and again; `since` begins at a time.
  */
 export function eventsRouter(events: EventReader, listeners: Listeners, clock: Clock = systemClock): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/')
     .get(requireScope('events:read'), async (req, res) => {

@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import type { Logger } from 'pino';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -9,6 +9,7 @@ import { sendGap, wants } from './feed.js';
 import type { CallReader, EventReader, ExportedCall, FeedPage } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { callExportQuery, demandOrder, demandPast, eventExportQuery, readQuery } from './query.js';
+import { exactRouter } from './router.js';
 import { NDJSON, sendLines } from './send-lines.js';
 
 const PART = 200;
@@ -25,7 +26,7 @@ interface ExportOptions {
 export function eventExportRouter(events: EventReader, options: ExportOptions): Router {
   const { logger, clock = systemClock } = options;
   const read = (cursor: string | null) => withDeadline(events.after(cursor, PART), READ_TIMEOUT_MS, 'reading events');
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/export')
     .get(requireScope('events:read'), async (req, res) => {
@@ -61,7 +62,7 @@ async function* eventLines(
 /** `/v1/calls/export`: every call that began in a time range, the oldest first. */
 export function callExportRouter(calls: CallReader, options: ExportOptions): Router {
   const { logger, clock = systemClock } = options;
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/export')
     .get(requireScope('calls:read'), async (req, res) => {

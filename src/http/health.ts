@@ -1,10 +1,11 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import type { MetricsPage, Readiness } from './ports.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
+import { exactRouter } from './router.js';
 
 /** For orchestrators and Prometheus, without a key: `/healthz`, `/readyz`, `/metrics`. */
 export function healthRouter(readiness: () => Readiness, metrics: MetricsPage): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
 
   // Alive is who can answer. What is broken outside is no reason to be killed in the middle of calls.
   router

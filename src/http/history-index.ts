@@ -1,14 +1,15 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { withDeadline } from '../lib/deadline.js';
 import { requireScope } from './auth.js';
 import type { HistoryIndexDesk } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5_000;
 
 /** `/v1/calls/index`: what calls are searched by. */
 export function historyIndexRouter(index: HistoryIndexDesk): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/index')
     .get(requireScope('calls:read'), async (_req, res) => {

@@ -1,4 +1,4 @@
-import { Router, type Request } from 'express';
+import type { Router, Request } from 'express';
 import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
@@ -7,6 +7,7 @@ import type { Lease } from '../leases/ports.js';
 import { requireScope } from './auth.js';
 import { methodNotAllowed } from './problem.js';
 import { e164InQuery, page, readBody, readQuery } from './query.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5000;
 /** Half of what an admission reads: a longer session would be passed over there. */
@@ -64,7 +65,7 @@ export const leaseListQuery = z.strictObject({ site: z.string().min(1).max(64), 
 
 /** `/v1/leases`: numbers lent to visitors. `docs/leases.md` tells how. */
 export function leasesRouter(desk: LeaseDesk): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/')
     .post(requireScope('leases:write'), async (req, res) => {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Router, type Response } from 'express';
+import type { Router, Response } from 'express';
 import type { Logger } from 'pino';
 import type { AccessKeyConfig } from '../config/schema.js';
 import { onlyOfCalls } from '../events/subscriptions.js';
@@ -11,6 +11,7 @@ import type { Listeners } from './listeners.js';
 import type { EventReader, FeedEvent } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { liveQuery, readQuery } from './query.js';
+import { exactRouter } from './router.js';
 
 const HEARTBEAT_MS = 15_000;
 const JOIN_TIMEOUT_MS = 5_000;
@@ -38,7 +39,7 @@ export class LiveFeed {
   constructor(private readonly options: LiveOptions) {}
 
   router(): Router {
-    const router = Router({ strict: true, caseSensitive: true });
+    const router = exactRouter();
     router
       .route('/live')
       .get(requireScope('calls:read'), async (req, res) => {

@@ -1,4 +1,4 @@
-import { Router, type Request, type Response } from 'express';
+import type { Router, Request, Response } from 'express';
 import { z } from 'zod';
 import { e164, sourceTexts } from '../config/words.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -20,6 +20,7 @@ import { leaseView } from './leases.js';
 import { readTable } from './number-table.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
 import { demandSite, page, readBody, readQuery } from './query.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5000;
 /** Ten thousand numbers are some forty exchanges with Redis. */
@@ -45,7 +46,7 @@ export const numberChange = z
 
 /** `/v1/numbers`: the tracking numbers, those of the configuration (read-only here) beside those of this interface. */
 export function numbersRouter({ inventory, names }: NumberSource, desk: LeaseDesk): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/')
     .get(requireScope('numbers:read'), async (req, res) => {

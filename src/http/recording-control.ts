@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { RECORDING_ACTIONS } from '../call/media-ports.js';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
@@ -6,12 +6,13 @@ import { isId } from '../lib/ids.js';
 import { keyActor, maySee, requireScope } from './auth.js';
 import type { RecordingControl } from './ports.js';
 import { methodNotAllowed } from './problem.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5000;
 
 /** `/v1/calls/:id/recording/:action`: what is recorded of a talk while it goes on. */
 export function recordingControlRouter(control: RecordingControl): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/:id/recording/:action')
     .post(requireScope('recordings:write'), async (req, res) => {

@@ -1,4 +1,4 @@
-import { Router, type Request, type Response } from 'express';
+import type { Router, Request, Response } from 'express';
 import { z } from 'zod';
 import { RECORDING_FORMATS, type RecordingFormat } from '../config/parts/recordings.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -11,6 +11,7 @@ import type { Hold } from '../recordings/vault.js';
 import { keyActor, requireScope, sitesOf } from './auth.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody, readQuery, wholeNumber } from './query.js';
+import { exactRouter } from './router.js';
 import { chooseFile, openSound, planSound, sendSound } from './send-recording.js';
 
 const FIND_TIMEOUT_MS = 35_000;
@@ -40,7 +41,7 @@ export interface RecordingsSource {
 
 /** `/v1/recordings`: the sound of a call, its waveform, links to it, holding and deleting it. */
 export function recordingsRouter(source: RecordingsSource): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/:id')
     .get(requireScope('recordings:read'), async (req, res) => {

@@ -1,4 +1,4 @@
-import { Router, type Request } from 'express';
+import type { Router, Request } from 'express';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { Limit } from '../routing/limits.js';
@@ -12,13 +12,14 @@ import { requireScope } from './auth.js';
 import type { ReportSource } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readReportQuery, type ReportQuery } from './report-query.js';
+import { exactRouter } from './router.js';
 
 /** A quarter of a year of every limit is some MB. */
 const READ_TIMEOUT_MS = 20_000;
 
 /** `/v1/reports`: what was lost and why, what was in use, and what would have been enough. */
 export function reportsRouter(source: ReportSource, clock: Clock = systemClock): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   const report = (path: string, build: (req: Request) => Promise<unknown>) => {
     router
       .route(path)

@@ -1,4 +1,4 @@
-import { Router, type Request, type Response } from 'express';
+import type { Router, Request, Response } from 'express';
 import { z } from 'zod';
 import type { Drainable } from '../call/ports.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -8,6 +8,7 @@ import type { ResourceReader } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { moment, readBody, readQuery } from './query.js';
 import { readTimeZone } from './report-query.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5000;
 
@@ -17,7 +18,7 @@ type Listed = keyof typeof KINDS;
 
 /** `/v1/trunks`, `/v1/lines`, `/v1/destinations`: state, channels in use, limit, today's peak, and out of service or back. */
 export function listRouter(what: Listed, resources: ResourceReader, sites: Sites): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   const read = async (req: Request): Promise<{ timezone: string; found: { id: string }[] }> => {
     const timezone = readTimeZone(req, sites());
     return {
@@ -72,7 +73,7 @@ export const explainQuery = z.strictObject({
 
 /** `/v1/routes/explain`: what would happen to a call now, or at another time, and why. */
 export function routesRouter(resources: ResourceReader): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   router
     .route('/explain')
     .get(requireScope('trunks:read'), async (req, res) => {

@@ -1,4 +1,4 @@
-import { Router, type Request } from 'express';
+import type { Router, Request } from 'express';
 import { z } from 'zod';
 import { callerPattern } from '../config/schema.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -7,6 +7,7 @@ import { keyName, requireScope } from './auth.js';
 import type { ScreeningEditor } from './ports.js';
 import { methodNotAllowed } from './problem.js';
 import { readBody } from './query.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 5000;
 
@@ -14,7 +15,7 @@ export const listedBody = z.strictObject({ list: z.enum(['allow', 'block'], '"al
 
 /** `/v1/screening/{site}`: who is blocked, and who is never screened. */
 export function screeningRouter(screening: ScreeningEditor): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   const within = <T>(work: Promise<T>): Promise<T> => withDeadline(work, TIMEOUT_MS, 'screening lists');
   router
     .route('/:site')

@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { Router, type ErrorRequestHandler, type Request, type Response } from 'express';
+import type { Router, ErrorRequestHandler, Request, Response } from 'express';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
 import type { Here } from '../recordings/archive.js';
 import { readLink, type SharedLink } from '../recordings/links.js';
 import { methodNotAllowed } from './problem.js';
 import { answerSound, here, type RecordingsSource } from './recordings.js';
+import { exactRouter } from './router.js';
 import { chooseFile } from './send-recording.js';
 
 const FIND_TIMEOUT_MS = 35_000;
@@ -39,7 +40,7 @@ export interface SharedSound {
 
 /** `/r/<token>`: a recording for who holds a link to it, and nothing else. */
 export function sharedLinksRouter(source: RecordingsSource, pages: SharedPages): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   // What they fetched would be kept by who runs them, and would use up a link for one use.
   router.use((req, res, next) => {
     res.setHeader('Cache-Control', 'no-store');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import express, { Router, type Request, type RequestHandler, type Response } from 'express';
+import express, { type Router, type Request, type RequestHandler, type Response } from 'express';
 import { isbot } from 'isbot';
 import { z } from 'zod';
 import type { SnippetConfig } from '../config/schema.js';
@@ -15,6 +15,7 @@ import { sessionSchema } from './leases.js';
 import { methodNotAllowed, problemOf, sendProblem } from './problem.js';
 import { readBody } from './query.js';
 import { RateLimit } from './rate-limit.js';
+import { exactRouter } from './router.js';
 
 export interface SiteWithSnippet {
   id: string;
@@ -44,7 +45,7 @@ export const snippetAnswer = z.object({
  * address may ask and hold, which is for everything else.
  */
 export function snippetRouter(desk: LeaseDesk, sites: () => readonly SiteWithSnippet[]): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   const limit = new RateLimit();
   // Of this process, so that nobody who reads Redis finds an address by trying all of them.
   const pepper = randomBytes(32);

@@ -1,4 +1,4 @@
-import { Router, type Request, type Response } from 'express';
+import type { Router, Request, Response } from 'express';
 import { z } from 'zod';
 import { withDeadline } from '../lib/deadline.js';
 import { GatewayError } from '../lib/errors.js';
@@ -6,6 +6,7 @@ import type { WebhookDesk } from '../webhooks/desk.js';
 import { requireScope } from './auth.js';
 import { methodNotAllowed } from './problem.js';
 import { demandOrder, moment, readBody, readQuery, wholeNumber } from './query.js';
+import { exactRouter } from './router.js';
 
 const TIMEOUT_MS = 10_000;
 /** A test waits for the receiver as long as a delivery does. */
@@ -38,7 +39,7 @@ export const rangeReplay = z.strictObject({
 
 /** `/v1/webhooks`: receivers, what was sent to them, and sending it again. `docs/webhooks.md` tells how. */
 export function webhooksRouter(desk: WebhookDesk): Router {
-  const router = Router({ strict: true, caseSensitive: true });
+  const router = exactRouter();
   const [read, write] = [requireScope('webhooks:read'), requireScope('webhooks:write')];
   router
     .route('/')

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import { Router, type Request, type Response } from 'express';
+import type { Router, Request, Response } from 'express';
+import { exactRouter } from '../../http/router.js';
 
 const require = createRequire(import.meta.url);
 const own = (name: string): URL => new URL(`../assets/${name}`, import.meta.url);
@@ -55,7 +56,7 @@ export class Assets {
   }
 
   router(): Router {
-    const router = Router({ strict: true, caseSensitive: true });
+    const router = exactRouter();
     router.get('/:hash/:name', (req, res, next) => {
       const asset = this.#byAddress.get(`${req.params.hash}/${req.params.name}`);
       if (asset) send(asset, req, res);
