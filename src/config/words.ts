@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { E164 } from '../lib/e164.js';
 import { readSipUri } from '../lines/sip-uri.js';
 
 /** Words that several parts of the configuration are made of. */
@@ -37,7 +38,7 @@ export const sound = z.union([soundFile, z.record(languageTag, soundFile)], {
   error: 'a sound file, or one for each language like { ru: a.wav, uz: b.wav }',
 });
 
-export const e164 = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "+74951230000"');
+export const e164 = z.string().regex(E164, 'a number in E.164, like "+74951230000"');
 
 /** What a static number stands for: no more than a call tells of it. */
 export const sourceTexts = z

@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
 import { SUBSCRIPTION_PATTERNS, unknownPatterns } from '../events/subscriptions.js';
+import { E164 } from '../lib/e164.js';
 import { GatewayError } from '../lib/errors.js';
 
 /** The body as `schema` has it; anything odd is GW_ERR_BAD_REQUEST with every field that is wrong. */
@@ -55,7 +56,7 @@ const limit = wholeNumber(1, MAX_LIMIT).default(DEFAULT_LIMIT).describe(`${DEFAU
 
 export const configId = z.string().regex(/^[\w.-]{1,64}$/, 'an id of the configuration');
 /** In a query a plus that is not encoded is a space. */
-export const e164InQuery = z.string().regex(/^\+[1-9]\d{4,14}$/, 'a number in E.164, like "%2B79160000001"');
+export const e164InQuery = z.string().regex(E164, 'a number in E.164, like "%2B79160000001"');
 
 /** ms since the epoch. */
 export const moment = z.iso
@@ -72,7 +73,6 @@ const types = z
   .describe('Like `call.missed,recording.*`; all when left out');
 const site = configId.optional().describe('Events of this site only: of its calls and of its pool');
 const wait = wholeNumber(0, MAX_WAIT_SECONDS)
-  .optional()
   .optional()
   .describe('How long to wait for an event where there is none, s');
 

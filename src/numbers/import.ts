@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { z } from 'zod';
 import { sourceTexts } from '../config/words.js';
+import { E164 } from '../lib/e164.js';
 import type { NewNumber } from './inventory.js';
 
 /** Numbers as people hand them over: rows of a table or of JSON, to be taken as a whole or refused as a whole. */
@@ -54,7 +55,7 @@ export const numberRow = z.strictObject({
   number: z
     .string({ error: NO_NUMBER })
     .trim()
-    .regex(/^\+[1-9]\d{4,14}$/, { error: ({ input }) => (/^\d{10,15}$/.test(input ?? '') ? PLUS_LOST : NO_NUMBER) }),
+    .regex(E164, { error: ({ input }) => (/^\d{10,15}$/.test(input ?? '') ? PLUS_LOST : NO_NUMBER) }),
   site: z.preprocess(blank, z.string().max(64).optional()),
   kind: z.preprocess(blank, z.enum(['dynamic', 'static'], 'dynamic or static').default('dynamic')),
   route: z.preprocess(blank, routeName.optional()),

@@ -2,6 +2,7 @@ import { ConfigError, formatIssue } from '../../config/errors.js';
 import { loadConfig } from '../../config/load.js';
 import type { DestinationView, LineView, TrunkView } from '../../http/ports.js';
 import { moment } from '../../http/query.js';
+import { E164 } from '../../lib/e164.js';
 import { explainRoute, NOTHING_KNOWN, type Explanation, type PresentState } from '../../routing/explain.js';
 import { configuredNumber, trunksDown } from '../../trunks/overview.js';
 import {
@@ -43,7 +44,7 @@ export const routeExplain: Command = {
   positionals: 0,
   async run(values, _positionals, terminal) {
     const number = text(values['number'])?.replace(/[\s()-]/g, '') ?? '';
-    if (!/^\+[1-9]\d{4,14}$/.test(number)) throw new UsageError('--number must be in E.164, like +74951111111');
+    if (!E164.test(number)) throw new UsageError('--number must be in E.164, like +74951111111');
     const at = moment.safeParse(text(values['at']) ?? new Date().toISOString());
     if (!at.success) throw new UsageError('--at must be a time with its zone, like 2026-11-21T10:00:00+03:00');
     const explanation = await explain(values, number, at.data, terminal);
