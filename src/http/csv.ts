@@ -1,5 +1,5 @@
 import type { Call } from '../call/call.js';
-import { localIso } from '../reports/time-zone.js';
+import { localIso } from '../lib/local-time.js';
 
 /** How a table is written. */
 export interface CsvManner {

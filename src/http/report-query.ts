@@ -2,7 +2,8 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { timeZone } from '../config/words.js';
 import { GatewayError } from '../lib/errors.js';
-import { startOfDay, type Bucket } from '../reports/time-zone.js';
+import { startOfDay } from '../lib/local-time.js';
+import type { Bucket } from '../reports/buckets.js';
 import { configId, demandOrder, demandSite } from './query.js';
 
 const HOUR_MS = 3_600_000;

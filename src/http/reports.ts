@@ -7,7 +7,7 @@ import { useOverTime } from '../reports/channels.js';
 import { lostReport } from '../reports/lost.js';
 import { DEFAULT_CHANCE, poolReport } from '../reports/pools.js';
 import { operatorsReport } from '../reports/operators.js';
-import { localIso } from '../reports/time-zone.js';
+import { localIso } from '../lib/local-time.js';
 import { requireScope } from './auth.js';
 import type { ReportSource } from './ports.js';
 import { methodNotAllowed } from './problem.js';

@@ -1,6 +1,6 @@
 import { blocking as erlangB, channelsFor } from '../lib/erlang-b.js';
 import { HOUR_MS, type CallCount } from './call-counts.js';
-import { localIso } from './time-zone.js';
+import { localIso } from '../lib/local-time.js';
 import { offeredTraffic, sumTraffic, type OfferedTraffic, type TrafficHour } from './traffic.js';
 
 /** The share of refused calls that is still good: under 1 %. */

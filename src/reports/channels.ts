@@ -1,5 +1,5 @@
+import { bucketOf, type Bucket } from './buckets.js';
 import type { MinutePeak } from './ports.js';
-import { bucketOf, type Bucket } from './time-zone.js';
 import type { TrafficHour } from './traffic.js';
 
 export interface UseRow {

@@ -1,5 +1,6 @@
+import { localIso } from '../lib/local-time.js';
+import { bucketOf, type Bucket } from './buckets.js';
 import { HOUR_MS, type CallCount } from './call-counts.js';
-import { bucketOf, localIso, type Bucket } from './time-zone.js';
 
 export interface LostQuery {
   /** ms since the epoch; `to` is exclusive. */

@@ -1,6 +1,6 @@
 import { blocking as erlangB, channelsFor } from '../lib/erlang-b.js';
 import { AGE_EDGES, DELAY_EDGES, type CallRates } from '../numbers/call-rates.js';
-import { localIso } from './time-zone.js';
+import { localIso } from '../lib/local-time.js';
 
 /** One visitor of a hundred goes without in the busiest hour. */
 export const DEFAULT_CHANCE = 0.99;

@@ -1,4 +1,5 @@
 import { WEEKDAYS, type ScheduleConfig } from '../config/schema.js';
+import { localIso, offsetAt } from '../lib/local-time.js';
 
 /** A moment as the wall clock of a place shows it. */
 interface LocalTime {
@@ -57,7 +58,7 @@ function steadyUntil(hours: Hours, timeZone: string, at: number, { minutes }: Lo
   const edge = Math.min(MINUTES_A_DAY, ...hours.flat().filter((one) => one > minutes));
   const first = Math.floor(at / MINUTE_MS);
   const last = first + edge - minutes;
-  const leadOf = (minute: number): number => wallMinute(timeZone, minute * MINUTE_MS) - minute;
+  const leadOf = (minute: number): number => offsetAt(minute * MINUTE_MS, timeZone);
   const lead = leadOf(first);
   if (leadOf(last) === lead) return last * MINUTE_MS;
   let [before, behind] = [first, last];
@@ -85,32 +86,10 @@ function minutesOf(time: string): number {
 const MINUTE_MS = 60_000;
 const MINUTES_A_DAY = 1440;
 
-/** What the clock on the wall shows, as minutes since the epoch. */
-function wallMinute(timeZone: string, at: number): number {
-  const { day, minutes } = localTime(timeZone, at);
-  return Date.parse(`${day}T00:00:00Z`) / MINUTE_MS + minutes;
-}
-
-const clocks = new Map<string, Intl.DateTimeFormat>();
-
-/** Intl knows the daylight saving of every zone; a clock of its own is made once a zone, since making one is slow. */
 function localTime(timeZone: string, at: number): LocalTime {
-  let clock = clocks.get(timeZone);
-  if (!clock) {
-    clock = new Intl.DateTimeFormat('en-GB', {
-      timeZone,
-      year: 'numeric',
-      month: '2-digit',
-      day: '2-digit',
-      hour: '2-digit',
-      minute: '2-digit',
-      hourCycle: 'h23',
-    });
-    clocks.set(timeZone, clock);
-  }
-  const parts = Object.fromEntries(clock.formatToParts(at).map(({ type, value }) => [type, value]));
-  const day = `${parts['year'] ?? ''}-${parts['month'] ?? ''}-${parts['day'] ?? ''}`;
+  const local = localIso(at, timeZone);
+  const day = local.slice(0, 10);
   // A day's name depends on the day alone.
   const weekday = WEEKDAYS[(new Date(`${day}T12:00:00Z`).getUTCDay() + 6) % 7] ?? 'mon';
-  return { day, weekday, minutes: Number(parts['hour']) * 60 + Number(parts['minute']) };
+  return { day, weekday, minutes: minutesOf(local.slice(11, 16)) };
 }

@@ -12,7 +12,7 @@ import type { SeenHealth } from '../health/health.js';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { registeringLines } from '../lines/registering.js';
 import type { UseReader } from '../reports/ports.js';
-import { localDay, startOfDay } from '../reports/time-zone.js';
+import { localDay, startOfDay } from '../lib/local-time.js';
 import { explainRoute, type ExplainedNumber, type Explanation, type TrunkDown } from '../routing/explain.js';
 import { limitsOf, toldLimitsOf, type Limit } from '../routing/limits.js';
 import type { TrunkState, TrunkStates } from './carriers/state.js';

@@ -10,7 +10,7 @@ import { RedisLeases } from '../../src/redis/leases.js';
 import { RedisNumbers } from '../../src/redis/numbers.js';
 import { RedisTrunks } from '../../src/redis/trunks.js';
 import { RedisUse } from '../../src/redis/use.js';
-import { localDay } from '../../src/reports/time-zone.js';
+import { localDay } from '../../src/lib/local-time.js';
 import { toldLimitsOf } from '../../src/routing/limits.js';
 import { SharedDrains } from '../../src/trunks/drains.js';
 import { Overview } from '../../src/trunks/overview.js';

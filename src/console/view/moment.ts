@@ -1,5 +1,5 @@
 import { GatewayError } from '../../lib/errors.js';
-import { localIso } from '../../reports/time-zone.js';
+import { offsetAt } from '../../lib/local-time.js';
 
 const LAST = Date.parse('9999-12-30T00:00Z');
 
@@ -12,7 +12,6 @@ export function momentOf(text: string | undefined, timeZone: string): number | u
   if (Number.isNaN(asUtc)) throw new GatewayError('GW_ERR_BAD_REQUEST', text, { refusal: { reason: 'moment' } });
   // For ever: at the clocks of other places it is the year 10000.
   if (asUtc > LAST) return asUtc;
-  const offsetAt = (at: number) => Date.parse(`${localIso(at, timeZone).slice(0, 19)}Z`) - at;
   // The offset at the place's own time: it may differ from that at the same time in UTC, near a change of the clocks.
-  return asUtc - offsetAt(asUtc - offsetAt(asUtc));
+  return asUtc - offsetAt(asUtc - offsetAt(asUtc, timeZone), timeZone);
 }

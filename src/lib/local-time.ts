@@ -1,8 +1,3 @@
-export type Bucket = 'minute' | 'hour' | 'day';
-
-/** Into what time is cut. Days are put together of hours: how long one is depends on the place and the season. */
-const LENGTH_MS = { minute: 60_000, hour: 3_600_000, day: 3_600_000 } as const satisfies Record<Bucket, number>;
-
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** Making one is slow, so one is kept for each zone. */
@@ -41,22 +36,16 @@ export function localIso(at: number, timeZone: string): string {
 /** The day of `at` there, `2026-11-21`. */
 export const localDay = (at: number, timeZone: string): string => localIso(at, timeZone).slice(0, 10);
 
+/** By how much the clocks there are ahead of UTC at `at`, ms. */
+export const offsetAt = (at: number, timeZone: string): number =>
+  Date.parse(`${localIso(at, timeZone).slice(0, 19)}Z`) - Math.floor(at / 1000) * 1000;
+
 /** When a day begins there, ms since the epoch. */
 export function startOfDay(day: string, timeZone: string): number {
   const asUtc = Date.parse(`${day}T00:00:00Z`);
-  const offsetAt = (at: number) => Date.parse(`${localIso(at, timeZone).slice(0, 19)}Z`) - at;
   // The second look is for days on which the clocks are changed.
-  const guess = asUtc - offsetAt(asUtc);
-  const start = asUtc - offsetAt(guess);
+  const guess = asUtc - offsetAt(asUtc, timeZone);
+  const start = asUtc - offsetAt(guess, timeZone);
   // Where they go forward at midnight there is no 00:00: the day begins with the change.
   return localDay(start, timeZone) === day ? start : guess;
-}
-
-/**
- * The name of the bucket that `at` falls into: the start of the minute or hour with its offset, or the day.
- * Hours are counted in whole hours of UTC; where the clocks differ from it by half an hour, so do the names.
- */
-export function bucketOf(at: number, bucket: Bucket, timeZone: string): string {
-  const start = Math.floor(at / LENGTH_MS[bucket]) * LENGTH_MS[bucket];
-  return bucket === 'day' ? localDay(start, timeZone) : localIso(start, timeZone);
 }
