@@ -221,9 +221,9 @@ export function rememberInvite(srf: Srf, request: Srf.SrfRequest): void {
     ?.pendingNetworkInvites.set(request.get('Call-ID') ?? '', { req: request, res: request.res });
 }
 
-/** As `forgetInvite`, of one of ours that drachtio-server has dropped without a word. */
+/** As `forgetInvite`, of one of ours that drachtio-server has dropped without a word. Not by its socket: it has one only once it is answered. */
 export function forgetSent(srf: Srf, request: Srf.SrfRequest): void {
-  agentOf(srf)?.mapServer.get(request.socket)?.pendingSipRequests.delete(request.stackTxnId);
+  agentOf(srf)?.mapServer.forEach(({ pendingSipRequests }) => pendingSipRequests.delete(request.stackTxnId));
 }
 
 /**

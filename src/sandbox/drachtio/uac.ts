@@ -114,6 +114,8 @@ export class Uac {
 
   #onInviteResponse(call: OutgoingCall, response: SipResponse, arrival: Arrival | undefined): void {
     const { transaction, owner } = call;
+    // Of one that was cancelled before anything came the real server says no more than its end (seen).
+    if (response.status === 100 && transaction.isCancelled) return;
     if (response.status >= 200 && response.status < 300) {
       if (call.answeredBy) this.#answeredAgain(call, response);
       else this.#confirm(call, this.#recordFor(call, response), response, arrival);
