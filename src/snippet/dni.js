@@ -33,6 +33,9 @@
   if (running[key + own]) return;
   running[key + own] = true;
 
+  // What was changed, by the page's number that stood there: of several with one key all show the same, and each is to come back.
+  var owners = (page.calltrackOwners = page.calltrackOwners || new WeakMap());
+
   // For who begins to listen when the number has come.
   var numbers = (page.calltrackNumbers = page.calltrackNumbers || {});
 
@@ -226,6 +229,7 @@
       var abroad = '(?:\\+|00)?' + gapped(prefix) + '(?:0' + GAP + ')?';
       var atHome = '(?:8' + GAP + ')?(?:0' + GAP + ')?';
       notations.push({
+        isOwn: number === own,
         code: prefix,
         rest: rest.length,
         pattern: '(?:' + abroad + '|' + atHome + ')' + gapped(rest).slice(0, -GAP.length),
@@ -260,6 +264,14 @@
     });
     var whole = texts.join('');
     var letters = whole.split('');
+    function nodeAt(at) {
+      var n = 0;
+      while (at >= texts[n].length) {
+        at -= texts[n].length;
+        n += 1;
+      }
+      return nodes[n];
+    }
     whole.replace(anyNotation, function (match, before) {
       var groups = [].slice.call(arguments, 2, -2);
       var at = arguments[arguments.length - 2] + before.length;
@@ -268,13 +280,16 @@
       var found = groups[i];
       // `+1 495 …` is another country's.
       if (found[0] !== '+' && /\+\d{1,3}[\s().-]*$/.test(whole.slice(0, at))) return;
+      if (!isOurs(nodeAt(at), notations[i])) return;
       var put = inNotationOf(found, notations[i], shown);
       for (i = 0; i < found.length; i += 1) letters[at + i] = put.length === found.length ? put[i] : i ? '' : put;
     });
     var from = 0;
     nodes.forEach(function (node, i) {
       var text = letters.slice(from, (from += texts[i].length)).join('');
-      if (text !== node.data) node.data = text;
+      if (text === node.data) return;
+      owners.set(node, own);
+      node.data = text;
     });
   }
 
@@ -289,25 +304,34 @@
     if (nodes.length > 1) swapNodes(nodes);
   }
 
-  function isShown(digits) {
+  function isShown(digits, link) {
     return notations.some(function (one) {
-      return new RegExp('^' + one.pattern + '$').test(digits);
+      return isOurs(link, one) && new RegExp('^' + one.pattern + '$').test(digits);
     });
+  }
+
+  /** Whether a number found there in this notation is of this script: the page's own, or what was put in its place. */
+  function isOurs(node, notation) {
+    return notation.isOwn || (owners.get(node) || own) === own;
   }
 
   function swapPage() {
     doc.querySelectorAll('[data-ct-number]').forEach(swapText);
     doc.querySelectorAll('a[href^="tel:" i]').forEach(function (link) {
-      if (!isShown(digitsOf(decoded(link.getAttribute('href').slice(4))))) return;
-      if (link.getAttribute('href') !== 'tel:+' + shown) link.setAttribute('href', 'tel:+' + shown);
+      if (!isShown(digitsOf(decoded(link.getAttribute('href').slice(4))), link)) return;
+      if (link.getAttribute('href') !== 'tel:+' + shown) {
+        owners.set(link, own);
+        link.setAttribute('href', 'tel:+' + shown);
+      }
       swapText(link);
     });
     if (code === undefined) return;
-    doc.querySelectorAll('[data-ct-code]').forEach(function (element) {
-      if (element.textContent !== code) element.textContent = code;
-    });
-    doc.querySelectorAll('[data-ct-with-code]').forEach(function (element) {
-      if (element.hidden !== !code) element.hidden = !code;
+    doc.querySelectorAll('[data-ct-code],[data-ct-with-code]').forEach(function (element) {
+      // One code in one place: of two sites' scripts each would take the other's away, for ever.
+      if ((owners.get(element) || own) !== own) return;
+      owners.set(element, own);
+      if (element.hasAttribute('data-ct-code') && element.textContent !== code) element.textContent = code;
+      if (element.hasAttribute('data-ct-with-code') && element.hidden !== !code) element.hidden = !code;
     });
   }
 
@@ -350,6 +374,7 @@
   });
 
   learn(own);
-  remember();
+  // What the browser makes ready by itself is a visit once it is shown; a click into a tab behind is one at once.
+  if (!doc.prerendering) remember();
   ask();
 })(window, document);

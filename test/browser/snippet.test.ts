@@ -167,6 +167,17 @@ async function visitor(): Promise<BrowserContext> {
   return context;
 }
 
+/** As a tag manager does. */
+const bring = (page: Page, { gatewayUrl, key, number }: { gatewayUrl: string; key: string; number: string }) =>
+  page.evaluate(`new Promise((resolve) => {
+    const script = document.createElement('script');
+    script.src = '${gatewayUrl}/dni.js';
+    script.dataset.key = '${key}';
+    script.dataset.number = '${number}';
+    script.onload = resolve;
+    document.head.append(script);
+  })`);
+
 const textOf = (page: Page, id: string) => page.locator(`#${id}`).textContent();
 const shows = (page: Page, id: string, text: string) =>
   until(`#${id} shows ${text}`, async () => (await textOf(page, id))?.includes(text) ?? false);
@@ -271,6 +282,30 @@ describe('dni.js in a browser', () => {
     expect(await textOf(page, 'code')).toBe('');
   });
 
+  it('shows one code where scripts of two sites have one each', async () => {
+    const { shop, gatewayUrl } = await open({ page: WITH_CODE, promo: 'beside' });
+    const page = await (await visitor()).newPage();
+    const other = { number: '+74953333331', expiresInSeconds: 600, askAgainSeconds: 300 };
+    await page.route('**/dni/other/**', (route) =>
+      route.fulfill({ json: { ...other, code: '99999', codeExpiresInSeconds: 600 }, headers: ANYBODY }),
+    );
+    await page.goto(shop);
+    await until('it is seen', () => page.isVisible('#with'));
+    const code = await textOf(page, 'code');
+    const told = page.evaluate(`new Promise((resolve) => document.addEventListener('calltrack:number', resolve))`);
+    await bring(page, { gatewayUrl, key: 'other', number: '+74953333333' });
+    await told;
+    const changes = await page.evaluate(`new Promise((resolve) => {
+      let changes = 0;
+      let frames = 20;
+      const observer = new MutationObserver(() => (changes += 1));
+      observer.observe(document.getElementById('code'), { childList: true });
+      const frame = () => ((frames -= 1) ? requestAnimationFrame(frame) : resolve(changes));
+      requestAnimationFrame(frame);
+    })`);
+    expect([changes, await textOf(page, 'code')]).toEqual([0, code]);
+  });
+
   it.each([
     ['an own number as it is written at home', '8 (495) 222-22-22'],
     ['no own number', ''],
@@ -368,6 +403,27 @@ describe('dni.js in a browser', () => {
     expect(JSON.parse(session)).toMatchObject({ utm: { source: 'google' } });
   });
 
+  it('takes no page that the browser makes ready by itself for a click', async () => {
+    const { shop } = await open();
+    const context = await visitor();
+    const [first, ready] = [await context.newPage(), await context.newPage()];
+    await first.clock.install();
+    await first.goto(`${shop}/?utm_source=yandex`);
+    await shows(first, 'marked', '111-11-11');
+    // As while it is prerendered: Chromium does not do so under a debugger.
+    await ready.addInitScript(`
+      window.seen = false;
+      Object.defineProperty(document, 'prerendering', { get: () => !window.seen });
+      Object.defineProperty(document, 'visibilityState', { get: () => (window.seen ? 'visible' : 'hidden') });
+    `);
+    await ready.goto(`${shop}/?utm_source=google`, { waitUntil: 'load' });
+    const asked = first.waitForResponse(/\/leases$/);
+    await first.clock.fastForward(6 * 60_000);
+    expect(await (await asked).json()).toMatchObject({ number: '+74951111111' });
+    await ready.evaluate(`window.seen = true; document.dispatchEvent(new Event('visibilitychange'))`);
+    await shows(ready, 'marked', '111-11-12');
+  });
+
   it('is one visit for as long as the page is seen', async () => {
     const { shop } = await open({ lease: '24h' });
     const page = await (await visitor()).newPage();
@@ -444,22 +500,19 @@ describe('dni.js in a browser', () => {
     const page = await (await visitor()).newPage();
     let asked = 0;
     page.on('request', (request) => (asked += request.url().includes('/dni/') ? 1 : 0));
+    await page.clock.install();
     await page.goto(shop);
     await shows(page, 'marked', '111-11-11');
-    const bring = (number: string) =>
-      page.evaluate(`new Promise((resolve) => {
-        const script = document.createElement('script');
-        script.src = '${gatewayUrl}/dni.js';
-        script.dataset.key = '${KEY}';
-        script.dataset.number = '${number}';
-        script.onload = resolve;
-        document.head.append(script);
-      })`);
-    await bring('+74952222222');
+    await bring(page, { gatewayUrl, key: KEY, number: '+74952222222' });
     expect(asked).toBe(1);
     // Another number of the page is another matter.
-    await bring('+74953333333');
+    await bring(page, { gatewayUrl, key: KEY, number: '+74953333333' });
     await until('it is swapped', async () => (await page.getAttribute('#other', 'href')) === 'tel:+74951111111');
+    await page.route('**/dni/**', (route) => route.fulfill({ json: NOTHING_FREE, headers: ANYBODY }));
+    await page.clock.fastForward(86_400_000);
+    await until('the one is given back', async () => (await page.getAttribute('#link', 'href')) === 'tel:+74952222222');
+    await until('the other too', async () => (await page.getAttribute('#other', 'href')) === 'tel:+74953333333');
+    expect([await textOf(page, 'link'), await textOf(page, 'other')]).toEqual(['(495) 222-22-22', '+7 495 333-33-33']);
   });
 
   it('keeps the lease alive while the page is seen', async () => {
