@@ -130,7 +130,7 @@ export class RedisDeliveryArchive implements DeliveryArchive {
 
   async requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number> {
     if (events.length === 0) return 0;
-    const items = events.flatMap(({ cursor, callId }) => [cursor, callId === '' ? 'about:replay' : callId]);
+    const items = events.flatMap(({ cursor, orderingKey }) => [cursor, orderingKey]);
     return count(await this.#requeue(endpoint, 'events', items));
   }
 
@@ -225,13 +225,17 @@ const count = (done: number[]): number => done.filter((one) => one === 1).length
 function readFeed([cursor, flat]: [string, string[]]): FeedEvent {
   const fields = fieldsOf(flat);
   const text = (name: string): string => fields.get(name) ?? '';
-  return { cursor, eventId: text('id'), type: text('type'), callId: text('call'), body: text('body') };
+  const [eventId, callId] = [text('id'), text('call')];
+  // One that an older version wrote names nothing: then it holds up nobody.
+  const orderingKey = callId || text('about') || `about:${eventId}`;
+  return { cursor, eventId, type: text('type'), callId, orderingKey, body: text('body') };
 }
 
 function readLetter([, flat]: [string, string[]]): FeedEvent {
   const fields = fieldsOf(flat);
   const text = (name: string): string => fields.get(name) ?? '';
-  return { cursor: text('event'), eventId: text('id'), type: text('type'), callId: text('key'), body: text('body') };
+  const [eventId, key] = [text('id'), text('key')];
+  return { cursor: text('event'), eventId, type: text('type'), callId: key, orderingKey: key, body: text('body') };
 }
 
 /** Where the log has gone already: what the call itself remembers. */

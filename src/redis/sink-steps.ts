@@ -4,8 +4,8 @@ import { loadScript } from './scripts.js';
 
 const noteScript = loadScript('note-sink-step');
 
-/** Longer than an event is retried (3 days), with time for people to replay what was dead. */
-const LIFE_MS = 7 * 86_400_000;
+/** Longer than an event is retried (76 hours) and then kept among the dead letters (30 days): who replays one tells nothing twice. */
+const LIFE_MS = 40 * 86_400_000;
 
 /** What vendors have been told of calls. Rejects with GW_ERR_REDIS_AWAY. */
 export class RedisSinkSteps {

@@ -30,6 +30,8 @@ export interface FeedEvent {
   type: string;
   /** Empty for an event that belongs to no call. */
   callId: string;
+  /** What it is delivered in order with: its call, or the trunk, limit, site … that it tells of. */
+  orderingKey: string;
   body: string;
 }
 

@@ -200,6 +200,21 @@ describe('/v1/webhooks', () => {
     expect(all.slice(5).toSorted()).toEqual(first.toSorted());
   });
 
+  it('sends what one limit is told of again whatever becomes of the others, and in order', async () => {
+    const { ask, receiver, store } = await open();
+    const high = (resource: string, number: number) =>
+      capacityEvent({ resource, number, at: 1_800_000_000_000, level: 'high', inUse: 4, limit: 5 });
+    const changes = [['line:a', 1] as const, ['line:b', 1] as const, ['line:b', 2] as const];
+    for (const [line, number] of changes) await store.appendOperational(high(line, number), line, ['crm']);
+    await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(3));
+    const [refused, ...others] = changes.map(([line, number]) => high(line, number).id);
+    receiver.behave = ({ body }) => (body.id === refused ? answer(500) : OK);
+    const range = { from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
+    expect((await ask('/crm/replay', range)).body).toEqual({ queued: 3, skipped: 0, next: null });
+    const again = () => receiver.received.slice(3).map(idOf);
+    await eventually(() => expect(again().filter((id) => id !== refused)).toEqual(others));
+  });
+
   it('sends all dead letters again, also those that the feed has lost', async () => {
     const { ask, receiver, write, raw, keys } = await open();
     receiver.behave = () => answer(500);

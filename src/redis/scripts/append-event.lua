@@ -5,7 +5,7 @@
 --- @include now
 --- @include enqueue
 if not redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[7]) then return 'repeated' end
-local at = redis.call('XADD', KEYS[1], '*', 'id', ARGV[1], 'type', ARGV[2], 'at', ARGV[3], 'call', '', 'body', ARGV[4])
+local at = redis.call('XADD', KEYS[1], '*', 'id', ARGV[1], 'type', ARGV[2], 'at', ARGV[3], 'call', '', 'about', ARGV[5], 'body', ARGV[4])
 local now = clock()
 for i = 8, #ARGV do enqueue(ARGV[6], KEYS[2], ARGV[i], ARGV[5], at, now) end
 return 'written'

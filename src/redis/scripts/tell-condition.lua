@@ -14,7 +14,7 @@ if isDown == wasDown then return 'known' end
 if isDown then redis.call('SET', KEYS[2], '1') else redis.call('DEL', KEYS[2]) end
 local wantDown = tonumber(ARGV[12])
 local kind, body = isDown and ARGV[8] or ARGV[10], isDown and ARGV[9] or ARGV[11]
-local at = redis.call('XADD', KEYS[3], '*', 'id', ARGV[6], 'type', kind, 'at', ARGV[7], 'call', '', 'body', body)
+local at = redis.call('XADD', KEYS[3], '*', 'id', ARGV[6], 'type', kind, 'at', ARGV[7], 'call', '', 'about', ARGV[5], 'body', body)
 local from, to = 13, 12 + wantDown
 if not isDown then from, to = 13 + wantDown, #ARGV end
 for i = from, to do enqueue(ARGV[4], KEYS[4], ARGV[i], ARGV[5], at, now) end
