@@ -6,6 +6,8 @@ import { parseWav } from '../src/sandbox/rtp/wav-reader.js';
 /** A tenth of a second: a packet that came late shifts a tone's phase, and a long window would find nothing. */
 const WINDOW = 800;
 const QUIET = 100;
+/** Windows in which the frequency is looked for, however long the talk. */
+const MOST_LOOKED_AT = 9;
 const LOWEST_HZ = 200;
 const HIGHEST_HZ = 3400;
 
@@ -41,24 +43,35 @@ export function hear(samples: Int16Array): Heard {
   const windows: Int16Array[] = [];
   for (let at = 0; at + WINDOW <= samples.length; at += WINDOW) windows.push(samples.subarray(at, at + WINDOW));
   const loud = windows.filter((window) => rms(window) > QUIET);
-  const middle = loud[Math.floor(loud.length / 2)];
-  if (middle === undefined) return { hz: null, share: 0 };
-  const hz = strongestFrequency(middle);
+  if (loud.length === 0) return { hz: null, share: 0 };
+  const { hz } = clearestTone(loud);
   return { hz, share: loud.filter((window) => toneShare(window, hz) > 0.9).length / windows.length };
 }
 
-/** To 1 Hz: first by steps of half the window's resolution, then around the best of them. */
-function strongestFrequency(window: Int16Array): number {
-  const coarse = strongest(window, LOWEST_HZ, HIGHEST_HZ, 5);
-  return strongest(window, coarse - 5, coarse + 5, 1);
+interface Tone {
+  hz: number;
+  /** Of the window's energy, 0 to 1. */
+  share: number;
 }
 
-function strongest(window: Int16Array, from: number, to: number, step: number): number {
-  let best = from;
-  let bestShare = 0;
+/** By the window that it fills best: one in which its phase is shifted shows it some Hz off. */
+function clearestTone(windows: readonly Int16Array[]): Tone {
+  const step = Math.ceil(windows.length / MOST_LOOKED_AT);
+  const tones = windows.filter((_, i) => i % step === 0).map(strongestTone);
+  return tones.reduce((best, tone) => (tone.share > best.share ? tone : best));
+}
+
+/** To 1 Hz: first by steps of half the window's resolution, then around the best of them. */
+function strongestTone(window: Int16Array): Tone {
+  const { hz } = strongest(window, LOWEST_HZ, HIGHEST_HZ, 5);
+  return strongest(window, hz - 5, hz + 5, 1);
+}
+
+function strongest(window: Int16Array, from: number, to: number, step: number): Tone {
+  let best = { hz: from, share: 0 };
   for (let hz = from; hz <= to; hz += step) {
     const share = toneShare(window, hz);
-    if (share > bestShare) [best, bestShare] = [hz, share];
+    if (share > best.share) best = { hz, share };
   }
   return best;
 }
