@@ -103,9 +103,19 @@ export interface HttpServer {
 }
 
 const MAX_URL = 2048;
-const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 };
 /**
- * A connection on which nothing moves for so long (Node waits twice, where something is to be sent) is closed: who asks and
+ * Who asks is a proxy, which must be the one to close a connection: one that we close just as it sends a request is a 502 to whoever
+ * asked. They do after 60 s (nginx, AWS), 90 s (Traefik, programs in Go) or 2 min (Caddy).
+ */
+const KEEP_ALIVE_MS = 125_000;
+const LIMITS = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+};
+/**
+ * A connection on which nothing of an answer moves for so long (Node waits twice, where something is to be sent) is closed: who asks and
  * then reads nothing would hold his place for ever. Longer than any answer takes to begin; listeners are told each few
  * seconds that nothing happens.
  */

@@ -315,6 +315,11 @@ describe('what a client does wrong', () => {
 });
 
 describe('the server', () => {
+  it('keeps a connection for longer than proxies do, so that none meets its end with a request', async () => {
+    const alive = (await ask('/healthz')).headers.get('keep-alive');
+    expect(Number(/^timeout=(\d+)$/.exec(alive ?? '')?.[1])).toBeGreaterThan(120);
+  });
+
   it('sets headers that keep browsers from doing anything with its answers', async () => {
     const { headers } = await ask('/healthz');
     expect(headers.get('x-content-type-options')).toBe('nosniff');
