@@ -4,8 +4,11 @@ import { newLeaseIdStart, numberOfLease } from './lease-id.js';
 import type { Asker, Lease, LeaseStore, PoolPolicy, PromoCode, Refusal } from './ports.js';
 import type { PromoDesk } from './promo-desk.js';
 
-/** Numbers that another service has lent or that are talked on are passed over, but not without end. */
-const MAX_TRIES = 16;
+/**
+ * Numbers that another service has lent or that are talked on are passed over, but not without end. Who lends by the
+ * same rule has taken those that come next here too, so there may be dozens in a row; each is met once while it is taken.
+ */
+const MAX_TRIES = 128;
 
 export interface AllocationRequest {
   site: string;

@@ -209,6 +209,19 @@ describe('another service that lends too', () => {
     expect(await ask('b')).toMatchObject({ outcome: 'fallback' });
   });
 
+  it('may have lent dozens in a row, and a hundred and more cost one visitor his number but no alarm', async () => {
+    const { ask, raw, prefix, numbers, keys } = await openPool(200, { low: 0.01 });
+    const theirs = async (from: number, to: number) => {
+      for (const number of numbers.slice(from, to)) await lend(raw, prefix, number, 'divan', visitor(`o-${number}`));
+    };
+    await theirs(0, 40);
+    expect(await ask('a')).toMatchObject({ outcome: 'lent', number: numbers[40] });
+    await theirs(41, 190);
+    expect(await ask('b')).toMatchObject({ outcome: 'fallback' });
+    expect(await raw.llen(keys.poolUntold('divan'))).toBe(0);
+    expect(await ask('b')).toMatchObject({ outcome: 'lent', number: numbers[190] });
+  });
+
   it('reads ours in the same keys, and so does an admission', async () => {
     const { ask, raw, prefix, link, keys, numbers } = await openPool(1);
     const number = numbers[0] ?? '';

@@ -32,8 +32,9 @@ local function openPool(pool, hours, now)
       level = 'ok'
       redis.call('HSET', state, 'level', level)
     end
-    -- Where there is no pool, none has run dry.
-    local worse = total > 0 and (refused and 'exhausted' or free < low * total and level == 'ok' and 'low')
+    -- Where there is no pool, none has run dry; nor has one of which numbers are left that nobody has tried.
+    local dry = refused and free == 0
+    local worse = total > 0 and (dry and 'exhausted' or free < low * total and level == 'ok' and 'low')
     if worse and worse ~= level then
       local change = redis.call('HINCRBY', state, 'changes', 1)
       redis.call('HSET', state, 'level', worse)
