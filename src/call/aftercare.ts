@@ -16,8 +16,8 @@ export interface HistoryKeeper {
   /** Repeating it changes nothing. */
   note(call: Call): Promise<void>;
   /**
-   * Marks that are so old: a call's id for its end, `<id>|<sequence>` for a change behind it. Each change has a mark of
-   * its own, so that nobody takes it away with what was noted before it.
+   * Marks at least `olderThanMs` old: a call's id for the end of the call, `<id>|<sequence>` for a later change of it.
+   * Each change has its own mark, so that noting an earlier state never removes the mark of a later one.
    */
   due(olderThanMs: number, most: number): Promise<string[]>;
   noted(marks: readonly string[]): Promise<void>;
@@ -35,16 +35,16 @@ interface AftercareDeps {
   overdueMs?: number;
 }
 
-/** Whoever ends a call writes its history at once; what is due for so long was left by somebody who died. */
+/** The gateway that ends a call writes its history at once. A mark as old as this was left by a gateway that died. */
 const OVERDUE_MS = 10_000;
 const AT_ONCE = 50;
-/** Number pools write their leases with a delay of a second or so, where they write them with any. */
+/** Some number pools write their leases to Redis a second or so after they have lent them. */
 const RECHECK_MS = 10_000;
-/** Each waits for its timer only; more than this at a time are not looked at again. */
+/** Calls that may wait for their second look at once. Beyond this a call gets none. */
 const MOST_RECHECKS = 5000;
-/** Between two sweeps; what is beyond is found by its mark. */
+/** Kept between two sweeps. Beyond this a history is found by its mark, and written once more. */
 const MOST_NOTED = 5000;
-/** What is asked with each sweep; of more verdicts the mark of the call's end reminds us. */
+/** Asked again with each sweep. Beyond this the mark of the call's end brings the question back. */
 const MOST_UNANSWERED = 5000;
 
 /** How much a verdict says: a later one must say more to take its place. */
@@ -66,7 +66,10 @@ const RANK: Readonly<Record<Verdict, number>> = {
  */
 export class Aftercare {
   readonly #rechecks = new Set<NodeJS.Timeout>();
-  /** Whose the callers of living calls were when they called; a call's document is the same object until it has ended. */
+  /**
+   * What earlier calls had told of the caller when his call came in. By the call's document, which is one object until
+   * the call has ended.
+   */
   readonly #known = new WeakMap<Call, KnownCaller | null>();
   /** Marks of written histories, still to be taken away; the next sweep does, long before they count as overdue. */
   #noted: string[] = [];
@@ -104,7 +107,8 @@ export class Aftercare {
 
   ended(call: Call): void {
     inBackground(this.#tolerant(call.id, () => this.#note(call)));
-    // Judged by nobody here: it was deferred, and found later than this; or by a gateway that has died.
+    // Not there where this gateway did not judge the call: the verdict was deferred, or the call's own gateway has
+    // died.
     const known = this.#known.get(call);
     if (known === undefined || call.numberKind !== 'dynamic' || leaseWasThere(call.attribution)) return;
     if (this.#rechecks.size >= MOST_RECHECKS) return;
@@ -120,7 +124,10 @@ export class Aftercare {
     for (const timer of this.#rechecks) clearTimeout(timer);
   }
 
-  /** Writes what others have left undone. Rejects with GW_ERR_REDIS_AWAY. */
+  /**
+   * Answers what Redis could not answer before, and writes the histories that dead gateways have left. Rejects with
+   * GW_ERR_REDIS_AWAY.
+   */
   async sweep(): Promise<void> {
     await this.#unmark();
     for (const ask of this.#unanswered) {
@@ -144,13 +151,16 @@ export class Aftercare {
     if (this.#noted.length < MOST_NOTED) this.#noted.push(call.id);
   }
 
-  /** Tells what Redis could not say when the call came. Rejects with GW_ERR_REDIS_AWAY. */
+  /**
+   * Finds the verdict that Redis could not give when the call came, and tells it as a correction. Rejects with
+   * GW_ERR_REDIS_AWAY.
+   */
   #findVerdict(call: Call): Promise<void> {
     const { admissions } = this.deps;
     return this.#correct(call, () => findDeferred(call, { ...this.deps.judge, admissions }));
   }
 
-  /** Tells whose code the caller gave. Rejects with GW_ERR_REDIS_AWAY. */
+  /** Finds whose promo code the caller gave, and tells it as a correction. Rejects with GW_ERR_REDIS_AWAY. */
   #findCode(call: Call, code: string): Promise<void> {
     return this.#correct(call, () => findByCode(call, code, this.deps.promoCodes));
   }
@@ -175,7 +185,7 @@ export class Aftercare {
     await this.deps.history.noted(noted);
   }
 
-  /** The lease of the call's moment may have been written after it: whoever runs the pool was slow. */
+  /** A second look: the lease that covers the call's arrival may have been written after it, by a slow pool. */
   async #recheck(call: Call, known: KnownCaller | null): Promise<void> {
     const at = Date.parse(call.startedAt);
     const found = judge(await this.deps.admissions.lookUp(call.trackingNumber, at), known, at, this.deps.judge);
@@ -193,18 +203,22 @@ export class Aftercare {
   }
 }
 
-/** Redis has not told yet what it could not tell when the call came. */
+/** What Redis could not tell when the call came is still not known. */
 const isDeferred = (call: Call): boolean =>
   call.caller.erased !== true && (call.attribution.verdict === 'deferred' || isSettledEarly(call));
 
-/** Nothing written later can say more than the lease that covered the call's arrival, or than the caller's own code. */
+/**
+ * Whether a second look is needless: nothing says more than a lease that covered the call's arrival, or than the
+ * caller's own code.
+ */
 function leaseWasThere({ verdict, candidates }: Attribution): boolean {
   return RANK[verdict] >= RANK.exact || candidates.some(({ leaseEndedSecondsAgo }) => leaseEndedSecondsAgo === null);
 }
 
 /**
- * What is looked for is a lease that nobody knew then. One that the verdict named has had its say: where it looks better
- * now, its past only looks different (who takes a lease back may leave its former end among the holders).
+ * Only a lease that nobody knew at the time of the call counts. A lease that the verdict has already weighed may look
+ * better now, but only because its past looks different: a visitor who takes his lease back may leave its former end
+ * among the holders.
  */
 function isNew({ leaseId }: Attribution, old: Attribution): boolean {
   return (

@@ -18,7 +18,9 @@ export interface StoredCall {
 /** An amendment that waits for whoever may write the call. */
 export interface WaitingAmendment {
   callId: string;
-  /** This gateway owns the call, which lives; otherwise the call is closed and anybody may write it. */
+  /**
+   * True where this gateway owns the call and it still goes on; false where it is closed, and any gateway may write it.
+   */
   living: boolean;
   amendment: Amendment;
 }
@@ -77,7 +79,7 @@ export class CallAmender {
       if (stored.closed) {
         if (await this.#amendClosed(stored, amendment)) return stored.call;
       } else {
-        // Asked for what the call is too full for, its owner could only drop it.
+        // Tried on a copy first, so that a full call is refused here: its owner could only drop the amendment.
         amend(structuredClone(stored.call), amendment);
         const outcome = await this.deps.store.queue(callId, amendment);
         if (outcome === 'queued') return null;
@@ -90,7 +92,7 @@ export class CallAmender {
     throw new GatewayError('GW_ERR_DEADLINE', 'the call is being changed by others all the time');
   }
 
-  /** False where somebody else was faster: to be read again. */
+  /** False where the call has changed since it was read: read it again, and try once more. */
   async #amendClosed(stored: StoredCall, amendment: Amendment): Promise<boolean> {
     const { call, sequence } = stored;
     const amended = amend(call, amendment);
@@ -103,11 +105,11 @@ export class CallAmender {
     return (await this.deps.store.write(stored, event, endpoints, amendment)) === 'written';
   }
 
-  /** Does what waits for this gateway, or for nobody in particular. */
+  /** Makes the amendments that wait for this gateway, and those of closed calls, which any gateway may make. */
   async sweep(): Promise<void> {
     for (const waiting of await this.deps.store.waiting()) {
       const { callId, living, amendment } = waiting;
-      // Ours, and no longer here: about to be closed.
+      // Ours but no longer in memory: its end is just being written.
       if (living && !this.deps.living(callId)) continue;
       try {
         await this.amend(callId, amendment);

@@ -27,9 +27,9 @@ export type AmendmentKind =
       reason: string;
       past?: CallersPast | null;
     }
-  /** Found in a spool after the call was told otherwise, or not at all. */
+  /** Found in a spool after its loss was told, or before anything was told of it. */
   | { kind: 'recording-found'; recording: RecordingInfo }
-  /** The file that the call was told of has given way to another one: it was to be kept in that format only. */
+  /** The recording's file was replaced by another one, in the format that is to be kept. */
   | ({ kind: 'recording-replaced' } & ReplacingFile)
   /** Deleted at `at`. */
   | { kind: 'recording-deleted'; reason: string };
@@ -140,7 +140,7 @@ function correct(
     throw callerErased();
   }
   const old = call.attribution;
-  // Said by a person it is certain, also where the gateway had found the same.
+  // A person's word makes it certain, even where the gateway had found the same.
   const confirmed = found.rule === 'operator' && old.rule !== 'operator';
   const same = old.verdict === found.verdict && old.leaseId === found.leaseId && !confirmed;
   // What a person has decided, or the caller's own code said, is not undone by what the gateway finds later.
@@ -150,7 +150,7 @@ function correct(
   const attribution = stays
     ? { ...old, source: old.source ?? found.source }
     : { ...found, source: found.source ?? old.source };
-  // Who was faster than Redis knew neither the ad nor the caller's past.
+  // A verdict given while Redis was away knew neither the ad nor the caller's past: they are added now.
   const learnt = attribution.source !== old.source || (past && call.caller.firstCall === null);
   if (stays && !learnt) return null;
   if (past) {
@@ -163,17 +163,19 @@ function correct(
   return { type: 'call.attribution.corrected', extra: { old, new: attribution, reason } };
 }
 
-/** Nobody may book him anew who asked to be forgotten. */
+/** A caller who was forgotten on request is not given to anybody again. */
 export const callerErased = () =>
   new GatewayError('GW_ERR_CALLER_ERASED', 'the caller was forgotten on request: the call is nobody’s any more');
 
-/** Somebody has said whose call it is that came while Redis was away, before Redis could tell the rest. */
+/**
+ * The call came while Redis was away, and a person or a promo code told whose it was before Redis could tell the rest.
+ */
 export function isSettledEarly(call: Call): boolean {
   const { rule, verdict } = call.attribution;
   return (rule === 'operator' || verdict === 'promo') && correctionsOf(call).at(-1)?.old.verdict === 'deferred';
 }
 
-/** Calls that were written before there were any have none. */
+/** Calls written by versions without corrections have no such field. */
 export const correctionsOf = ({ corrections = [] }: Partial<Pick<Call, 'corrections'>>): Call['corrections'] =>
   corrections;
 
@@ -189,7 +191,7 @@ function outlineOf({ verdict, confidence, rule, leaseId, session, source }: Attr
   };
 }
 
-/** What is there is worth more than that it was not found; what was there is not there by being found again. */
+/** A recording that was found replaces the word that there is none; a ready one is never replaced. */
 function found(call: Call, recording: RecordingInfo): Amended | null {
   const { status } = call.recording;
   const unsettled = status === 'none' || status === 'recording';

@@ -1,9 +1,12 @@
-/** Each holds some 50 kB (measured: 46): half a gigabyte, and hours without Redis. */
+/** Calls that may wait at once. Each holds some 46 kB (measured): together half a gigabyte, and hours without Redis. */
 const MOST = 10_000;
-/** After an outage thousands wait: so many at once keep Redis busy, and leave it room for the calls that come in. */
+/**
+ * Written at once after an outage, when thousands wait: enough to keep Redis busy, few enough to leave it room for new
+ * calls.
+ */
 const AT_ONCE = 32;
 
-/** What is written last of a call, and may be given up. */
+/** The last write of one call, which may be given up. */
 export interface LastWrite {
   abandon(): void;
 }
@@ -44,7 +47,7 @@ export class Backlog {
     }
   }
 
-  /** It may take a moment to leave: the next one over the bound must not find it here again. */
+  /** Taken out at once, since the write itself may take a moment to stop. */
   #giveUpOldest(): void {
     const [oldest] = this.#waiting;
     if (!oldest) return;

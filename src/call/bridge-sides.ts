@@ -7,17 +7,19 @@ import { isSecured, NEW_KEY_TRIES, sameKey, underNewKey, underSameKeys, withoutK
 interface Sides {
   near: DialogLeg;
   far: DialogLeg;
-  /** What `near` was told of FreeSWITCH's sound, where that is not all that FreeSWITCH said. */
+  /** The SDP that `near` was given, where it was not the whole of what FreeSWITCH said. */
   told?: string;
   /**
-   * What FreeSWITCH took for `near`'s answer, where that was said while it rang, and is not what he answered (RFC 3261 12.1.2: another
-   * of a carrier's forks), `now`. In a dialog FreeSWITCH passes over every later answer (13.2.1), so it is made an offer of.
+   * Given where the SDP of a 183 (`before`) differs from that of the answer (`now`), as with several forks of a carrier
+   * (RFC 3261 12.1.2). FreeSWITCH has taken `before` for the answer and passes over every later one in the dialog
+   * (13.2.1), so `now` is sent to it as a new offer.
    */
   moved?: { before: string; now: string };
   logger: Pick<Logger, 'warn'>;
   /**
-   * Told before FreeSWITCH gets an offer by which `near` holds the call (and may fall silent), or takes it up again; told back
-   * where FreeSWITCH refuses it. `offerAgain` has it read anew what it was told too late; rejects where it refuses.
+   * Called before FreeSWITCH is offered a hold (`near` may fall silent) or its end, and once more, undone, where
+   * FreeSWITCH refuses the offer. `offerAgain` repeats the offer, for a FreeSWITCH that could not be told in time; it
+   * rejects where FreeSWITCH refuses.
    */
   onHold?: (held: boolean, offerAgain: () => Promise<unknown>) => Promise<void>;
 }
@@ -52,9 +54,10 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
 
   near.onReinvite(async (asked): Promise<ReinviteAnswer> => {
     const sdp = secured ? asked : withoutKeys(asked);
-    // He asks for an offer as of a new call (RFC 3261 14.2): by our answer to his hold, or to his music, he could not take up the talk.
+    // A re-INVITE without SDP asks for an offer as in a new call (RFC 3261 14.2). Our last answer will not do: given to
+    // a hold, or to music on hold, it would keep the talk on hold.
     if (!sdp) answer = following(answer, asNewOffer(answer));
-    // What FreeSWITCH last said stands; where it is our offer, his answer comes in the ACK.
+    // FreeSWITCH's last word still holds. Where it is sent as our offer, his answer comes in the ACK.
     if (!sdp || sdp === offered) return { sdp: answer };
     if (!suits(sdp, answer)) return { status: 488 };
     try {
@@ -64,9 +67,12 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
       return { status: 488 };
     }
   });
-  // FreeSWITCH changes nothing by itself; where it asks all the same, what `near` last said stands.
+  // FreeSWITCH does not change a session by itself. Should it ask all the same, it gets what `near` last said.
   far.onReinvite(() => Promise.resolve({ sdp: offered }));
-  /** Where it takes him for one who brings another key, FreeSWITCH makes another too; who is not told it hears nothing. */
+  /**
+   * Where FreeSWITCH thinks that `near` has brought a new key, it makes a new one itself, and `near` hears nothing
+   * until he is told that key.
+   */
   const offerAndTell = async (sdp: string): Promise<void> => {
     for (let theirs = sdp, tellings = 0; ; tellings++) {
       const known = answer;
@@ -92,22 +98,25 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
   if (moved) follow(moved.now);
 }
 
-/** Whether FreeSWITCH, which would say yes to either, can send where `sdp` wants its sound; and what is encrypted stays so. */
+/**
+ * Whether FreeSWITCH can send sound where `sdp` wants it (it would accept in any case), and an encrypted talk stays
+ * encrypted.
+ */
 function suits(sdp: string, told: string): boolean {
   const [wanted, there] = [familyOf(sdp), familyOf(told)];
   return (wanted === null || there === null || wanted === there) && (isSecured(sdp) || !isSecured(told));
 }
 
-/** A phone may bring another key with each answer of its own: so often he is told FreeSWITCH's anew. */
+/** A phone may answer each of our offers with yet another key: after so many it is given up. */
 const TELLINGS_MAX = 3;
 
 /**
- * Makes offers to FreeSWITCH in such a way that it sends by the key that it tells; gives its answer as who offers is to get it.
- *
- * @param first what brought it the other side's key
+ * Offers to FreeSWITCH so that it sends by the very key that it names. The result is its answer as the offering side is
+ * to get it.
+ * | @param first the SDP that brought FreeSWITCH the other side's key
  */
 function offersTo(far: DialogLeg, first: string): (sdp: string, told: string) => Promise<string> {
-  /** The last that did, as FreeSWITCH got it. */
+  /** The last SDP that brought FreeSWITCH a key, as FreeSWITCH got it. */
   let keyed = first;
   return async (sdp, told) => {
     const same = underSameKeys(keyed, sdp, told);
@@ -128,8 +137,8 @@ function isHeld(sdp: string): boolean {
 }
 
 /**
- * `next` as what follows `last`: the same version where it says the same, else the next one (RFC 3264 8). FreeSWITCH's own
- * may stay as it was (seen), and some peers pass over what bears an old one.
+ * `next` with the version number that follows `last`'s, or `last` itself where nothing else differs (RFC 3264 8).
+ * FreeSWITCH may repeat a version (seen), and some peers ignore an SDP whose version is not new.
  */
 function following(last: string, next: string): string {
   const origin = /^o=\S+ \S+ (\d+)/m;
@@ -138,7 +147,7 @@ function following(last: string, next: string): string {
   return next.replace(/^(o=\S+ \S+ )\d+/m, (_, start: string) => start + String(version));
 }
 
-/** DTMF of phones that send INFO in place of RFC 4733: FreeSWITCH keeps it to itself, so it goes around. */
+/** DTMF that phones send by INFO instead of RFC 4733. FreeSWITCH would not pass it on, so it goes past FreeSWITCH. */
 export function passInfo(from: DialogLeg, to: DialogLeg): void {
   from.onInfo((contentType, body) => {
     inBackground(to.info(contentType, body).catch(() => undefined));

@@ -3,22 +3,22 @@ import type { CallResources, HeldChannel } from './call.js';
 import type { Channels } from './ports.js';
 
 /**
- * What one call holds of the limits. A channel is held from before its INVITE until nothing of that leg is on the wire
- * any more, since until then it is taken at the far end too; whose leg is off first is free first.
+ * The channels that one call holds. A channel is taken before the INVITE goes out and released only when nothing of
+ * that leg is on the wire any more: until then it is in use at the far end too. The legs release theirs one by one.
  */
 export class CallChannels {
   readonly #occupied = new Set<string>();
   readonly #leaving = new Set<Promise<void>>();
   #ended = false;
 
-  /** @param changed the resources did; not told any more once the call has ended */
+  /** @param changed called when `resources` have changed, but not after the call has ended */
   constructor(
     private readonly resources: CallResources,
     private readonly channels: Pick<Channels, 'release'>,
     private readonly changed: () => void,
   ) {}
 
-  /** What the call does not hold is not renewed. Granted after the call's end, it goes back at once. */
+  /** From now on the call renews these. Granted after the call's end, they go back at once. */
   hold(channels: HeldChannel[]): void {
     if (this.#ended) {
       inBackground(this.channels.release(channels));
@@ -28,7 +28,7 @@ export class CallChannels {
     this.changed();
   }
 
-  /** A leg takes these: they are released when `gone` has settled, and not before. */
+  /** These belong to a leg, and are released when `gone` settles, not before. */
   occupy(channels: HeldChannel[], gone: Promise<unknown>): void {
     for (const { token } of channels) this.#occupied.add(token);
     const left = gone
@@ -39,7 +39,7 @@ export class CallChannels {
     inBackground(left);
   }
 
-  /** The call has ended: gives back at once what no leg takes. Settles when the last leg is off the wire. */
+  /** The call has ended: releases at once what belongs to no leg. Settles when the last leg is off the wire. */
   async end(): Promise<void> {
     this.#ended = true;
     const idle = this.resources.channels.filter(({ token }) => !this.#occupied.has(token));

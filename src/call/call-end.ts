@@ -16,7 +16,7 @@ export interface CallEnd {
   /** Final SIP status for a caller who was not answered; otherwise it follows from the loss reason. */
   sip?: number;
   headers?: Record<string, string>;
-  /** The call never was one of ours to connect (unknown number, blocked). */
+  /** The call was not to be connected at all (unknown number, blocked caller). */
   rejected?: boolean;
   /** Played to the caller, unbilled, before the refusal. */
   announcement?: string;

@@ -3,7 +3,7 @@ import type { CallResources, OpenInvite } from './call.js';
 import type { IncomingInvite, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
 interface CallInvitesDeps {
-  /** Of the call; kept up to date with the INVITEs that a peer would have to end. */
+  /** Those of the call; `invites` in it, which a peer would have to end, is kept up to date here. */
   resources: CallResources;
   /** Aborted when the call ends. */
   ended: AbortSignal;
@@ -44,7 +44,7 @@ export class CallInvites {
     return attempt;
   }
 
-  /** Nobody's phone shall ring any longer. */
+  /** Cancels our INVITEs: no phone rings any longer. */
   cancel(): void {
     for (const attempt of this.#attempts) attempt.cancel();
   }

@@ -4,7 +4,7 @@ import type { CallResources } from './call.js';
 import { mediaFailure, type CallEnd } from './call-end.js';
 import type { MediaEvent, MediaServer } from './media-ports.js';
 
-/** Whoever knows why a channel went speaks within this of the first word that it has gone. */
+/** After the first word that a channel has gone, the channel that knows the cause reports within this. */
 const CAUSE_TIMEOUT_MS = 500;
 /** FreeSWITCH reports the end of both its channels well within this; what is left then is killed. */
 const GONE_TIMEOUT_MS = 5_000;
@@ -34,7 +34,10 @@ export class CallMedia {
   #callerChannel: string | null = null;
   #bridged = false;
   #held = false;
-  /** Where FreeSWITCH does not know yet that the caller holds, or no longer does: has it take that in, once it can be told. */
+  /**
+   * Set while FreeSWITCH could not be told that the caller holds, or no longer does: repeats the offer once it can be
+   * told.
+   */
   #offerAgain: (() => Promise<unknown>) | null = null;
 
   constructor(private readonly deps: CallMediaDeps) {}
@@ -53,7 +56,9 @@ export class CallMedia {
     return this.#held;
   }
 
-  /** This server is asked to take the call; one that was asked before it and did not has no part in it any more. */
+  /**
+   * This server is asked to take the call. One that was asked before, and did not take it, is no longer listened to.
+   */
   use(server: MediaServer): void {
     this.#unwatch();
     this.#live.clear();
@@ -74,7 +79,10 @@ export class CallMedia {
     return await this.#server.allowSilence(this.#callerChannel, this.#held);
   }
 
-  /** It reads how long he may be silent with an offer only, and the one by which he held has gone by. */
+  /**
+   * FreeSWITCH reads how long the caller may be silent only when it gets an offer, and the offer of the hold came too
+   * early.
+   */
   async #tellHoldAgain(): Promise<void> {
     const offerAgain = this.#offerAgain;
     if (offerAgain === null || !(await this.#tellHold())) return;
@@ -98,7 +106,7 @@ export class CallMedia {
       });
   }
 
-  /** FreeSWITCH's own word that its channels are gone; what it does not say in time is done by force. */
+  /** Waits for FreeSWITCH's word that its channels are gone, and kills those of which none comes in time. */
   async gone(): Promise<void> {
     if (!this.#server) return;
     await this.until(() => this.#live.size === 0, GONE_TIMEOUT_MS);
@@ -153,7 +161,7 @@ export class CallMedia {
         break;
       case 'bridged':
         this.#bridged = true;
-        // Told again where its link was lost: now it can be told what it could not be then.
+        // Repeated after FreeSWITCH's link was lost: what could not be told then can be told now.
         inBackground(this.#tellHoldAgain());
         break;
       case 'control':

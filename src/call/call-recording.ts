@@ -18,7 +18,7 @@ interface RecordingDeps extends Pick<CallDeps, 'recordings' | 'metrics' | 'logge
   record: (type: CallEventType) => void;
   /** The document has changed without an event. */
   changed: () => void;
-  /** It has, and nobody is about to read it. */
+  /** The document has changed, but nobody is waiting to read it. */
   changedQuietly: () => void;
   /** Settles when `condition` holds or FreeSWITCH has had the time for it. */
   untilStopped: (condition: () => boolean) => Promise<void>;
@@ -33,18 +33,18 @@ export class CallRecording {
   #otherChannel: string | null = null;
   #beeping = false;
   #bridged = false;
-  /** FreeSWITCH was told to write a file. */
+  /** FreeSWITCH was asked to write a file, by its dialplan or by us. */
   #begun = false;
-  /** When we had told it so. */
+  /** When we asked for it; null where the dialplan did. */
   #asked: Moment | null = null;
-  /** It has said that it does. */
+  /** FreeSWITCH has said that it writes. */
   #written = false;
-  /** Of its first sound, as told in `startedAt`. */
+  /** When the file's first sound was written; shown as `startedAt`. */
   #firstSound: Moment | null = null;
-  /** When it was stopped, and when FreeSWITCH says that the channel's end ended it. */
+  /** When it was stopped by a command, and when, by FreeSWITCH's clock, the channel's end stopped it. */
   #stop: Moment | null = null;
   #hungUpEngineMs: number | null = null;
-  /** The server that has said its last word of the file. */
+  /** The server that will say nothing more of the file. */
   #stoppedAt: MediaServer | null = null;
   /** One action after the other: FreeSWITCH's answer decides what the next one finds. */
   #tail: Promise<void> = Promise.resolve();
@@ -54,7 +54,7 @@ export class CallRecording {
     private readonly deps: RecordingDeps,
   ) {}
 
-  /** FreeSWITCH's dialplan begins by itself. */
+  /** Whether FreeSWITCH's dialplan starts the recording by itself. */
   get onAnswer(): boolean {
     return this.#start === 'on-answer';
   }
@@ -105,7 +105,8 @@ export class CallRecording {
         break;
       case 'recording-started':
         this.#written = true;
-        // Told late, it is dated as one that the dialplan began: of our own we know better.
+        // Heard late (its link was lost), a start that we asked for is dated by our own request: that is nearer than
+        // the time it was told.
         this.#began(event.agoMs !== undefined && this.#asked ? this.#asked : momentOf(event));
         break;
       case 'recording-stopped':
@@ -226,7 +227,10 @@ export class CallRecording {
     return this.#firstSound ? secondsFrom(this.#firstSound, moment) : 0;
   }
 
-  /** The call has ended, and what was still paused or masked with it. Gives how long the file is by FreeSWITCH's clock. */
+  /**
+   * Ends what is still paused or masked at the end of the call. Returns how long the file is by FreeSWITCH's clock,
+   * null where that is not known.
+   */
   #close(): number | null {
     const { call } = this;
     const hangUp: Moment = { oursMs: Date.parse(call.endedAt ?? call.startedAt), engineMs: this.#hungUpEngineMs };
@@ -237,12 +241,13 @@ export class CallRecording {
     return byEngine ? positionAt(call.recording, seconds) : null;
   }
 
-  /** Not one frame is written before both has happened. */
+  /** The file has begun. Its first sound is written once the two sides are bridged as well. */
   #began(moment: Moment): void {
-    // Told as lost: the caller gave up in the moment in which the business answered.
+    // The caller gave up in the moment in which the business answered: the call is told as missed, and has no
+    // recording.
     if (this.call.endedAt !== null && this.call.answeredAt === null) return;
     if (this.#phase !== 'off' && this.call.recording.startedAt !== null) return;
-    // Masked before FreeSWITCH has said that it begins: where it was asked for, it answers that first.
+    // It may be masked already: FreeSWITCH answers a command before it says that the file has begun.
     if (this.#phase === 'off') this.#phase = 'recording';
     const { paused, masked } = this.call.recording;
     this.call.recording = { ...NO_RECORDING, status: 'recording', paused, masked };
@@ -267,7 +272,7 @@ export class CallRecording {
     this.call.recording = { ...this.call.recording, startedAt: iso(moment.oursMs) };
   }
 
-  /** Who looks at a call that goes on reads it in Redis, where the answer stands already. */
+  /** Keeps the document in Redis current while the call goes on, for whoever looks at it there. */
   #noted(): void {
     if (this.call.endedAt === null) this.deps.changedQuietly();
   }

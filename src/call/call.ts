@@ -241,7 +241,7 @@ export interface Call {
     lastCallAt: string | null;
     /** null while it goes on. */
     lastDisposition: Disposition | null;
-    /** He was forgotten on request; only then it is there. */
+    /** Set where he was forgotten on request; missing otherwise. */
     erased?: true;
   };
   startedAt: string;
@@ -281,7 +281,7 @@ export interface Call {
 export interface OpenInvite {
   direction: 'in' | 'out';
   id: string;
-  /** What its dialog is called, should it just have been answered. */
+  /** The id of its dialog, in case it has just been answered. */
   dialog: string;
 }
 
