@@ -3,7 +3,7 @@ import type { GatewayConfig } from '../config/schema.js';
 import type { RedisLink } from './connection.js';
 import type { Keys } from './keys.js';
 import { listInPools, runInBatches, type Listing } from './pool-list.js';
-import { asNumber, loadScript, type ScriptCall } from './scripts.js';
+import { loadScript, type ScriptCall } from './scripts.js';
 
 type NumberConfig = GatewayConfig['numbers'][number];
 
@@ -42,14 +42,20 @@ export class RedisNumbers {
     const present = new Set(numbers.map(({ number }) => number));
     // Listed before they are written: what a gateway has written by the time it dies is found.
     if (present.size > 0) await this.link.send((client) => client.sadd(listKey, ...present));
-    await runInBatches(
+    const formerSites = await runInBatches(
       this.link,
       numbers.map((number) => this.#writeCall(number)),
     );
     const listed = numbers.map(({ site, number, kind }): Listing => {
       return { site, number, state: kind === 'dynamic' ? 'lent' : 'shown' };
     });
-    await listInPools(this.link, this.keys, listed);
+    await listInPools(this.link, this.keys, [
+      ...goneFrom(
+        formerSites,
+        numbers.map(({ number }) => number),
+      ),
+      ...listed,
+    ]);
     await this.#withdraw(
       this.gateway,
       before.filter((number) => !present.has(number)),
@@ -100,25 +106,26 @@ export class RedisNumbers {
       this.link,
       numbers.map((number) => ({ script: removeScript, keys: this.#keysOf(number), args: [gateway], read: String })),
     );
-    const gone = numbers.map((number, i): Listing => ({ site: sites[i] ?? '', number, state: 'gone' }));
-    await listInPools(
-      this.link,
-      this.keys,
-      gone.filter(({ site }) => site !== ''),
-    );
+    await listInPools(this.link, this.keys, goneFrom(sites, numbers));
     await this.link.send((client) => client.srem(this.keys.configuredNumbers(gateway), ...numbers));
   }
 
-  #writeCall({ number, site, kind, route, source }: NumberConfig): ScriptCall<number> {
+  #writeCall({ number, site, kind, route, source }: NumberConfig): ScriptCall<string> {
     return {
       script: writeScript,
       keys: this.#keysOf(number),
       args: [this.gateway, site, kind, route ?? '', source ? JSON.stringify(source) : ''],
-      read: asNumber,
+      read: String,
     };
   }
 
   #keysOf(number: string): string[] {
     return [this.keys.number(number), this.keys.numberFiles(number)];
   }
+}
+
+/** @param sites of each of `numbers`, where it is no more; '' where it was nowhere */
+function goneFrom(sites: readonly string[], numbers: readonly string[]): Listing[] {
+  const gone = numbers.map((number, i): Listing => ({ site: sites[i] ?? '', number, state: 'gone' }));
+  return gone.filter(({ site }) => site !== '');
 }

@@ -46,6 +46,18 @@ describe('the numbers of the configuration', () => {
     expect(await read(fixed.number)).toMatchObject({ kind: 'static' });
   });
 
+  it('leave the list and the pool of their former site when they are given to another', async () => {
+    const { one: numbers, keys, raw } = await openTwo();
+    await numbers.write([dynamic]);
+    await numbers.write([{ ...dynamic, site: 'stol' }]);
+    const inAll = async (site: string) => [
+      await raw.zrange(keys.numberIndex(site), 0, -1),
+      await raw.zrange(keys.pool(site), 0, -1),
+    ];
+    expect(await inAll('divan')).toEqual([[], []]);
+    expect(await inAll('stol')).toEqual([[dynamic.number], [dynamic.number]]);
+  });
+
   it('keep what another service disabled, and replace what is no number', async () => {
     const { one: numbers, keys, raw, read } = await openTwo();
     await raw.hset(keys.number(dynamic.number), 'enabled', '0');
