@@ -1,4 +1,5 @@
 import { inBackground } from '../lib/background.js';
+import type { Clock } from '../lib/clock.js';
 import { toError } from '../lib/deadline.js';
 import { GatewayError, type RefusalReason } from '../lib/errors.js';
 import type { Call } from './call.js';
@@ -14,6 +15,7 @@ import { closeRanges, positionAt, secondsFrom, type Moment } from './recording-t
 type RecordingStart = 'on-answer' | 'in-talk' | 'on-demand' | 'never';
 
 interface RecordingDeps extends Pick<CallDeps, 'recordings' | 'metrics' | 'logger'> {
+  clock: Clock;
   media: () => MediaServer | null;
   record: (type: CallEventType) => void;
   /** The document has changed without an event. */
@@ -101,13 +103,13 @@ export class CallRecording {
         this.#control(event.keys);
         break;
       case 'bridged':
-        this.#joined(momentOf(event));
+        this.#joined(this.#momentOf(event));
         break;
       case 'recording-started':
         this.#written = true;
         // Heard late (its link was lost), a start that we asked for is dated by our own request: that is nearer than
         // the time it was told.
-        this.#began(event.agoMs !== undefined && this.#asked ? this.#asked : momentOf(event));
+        this.#began(event.agoMs !== undefined && this.#asked ? this.#asked : this.#momentOf(event));
         break;
       case 'recording-stopped':
         this.#hungUpEngineMs = event.hungUpEngineMs ?? null;
@@ -167,7 +169,7 @@ export class CallRecording {
       throw refused(whyNot(action, this.#phase, this.#talking), this.#talking ? 'other_state' : 'not_talking');
     const refusal = action === 'start' ? this.deps.recordings.refusal('on-demand') : null;
     if (refusal !== null) throw refused(`"${action}": ${refusal}`, 'disk_low');
-    const sentMs = Date.now();
+    const sentMs = this.deps.clock();
     if (action === 'start') this.#begun = true;
     const done = await media.record(this.#channel, this.call.id, action);
     this.#phase = to;
@@ -198,7 +200,7 @@ export class CallRecording {
   /** What is left out or masked lies within what is told: from before it was done to after it was undone. */
   #note(action: RecordingAction, sentMs: number, done: EngineSpan | null): void {
     const before: Moment = { oursMs: sentMs, engineMs: done?.fromMs ?? null };
-    const after: Moment = { oursMs: Date.now(), engineMs: done?.toMs ?? null };
+    const after: Moment = { oursMs: this.deps.clock(), engineMs: done?.toMs ?? null };
     const { recording } = this.call;
     const { paused, masked } = recording;
     const position = positionAt(recording, this.#secondsAt(before));
@@ -277,6 +279,10 @@ export class CallRecording {
     if (this.call.endedAt === null) this.deps.changedQuietly();
   }
 
+  #momentOf({ engineMs, agoMs = 0 }: Told): Moment {
+    return { oursMs: this.deps.clock() - agoMs, engineMs: engineMs ?? null };
+  }
+
   #startInTalk(): void {
     if (this.#start !== 'in-talk' || !this.#talking) return;
     inBackground(
@@ -284,11 +290,6 @@ export class CallRecording {
     );
   }
 }
-
-const momentOf = ({ engineMs, agoMs = 0 }: Told): Moment => ({
-  oursMs: Date.now() - agoMs,
-  engineMs: engineMs ?? null,
-});
 
 const refused = (message: string, reason: RefusalReason): GatewayError =>
   new GatewayError('GW_ERR_CONFLICT', message, { refusal: { reason } });

@@ -69,7 +69,7 @@ export async function connect(
   const request = mediaInvite(session, invite, route, greeting, [secured ? 'mandatory' : 'forbidden', business]);
   const servers = new MediaServers(session, invite, request, deps);
   const toMedia = servers.ask(server);
-  session.call.durations.addedSetupMs = Date.now() - invite.receivedAt;
+  session.call.durations.addedSetupMs = session.clock() - invite.receivedAt;
   deps.metrics.setup(session.call.durations.addedSetupMs);
   // While he is spoken to, nobody's channel is kept from others.
   const walk = () => new RouteWalk(session, route, deps, config);
@@ -87,7 +87,7 @@ export async function connect(
   if (result.kind !== 'answered' || session.ended) return;
   const toBusiness = session.adopt('media-business', await dialBack.answer(result.sdp));
   const caller = await (engaged ?? engage(session, invite, callerSide, true));
-  if (!caller || (engaged && !session.answered(iso(Date.now()))) || session.signal.aborted) return;
+  if (!caller || (engaged && !session.answered(iso(session.clock()))) || session.signal.aborted) return;
   const { logger } = session;
   const elsewhere = result.early !== '' && !sameMedia(result.early, result.sdp);
   // As he makes every later offer: of what FreeSWITCH offered he was told one kind of sound.
@@ -228,7 +228,7 @@ async function answerOrEnd(
 ): Promise<DialogLeg | null> {
   try {
     const leg = await invite.answer(sdp);
-    const now = iso(Date.now());
+    const now = iso(session.clock());
     session.engaged(now);
     // Before anybody listens to the dialog: his BYE may have come with the answer, and ends a call that was answered.
     if (businessAnswered) session.answered(now);
@@ -268,7 +268,7 @@ async function passAnswerOn(
 /** From here on events speak: the bridge must come, the end may. */
 function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
   const { call } = session;
-  deps.metrics.answered((Date.now() - Date.parse(call.startedAt)) / 1000);
+  deps.metrics.answered((session.clock() - Date.parse(call.startedAt)) / 1000);
   session.after(route.maxDuration, () => session.end({ by: 'gateway', reason: 'max_duration' }));
   session.after(BRIDGE_TIMEOUT_MS, () => {
     if (session.media.bridged || !session.media.server?.eventsUp) return;

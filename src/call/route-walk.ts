@@ -240,7 +240,7 @@ export class RouteWalk {
   /** 180 and early media reach the caller through FreeSWITCH as they come. */
   #progress(leg: Leg, status: number, sdp: string, dialBack: IncomingInvite): void {
     if (this.session.ended) return;
-    leg.ringingAt ??= iso(Date.now());
+    leg.ringingAt ??= iso(this.session.clock());
     if (sdp && this.session.hearsEarlyMedia) this.#earlyMediaHeard = true;
     // FreeSWITCH follows each of them, as another of a carrier's forks brings it.
     if (sdp) this.#earlySdp = sdp;

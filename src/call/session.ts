@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
+import { steadyClock, type Clock } from '../lib/clock.js';
 import { newSecretKey } from '../lib/ids.js';
 import { lossReason, statusForLoss } from '../routing/loss.js';
 import type { Call, CallResources, HeldChannel } from './call.js';
@@ -44,6 +45,8 @@ export class CallSession {
   /** Known to FreeSWITCH and us alone: the INVITE that carries it may join this call's media. */
   readonly mediaKey = newSecretKey();
   readonly call: Call;
+  /** Of every moment that is told of the call: the wall's may be set while it goes on, and a talk last for hours, or end before it began. */
+  readonly clock: Clock;
   readonly resources: CallResources;
   readonly logger: Logger;
   readonly channels: CallChannels;
@@ -74,6 +77,7 @@ export class CallSession {
   ) {
     this.id = from.id;
     this.call = newCall(from);
+    this.clock = steadyClock(from.receivedAt);
     this.resources = noResources(deps.sip.edge);
     this.logger = deps.logger.child({ callId: this.id, sipCallId: invite.sipCallId, trunk: from.trunk });
     this.#journal = new Journal(this.call, this.resources, { ...deps, logger: this.logger });
@@ -91,6 +95,7 @@ export class CallSession {
     this.recording = new CallRecording(this.call, {
       ...deps,
       logger: this.logger,
+      clock: this.clock,
       media: () => this.media.server,
       record: this.record,
       changed: () => this.#journal.changed(),
@@ -318,7 +323,7 @@ export class CallSession {
   /** The document says how it ended before anything is let go: the events must not wait for the far ends. */
   #settleDocument(end: CallEnd): void {
     const { call } = this;
-    const now = Date.now();
+    const now = this.clock();
     if (call.answeredAt !== null) {
       closeDocument(call, now, { by: end.by, reason: end.reason, sip: 200 });
       call.disposition = 'answered';

@@ -200,7 +200,7 @@ export class TargetAttempt {
       inBackground(outcome.leg.bye());
       return this.#closed(leg, 'cancelled');
     }
-    leg.answeredAt = iso(Date.now());
+    leg.answeredAt = iso(this.context.session.clock());
     leg.result = 'answered';
     leg.sip = 200;
     const { rotations, config } = this.context.deps;
@@ -245,7 +245,7 @@ export class TargetAttempt {
   #closed(leg: Leg, result: LegResult): AttemptResult {
     // The end of the call has closed it, and was told so.
     leg.result ??= result;
-    leg.endedAt ??= iso(Date.now());
+    leg.endedAt ??= iso(this.context.session.clock());
     return { kind: 'failed', result };
   }
 
@@ -257,7 +257,7 @@ export class TargetAttempt {
       target: this.#target.id,
       step: this.context.step,
       via,
-      startedAt: iso(Date.now()),
+      startedAt: iso(this.context.session.clock()),
       ringingAt: null,
       answeredAt: null,
       endedAt: null,

@@ -15,6 +15,7 @@ import type { ConsoleOptions } from '../../src/console/ports.js';
 import type { SeenHealth } from '../../src/health/health.js';
 import { createHttpServer } from '../../src/http/server.js';
 import type { LimitUse, ResourceReader } from '../../src/http/ports.js';
+import { systemClock } from '../../src/lib/clock.js';
 import { GatewayMetrics } from '../../src/observability/metrics.js';
 import { RedisAmendments } from '../../src/redis/amendments.js';
 import { RedisCallbacks } from '../../src/redis/callbacks.js';
@@ -141,6 +142,7 @@ export async function openConsole(world: ConsoleWorld = {}) {
       writing = writing.then(() => store.commit(exampleChange(call, [])));
     };
     const recording = new CallRecording(call, {
+      clock: systemClock,
       recordings: {
         refusal: () => null,
         settle: () => Promise.resolve(call.recording),

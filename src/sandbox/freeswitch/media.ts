@@ -92,12 +92,12 @@ export class ChannelMedia {
   /** Milliseconds without RTP from a far end that should send some; 0 when it need not. */
   get silentForMs(): number {
     if (this.#session === undefined || this.remote === undefined || this.remote.direction === 'recvonly') return 0;
-    return Date.now() - this.#session.lastReceivedAt;
+    return performance.now() - this.#session.lastReceivedAt;
   }
 
   /** The silence is counted from now on. */
   restartSilence(): void {
-    if (this.#session !== undefined) this.#session.lastReceivedAt = Date.now();
+    if (this.#session !== undefined) this.#session.lastReceivedAt = performance.now();
   }
 
   pull(): void {

@@ -42,8 +42,8 @@ const SEND_BUFFERS = 8;
  */
 export class RtpSession {
   onKey: ((press: KeyPress) => void) | undefined;
-  /** Milliseconds of the wall clock of the last packet that was accepted, or of the start. */
-  lastReceivedAt = Date.now();
+  /** Milliseconds of a steady clock of the last packet that was accepted, or of the start. */
+  lastReceivedAt = performance.now();
   packetsReceived = 0;
   packetsSent = 0;
   #parameters: RtpParameters | undefined;
@@ -80,7 +80,7 @@ export class RtpSession {
     // A stream goes on under the same key: its count of rounds with it.
     this.#sealing = contextFor(parameters.srtp?.send, this.#sealing);
     this.#opening = contextFor(parameters.srtp?.receive, this.#opening);
-    this.lastReceivedAt = Date.now();
+    this.lastReceivedAt = performance.now();
     this.#outHeader.marker = true;
   }
 
@@ -162,7 +162,7 @@ export class RtpSession {
       this.port.stats.discarded += 1;
       return;
     }
-    this.lastReceivedAt = Date.now();
+    this.lastReceivedAt = performance.now();
     this.packetsReceived += 1;
     if (header.payloadType === parameters.payloadType) this.#receiveAudio(datagram, parameters);
     else if (header.payloadType === parameters.other?.payloadType) {

@@ -1,8 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ChannelMedia } from '../../../src/sandbox/freeswitch/media.js';
+import { readSdp } from '../../../src/sandbox/freeswitch/sdp.js';
 import { dominantTone, rms } from '../../../src/sandbox/rtp/tone.js';
 import { readWav, type WavAudio } from '../../../src/sandbox/rtp/wav-reader.js';
+import { plainSdp } from '../../support/raw-sip.js';
 import { until } from '../../support/until.js';
 import { HOST, openStage, type Stage } from './support.js';
 
@@ -252,6 +255,16 @@ describe('the end of a call', () => {
     await call.answered();
     expect((await call.ended()).reason).toBe('SIP;cause=804;text="MEDIA_TIMEOUT"');
     expect((await (await stage.business.nextCall()).ended()).reason).toBe('Q.850;cause=16;text="NORMAL_CLEARING"');
+  });
+
+  it('comes to nobody because the clock is set on in a talk', async () => {
+    const media = new ChannelMedia(HOST, undefined);
+    onTestFinished(() => media.close());
+    await media.open();
+    media.configure(readSdp(plainSdp(HOST), 'forbidden') ?? expect.fail(), false, '');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(media.silentForMs).toBeLessThan(3_600_000);
   });
 
   it('comes at the longest duration that the gateway named', async () => {

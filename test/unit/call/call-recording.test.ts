@@ -3,6 +3,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import type { Call, RecordingInfo } from '../../../src/call/call.js';
 import { CallRecording } from '../../../src/call/call-recording.js';
 import { closeDocument, NO_RECORDING } from '../../../src/call/document.js';
+import { systemClock } from '../../../src/lib/clock.js';
 import type { EngineSpan, MediaEvent, MediaServer, RecordingAction } from '../../../src/call/media-ports.js';
 import { exampleCall } from '../../redis/examples.js';
 
@@ -23,6 +24,7 @@ function recorded(call: Call, engaged = false, spans: EngineSpan[] = [], disk: {
   const discarded: string[] = [];
   const settled: (number | null)[] = [];
   const recording = new CallRecording(call, {
+    clock: systemClock,
     media: () => server ?? null,
     record: () => undefined,
     changed: () => undefined,

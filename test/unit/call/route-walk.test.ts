@@ -6,6 +6,7 @@ import { RouteWalk } from '../../../src/call/route-walk.js';
 import type { CallSession } from '../../../src/call/session.js';
 import type { IncomingInvite, InviteRequest, OutgoingInvite } from '../../../src/call/sip-ports.js';
 import { configSchema } from '../../../src/config/schema.js';
+import { systemClock } from '../../../src/lib/clock.js';
 import { exampleCall } from '../../redis/examples.js';
 import { plainSdp } from '../../support/raw-sip.js';
 
@@ -22,6 +23,7 @@ function walk(dialling: () => void) {
   const dialled: string[] = [];
   const session = {
     call: exampleCall(),
+    clock: systemClock,
     ended: false,
     invites: { own: (invite: OutgoingInvite) => invite },
     channels: { hold: () => undefined, occupy: () => undefined },

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { Backlog } from '../../../src/call/backlog.js';
 import type { CallDeps } from '../../../src/call/deps.js';
 import type { MediaEvent, MediaServer } from '../../../src/call/media-ports.js';
@@ -74,6 +74,23 @@ it('a caller who hears an announcement is let go when FreeSWITCH dies', async ()
   await registry.empty();
   expect(refused).toEqual([486]);
 });
+
+it.each([-3_600_000, 3_600_000])(
+  'a clock that is set by %i ms in a talk changes nothing of how long that was',
+  async (ms) => {
+    const { session, registry } = open();
+    session.recording.settle = () => Promise.resolve();
+    taken(session);
+    session.answered(new Date(session.clock()).toISOString());
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
+    onTestFinished(() => void vi.useRealTimers());
+    session.end({ by: 'caller', reason: 'normal' });
+    await registry.empty();
+    const { answeredAt, endedAt, durations } = session.call;
+    expect(Date.parse(endedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(answeredAt ?? ''));
+    expect(durations.talkSeconds).toBeLessThan(3600);
+  },
+);
 
 /** A business that has taken the call; gives what its BYE does. */
 function taken(session: CallSession): () => void {

@@ -7,6 +7,7 @@ import type { InviteOutcome, InviteRequest, OutgoingInvite } from '../../../src/
 import { closeDocument } from '../../../src/call/document.js';
 import { TargetAttempt, type Obstacle } from '../../../src/call/target-attempt.js';
 import { configSchema } from '../../../src/config/schema.js';
+import { systemClock } from '../../../src/lib/clock.js';
 import { resolveTarget } from '../../../src/routing/targets.js';
 import { exampleCall } from '../../redis/examples.js';
 import { plainSdp } from '../../support/raw-sip.js';
@@ -37,6 +38,7 @@ function ringing(obstacle: Obstacle | null = null) {
   const call = exampleCall();
   const session = {
     call,
+    clock: systemClock,
     ended: false,
     invites: { own: (invite: OutgoingInvite) => invite },
     channels: { occupy: () => undefined },
@@ -121,6 +123,7 @@ it('rings no other gateway of a carrier for the last moment of its time', async 
   } as unknown as CallDeps;
   const session = {
     call: exampleCall(),
+    clock: systemClock,
     ended: false,
     invites: { own: (one: OutgoingInvite) => one },
     channels: { occupy: () => undefined },
