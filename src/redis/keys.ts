@@ -121,6 +121,7 @@ export class Keys {
   dead = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:dead`;
   /** Stands while nothing is sent to the endpoint. */
   disabled = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:disabled`;
+  endpointConfig = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:config`;
   /** How far the dead letters have been told of. */
   deadTold = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:dead-told`;
   replays = (endpoint: string): string => `${this.outboxPrefix()}${endpoint}:replays`;

@@ -36,6 +36,7 @@ import { asArray, asBuffer, asNumber, asStrings, asTexts, inRows, loadScript } f
  * - `dead`        stream of dead letters, each with the event's text.
  *
  * - `disabled` stands while nothing is sent to the endpoint: everything waits;
+ * - `config`   the configuration that counts, while gateways with a former one still work;
  * - `replays`  when an event was queued again, for its age;
  * - `log`      stream of attempts, to be looked at (`redis/delivery-archive.ts`).
  *
@@ -113,16 +114,25 @@ export class RedisOutbox implements DeliveryQueue {
     };
   }
 
-  async work(endpoint: string, ended: readonly Ended[], { most, mostOfKey, leaseMs }: Appetite): Promise<Turn> {
+  async work(endpoint: string, ended: readonly Ended[], appetite: Appetite): Promise<Turn> {
+    const { most, mostOfKey, leaseMs, fingerprint = '' } = appetite;
     const { due, flight, tries, health, failed, backlog, events, dead, disabled, replays, deliveryLog } = this.#keys;
+    const others = [dead, disabled, replays, deliveryLog, this.#keys.endpointConfig];
     const own = [due, flight, tries, health, failed, backlog].map((name) => name(endpoint));
     const args: (string | number)[] = [most, mostOfKey, leaseMs, FAILING_AFTER];
     args.push(this.#limits.probeFirstMs, PROBE_MOST_MS);
-    args.push(this.#keys.todoPrefix(endpoint), this.#keys.toldPrefix(), TOLD_RETENTION_MS, endpoint, LOG_LENGTH);
+    args.push(
+      this.#keys.todoPrefix(endpoint),
+      this.#keys.toldPrefix(),
+      TOLD_RETENTION_MS,
+      endpoint,
+      LOG_LENGTH,
+      fingerprint,
+    );
     for (const one of ended) pushEnded(args, one);
     return this.#link.run({
       script: workScript,
-      keys: [...own, events(), ...[dead, disabled, replays, deliveryLog].map((name) => name(endpoint))],
+      keys: [...own, events(), ...others.map((name) => name(endpoint))],
       args,
       bytes: true,
       read: (reply) => readTurn(endpoint, reply),
@@ -257,6 +267,7 @@ export class RedisOutbox implements DeliveryQueue {
         ...[disabled, health, failed, due, backlog].map((name) => name(endpoint)),
         this.#keys.events(),
         this.#keys.endpoints(),
+        this.#keys.endpointConfig(endpoint),
       ],
       args: [action, endpoint, reason, fingerprint, this.#keys.outboxPrefix(), id, type, timestamp, ...endpoints],
       read: (reply) => asNumber(reply) === 1,

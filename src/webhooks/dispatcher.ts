@@ -145,15 +145,16 @@ export class Dispatcher {
     const { id, inFlight = IN_FLIGHT, disableAfter: disableAfterMs = DISABLE_AFTER_MS } = config;
     const sink = openSink?.(config, { inFlight, timeouts });
     const channel = sink ?? new Sender(config, inFlight, now, timeouts);
+    const fingerprint = fingerprintOf(config);
     const worker = new EndpointWorker({
-      ...{ endpoint: id, queue: this.#queue, channel, log: this.#log, pollMs, random, disableAfterMs },
+      ...{ endpoint: id, fingerprint, queue: this.#queue, channel, log: this.#log, pollMs, random, disableAfterMs },
       hooks: { ...this.#hooks, onLost: (endpoint, events) => this.#tellLost(endpoint, events) },
       disable: async (reason) => {
         // One that is leaving speaks of a configuration that is the endpoint's no longer.
         if (this.#served.get(id)?.worker === worker) await this.disable(id, reason);
       },
     });
-    this.#served.set(id, { fingerprint: fingerprintOf(config), channel, worker });
+    this.#served.set(id, { fingerprint, channel, worker });
     this.#unannounced.add(id);
     worker.start();
   }

@@ -47,6 +47,8 @@ interface Leased {
 
 interface WorkerParts {
   endpoint: string;
+  /** Of its configuration. */
+  fingerprint: string;
   queue: DeliveryQueue;
   channel: DeliveryChannel;
   log: Logger;
@@ -178,10 +180,10 @@ export class EndpointWorker {
     this.#again = false;
     const ended = this.#ended;
     this.#ended = [];
-    const { queue, endpoint, pollMs } = this.#parts;
+    const { queue, endpoint, fingerprint, pollMs } = this.#parts;
     try {
-      const mostOfKey = this.#fast() ? MOST_OF_KEY : 1;
-      const turn = await queue.work(endpoint, ended, { most: this.#room(), mostOfKey, leaseMs: this.#leaseMs });
+      const appetite = { most: this.#room(), mostOfKey: this.#fast() ? MOST_OF_KEY : 1, leaseMs: this.#leaseMs };
+      const turn = await queue.work(endpoint, ended, { ...appetite, fingerprint });
       this.#doubtful = false;
       this.#more = turn.nextMs === 0;
       ended.forEach((one, i) => this.#tell(one, turn.applied[i] === true));

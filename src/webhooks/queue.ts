@@ -73,6 +73,8 @@ export interface Appetite {
   /** Events of one ordering key. */
   mostOfKey: number;
   leaseMs: number;
+  /** Of the configuration that it works with; left out: of the one that counts. */
+  fingerprint?: string;
 }
 
 /** What one exchange with the outbox gave. */
@@ -119,11 +121,17 @@ export interface DeliveryQueue {
   identity(): Promise<string>;
   /** Trims what is old and delivered; `served` are the endpoints that this gateway delivers to. */
   trim(served: string[]): Promise<{ trimmed: number; drops: Drop[] }>;
-  /** False where it was disabled already. `fingerprint` is that of its configuration. */
+  /**
+   * False where it was disabled already, or another configuration of it counts than that of `fingerprint` and nobody has
+   * requested it.
+   */
   disable(endpoint: string, reason: DisableReason, fingerprint: string): Promise<boolean>;
   /** False where it was not disabled. */
   enable(endpoint: string): Promise<boolean>;
-  /** Enables what was disabled with another configuration, unless that was by request. */
+  /**
+   * From now on this configuration counts. What an endpoint that is not disabled has shown with another one is forgotten; one that was
+   * disabled with it, not by request, is enabled: true.
+   */
   reconfigured(endpoint: string, fingerprint: string): Promise<boolean>;
   /** Tells of the dead letters that nobody has told of yet; how many. */
   tellDead(endpoint: string): Promise<number>;

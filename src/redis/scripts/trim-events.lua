@@ -43,7 +43,7 @@ local function dropAll(endpoint)
   end
   if redis.call('EXISTS', base .. 'due', base .. 'flight') == 0 then
     -- Freed aside: a backlog may be a million long.
-    redis.call('UNLINK', base .. 'backlog', base .. 'tries', base .. 'health', base .. 'failed', base .. 'disabled', base .. 'replays', base .. 'log', base .. 'dead-told')
+    redis.call('UNLINK', base .. 'backlog', base .. 'tries', base .. 'health', base .. 'failed', base .. 'disabled', base .. 'config', base .. 'replays', base .. 'log', base .. 'dead-told')
     -- Its dead letters keep their time; while there are any, who forgets a caller must find them.
     if redis.call('XLEN', base .. 'dead') == 0 then
       redis.call('DEL', base .. 'dead')

@@ -18,11 +18,11 @@
 -- given. Who no longer holds it was too slow, or says once more what was written down already (the answer to the first time was
 -- lost). What he delivered leaves the list all the same; nothing else that he says counts.
 --
--- KEYS: 1 due, 2 flight, 3 tries, 4 health, 5 failed, 6 backlog, 7 events stream, 8 dead letters, 9 disabled, 10 replays, 11 log
---       (all of hash tag {calls})
+-- KEYS: 1 due, 2 flight, 3 tries, 4 health, 5 failed, 6 backlog, 7 events stream, 8 dead letters, 9 disabled, 10 replays, 11 log,
+--       12 configuration (all of hash tag {calls})
 -- ARGV: 1 most events to take, 2 most of one key, 3 lease (ms), 4 failures at which the endpoint counts as failing, 5 first and
 --       6 longest wait between probes (ms), 7 todo key prefix, 8 prefix of what is told of a call, 9 retention of that (ms),
---       10 endpoint, 11 length of the log,
+--       10 endpoint, 11 length of the log, 12 fingerprint of the configuration that is worked with ("": of the one that counts),
 --       then per ended batch: key, stream id of its first event, attempt at that, outcome ("delivered" | "retry" | "dead":
 --       of the last attempt; "abandoned" | "returned": what was not sent goes back), delay of a retry (ms) or reason of the
 --       death, 1 where that is a word on the event alone, pause of the whole endpoint (ms, 0 for none), number of attempts, then per
@@ -33,8 +33,9 @@
 --   lost: queued events whose text the stream no longer has
 -- Cost: some 30 us an event, written down and taken; a worker asks for 1,088 at most (64 in flight and 1,024 ahead).
 --- @include now
-local due, flight, tries, health, failed, backlog, events, dead, disabledKey, replays, log = unpack(KEYS)
-local FIRST, HEAD, WIDTH, KEYS_AT_A_TIME = 12, 8, 3, 32
+--- @include superseded
+local due, flight, tries, health, failed, backlog, events, dead, disabledKey, replays, log, config = unpack(KEYS)
+local FIRST, HEAD, WIDTH, KEYS_AT_A_TIME = 13, 8, 3, 32
 local MOST_FAILED, MOST_LOOKED_AT = 1000, 100
 local threshold, todoPrefix = tonumber(ARGV[4]), ARGV[7]
 local now = clock()
@@ -43,6 +44,7 @@ local stored = redis.call('HMGET', health, 'failures', 'probeAt', 'since', 'quie
 local failures, probeAt = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
 local since, quietUntil = tonumber(stored[3] or now), tonumber(stored[4] or 0)
 local wasFailing = failures >= threshold
+local superseded = isSuperseded(config, ARGV[12], now, true)
 -- Both are rare: one look for the two.
 local disabled, replaying = false, false
 if redis.call('EXISTS', disabledKey, replays) > 0 then
@@ -109,6 +111,7 @@ end
 -- Whether the endpoint is up only first attempts tell: what is tried again may be what it refuses for ever. A word on the event
 -- alone tells nothing, and leaves the probe to the next.
 local function fail(batch)
+  if superseded then return end
   local before, telling = failures, not batch.verdict and attemptAt(batch, batch.sent) == '1'
   if telling then failures = redis.call('HINCRBY', health, 'failures', 1) end
   if batch.pause > 0 then
@@ -240,8 +243,8 @@ local failing = failures >= threshold
 local most = tonumber(ARGV[1])
 local opensAt = failing and math.max(probeAt, quietUntil) or 0
 if disabled or opensAt > now then most = 0
--- A failing endpoint gets one request at a time, and not before its next probe.
-elseif failing then most = math.min(most, 1) end
+-- A failing endpoint gets one request at a time, and not before its next probe, from who has the configuration that counts.
+elseif failing then most = superseded and 0 or math.min(most, 1) end
 
 -- The first events of a key that still have their text: ids of what is queued, fields of the first of them.
 local function headOf(key, room)
@@ -316,7 +319,7 @@ if #taken > 0 then
 end
 
 local next = -1
-if not disabled then
+if not disabled and not (failing and superseded) then
   local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
   if first then next = math.max(0, tonumber(first) - now, opensAt - now) end
   local ends = redis.call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2]
