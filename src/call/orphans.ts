@@ -12,6 +12,8 @@ export interface OrphanedCall {
   resources: CallResources;
   /** Of its last event. */
   sequence: number;
+  /** When its gateway was last heard of, ms since the epoch. */
+  heardOfAt: number;
 }
 
 /** What ending a call takes that is no session. */
@@ -47,13 +49,13 @@ const isOurs = ({ resources }: OrphanedCall, { sip }: OrphanDeps): boolean => re
 async function end(orphan: OrphanedCall, deps: OrphanDeps, journal: Journal): Promise<void> {
   const { call, resources } = orphan;
   const ended = call.disposition !== null;
-  if (!ended) settleDocument(call);
-
-  await Promise.all([
-    ...(isOurs(orphan, deps) ? hangUp(resources, deps) : []),
+  const foundAt = Date.now();
+  const [wasThere] = await Promise.all([
+    isOurs(orphan, deps) && hangUp(resources, deps),
     deps.media.find(resources.mediaServer ?? '')?.killCall(call.id),
     deps.channels.release(resources.channels),
   ]);
+  if (!ended) settleDocument(call, wasThere ? foundAt : lastSignOf(orphan, foundAt));
   resources.channels = [];
   resources.dialogs = [];
   resources.invites = [];
@@ -73,18 +75,23 @@ async function end(orphan: OrphanedCall, deps: OrphanDeps, journal: Journal): Pr
   await journal.close();
 }
 
-/** Who talks gets BYE, a caller who still waits his refusal, a phone that still rings CANCEL. */
-function hangUp({ dialogs, invites }: CallResources, { sip }: OrphanDeps): Promise<void>[] {
+/** Who talks gets BYE, a caller who still waits his refusal, a phone that still rings CANCEL. @returns whether anybody talked */
+async function hangUp({ dialogs, invites }: CallResources, { sip }: OrphanDeps): Promise<boolean> {
   const status = statusForLoss('gateway_lost');
-  return [
-    ...dialogs.map(({ id }) => sip.endForeignDialog(id)),
+  const [talking] = await Promise.all([
+    Promise.all(dialogs.map(({ id }) => sip.endForeignDialog(id))),
     ...invites.map((invite) => sip.endForeignInvite(invite, status)),
-  ];
+  ]);
+  return talking.includes(true);
 }
 
-function settleDocument(call: Call): void {
-  const now = Date.now();
-  closeDocument(call, now, { by: 'gateway', reason: 'gateway_lost', sip: null });
-  if (call.answeredAt === null) loseDocument(call, 'missed', 'gateway_lost', now);
+/** A machine that had no power for a night took its talks with it: they did not last until somebody found them. */
+function lastSignOf({ call, heardOfAt }: OrphanedCall, foundAt: number): number {
+  return Math.max(Date.parse(call.answeredAt ?? call.startedAt), Math.min(heardOfAt, foundAt));
+}
+
+function settleDocument(call: Call, at: number): void {
+  closeDocument(call, at, { by: 'gateway', reason: 'gateway_lost', sip: null });
+  if (call.answeredAt === null) loseDocument(call, 'missed', 'gateway_lost', at);
   else call.disposition = 'answered';
 }

@@ -126,8 +126,8 @@ export interface SipSide {
   /** Names that drachtio-server: the same for every gateway that is or was connected to it. Empty before the first link. */
   readonly edge: string;
   invite(request: InviteRequest): OutgoingInvite;
-  /** BYE in a dialog of this edge that another gateway, now dead, had set up. Never rejects. */
-  endForeignDialog(dialogId: string): Promise<void>;
+  /** BYE in a dialog of this edge that another gateway, now dead, had set up; whether it was still there. Never rejects. */
+  endForeignDialog(dialogId: string): Promise<boolean>;
   /** Refuses (with `status`) or cancels an INVITE of such a gateway; BYE where it has just been answered. Never rejects. */
   endForeignInvite(invite: OpenInvite, status: number): Promise<void>;
 }

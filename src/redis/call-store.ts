@@ -172,7 +172,7 @@ export class RedisCallStore implements CallStore {
       script: claimScript,
       keys: [this.#keys.liveCalls()],
       args: [this.owner, this.#leaseMs, this.#keys.callPrefix(), most, edge, this.#leftToEdgeMs],
-      read: readOrphans,
+      read: (reply) => readOrphans(reply, this.#leaseMs),
     });
   }
 
@@ -203,11 +203,12 @@ export class RedisCallStore implements CallStore {
   }
 }
 
-function readOrphans(reply: unknown): OrphanedCall[] {
-  return inRows(asTexts(reply), 3).map(([doc = '', resources = '', sequence]) => ({
+function readOrphans(reply: unknown, leaseMs: number): OrphanedCall[] {
+  return inRows(asTexts(reply), 4).map(([doc = '', resources = '', sequence, leaseEnd]) => ({
     call: JSON.parse(doc) as Call,
     // A gateway of an earlier release wrote none.
     resources: { invites: [], ...(JSON.parse(resources) as Omit<CallResources, 'invites'>) },
     sequence: asNumber(sequence),
+    heardOfAt: asNumber(leaseEnd) - leaseMs,
   }));
 }

@@ -54,7 +54,9 @@ export class DrachtioSipSide implements SipSide {
   readonly #unconfirmed = new Set<() => void>();
   readonly #logger: Logger;
   readonly #overNewLink: OverNewLink = {
-    bye: (dialogId) => this.endForeignDialog(dialogId),
+    bye: async (dialogId) => {
+      await this.endForeignDialog(dialogId);
+    },
     endInvite: (invite, status) => inBackground(this.endForeignInvite(invite, status)),
     unlessConfirmed: (again) => {
       this.#unconfirmed.add(again);
@@ -168,8 +170,8 @@ export class DrachtioSipSide implements SipSide {
     };
   }
 
-  async endForeignDialog(dialogId: string): Promise<void> {
-    await this.#overLink('dialog', (srf, sent) => {
+  endForeignDialog(dialogId: string): Promise<boolean> {
+    return this.#overLink('dialog', (srf, sent) => {
       srf.request({ uri: 'sip:placeholder', method: 'BYE', stackDialogId: dialogId }, sent);
     });
   }
@@ -182,8 +184,11 @@ export class DrachtioSipSide implements SipSide {
     await this.endForeignDialog(dialog);
   }
 
-  /** By its id alone, of whatever link or gateway it was: over this link, or the next one where there is none. */
-  async #overLink(what: string, send: (srf: Srf, sent: (error: Error | null) => void) => void): Promise<void> {
+  /**
+   * By its id alone, of whatever link or gateway it was: over this link, or the next one where there is none.
+   * @returns false where drachtio-server knew nothing of it
+   */
+  async #overLink(what: string, send: (srf: Srf, sent: (error: Error | null) => void) => void): Promise<boolean> {
     try {
       const srf = await withDeadline(this.#link.next(), NEXT_LINK_TIMEOUT_MS, 'link to drachtio-server');
       const sent = new Promise<void>((resolve, reject) => {
@@ -193,9 +198,11 @@ export class DrachtioSipSide implements SipSide {
         });
       });
       await withDeadline(sent, FOREIGN_REQUEST_TIMEOUT_MS, 'drachtio-server');
+      return true;
     } catch (error) {
       // drachtio may have lost it with a restart of its own: then there is nobody left to tell.
       this.#logger.info({ err: toError(error), what }, 'what another link had begun was gone already');
+      return false;
     }
   }
 

@@ -107,13 +107,18 @@ describe('calls of a dead gateway', () => {
     const foreign: string[] = [];
     const { store, peer, types } = await open({ leaseMs: 50 }, { onForeign: (id) => foreign.push(id) });
     const call = exampleCall();
+    const before = Date.now();
     await store.commit({ ...exampleChange(call, ['call.received']), resources });
+    const after = Date.now();
     const [orphan] = await eventually(async () => {
       const orphans = await peer.claimOrphans(EDGE, 20);
       expect(orphans).toHaveLength(1);
       return orphans;
     });
-    expect(orphan).toEqual({ call, resources, sequence: 1 });
+    const heardOfAt = orphan?.heardOfAt ?? 0;
+    expect(orphan).toEqual({ call, resources, sequence: 1, heardOfAt });
+    expect(heardOfAt).toBeGreaterThanOrEqual(before);
+    expect(heardOfAt).toBeLessThanOrEqual(after);
     expect(await store.renewLive([call.id])).toEqual([call.id]);
     await peer.commit(exampleChange(call, ['call.missed'], { first: 2, closed: true }));
     await store.commit(exampleChange(call, ['call.answered', 'call.completed'], { first: 2, closed: true }));

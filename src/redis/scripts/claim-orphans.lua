@@ -3,7 +3,7 @@
 -- KEYS: 1 live calls
 -- ARGV: 1 new owner, 2 lease (ms), 3 call key prefix, 4 most calls, 5 edge of the new owner,
 --       6 how long after its lease a call is left to its own edge (ms)
--- Returns: flat list: document, resources, sequence, …
+-- Returns: flat list: document, resources, sequence, when its lease ended (ms), …
 --- @include now
 -- Looked at in one go; what stands behind them comes when they have gone.
 local MOST_LOOKED_AT = 1000
@@ -25,14 +25,15 @@ end
 local function take(id)
   local key = ARGV[3] .. id
   local stored = redis.call('HMGET', key, 'doc', 'resources', 'seq')
+  stored[4] = redis.call('ZSCORE', live, id)
   redis.call('HSET', key, 'owner', ARGV[1], 'revision', 0)
   redis.call('ZADD', live, now + tonumber(ARGV[2]), id)
-  for i = 1, 3 do out[#out + 1] = stored[i] end
+  for i = 1, 4 do out[#out + 1] = stored[i] end
 end
 
 for _, ids in ipairs({ ours, others }) do
   for _, id in ipairs(ids) do
-    if #out < 3 * most then take(id) end
+    if #out < 4 * most then take(id) end
   end
 end
 return out

@@ -12,6 +12,7 @@ import { EDGE, exampleCall, exampleChange } from '../../redis/examples.js';
 
 const BEAT_MS = 4000;
 const ANSWERED = { answeredAt: '2026-11-21T10:12:05.000Z' };
+const HEARD_OF = '2026-11-21T10:13:05.000Z';
 
 type Settle = UpkeepDeps['recordings']['settle'];
 const READY: RecordingInfo = { ...NO_RECORDING, status: 'ready' };
@@ -23,12 +24,14 @@ interface SurvivorOptions {
   away?: () => boolean;
   edge?: string;
   up?: boolean;
+  /** Whether drachtio-server still knows the dialogs. */
+  talking?: boolean;
 }
 
 /** A survivor with calls of its own and what others have left behind; what it does is written down. */
 function survivor(options: SurvivorOptions = {}) {
   const { living = [], orphans = [], settle = () => Promise.resolve(READY), away = () => false } = options;
-  const { edge = EDGE, up = true } = options;
+  const { edge = EDGE, up = true, talking = true } = options;
   const done = {
     renewed: [] as string[][],
     asked: [] as number[],
@@ -49,7 +52,10 @@ function survivor(options: SurvivorOptions = {}) {
     sip: {
       up,
       edge,
-      endForeignDialog: (id: string) => Promise.resolve(void done.hungUp.push(id)),
+      endForeignDialog: (id: string) => {
+        done.hungUp.push(id);
+        return Promise.resolve(talking);
+      },
     } as UpkeepDeps['sip'],
     media: { find: () => null, pick: () => null, owns: () => false },
     channels: {
@@ -98,7 +104,7 @@ function orphan(fields: Partial<Call> = {}): OrphanedCall {
     mediaChannels: [],
     channels: [{ resource: 'trunk-in:carrier-a', token: call.id }],
   };
-  return { call, resources, sequence: 3 };
+  return { call, resources, sequence: 3, heardOfAt: Date.parse(HEARD_OF) };
 }
 
 /** The journal waits for real turns of the event loop between its writes. */
@@ -175,8 +181,8 @@ describe('the heartbeat', () => {
 });
 
 describe('a call whose gateway died', () => {
-  const end = async (lost: OrphanedCall, edge = EDGE) => {
-    const { done, upkeep } = survivor({ orphans: [lost], edge });
+  const end = async (lost: OrphanedCall, edge = EDGE, talking = true) => {
+    const { done, upkeep } = survivor({ orphans: [lost], edge, talking });
     upkeep.start();
     await beats(2);
     await upkeep.stop();
@@ -202,6 +208,33 @@ describe('a call whose gateway died', () => {
     expect(done.hungUp).toEqual([]);
     expect(done.released).toHaveLength(1);
     expect(done.told.map(([, , type]) => type)).toEqual(['call.completed', 'recording.ready']);
+  });
+
+  it.each([
+    ['until it is hung up on', EDGE, true, null],
+    ['until its gateway was last heard of, where drachtio-server knows nothing of it any more', EDGE, false, HEARD_OF],
+    [
+      'until its gateway was last heard of, where it was at another drachtio-server',
+      'udp/10.0.0.2:5060',
+      true,
+      HEARD_OF,
+    ],
+  ])('lasted %s', async (_until, edge, talking, endedAt) => {
+    vi.setSystemTime('2026-11-21T15:00:00.000Z');
+    const lost = orphan(ANSWERED);
+    await end(lost, edge, talking);
+    expect(lost.call.endedAt).toBe(endedAt ?? '2026-11-21T15:00:04.000Z');
+    expect(lost.call.durations.talkSeconds).toBe(endedAt === null ? 17_279 : 60);
+  });
+
+  it('ended no sooner than it was answered, and no later than it was found', async () => {
+    vi.setSystemTime('2026-11-21T15:00:00.000Z');
+    const late = { ...orphan({ answeredAt: '2026-11-21T10:13:06.000Z' }) };
+    await end(late, EDGE, false);
+    expect(late.call.endedAt).toBe('2026-11-21T10:13:06.000Z');
+    const ahead = { ...orphan(ANSWERED), heardOfAt: Date.parse('2026-11-22T00:00:00.000Z') };
+    await end(ahead, EDGE, false);
+    expect(Date.parse(ahead.call.endedAt ?? '')).toBeLessThanOrEqual(Date.now());
   });
 
   it('is missed where nobody had answered', async () => {
