@@ -7,7 +7,7 @@ import type { CallRateSource } from '../numbers/rate-book.js';
 import type { NumberSource } from '../http/numbers.js';
 import { inBackground } from '../lib/background.js';
 import { toError } from '../lib/deadline.js';
-import { LeaseDesk, type DeskHooks } from '../leases/desk.js';
+import { LeaseDesk, type DeskHooks, type LeaseOutcome } from '../leases/desk.js';
 import { PromoDesk } from '../leases/promo-desk.js';
 import type { GatewayMetrics } from '../observability/metrics.js';
 import { Repetition } from '../observability/repetition.js';
@@ -53,14 +53,18 @@ export class Pools {
     this.#numbers = new RedisNumbers(link, keys, config().gateway.id);
     this.#store = new RedisLeases(link, keys, { onUntold: (site) => teller.wake(`pool:${site}`) });
     const siteOf = (site: string) => config().sites.find(({ id }) => id === site);
-    this.promo = new PromoDesk(new RedisPromoCodes(link, keys), (site) => siteOf(site)?.promo ?? null);
-    const hooks: DeskHooks = {
-      onOutcome: (site, outcome) => {
-        metrics.lease(site, outcome);
-        if (outcome === 'held') this.#warnOfAsker(site);
-      },
-      onFallback: (site) => metrics.poolFallback(site),
+    const onOutcome = (site: string, outcome: LeaseOutcome): void => {
+      metrics.lease(site, outcome);
+      if (outcome === 'held') this.#warnOfAsker(site);
     };
+    this.promo = new PromoDesk(
+      new RedisPromoCodes(link, keys),
+      (site) => siteOf(site)?.promo ?? null,
+      (site) => {
+        onOutcome(site, 'held');
+      },
+    );
+    const hooks: DeskHooks = { onOutcome, onFallback: (site) => metrics.poolFallback(site) };
     const leases = new LeaseDesk(this.#store, (site) => siteOf(site)?.pool ?? null, hooks, this.promo);
     const names = () => ({
       sites: config().sites.map(({ id }) => id),
@@ -110,7 +114,8 @@ export class Pools {
 
   #warnOfAsker(site: string): void {
     if (!this.#askers.isNews('held')) return;
-    const text = 'one address holds its share of the numbers: a program, or a proxy that is not in http.trustedProxies';
+    const text =
+      'one address holds its share of the numbers or codes: a program, or a proxy that is not in http.trustedProxies';
     this.parts.logger.warn({ site }, text);
   }
 

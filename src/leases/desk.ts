@@ -58,7 +58,7 @@ export class LeaseDesk {
     const policy = this.#policy(site);
     const lends = this.promo?.lends(site) ?? 'never';
     if (lends === 'never') return { ...(await this.#lend(request, policy)), promo: null };
-    const promo = (await this.promo?.lend(site, session)) ?? null;
+    const promo = (await this.promo?.lend(site, session, request.asker)) ?? null;
     // A visitor who has a code needs no number of his own, and one for whom there is none gets one all the same.
     if (lends === 'beside' || !promo) return { ...(await this.#lend(request, policy)), promo };
     this.hooks.onOutcome?.(site, 'code');

@@ -53,12 +53,17 @@ export interface CodeRequest {
   codes: string[];
   lengthMs: number;
   restMs: number;
+  /** Who may not have more than `most` of them; null: he may have all. */
+  asker: { id: string; most: number } | null;
 }
 
 /** All reject with GW_ERR_REDIS_AWAY. */
 export interface PromoStore {
-  /** The code that the session has, for longer, or one of `codes`; null where all of these are lent. One exchange. */
-  lendCode(request: CodeRequest): Promise<PromoCode | null>;
+  /**
+   * The code that the session has, for longer, or one of `codes`; null where all of these are lent, `held` where the asker
+   * has his share. One exchange.
+   */
+  lendCode(request: CodeRequest): Promise<PromoCode | 'held' | null>;
   /** One exchange. */
   findCode(site: string, code: string): Promise<Holder | null>;
 }

@@ -24,9 +24,12 @@ const checkDigit = (digits: string): number =>
 
 /** `length` digits, the check digit among them. */
 export function newPromoCode(length: number): string {
-  const digits = String(randomInt(10 ** (length - 1))).padStart(length - 1, '0');
+  const digits = String(randomInt(promoCodes(length))).padStart(length - 1, '0');
   return digits + String(checkDigit(digits));
 }
+
+/** How many there are of this length. */
+export const promoCodes = (length: number): number => 10 ** (length - 1);
 
 /** Whether it can be a code of this length at all. */
 export function isPromoCode(text: string, length: number): boolean {

@@ -1,8 +1,8 @@
 import type { VisitorSession } from '../call/call.js';
 import type { Holder } from '../call/ports.js';
 import { newCodeLeaseIdStart } from './lease-id.js';
-import type { PromoCode, PromoPolicy, PromoStore } from './ports.js';
-import { isPromoCode, newPromoCode } from './promo-code.js';
+import type { Asker, PromoCode, PromoPolicy, PromoStore } from './ports.js';
+import { isPromoCode, newPromoCode, promoCodes } from './promo-code.js';
 
 /** New codes offered at once, and how often: with nine of ten codes lent, one visitor in 10,000,000,000 gets none. */
 const CODES_AT_ONCE = 24;
@@ -14,6 +14,8 @@ export class PromoDesk {
     private readonly store: PromoStore,
     /** As configured now; null where there is no such site. */
     private readonly policyOf: (site: string) => PromoPolicy | null,
+    /** An asker has his share of the site's codes. */
+    private readonly onHeld: (site: string) => void = () => undefined,
   ) {}
 
   /** `never` too where there is no such site. */
@@ -21,11 +23,15 @@ export class PromoDesk {
     return this.policyOf(site)?.lend ?? 'never';
   }
 
-  /** Idempotent by site and session: the same session gets its code back, for longer. Null: nearly all are lent. */
-  async lend(site: string, session: VisitorSession): Promise<PromoCode | null> {
+  /**
+   * Idempotent by site and session: the same session gets its code back, for longer. Null: nearly all are lent, or the asker
+   * has his share.
+   */
+  async lend(site: string, session: VisitorSession, asker: Asker | null = null): Promise<PromoCode | null> {
     const policy = this.policyOf(site);
     if (!policy) return null;
     const { digits, lease: lengthMs, rest: restMs } = policy;
+    const bounded = asker && { id: asker.id, most: Math.ceil(asker.share * promoCodes(digits)) };
     for (let tries = 0; tries < TRIES; tries += 1) {
       const codes = Array.from({ length: CODES_AT_ONCE }, () => newPromoCode(digits));
       const lent = await this.store.lendCode({
@@ -35,8 +41,10 @@ export class PromoDesk {
         codes,
         lengthMs,
         restMs,
+        asker: bounded,
       });
-      if (lent) return lent;
+      if (lent === 'held') this.onHeld(site);
+      if (lent) return lent === 'held' ? null : lent;
     }
     return null;
   }

@@ -152,6 +152,8 @@ export class Keys {
   poolSession = (site: string, session: string): string => this.#pool(site, `session:${session}`);
   /** Sorted set of the numbers that one asker holds, by when each is free. */
   poolAsker = (site: string, asker: string): string => this.#pool(site, `asker:${asker}`);
+  /** The same of promo codes. */
+  codeAsker = (site: string, asker: string): string => this.#pool(site, `code-asker:${asker}`);
   poolState = (site: string): string => this.#pool(site, 'state');
   poolUntold = (site: string): string => this.#pool(site, 'untold');
   /** Whose a promo code is. */

@@ -14,24 +14,31 @@ export class RedisPromoCodes implements PromoStore {
     private readonly keys: Keys,
   ) {}
 
-  lendCode({ site, session, leaseIdStart, codes, lengthMs, restMs }: CodeRequest): Promise<PromoCode | null> {
+  lendCode(request: CodeRequest): Promise<PromoCode | 'held' | null> {
+    const { site, session, codes, asker } = request;
     const { keys } = this;
     return this.link.run({
       script: lendScript,
-      keys: [keys.sessionCode(site, session.id), ...codes.map((code) => keys.promoCode(site, code))],
+      keys: [
+        keys.sessionCode(site, session.id),
+        keys.codeAsker(site, asker?.id ?? ''),
+        ...codes.map((code) => keys.promoCode(site, code)),
+      ],
       args: [
         keys.promoCode(site, ''),
-        leaseIdStart,
+        request.leaseIdStart,
         session.id,
         site,
         JSON.stringify(session),
-        lengthMs,
-        restMs,
+        request.lengthMs,
+        request.restMs,
         codes[0]?.length ?? 0,
+        asker?.most ?? '',
         ...codes,
       ],
       read: (reply) => {
         const [code, expiresAt] = asStrings(reply);
+        if (code === 'held') return code;
         return typeof code === 'string' ? { code, expiresAt: asNumber(expiresAt) } : null;
       },
     });

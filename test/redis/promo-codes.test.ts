@@ -10,10 +10,13 @@ const POLICY: PromoPolicy = { lend: 'beside', digits: 5, lease: HOUR, rest: 2 * 
 
 async function open(policy: Partial<PromoPolicy> = {}) {
   const redis = await openRedis();
-  const desk = new PromoDesk(new RedisPromoCodes(redis.link, redis.keys), (site) =>
-    site === 'divan' || site === 'stol' ? { ...POLICY, ...policy } : null,
+  const held: string[] = [];
+  const desk = new PromoDesk(
+    new RedisPromoCodes(redis.link, redis.keys),
+    (site) => (site === 'divan' || site === 'stol' ? { ...POLICY, ...policy } : null),
+    (site) => held.push(site),
   );
-  return { ...redis, desk };
+  return { ...redis, desk, held };
 }
 
 describe('promo codes', () => {
@@ -64,5 +67,20 @@ describe('promo codes', () => {
     const longer = new PromoDesk(new RedisPromoCodes(link, keys), () => ({ ...POLICY, digits: 6 }));
     expect(await longer.find('divan', code)).toBeNull();
     expect((await longer.lend('divan', visitor('a')))?.code).toMatch(/^\d{6}$/);
+  });
+
+  it('are not all one address’s, whatever visitors it makes up; who has one keeps it', async () => {
+    const { desk, raw, keys, held } = await open({ digits: 3 });
+    const asker = { id: 'address', share: 0.1 };
+    for (let n = 0; n < 10; n += 1) expect(await desk.lend('divan', visitor(`v-${n}`), asker)).not.toBeNull();
+    expect(held).toEqual([]);
+    expect(await desk.lend('divan', visitor('one-more'), asker)).toBeNull();
+    expect(held).toEqual(['divan']);
+    expect(await desk.lend('divan', visitor('v-3'), asker)).not.toBeNull();
+    expect(await desk.lend('divan', visitor('of-another-address'), { ...asker, id: 'other' })).not.toBeNull();
+    // As if the time of one of them were over.
+    const [first = ''] = await raw.zrange(keys.codeAsker('divan', 'address'), 0, 0);
+    await raw.zadd(keys.codeAsker('divan', 'address'), 1, first);
+    expect(await desk.lend('divan', visitor('one-more'), asker)).not.toBeNull();
   });
 });
