@@ -9,7 +9,7 @@ export interface Delivery {
   cursor: string;
   /** From 1. */
   attempt: number;
-  /** Since the event was queued, ms. */
+  /** Since the event was queued, or the endpoint enabled, ms. */
   ageMs: number;
   eventId: string;
   type: string;

@@ -19,7 +19,7 @@ const RETRY_AFTER_MOST_MS = HOUR;
 interface FailedAttempt {
   /** From 1. */
   attempt: number;
-  /** Since the event was written, ms. */
+  /** Since when it has been tried, ms. */
   ageMs: number;
   /** What the receiver asked for, ms; null where it did not. */
   retryAfterMs: number | null;

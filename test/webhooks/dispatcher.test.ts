@@ -428,16 +428,36 @@ describe('receivers that fail', () => {
     const { dispatcher, outbox } = open(redis, {
       hooks: { onDead: ({ eventId }, reason) => dead.push(eventId, reason) },
     });
-    const old = `${Date.now() - 80 * 3_600_000}-0`;
-    const body = JSON.stringify({ id: 'evt_old' });
-    await redis.raw.xadd(redis.keys.events(), old, 'id', 'evt_old', 'type', 't', 'at', '', 'call', 'c', 'body', body);
-    await redis.raw.rpush(`${redis.keys.todoPrefix('crm')}c`, old);
-    await redis.raw.zadd(redis.keys.due('crm'), 1, 'c');
+    await writeLongAgo(redis);
     dispatcher.start([endpoint(receiver)]);
     await eventually(() => expect(dead).toEqual(['evt_old', 'HTTP 500']));
     expect((await outbox.backlog(['crm'])).get('crm')?.dead).toBe(1);
   });
+
+  it('for a moment after days for which they were disabled, lose nothing', async () => {
+    const receiver = await openReceiver(SECRET);
+    receiver.behave = () => (receiver.received.length === 1 ? answer(503) : OK);
+    const redis = await openRedis();
+    const { dispatcher, outbox } = open(redis);
+    await writeLongAgo(redis);
+    await outbox.disable('crm', 'request', '');
+    dispatcher.start([endpoint(receiver)]);
+    await dispatcher.enable('crm');
+    expect((await receiver.wait(2)).map(({ body }) => body.id)).toEqual(['evt_old', 'evt_old']);
+    await eventually(async () =>
+      expect((await outbox.backlog(['crm'])).get('crm')).toMatchObject({ events: 0, dead: 0 }),
+    );
+  });
 });
+
+/** An event that has been queued for longer than one is tried. */
+async function writeLongAgo({ raw, keys }: Opened): Promise<void> {
+  const old = `${Date.now() - 80 * 3_600_000}-0`;
+  const body = JSON.stringify({ id: 'evt_old' });
+  await raw.xadd(keys.events(), old, 'id', 'evt_old', 'type', 't', 'at', '', 'call', 'c', 'body', body);
+  await raw.rpush(`${keys.todoPrefix('crm')}c`, old);
+  await raw.zadd(keys.due('crm'), 1, 'c');
+}
 
 describe('stopping', () => {
   it('lets what is being sent finish', async () => {

@@ -17,6 +17,9 @@ const headerName = z
     'the name of a header that HTTP and Standard Webhooks leave free',
   );
 
+/** It goes into a header, which takes no line break: one at the end of a block of YAML would fail each delivery. */
+const token = z.string().regex(/^[\x21-\x7e]+$/, 'printable ASCII without spaces and line breaks');
+
 const pem = z
   .string()
   .nullable()
@@ -98,12 +101,10 @@ export const webhook = z.strictObject({
         .default('phone_call'),
     })
     .optional(),
-  metrica: z
-    .strictObject({ counter: z.int().min(1), token: z.string().min(1), goal: z.string().min(1).default('Call') })
-    .optional(),
+  metrica: z.strictObject({ counter: z.int().min(1), token, goal: z.string().min(1).default('Call') }).optional(),
   amocrm: z
     .strictObject({
-      token: z.string().min(1),
+      token,
       users: z.array(z.int().min(1)).max(100).default([]),
       recordings: recordingsLink,
     })

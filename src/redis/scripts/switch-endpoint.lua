@@ -36,6 +36,7 @@ else
   end
   if not stored[1] then return 0 end
   beginAnew()
+  redis.call('HSET', config, 'enabled', now)
 end
 local told = { id = ARGV[6], type = ARGV[7], timestamp = ARGV[8], endpoints = { unpack(ARGV, 9) } }
 tell(events, registry, prefix, told, data, 'webhook ' .. endpoint, now)

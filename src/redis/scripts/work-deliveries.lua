@@ -29,7 +29,7 @@
 --       attempt, all but the last delivered: stream id, event id, line of the log
 -- Returns: { lost, disabled 1|0, failing 1|0, changed by this 1|0, failing for (ms), ms until the next is due (-1: none),
 --   list of applied 1|0, flat list: per batch key, attempt at its first event, followed 1|0, number of events, then per event
---   stream id, age in ms, event id, type, timestamp, body }
+--   stream id, for how long it has been tried in ms, event id, type, timestamp, body }
 --   lost: queued events whose text the stream no longer has
 -- Cost: some 30 us an event, written down and taken; a worker asks for 1,088 at most (64 in flight and 1,024 ahead).
 --- @include now
@@ -45,6 +45,8 @@ local failures, probeAt = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
 local since, quietUntil = tonumber(stored[3] or now), tonumber(stored[4] or 0)
 local wasFailing = failures >= threshold
 local superseded = isSuperseded(config, ARGV[12], now, true)
+-- While it was disabled nothing was tried: what waited has all its attempts before it.
+local enabledAt = tonumber(redis.call('HGET', config, 'enabled') or 0)
 -- Both are rare: one look for the two.
 local disabled, replaying = false, false
 if redis.call('EXISTS', disabledKey, replays) > 0 then
@@ -266,7 +268,7 @@ local function push(id, flat)
   local fields = {}
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
   local replay = replayOf(id)
-  local age = now - (replay and replay.at or tonumber(string.match(id, '^%d+')))
+  local age = now - math.max(enabledAt, replay and replay.at or tonumber(string.match(id, '^%d+')))
   local n = #out
   out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5], out[n + 6] = id, age, fields.id, fields.type, fields.at, fields.body
 end

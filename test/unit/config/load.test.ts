@@ -177,6 +177,13 @@ webhooks:
     ]);
   });
 
+  it('refuses a token that no header takes', async () => {
+    const hook = '{ id: a, url: "https://a.amocrm.ru", amocrm: { token: "ey.J\\n" } }';
+    expect(await errorsIn(`${SMALL}webhooks: [${hook}]`, {})).toEqual([
+      expect.stringMatching(/webhooks\[0\].amocrm.token: must be printable ASCII without spaces and line breaks$/),
+    ]);
+  });
+
   it('refuses an origin that no browser would name', async () => {
     const origins = ['https://shop.example:443', 'http://shop.example:80', 'https://shop.example/', 'shop.example'];
     const right = ['https://shop.example', 'https://*.shop.example:8443', 'http://shop.example:443'];

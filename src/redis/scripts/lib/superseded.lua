@@ -1,6 +1,7 @@
 -- Of an endpoint's configurations the one counts with which a gateway came last, for as long as any works with it. What is heard
 -- with a former one says nothing of the endpoint: gateways are updated one after the other.
---   config: hash { fingerprint, at (when a gateway last worked with it) }; fingerprint '': of whoever counts
+--   config: hash { fingerprint, at (when a gateway last worked with it), enabled (when the endpoint last was) }; fingerprint '': of
+--     whoever counts
 local WORKED_WITHIN, NOTED_EACH = 180000, 60000
 
 local function countsFrom(config, fingerprint, now) redis.call('HSET', config, 'fingerprint', fingerprint, 'at', now) end
