@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { inBackground } from '../lib/background.js';
 import { asNewOffer, familyOf, fitting } from './sdp.js';
 import type { DialogLeg, ReinviteAnswer } from './sip-ports.js';
-import { isSecured, NEW_KEY_TRIES, sameKey, underNewKey, underSameKeys, withoutKeys } from './srtp.js';
+import { isSecured, NEW_KEY_TRIES, offersOurCodecs, sameKey, underNewKey, underSameKeys, withoutKeys } from './srtp.js';
 
 interface Sides {
   near: DialogLeg;
@@ -100,11 +100,14 @@ export function bridgeSides({ near, far, told, moved, logger, onHold }: Sides): 
 
 /**
  * Whether FreeSWITCH can send sound where `sdp` wants it (it would accept in any case), and an encrypted talk stays
- * encrypted.
+ * encrypted. It is not asked for what it has no codec for, such as a carrier's change to G.729 or an audio stream that is
+ * switched off: it refuses that, and hears nothing of this side any more (seen).
  */
 function suits(sdp: string, told: string): boolean {
   const [wanted, there] = [familyOf(sdp), familyOf(told)];
-  return (wanted === null || there === null || wanted === there) && (isSecured(sdp) || !isSecured(told));
+  const secured = isSecured(sdp);
+  const reachable = wanted === null || there === null || wanted === there;
+  return reachable && offersOurCodecs(sdp, secured) && (secured || !isSecured(told));
 }
 
 /** A phone may answer each of our offers with yet another key: after so many it is given up. */

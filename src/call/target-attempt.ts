@@ -9,7 +9,7 @@ import { iso } from './document.js';
 import type { ChannelGrant, ChannelRequest, LineContact } from './ports.js';
 import { outgoingRequest } from './outgoing-request.js';
 import { familyOf, hears } from './sdp.js';
-import { answerTo, isSecured, offerTo } from './srtp.js';
+import { answerTo, isSecured, offersOurCodecs, offerTo } from './srtp.js';
 import type { CallSession } from './session.js';
 import type { DialogLeg, InviteOutcome, OutgoingInvite } from './sip-ports.js';
 
@@ -187,9 +187,10 @@ export class TargetAttempt {
     return this.#cancelled || this.context.session.ended;
   }
 
-  /** Sound that FreeSWITCH can send him, encrypted as it was offered. */
+  /** Sound that FreeSWITCH can send there, in a codec of ours and encrypted as it was offered. */
   #suits(answer: string): boolean {
-    return hears(this.context.sdp, answer) && isSecured(answer) === this.#target.srtp;
+    const { srtp } = this.#target;
+    return hears(this.context.sdp, answer) && isSecured(answer) === srtp && offersOurCodecs(answer, srtp);
   }
 
   #answered(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>, told: string): AttemptResult {
@@ -208,7 +209,10 @@ export class TargetAttempt {
     return { kind: 'answered', leg: outcome.leg, sdp: answerTo(this.context.sdp, outcome.sdp), told };
   }
 
-  /** He answered, but with no address at which FreeSWITCH can reach him, or without the key that he was offered: the next one may be heard. */
+  /**
+   * Answered with no address that FreeSWITCH can reach, without the key that was offered, or with a codec that was not: the
+   * next target may be heard.
+   */
   #unheard(leg: Leg, outcome: Extract<InviteOutcome, { kind: 'answered' }>): AttemptResult {
     const { id } = this.#target;
     const wants = familyOf(outcome.sdp);

@@ -26,6 +26,7 @@ const scenes = {
   twoWaysCancelled: stage.scene(),
   ipv6Caller: stage.scene(),
   ipv6Business: stage.scene({ next: 'unreachable' }),
+  otherCodec: stage.scene({ next: 'unreachable' }),
   longSdp: stage.scene(),
   oneCodec: stage.scene(),
   odd: stage.scene(),
@@ -58,6 +59,7 @@ async function invite(
 const unchanged = (message: string): string => message;
 
 const ipv6Sdp = plainSdp('2001:db8::1').replaceAll('IN IP4', 'IN IP6');
+const g729Sdp = plainSdp('127.0.0.1').replace('RTP/AVP 8 101', 'RTP/AVP 18 101');
 
 describe.skipIf(!enginesHere())('what comes in from outside', () => {
   beforeAll(() => stage.start());
@@ -140,12 +142,14 @@ describe.skipIf(!enginesHere())('what comes in from outside', () => {
     await expectLost(scene, { lossReason: 'media_failure', legs: [] });
   });
 
-  test.concurrent('a business that answers so is hung up on, and the next step is tried', async () => {
-    const scene = scenes.ipv6Business;
+  test.concurrent.each([
+    ['by IPv6 alone', scenes.ipv6Business, ipv6Sdp],
+    ['with a codec that nobody offered', scenes.otherCodec, g729Sdp],
+  ])('a business that answers %s is hung up on, and the next step is tried', async (_how, scene, sdp) => {
     const first = await RawSip.open(scene.businessAddresses[0] ?? '');
     first.onMessage((message) => {
       if (message.startsWith('ACK ')) return;
-      const body = message.startsWith('INVITE ') ? ipv6Sdp : '';
+      const body = message.startsWith('INVITE ') ? sdp : '';
       first.send(first.response('200 OK', message, { toTag: 'b', body }), viaOf(message));
     });
     try {

@@ -3,6 +3,7 @@ import { DigestVerifier } from '../../src/sandbox/sip/index.js';
 import { enginesHere } from '../support/engines.js';
 import { expectPlayed, expectTalk, lastCall } from '../support/expectations.js';
 import { expectDigest } from '../support/digest.js';
+import { heard } from '../support/hearing.js';
 import { byeOf, headerValue, plainSdp, RawSip, viaOf } from '../support/raw-sip.js';
 import type { Scene } from '../support/scene.js';
 import { headerOf } from '../support/sipp-trace.js';
@@ -29,6 +30,7 @@ const scenes = {
   wrongBye: stage.scene({ to: 'destination', auth: { username: 'gw', password: 'wrong' } }),
   held: stage.scene(),
   heldByBusiness: stage.scene(),
+  otherCodec: stage.scene(),
   refreshed: stage.scene(),
   lateOffer: stage.scene(),
   earlySound: stage.scene(),
@@ -321,6 +323,23 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     expect(directions).toEqual([expect.stringMatching(/^(recvonly|inactive)$/), 'sendrecv', 'sendrecv']);
     const tones = [CALLER_HZ, undefined];
     await expectTalk(stage, scene, { endedBy: 'business', seenBy: [heardBack, there], tones });
+  });
+
+  test.concurrent('who would change to codecs that FreeSWITCH has not is refused, and heard as before', async () => {
+    const { caller, business } = await scenes.otherCodec.talk();
+    for (const [one, other, hz] of [
+      [caller, business, CALLER_HZ],
+      [business, caller, BUSINESS_HZ],
+    ] as const) {
+      for (const audio of ['m=audio $1 RTP/AVP 18', 'm=audio 0 RTP/AVP 8']) {
+        const { status } = await one.reInvite(one.localSdp.replace(/^m=audio (\d+) .*$/m, audio));
+        expect(status).toBe(488);
+      }
+      // Behind what was on its way, and was heard all the same.
+      await heard(other, hz, { from: other.media.heardSamples + 8000 });
+    }
+    await caller.hangUp();
+    await scenes.otherCodec.events();
   });
 
   test.concurrent(

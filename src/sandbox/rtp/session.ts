@@ -60,13 +60,13 @@ export class RtpSession {
   #clock = randomInt(2 ** 31);
   #eventTimestamp = 0;
 
-  /** `acceptAnySource`: take RTP from elsewhere than the negotiated address too (phones behind NAT). */
+  /** `acceptAnySource`: take RTP from elsewhere than the negotiated address and port too (phones behind NAT). */
   constructor(
     readonly port: RtpPort,
     private readonly acceptAnySource = true,
   ) {
     this.#outHeader.ssrc = randomInt(2 ** 31);
-    port.onDatagram = (datagram, address) => this.#receive(datagram, address);
+    port.onDatagram = (datagram, ...source) => this.#receive(datagram, ...source);
   }
 
   get parameters(): RtpParameters | undefined {
@@ -149,14 +149,14 @@ export class RtpSession {
     this.port.send(sealed ?? octets, sealed?.length ?? length, parameters.remotePort, parameters.remoteAddress);
   }
 
-  #receive(received: Buffer, address: string): void {
+  #receive(received: Buffer, address: string, port: number): void {
     const parameters = this.#parameters;
     const header = this.#header;
     const datagram = this.#opening ? this.#opening.unprotect(received) : received;
     const wanted =
       datagram !== undefined &&
       parameters !== undefined &&
-      (this.acceptAnySource || address === parameters.remoteAddress) &&
+      (this.acceptAnySource || (address === parameters.remoteAddress && port === parameters.remotePort)) &&
       readRtpHeader(datagram, header);
     if (!wanted) {
       this.port.stats.discarded += 1;

@@ -93,8 +93,11 @@ describe('RTP sessions', () => {
     await until('three keys', () => keys === '1*9');
   });
 
-  it('take nothing from a stranger when told so', async () => {
-    const stranger = new RtpSession(await RtpPort.open('127.0.0.2'));
+  it.each([
+    ['a stranger', '127.0.0.2'],
+    ['another port', HOST],
+  ])('take nothing from %s when told so', async (_who, host) => {
+    const stranger = new RtpSession(await RtpPort.open(host));
     b.configure(towards(a, 'alaw'));
     stranger.configure(towards(b, 'alaw'));
     stranger.push(new Int16Array(FRAME_SAMPLES));
