@@ -49,6 +49,8 @@ import type { Dispatcher } from './webhooks/dispatcher.js';
 /** How long a stop that does not drain waits for the far ends to answer our BYEs. */
 const HANG_UP_TIMEOUT_MS = 5000;
 const DISPATCH_STOP_MS = 5000;
+/** How long a stop waits for what the store of recordings was asked: one that hangs would hold it up for `s3.timeout`. */
+const STORE_STOP_MS = 5000;
 const DRAIN_REPORT_MS = 5000;
 
 /** A gateway: every part is built and joined here, and nowhere else. `read` reads the configuration anew, for a reload. */
@@ -217,6 +219,7 @@ export class App {
       this.logger.warn({ calls: this.#registry.size }, 'stopping before the last far end has answered');
       for (const call of this.#registry.all()) call.abandonJournal();
     });
+    const letGo = setTimeout(() => this.#recordings.letGoOfStore(), STORE_STOP_MS);
     this.#limits.stop();
     this.#pools.stop();
     await this.#callers.stop();
@@ -231,6 +234,7 @@ export class App {
     await this.#http.stop();
     this.#events.stop();
     await this.#recordings.stop();
+    clearTimeout(letGo);
     this.#link.close();
     await this.sandbox?.stop();
   }

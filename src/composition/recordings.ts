@@ -119,6 +119,11 @@ export class RecordingHouse {
   async stop(): Promise<void> {
     this.#disk.stop();
     await Promise.all([this.#worker.stop(), this.#sweeper.stop(), this.#spool.stop()]);
+    this.letGoOfStore();
+  }
+
+  /** Nobody waits for the store any more: what it was asked is broken off. */
+  letGoOfStore(): void {
     this.#vault.remote?.close();
   }
 

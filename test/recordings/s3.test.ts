@@ -176,3 +176,13 @@ describe('a store that does not answer', () => {
     expect(s3.objects.size).toBe(0);
   });
 });
+
+it('what is under way when the store is closed is broken off, and nothing is begun any more', async () => {
+  const { s3, store } = await open({ timeout: 3_600_000 });
+  s3.fault = () => 'stall';
+  const asked = store.folders('');
+  await until('the store was asked', () => s3.asked.length > 0);
+  store.close();
+  await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
+  await expect(store.load('a.json')).rejects.toMatchObject({ name: 'AbortError' });
+});

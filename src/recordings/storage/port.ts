@@ -25,5 +25,6 @@ export interface RemoteStore extends RecordingStore {
    * @param signal aborts what is under way
    */
   upload(name: string, path: string, signal: AbortSignal): Promise<void>;
+  /** Breaks off what is under way, and takes nothing more; uploads have their own signal. */
   close(): void;
 }

@@ -33,6 +33,9 @@ const MAX_SMALL_BYTES = 8 * 1024 * 1024;
 /** Amazon S3 and what is compatible with it. Every request has a deadline, also where the store accepts and then stalls. */
 export class S3Store implements RemoteStore {
   readonly #client: S3Client;
+  /** Requests under way. */
+  readonly #open = new Set<AbortController>();
+  #closed = false;
   readonly #encryption: { ServerSideEncryption?: 'AES256' | 'aws:kms'; SSEKMSKeyId?: string };
 
   constructor(private readonly config: S3Config) {
@@ -143,6 +146,8 @@ export class S3Store implements RemoteStore {
   }
 
   close(): void {
+    this.#closed = true;
+    for (const request of this.#open) request.abort();
     this.#client.destroy();
   }
 
@@ -193,11 +198,15 @@ export class S3Store implements RemoteStore {
   /** Aborts the request and rejects with GW_ERR_DEADLINE; the SDK's own timeouts count from the last byte only. */
   async #bounded<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController();
+    this.#open.add(abort);
+    if (this.#closed) abort.abort();
     try {
       return await withDeadline(work(abort.signal), this.config.timeout, what);
     } catch (error) {
       abort.abort();
       throw toError(error);
+    } finally {
+      this.#open.delete(abort);
     }
   }
 }
