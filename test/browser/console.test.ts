@@ -108,6 +108,17 @@ async function expectAccessible(page: Page, what: string): Promise<void> {
   expect(told, what).toEqual([]);
 }
 
+/** Callers' numbers of a list that stand in more than one line. */
+const numbersInPieces = (page: Page): Promise<string[]> =>
+  page.evaluate(`[...document.querySelectorAll('tbody td.who')].flatMap((cell) => {
+    const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+    const [shown] = text.data.split(' · ');
+    const number = document.createRange();
+    number.setStart(text, 0);
+    number.setEnd(text, shown.length);
+    return number.getClientRects().length === 1 ? [] : [shown];
+  })`);
+
 /** Who looks at which page; the heading in the three languages. */
 const PAGES: readonly { role: ConsoleRole; path: string; wait?: string }[] = [
   { role: 'supervisor', path: '/calls' },
@@ -168,6 +179,25 @@ describe('every page in a real browser', () => {
         all.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth),
       );
       expect(widths, path).toEqual([0]);
+    }
+    await context.close();
+  });
+
+  it('shows a number in one line, however long it is, and whatever its owner is called', async () => {
+    const { url, end, talk } = await openConsole();
+    const { caller: base } = exampleCall();
+    const named = (number: string) => ({ ...base, number, name: 'Константинопольская Александра' });
+    for (const number of ['+998901234012', '+491575012345678'])
+      await end(
+        endedCall(0, { caller: named(number), disposition: 'missed', lossReason: 'no_answer', answeredAt: null }),
+      );
+    await talk(exampleCall({ caller: named('+998901234013'), answeredAt: new Date().toISOString() }));
+    const context = await browser.newContext({ viewport: { width: 1000, height: 700 } });
+    const { page } = await sit(context, url, 'supervisor');
+    for (const path of ['/calls', '/missed', '/live']) {
+      await page.goto(url + path);
+      await page.waitForSelector('tbody td.who');
+      expect(await numbersInPieces(page), path).toEqual([]);
     }
     await context.close();
   });
@@ -266,6 +296,71 @@ describe('the player', () => {
     await expect.poll(() => page.evaluate('document.getElementById("sound").currentTime')).toBe(3);
     await page.click('#link');
     await page.waitForSelector('#said:has-text("Copied.")');
+    await context.close();
+  });
+
+  it('has its slider go with the sound, also for who moves it by keys', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.waitForSelector('#player[data-drawn]', { state: 'attached' });
+    await page.focus('#position');
+    await page.keyboard.press('ArrowRight');
+    const time = () => page.evaluate<number>('document.getElementById("sound").currentTime');
+    await page.evaluate('document.getElementById("sound").play()');
+    await expect.poll(time).toBeGreaterThan(3);
+    await page.evaluate('document.getElementById("sound").pause()');
+    const at = Math.floor(await time());
+    await expect.poll(() => page.inputValue('#position')).toBe(String(at));
+    await page.keyboard.press('ArrowLeft');
+    expect(await time()).toBe(at - 1);
+    await context.close();
+  });
+
+  it('finds nothing wrong where it is stopped before the sound has come', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.waitForSelector('#player[data-drawn]', { state: 'attached' });
+    let goOn: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    await page.route('**/recording', async (route) => gate.then(() => route.continue()));
+    await page.evaluate(`{
+      const { play } = HTMLMediaElement.prototype;
+      HTMLMediaElement.prototype.play = function () {
+        window.playing = play.call(this);
+        return window.playing;
+      };
+    }`);
+    await page.keyboard.press('p');
+    await page.keyboard.press('p');
+    expect(await page.evaluate('window.playing.catch(({ name }) => name)')).toBe('AbortError');
+    expect(await page.textContent('#said')).toBe('');
+    goOn();
+    await context.close();
+  });
+
+  it('leads to the log-in where the session is over, and tells of a recording that was deleted meanwhile', async () => {
+    const { url, heard, house } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.fill('#note-text', 'he says that');
+    await context.clearCookies({ name: 'calltrack-session' });
+    await page.click('#play');
+    await page.waitForURL(/\/login/);
+    await page.fill('input[name=name]', 'agent');
+    await page.fill('input[name=password]', PASSWORD);
+    await page.press('input[name=password]', 'Enter');
+    await page.waitForURL(`${url}/calls/${heard.id}`);
+    expect(await page.inputValue('#note-text')).toBe('he says that');
+    const found = await house.archive.find(heard.id, null);
+    if (found?.state !== 'here') throw new Error('there is a recording');
+    await house.archive.remove(found, heard.id, { at: new Date().toISOString(), reason: 'request' });
+    await page.click('#play');
+    await page.waitForSelector('#flash:has-text("The recording has been deleted.")');
     await context.close();
   });
 
@@ -654,6 +749,26 @@ describe('a session that ends in the middle of a search', () => {
   });
 });
 
+describe('a note that is being typed', () => {
+  it('stays where a tag is added beside it, and the tag where the note is', async () => {
+    const { url, heard } = await openWorld();
+    const context = await browser.newContext();
+    const { page } = await sit(context, url, 'agent');
+    await page.goto(`${url}/calls/${heard.id}`);
+    await page.fill('#note-text', 'he was promised');
+    await page.click('button:text-is("+ callback")');
+    await page.waitForSelector('.tag:has-text("callback")');
+    expect(await page.inputValue('#note-text')).toBe('he was promised');
+    await page.waitForSelector('#remarks:not(.htmx-settling)');
+    await page.fill('#tag-name', 'sofas');
+    await page.click('#note-add');
+    await page.waitForSelector('.note:has-text("he was promised")');
+    expect(await page.inputValue('#tag-name')).toBe('sofas');
+    expect(await page.inputValue('#note-text'), 'what was sent').toBe('');
+    await context.close();
+  });
+});
+
 describe('a session that ends in the middle of a note', () => {
   const NOTE = 'We promised delivery on Friday';
 
@@ -792,13 +907,7 @@ describe('without a mouse', () => {
     await page.waitForSelector('[data-row]');
     // A number is read, and copied, in one piece.
     await page.setViewportSize({ width: 900, height: 700 });
-    const lines = `[...document.querySelectorAll('tbody td.who')].map(({ firstChild }) => {
-      const number = document.createRange();
-      number.setStart(firstChild, 0);
-      number.setEnd(firstChild, firstChild.data.split(' · ')[0].length);
-      return number.getClientRects().length;
-    })`;
-    expect(new Set(await page.evaluate<number[]>(lines))).toEqual(new Set([1]));
+    expect(await numbersInPieces(page)).toEqual([]);
     await page.keyboard.press('ArrowDown');
     await expect.poll(() => page.evaluate('document.activeElement.dataset.row')).toBe('');
     await page.keyboard.press('j');

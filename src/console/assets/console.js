@@ -51,6 +51,20 @@
     if (left) rows[Math.min(left.at, rows.length - 1)]?.querySelector(left.what)?.focus();
     left = null;
   });
+  // What is being typed beside the form that was sent outlives the drawing of its part of the page.
+  const typedIn = (place) =>
+    [...place.querySelectorAll('form[method=post] :is(input, textarea)[id]')].filter(({ value }) => value !== '');
+  let beside = [];
+  document.body.addEventListener('htmx:beforeSwap', ({ detail: { target, requestConfig } }) => {
+    beside = typedIn(target).filter((field) => !requestConfig.elt.contains(field));
+  });
+  document.body.addEventListener('htmx:afterSwap', () => {
+    for (const { id, value } of beside) {
+      const field = document.getElementById(id);
+      if (field) field.value = value;
+    }
+    beside = [];
+  });
   // A search changes the address; where a form leads back to says what it was when the page came.
   document.body.addEventListener('submit', (event) => {
     const { back } = event.target.elements;
@@ -61,8 +75,7 @@
   const me = document.querySelector('.who')?.textContent;
   document.body.addEventListener('htmx:beforeOnLoad', ({ detail: { xhr } }) => {
     if (xhr.status !== 401) return;
-    const fields = [...document.querySelectorAll('form[method=post] :is(input, textarea)[id]')];
-    const typed = fields.filter(({ value }) => value !== '').map(({ id, value }) => [id, value]);
+    const typed = typedIn(document).map(({ id, value }) => [id, value]);
     sessionStorage.setItem(DRAFT, JSON.stringify({ me, page: location.pathname, typed }));
   });
   const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? 'null');

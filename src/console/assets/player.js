@@ -27,17 +27,28 @@
     if (audio.paused) audio.play().catch(fail);
     else audio.pause();
   }
-  function fail() {
+  function fail(error) {
+    // Who stops it before it has begun has nothing wrong.
+    if (error.name === 'AbortError') return;
     said.textContent = root.dataset.failed;
   }
+  // Under the hand that draws it the slider stays; else it goes with the sound, for who moves it by keys too.
+  let held = false;
+  position.addEventListener('pointerdown', () => (held = true));
+  for (const event of ['pointerup', 'pointercancel']) window.addEventListener(event, () => (held = false));
   function show() {
     const at = audio.currentTime;
     clock.textContent = words(at);
-    if (document.activeElement !== position) position.value = String(Math.floor(at));
+    if (!held) position.value = String(Math.floor(at));
     position.setAttribute('aria-valuetext', words(at));
   }
   audio.addEventListener('timeupdate', show);
-  audio.addEventListener('error', fail);
+  audio.addEventListener('playing', () => (said.textContent = ''));
+  audio.addEventListener('error', (error) => {
+    fail(error);
+    // The page says why: the session is over, and what was being typed is kept, or the recording has been deleted.
+    window.htmx.ajax('GET', root.dataset.peaks, { swap: 'none' });
+  });
   for (const event of ['play', 'pause', 'ended']) {
     audio.addEventListener(event, () => (play.textContent = audio.paused ? root.dataset.play : root.dataset.pause));
   }

@@ -4,7 +4,7 @@ import type { LimitUse, LineView } from '../../http/ports.js';
 import type { Sessions } from '../auth/sessions.js';
 import type { LiveBoard, LiveState } from '../live/board.js';
 import type { Route } from '../route.js';
-import { callerWords } from '../view/call-row.js';
+import { callerParts, callerWords } from '../view/call-row.js';
 import { recordingControl } from '../view/recording-control.js';
 import type { Visit } from '../visit.js';
 
@@ -65,6 +65,7 @@ function liveCall(visit: Visit, call: Call, now: number) {
   return {
     id: call.id,
     caller: callerWords(visit, call.caller),
+    who: callerParts(visit, call.caller),
     tracking: format.phone(call.trackingNumber),
     site: call.site ?? '',
     stage: t(`live.${stage}`),

@@ -5,11 +5,18 @@ import { verdictName } from './verdict-words.js';
 /** Tags of a row: more would make it a page. */
 const TAGS_SHOWN = 3;
 
+/** A caller's number in words, which stays in one line, and what he calls himself beside it. */
+export interface CallerParts {
+  number: string;
+  name: string | null;
+}
+
 /** A call as a row of a table: texts only. */
 export interface CallRow {
   id: string;
   disposition: string;
   cells: Readonly<Record<string, string>>;
+  who: CallerParts;
   tags: string[];
 }
 
@@ -23,6 +30,7 @@ export function callRow(visit: Visit, call: Call, zone = visit.zoneOf(call.site)
   return {
     id: call.id,
     disposition,
+    who: callerParts(visit, caller),
     tags: [...call.tags.slice(0, TAGS_SHOWN).map(({ name }) => visit.name('tag', name)), ...moreTags(call)],
     cells: {
       startedAt: format.time(call.startedAt, zone),
@@ -45,9 +53,14 @@ export function callRow(visit: Visit, call: Call, zone = visit.zoneOf(call.site)
 
 type CallerShown = Pick<Call['caller'], 'number' | 'name' | 'withheld'>;
 
-export function callerWords(visit: Visit, { number, name, withheld }: CallerShown): string {
+export function callerParts(visit: Visit, { number, name, withheld }: CallerShown): CallerParts {
   const shown = number === null ? visit.t(withheld ? 'call.withheld' : 'app.unknown') : visit.format.phone(number);
-  return name === null || name === number ? shown : `${shown} · ${name}`;
+  return { number: shown, name: name === number ? null : name };
+}
+
+export function callerWords(visit: Visit, caller: CallerShown): string {
+  const { number, name } = callerParts(visit, caller);
+  return name === null ? number : `${number} · ${name}`;
 }
 
 /** The talk in which the business reached a lost caller. */

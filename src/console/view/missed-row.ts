@@ -1,6 +1,6 @@
 import { keyOf, type QueuedCaller } from '../live/queue-board.js';
 import type { Visit } from '../visit.js';
-import { callbackWords, callerWords } from './call-row.js';
+import { callbackWords, callerParts, callerWords } from './call-row.js';
 
 /** One caller of the queue, in words. Nothing of it changes by the second: the page would have to be drawn as often. */
 export function missedRow(visit: Visit, missed: QueuedCaller, now: number) {
@@ -15,6 +15,7 @@ export function missedRow(visit: Visit, missed: QueuedCaller, now: number) {
     callId,
     known: call !== null,
     caller: call ? callerWords(visit, call.caller) : t('app.unknown'),
+    who: call ? callerParts(visit, call.caller) : { number: t('app.unknown'), name: null },
     // Who is called by somebody else is not to be called by a slip.
     tel: taken && !mine ? null : number,
     // Of a call that has left the history nobody is known by its address.
