@@ -36,7 +36,7 @@ const SHORTEST = '+123'.length;
 
 /**
  * What a caller waits for, by all calls of his at one site; null: nothing. As redis/scripts/lib/history.lua has it call by
- * call: a talk, a call back and "handled" settle what was lost before.
+ * call: a talk, a call back and a lost call marked as handled settle what was lost before.
  */
 export function lostIn(calls: readonly Call[]): Omit<LostCaller, 'site' | 'number'> | null {
   const settledAt = Math.max(0, ...calls.map(settles));
@@ -53,7 +53,7 @@ export function lostIn(calls: readonly Call[]): Omit<LostCaller, 'site' | 'numbe
 function settles(call: Call): number {
   const { disposition, durations, handled } = call;
   // A call back settles what was lost before it, not what was lost before it was told.
-  if (handled) return Math.max(endOf(call), Date.parse(handled.callback?.at ?? handled.at));
+  if (handled && disposition === 'missed') return Math.max(endOf(call), Date.parse(handled.callback?.at ?? handled.at));
   return disposition === 'answered' && durations.talkSeconds >= 1 ? endOf(call) : 0;
 }
 

@@ -301,6 +301,15 @@ describe('missed callers', () => {
     ]);
   });
 
+  it('wait on where a call of theirs that was answered is marked as handled', async () => {
+    const { end, amend, history } = await open();
+    const [talk, lost] = [answered(30, { startedAt: at(0) }), missed({ startedAt: at(60_000) })];
+    await end(talk);
+    await end(lost);
+    await amend(talk.id, (call) => (call.handled = { by: 'crm', at: at(90_000), callback: null }));
+    expect((await history.missedQueue(waiting)).callers).toMatchObject([{ callId: lost.id, attempts: 1 }]);
+  });
+
   it('are forgotten with their number', async () => {
     const { end, amend, history } = await open();
     const lost = missed();

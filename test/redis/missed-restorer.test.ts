@@ -143,3 +143,10 @@ it('a call back settles what was lost before it, not what was lost before it was
   expect(lostIn(calls)).toMatchObject({ attempts: 1, callId: calls[0]?.id, forCapacity: false });
   expect(lostIn(calls.slice(1))).toBeNull();
 });
+
+it('a talk that is taken care of settles what was lost before it, and nothing later', () => {
+  const talk = callAt(5, { talk: 30, handled: { by: 'olga', at: at(30), callback: null } });
+  const lost = callAt(20);
+  expect(lostIn([lost, talk])).toMatchObject({ attempts: 1, callId: lost.id });
+  expect(lostIn([talk, callAt(1)])).toBeNull();
+});

@@ -167,7 +167,9 @@ local function trackMissed(history, id, startedAt, now, was, is, caller, site)
     -- Who has been lost again meanwhile waits on.
     local waiting = entryOf(history, who)
     if waiting and waiting.id == id then settleMissed(history, who, 'called_back', '', now) end
-  elseif became('handled') then settleMissed(history, who, 'handled', id, now)
+  elseif became('handled') then
+    -- That a talk of his is taken care of says nothing of who waits to be called back.
+    if is['d:missed'] then settleMissed(history, who, 'handled', id, now) end
   elseif is['d:missed'] and not is['handled'] and (became('d:missed') or was['handled']) then
     if was['handled'] and unsettleMissed(history, who, id) then return end
     addMissed(history, who, { attempts = 1, first = startedAt, last = startedAt, id = id, capacity = is['capacity'] and 1 or 0 })
