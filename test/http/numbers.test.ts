@@ -228,6 +228,17 @@ describe('/v1/numbers', () => {
     expect(await raw.zcard(keys.pool('divan'))).toBe(1);
   });
 
+  it('knows what stands there already, in whatever order its columns are sent', async () => {
+    const { importCsv } = await open();
+    const row = ['+74952222222,divan,static', 'MKAD', 'billboard'];
+    const first = `number,site,kind,source.label,source.utm_source\n${row.join(',')}`;
+    const again = `source.utm_source,source.label,number,site,kind\n${row.toReversed().join(',')}`;
+    expect((await importCsv(first)).body).toEqual({ created: 1, unchanged: 0 });
+    expect((await importCsv(again)).body).toEqual({ created: 0, unchanged: 1 });
+    expect((await importCsv(again.replace('billboard', 'radio'))).status).toBe(409);
+    expect((await importCsv(again.replace('source.label', 'source.text'))).status).toBe(409);
+  });
+
   it('reads a table in another character set where that is said, and takes no garbled one', async () => {
     const { ask } = await open();
     const mkad = Buffer.concat([Buffer.from('number;source.label\n+74950000001;'), Buffer.from('cccac0c4', 'hex')]);
