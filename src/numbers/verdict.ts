@@ -54,7 +54,7 @@ export function attribute(
   }
   const { named, others, otherPhone } = weigh(question, at, rules, rates);
   const [first] = named;
-  if (!first) return returning(known, at, rules);
+  if (!first) return { ...returning(known, at, rules), source: number.source };
   // Nobody else has had the number for as long as anybody may still call: nothing to weigh.
   if (lease && named.length === 1 && others === 0) return verdictOf('exact', 1, 'active-lease', lease, at, number);
   const measured = rates.measured ? '-measured' : '';
