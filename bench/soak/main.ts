@@ -20,8 +20,15 @@ const { values } = parseArgs({
     faults: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     older: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+const USAGE =
+  'npm run soak -- [--engines sandbox|real] [--minutes N] [--rate CALLS_PER_SECOND] [--faults] [--seed N] [--older CHECKOUT]';
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const kind = values.engines === 'real' ? 'real' : 'sandbox';
 const [minutes, rate, seed] = [Number(values.minutes), Number(values.rate), Number(values.seed)];
 if (
@@ -29,9 +36,7 @@ if (
   !Number.isInteger(seed) ||
   !['real', 'sandbox'].includes(values.engines)
 )
-  throw new Error(
-    'npm run soak -- [--engines sandbox|real] [--minutes N] [--rate CALLS_PER_SECOND] [--faults] [--seed N] [--older CHECKOUT]',
-  );
+  throw new Error(USAGE);
 
 /** After the last call: what a fault delayed, deliveries that are tried again, recordings. */
 const SETTLE_MS = 240_000;

@@ -8,8 +8,13 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     gateways: { type: 'string', default: '3' },
     appendfsync: { type: 'string', default: 'always' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+if (values.help) {
+  console.log('npm run chaos [-- --events N --seed N --gateways N --appendfsync always|everysec]');
+  process.exit(0);
+}
 const startedAt = Date.now();
 const log = (line: string): void =>
   console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}`);
