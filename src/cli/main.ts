@@ -92,6 +92,8 @@ async function runCommand(command: Command, args: string[], terminal: Terminal):
     terminal.out(helpOf(command));
     return OK;
   }
+  // It would be sent as no id at all, and something else be asked for.
+  if (positionals.includes('')) throw new UsageError('an argument is empty: is a variable of the shell not set?');
   const surplus = positionals[command.positionals];
   if (surplus !== undefined) throw new UsageError(`"${surplus}" is too much`);
   return command.run(values, positionals, terminal);

@@ -368,6 +368,9 @@ describe('calltrack webhooks', () => {
     await receiver.wait(3);
     expect((await cli('replay', 'crm', '--dead')).text).toBe('0 queued, 0 passed over');
     await expect(cli('replay', 'crm')).rejects.toThrow('one of');
+    const since = ['--from', '2026-11-21T10:00:00Z'];
+    for (const what of [['--dead'], ['evt_1'], []])
+      await expect(cli('replay', 'crm', ...what, ...since)).rejects.toThrow('one of');
     await expect(cli('deliveries', 'crm', 'evt_1')).rejects.toThrow('"evt_1" is too much');
     await expect(cli('wipe', 'crm')).rejects.toThrow('deliveries ID');
   });

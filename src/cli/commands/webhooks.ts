@@ -117,8 +117,9 @@ async function deliveries({ gateway, terminal, values, id }: Asked): Promise<num
 async function replay({ gateway, terminal, values, id, event }: Asked): Promise<number> {
   const [from, to] = [text(values['from']), text(values['to'])];
   const dead = values['dead'] === true;
-  const range = from !== undefined && to !== undefined;
-  if (Number(event !== undefined) + Number(dead) + Number(range) !== 1)
+  const range = from !== undefined || to !== undefined;
+  // Half a range beside `--dead` is meant as a bound: all dead letters would go out.
+  if (Number(event !== undefined) + Number(dead) + Number(range) !== 1 || (from === undefined) !== (to === undefined))
     throw new UsageError('one of: an event, "--dead", "--from" with "--to"');
   const sum: Replayed = { queued: 0, skipped: 0, next: null };
   do {

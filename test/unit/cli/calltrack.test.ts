@@ -39,6 +39,17 @@ describe('what is said', () => {
   });
 
   it.for([
+    ['call', 'show', ''],
+    ['webhooks', 'deliveries', ''],
+  ])('of "%s %s" with an empty id is that, and nothing is asked for', async (args, { expect }) => {
+    const { err, status } = await calltrack(args, { CALLTRACK_URL: 'http://127.0.0.1:1' });
+    expect({ status, said: err.split('\n')[0] }).toEqual({
+      status: 2,
+      said: 'an argument is empty: is a variable of the shell not set?',
+    });
+  });
+
+  it.for([
     ['a full disk', '>/dev/full', 1, /^calltrack failed: what it says cannot be written: ENOSPC/],
     ['a reader who has had enough', '| true; exit "${PIPESTATUS[0]}"', 0, /^$/],
   ] as const)('to %s ends as it should', async ([, where, status, said], { expect }) => {
