@@ -103,8 +103,8 @@ describe('whose call is it', () => {
 
   it('tells what a dynamic number is bound to as well, whoever calls it', () => {
     const question = { number: { ...NUMBER, source: { label: 'the blog' } }, known: known('a') };
-    const told = [lentTo(holder('a', 64, -600)), { holders: [holder('a', 400, 100)] }, {}, { known: null }].map((more) =>
-      judge({ ...question, ...more }),
+    const told = [lentTo(holder('a', 64, -600)), { holders: [holder('a', 400, 100)] }, {}, { known: null }].map(
+      (more) => judge({ ...question, ...more }),
     );
     expect(told.map(({ verdict }) => verdict)).toEqual(['exact', 'grace', 'returning', 'none']);
     expect(told.map(({ source }) => source?.['label'])).toEqual(told.map(() => 'the blog'));
