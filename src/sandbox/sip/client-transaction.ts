@@ -58,7 +58,8 @@ export class ClientTransaction extends EventEmitter<{
 
   start(): void {
     this.#send(this.#data);
-    if (this.#unreliable) this.#scheduleRepeat(this.#context.timers.t1Ms); // timers A, E
+    // Timers A, E. The RFC repeats after T1 first; Sofia-SIP, in drachtio-server and in FreeSWITCH, after twice that (seen).
+    if (this.#unreliable) this.#scheduleRepeat(2 * this.#context.timers.t1Ms);
     this.#end = setTimeout(() => this.#finishLocally(408), transactionTimeoutMs(this.#context.timers)); // timers B, F
   }
 
