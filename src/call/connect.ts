@@ -27,11 +27,11 @@ import { isSecured, offersOurCodecs, offerTo, type SrtpMode } from './srtp.js';
 
 /** FreeSWITCH confirms a bridge within some 20 ms; without it nobody hears anybody. */
 const BRIDGE_TIMEOUT_MS = 3000;
-/** FreeSWITCH ends a talk that is too long only where we did not. */
+/** How much later than our own timer FreeSWITCH ends a talk that is too long: it steps in only where we failed to. */
 const MEDIA_LIMIT_MARGIN_SECONDS = 15;
 /**
- * What FreeSWITCH's side may outlast the route's own ring time: the walk ends in time by itself, and what it may still
- * wait for then is Redis.
+ * How much longer than the route's ring time FreeSWITCH waits. The walk ends in time by itself, but may then still wait
+ * for Redis.
  */
 const RING_MARGIN_MS = 5000;
 
@@ -48,7 +48,7 @@ export async function connect(
 ): Promise<void> {
   const secured = isSecured(invite.sdp);
   if (invite.sdp && !offersOurCodecs(invite.sdp, secured)) {
-    // Asked here, since FreeSWITCH negotiates only when somebody has answered, and then hangs up on him.
+    // Checked here: FreeSWITCH negotiates codecs only when somebody has answered, and would then hang up on the caller.
     session.end(mediaFailure(488));
     return;
   }
@@ -71,7 +71,7 @@ export async function connect(
   const toMedia = servers.ask(server);
   session.call.durations.addedSetupMs = session.clock() - invite.receivedAt;
   deps.metrics.setup(session.call.durations.addedSetupMs);
-  // While he is spoken to, nobody's channel is kept from others.
+  // No channel is reserved while a greeting is played: it would be kept from other calls.
   const walk = () => new RouteWalk(session, route, deps, config);
   const prepared = greeting ? null : walk();
   prepared?.prepare();
@@ -90,7 +90,7 @@ export async function connect(
   if (!caller || (engaged && !session.answered(iso(session.clock()))) || session.signal.aborted) return;
   const { logger } = session;
   const elsewhere = result.early !== '' && !sameMedia(result.early, result.sdp);
-  // As he makes every later offer: of what FreeSWITCH offered he was told one kind of sound.
+  // Cut down as every later offer of his: of FreeSWITCH's offer he was shown one kind of audio only.
   const now = offerTo(result.sdp, isSecured(result.told)) ?? result.sdp;
   const moved = elsewhere ? { moved: { before: result.early, now } } : {};
   bridgeSides({ near: result.leg, far: toBusiness, told: result.told, ...moved, logger });
@@ -99,7 +99,9 @@ export async function connect(
   talk(session, route, deps);
 }
 
-/** FreeSWITCH would answer him, and he would hear nothing and pay for it. True where he is refused. */
+/**
+ * Refuses a caller whose IP family is not FreeSWITCH's; true where it has. He would be answered, hear nothing and pay.
+ */
 function refuseUnreachable(session: CallSession, invite: IncomingInvite, server: MediaServer): boolean {
   const [wants, media] = [familyOf(invite.sdp), familyOfMedia(server)];
   if (!invite.sdp || wants === media) return false;
@@ -111,7 +113,9 @@ function refuseUnreachable(session: CallSession, invite: IncomingInvite, server:
 /** FreeSWITCH's profile has one address, for SIP and for sound. */
 const familyOfMedia = ({ sipAddress }: MediaServer): string => (sipAddress.startsWith('[') ? 'IP6' : 'IP4');
 
-/** What the caller said to the greeting, before anybody is dialled: the phones are told whose call it is. */
+/**
+ * Takes up what the caller answered to the greeting, before anybody is dialled: the phones shall show whose call it is.
+ */
 async function heed(session: CallSession, greeting: Greeting, dialBack: IncomingInvite, deps: CallDeps): Promise<void> {
   const said = dialBack.header(SAID_HEADER);
   if (dialBack.header(DECLINED_HEADER)) session.recording.forbid('caller_declined');
@@ -135,7 +139,7 @@ function lose(session: CallSession, { loss, announcement }: Extract<WalkResult, 
 type CallerSide =
   /** FreeSWITCH answered with what the caller is to get. */
   | { kind: 'answered'; leg: DialogLeg; sdp: string }
-  /** Late offer: what the caller is to get is FreeSWITCH's offer; his answer comes in his ACK and goes on in ours. */
+  /** Late offer: FreeSWITCH's offer goes to the caller in our 200; his answer comes in his ACK and goes on in ours. */
   | Extract<InviteOutcome, { kind: 'offered' }>
   | { kind: 'failed'; outcome: InviteOutcome };
 
@@ -152,7 +156,7 @@ async function followCallerSide(
   return outcome.kind === 'answered' || outcome.kind === 'offered' ? outcome : { kind: 'failed', outcome };
 }
 
-/** FreeSWITCH's dial-back; null where the call has ended, by a refusal of FreeSWITCH's or by its silence too. */
+/** FreeSWITCH's dial-back; null where the call has ended, also because FreeSWITCH refused or stayed silent. */
 async function untilDialBack(
   session: CallSession,
   callerSide: Promise<CallerSide>,
@@ -174,7 +178,9 @@ async function untilDialBack(
   }
 }
 
-/** By 503 the caller's carrier tries elsewhere; without a codec of ours he would fare there as here. */
+/**
+ * 503 has the caller's carrier try another way. 488 does not: a caller without a codec of ours fares no better there.
+ */
 function mediaRefused(session: CallSession, outcome: InviteOutcome): null {
   if (session.ended) return null; // by us: FreeSWITCH only passes on our own refusal
   const status = outcome.kind === 'failed' ? outcome.failure.status : null;
@@ -189,7 +195,10 @@ interface AnsweredCaller {
   media: DialogLeg;
 }
 
-/** Answers the caller as soon as FreeSWITCH does: when the business has answered, or before he is asked something. */
+/**
+ * Answers the caller when FreeSWITCH answers his INVITE: once the business has answered, or earlier, to ask him
+ * something.
+ */
 async function engage(
   session: CallSession,
   invite: IncomingInvite,
@@ -230,11 +239,12 @@ async function answerOrEnd(
     const leg = await invite.answer(sdp);
     const now = iso(session.clock());
     session.engaged(now);
-    // Before anybody listens to the dialog: his BYE may have come with the answer, and ends a call that was answered.
+    // Told before the dialog's end is listened for: a BYE may have come with the answer, and the call was answered all
+    // the same.
     if (businessAnswered) session.answered(now);
     return session.adopt('caller', leg);
   } catch (error) {
-    // Mostly his CANCEL was faster, and has ended the session already.
+    // Usually because his CANCEL came first, and has ended the session already.
     if (session.ended) session.logger.info({ err: error }, 'caller left while being answered');
     else {
       session.logger.error({ err: error }, 'the caller could not be answered');
@@ -244,7 +254,10 @@ async function answerOrEnd(
   }
 }
 
-/** The late caller's answer, from his ACK into ours: only now does FreeSWITCH learn where his sound goes. */
+/**
+ * Passes a late offer's answer on, from the caller's ACK into ours: only now does FreeSWITCH learn where his sound
+ * goes.
+ */
 async function passAnswerOn(
   session: CallSession,
   leg: DialogLeg,
@@ -265,7 +278,7 @@ async function passAnswerOn(
   }
 }
 
-/** From here on events speak: the bridge must come, the end may. */
+/** The two sides talk. FreeSWITCH's events tell the rest: the bridge must come, the end may. */
 function talk(session: CallSession, route: RouteConfig, deps: CallDeps): void {
   const { call } = session;
   deps.metrics.answered((session.clock() - Date.parse(call.startedAt)) / 1000);

@@ -56,13 +56,16 @@ export interface LastKnownNumbers {
 
 /** What is kept of callers beside their calls. */
 export interface Callers {
-  /** A call came, and its site is known: its caller's history shall know. Never rejects. */
+  /** Notes in the caller's history that a call of his has come; the call's site is known. Never rejects. */
   arrived(call: Call): Promise<void>;
-  /** Its verdict was found as it came, `known` being whose its caller was: it is looked at once more when it has ended. */
+  /**
+   * A call got its verdict as it came; `known` is what earlier calls told of its caller. It is judged once more after
+   * its end.
+   */
   judged(call: Call, known: KnownCaller | null): void;
-  /** Its verdict could not be found as it came: it is told as a correction, as soon as Redis says it. Never rejects. */
+  /** A call got no verdict as it came: it follows as a correction as soon as Redis can say it. Never rejects. */
   deferred(call: Call): Promise<void>;
-  /** Whose the code is that he gave could not be found as he gave it: told as `deferred` does. Never rejects. */
+  /** The caller gave a promo code that could not be looked up: told later, as by `deferred`. Never rejects. */
   codeGiven(call: Call, code: string): Promise<void>;
   /** Who is blocked at a site, and who is never screened. */
   lists(site: string): CallerLists;

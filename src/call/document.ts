@@ -93,7 +93,10 @@ export function closeDocument(call: Call, at: number, ended: NonNullable<Call['e
   }
 }
 
-/** Nobody answered: `missed`, or `rejected` where it never was ours to connect. Capacity losses are to be called back. */
+/**
+ * The call ended unanswered: `missed`, or `rejected` where it was not to be connected at all. Calls lost for want of
+ * channels are tagged `callback`.
+ */
 export function loseDocument(call: Call, disposition: 'missed' | 'rejected', reason: LossReason, at: number): void {
   call.disposition = disposition;
   call.lossReason = reason;

@@ -21,7 +21,10 @@ export const DECLINED_HEADER = 'X-CT-Declined';
 export const SAID_HEADER = 'X-CT-Said';
 const PLAYED = 'FILE PLAYED';
 const BETWEEN = '!';
-/** FreeSWITCH's id of the caller's channel, for who is answered before there is a bridge to tell of it. */
+/**
+ * FreeSWITCH's id of the caller's channel: a caller who is answered for a greeting has no bridge yet that would tell
+ * it.
+ */
 export const CHANNEL_HEADER = 'X-CT-Channel';
 
 /** No greeting is longer; FreeSWITCH's dial-back waits for it. */
@@ -32,7 +35,7 @@ const DECLINE_PAUSE = 'silence_stream://1500';
 
 interface Occasion {
   call: Call;
-  /** A caller without an offer has no early media: what he is to hear he can only hear answered. */
+  /** A caller without an SDP offer has no early media: to hear anything he must be answered. */
   lateOffer: boolean;
   askPromo: boolean | undefined;
   recording: RecordingPolicy;

@@ -26,9 +26,9 @@ const CALL_KEY_HEADER = 'X-CT-Call-Key';
 /** Redis answers in about a millisecond; longer than this the caller waits for it, and the call goes on without. */
 const ADMISSION_TIMEOUT_MS = 400;
 const RETRY_AFTER_SECONDS = '5';
-/** As it came; more is not a phone. */
+/** The longest body that is read. No phone sends more. */
 const MAX_BODY_CHARACTERS = 16_384;
-/** What is left of it for FreeSWITCH: a message to drachtio-server may have 4,000 bytes. */
+/** The longest SDP that is passed on: drachtio-server takes messages of up to 4,000 bytes, headers included. */
 const MAX_SDP_CHARACTERS = 2500;
 /** Extensions that a caller may insist on: refreshes of RFC 4028 are answered. */
 const SUPPORTED = new Set(['timer']);
@@ -55,7 +55,7 @@ export function handleInvite(invite: IncomingInvite, inHand: CallsInHand, deps: 
 
   const call = { id: newCallId(), ...readInvite(invite, trunk, trunk.inbound, deps) };
   const request = admissionRequest(call, trunk);
-  // Asked first: what the call needs besides is made while Redis works.
+  // Sent first: while Redis works the rest of the call is set up.
   const answer = withDeadline(deps.admissions.admit(request), ADMISSION_TIMEOUT_MS, 'admission');
   const session = new CallSession(invite, call, deps, inHand.registry);
   inHand.registry.add(session);
@@ -194,7 +194,7 @@ async function admitAndConnect(
   session.call.route = route.id;
   refuseScreened(session, deps);
   if (!channel) session.end({ by: 'gateway', reason: 'normal', loss: 'trunk_capacity' });
-  // Its INVITE leaves at once; only then the world is told of the call.
+  // The INVITE to FreeSWITCH leaves first; `call.received` is told after it.
   const connected = session.ending ? Promise.resolve() : connect(session, invite, route, deps);
   session.introduce();
   if (answer) {
@@ -239,7 +239,7 @@ interface Admitted {
   answer: AdmissionAnswer | null;
 }
 
-/** The answer, applied; without Redis in time what this process knows. */
+/** Applies the answer; where none comes in time the call goes on by what this process knows. */
 async function admit(session: CallSession, { request, answer }: Admission, deps: CallDeps): Promise<Admitted> {
   const { inbound, at } = request;
   let admitted: Admitted;
@@ -272,7 +272,7 @@ function applyAnswer(session: CallSession, answer: AdmissionAnswer, at: number, 
   return number;
 }
 
-/** Whoever switched a number off is told who still calls it. */
+/** The site of a number that is switched off: its owner wants to know who still calls it. */
 function siteOfDisabled(number: TrackingNumber | null, deps: CallDeps): string | null {
   const isOurs = number !== null && !number.enabled && findRoute(deps.config(), number) !== null;
   return isOurs ? number.site : null;

@@ -8,13 +8,13 @@ import type { CallEventType, EventType } from './event-types.js';
 import type { CallStore, WrittenEvent } from './ports.js';
 
 /**
- * Changes without an event wait this long for company: setting a call up means a handful of them within a few
- * milliseconds, each of which would cost a commit while the caller waits. A peer misses no more than this.
+ * Changes without an event wait this long, and are written together: setting up a call makes a handful of them within
+ * milliseconds, and each commit would cost the caller time. It is the most that a peer may be behind.
  */
 const GATHER_MS = 50;
 /**
- * While somebody hears nothing yet, a change waits this long: FreeSWITCH dials back and phones ring within some
- * milliseconds, and each of those would have to wait for our bookkeeping.
+ * Until the caller hears something, every change waits this long: FreeSWITCH's dial-back and the first ringing come
+ * within milliseconds, and would have to wait for our bookkeeping.
  */
 const SETTING_UP_MS = 10;
 const RETRY_FIRST_MS = 100;
@@ -61,7 +61,10 @@ export class Journal {
     this.#write();
   }
 
-  /** Dialogs, channels, or that it is recorded: nothing to tell, but a peer may need it, or who looks at the call. */
+  /**
+   * Dialogs, channels or the state of the recording have changed. There is no event for it, but a peer, or who looks at
+   * the call, needs it.
+   */
   resourcesChanged(): void {
     this.#dirty = true;
     if (!this.#writing) this.#gathering ??= setTimeout(() => this.#write(), GATHER_MS);
@@ -112,14 +115,16 @@ export class Journal {
         if (this.#isUnwritten()) await this.deps.backlog.run(this, () => this.#commitAll(() => false));
       }
     } finally {
-      // In the turn of the last look at what waits: what comes now begins anew.
+      // In the same turn as the last look at what is unwritten: what comes from now on starts a new write.
       this.#writing = null;
       const events = this.#pending.length;
       if (this.#dirty) this.deps.logger.error({ events }, 'given up: Redis never took the rest of this call');
     }
   }
 
-  /** Commits, and tries again, until nothing waits; leaves after a failure where `leaves` says so. */
+  /**
+   * Commits until nothing is unwritten, trying again after failures; after a failure it returns where `leaves` says so.
+   */
   async #commitAll(leaves: () => boolean): Promise<void> {
     let retryMs = RETRY_FIRST_MS;
     while (this.#isUnwritten()) {
@@ -128,7 +133,7 @@ export class Journal {
         retryMs = RETRY_FIRST_MS;
         continue;
       }
-      // Once an outage: while Redis is away every call would say it every three seconds.
+      // Logged once an outage: each living call would otherwise say it every three seconds.
       if (retryMs === RETRY_FIRST_MS) this.deps.logger.warn({ err: error }, 'call not written yet');
       if (leaves()) return;
       await this.#pause(retryMs);
@@ -136,7 +141,7 @@ export class Journal {
     }
   }
 
-  /** Writes what waits; null when Redis has it. */
+  /** Writes what is unwritten. Returns null once Redis has it, else the error. */
   async #commit(): Promise<Error | null> {
     const events = this.#pending;
     const endpoints = events.map((event) => this.deps.endpointsFor(this.call.site, event.type));

@@ -15,7 +15,10 @@ interface LastWordsDeps {
   leg: (role: 'caller' | 'media-caller') => DialogLeg | null;
 }
 
-/** What a caller hears whom nobody took, before he is let go. Settles when he has heard it or left; never rejects. */
+/**
+ * The announcement for a caller whom nobody took, before he is let go. Settles when he has heard it or has left; never
+ * rejects.
+ */
 export class LastWords {
   #hush: () => void = () => undefined;
   readonly #hushed = new Promise<void>((resolve) => {
@@ -24,18 +27,20 @@ export class LastWords {
 
   constructor(private readonly deps: LastWordsDeps) {}
 
-  /** To one who was not answered. */
+  /** To a caller who was not answered: as early media. */
   async announce(sound: string): Promise<void> {
     const { media, invite } = this.deps;
     await Promise.race([media.server?.announce(invite, sound), this.#hushed]);
   }
 
-  /** To one who has been answered FreeSWITCH's dialplan speaks itself, when its dial-back has been refused. */
+  /**
+   * To a caller who was answered for a greeting: FreeSWITCH's dialplan plays it once its dial-back has been refused.
+   */
   async tell(sound: string, status: number): Promise<void> {
     await Promise.race([this.#tell(sound, status), this.#hushed]);
   }
 
-  /** The gateway stops, and nobody would let him go after that; or FreeSWITCH has died, and he hears silence. */
+  /** The gateway stops, and would not be there to let him go; or FreeSWITCH has died, and he hears nothing anyway. */
   cutShort(): void {
     this.#hush();
   }

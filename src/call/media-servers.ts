@@ -3,16 +3,22 @@ import type { MediaServer } from './media-ports.js';
 import type { CallSession } from './session.js';
 import type { IncomingInvite, InviteOutcome, InviteRequest, OutgoingInvite } from './sip-ports.js';
 
-/** A FreeSWITCH that is there says 100 within milliseconds. Waited for no longer where another one may take the call. */
+/**
+ * How long a FreeSWITCH may be silent where another one could take the call. A healthy one says 100 within
+ * milliseconds.
+ */
 const SILENCE_MS = 2000;
 
-/** That is the caller's, whichever server he comes to; any other refusal is the server's own trouble. */
+/**
+ * These statuses speak of the caller's offer, and every server would give them. Any other refusal is the server's own
+ * trouble.
+ */
 export const hasNoCodecOfOurs = (status: number | null): boolean => status === 488 || status === 415;
 
 /** The FreeSWITCH servers that one call may go to: asked one after the other until one of them takes it. */
 export class MediaServers {
   readonly #tried: MediaServer[] = [];
-  /** The caller has heard of one that took the call: there is no other for him any more. */
+  /** Something of a server has reached the caller: he cannot be moved to another one any more. */
   #heard = false;
 
   constructor(
@@ -37,7 +43,10 @@ export class MediaServers {
     return toMedia;
   }
 
-  /** For a call that the last one did not take, by silence or a trouble of its own; null where nobody else may have it. */
+  /**
+   * The next server for a call that the last one did not take, by silence or for a trouble of its own; null where none
+   * is left.
+   */
   askNext(outcome: InviteOutcome): OutgoingInvite | null {
     const { session, deps } = this;
     if (outcome.kind !== 'failed' || this.#heard || session.ended || session.invites.dialBack || !deps.sip.up)

@@ -16,7 +16,7 @@ export interface OrphanedCall {
   heardOfAt: number;
 }
 
-/** What ending a call takes that is no session. */
+/** What it takes to end a call that has no session here. */
 export type OrphanDeps = Pick<
   CallDeps,
   'sip' | 'media' | 'channels' | 'recordings' | 'store' | 'endpointsFor' | 'backlog' | 'metrics' | 'logger'
@@ -64,9 +64,9 @@ async function end(orphan: OrphanedCall, deps: OrphanDeps, journal: Journal): Pr
     deps.metrics.ended(call);
   }
   if (call.answeredAt !== null && (call.recording.status === 'none' || call.recording.status === 'recording')) {
-    // FreeSWITCH's clock went with the gateway that had heard it.
+    // By our own clock: how FreeSWITCH's clock stood, only the dead gateway knew.
     call.recording = closeRanges(call.recording, secondsBetween(call.recording.startedAt, call.endedAt));
-    // What is set as a reason beforehand says why there may be none.
+    // A reason that stands there already says why there may be none.
     const wanted = call.recording.status === 'recording' || call.recording.reason === null;
     call.recording = await deps.recordings.settle(call, wanted);
     deps.metrics.recording(call.recording.status);

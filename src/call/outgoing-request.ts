@@ -6,16 +6,16 @@ import type { Call } from './call.js';
 import type { IncomingInvite, InviteRequest } from './sip-ports.js';
 
 /**
- * Who is there answers an INVITE within 200 ms, be it by 100 Trying (RFC 3261 17.2.1). Sent three times without a word back (at 0,
- * 1 and 3 s by drachtio-server 0.9.10, which waits twice T1 before it repeats one): nobody is there, and the caller need not wait
- * for the whole ring time to be taken elsewhere.
+ * A far end that is alive answers an INVITE within 200 ms, if only by 100 Trying (RFC 3261 17.2.1). drachtio-server
+ * 0.9.10 sends it at 0, 1 and 3 s (it waits twice T1 before it repeats one). After three unheard ones nobody is there,
+ * and the caller is taken elsewhere.
  */
 const RESPONSE_TIMEOUT_MS = 5000;
 
 /** RFC 3261 8.1.1.6. */
 const USUAL_HOPS = 70;
 
-/** How many more may pass the caller's INVITE on. */
+/** How many more hops the caller's INVITE may take: its Max-Forwards, or the usual value where it has none. */
 export function hopsLeft(invite: Pick<IncomingInvite, 'header'>): number {
   const hops = /^\s*(\d{1,3})\s*$/.exec(invite.header('Max-Forwards') ?? '')?.[1];
   return hops === undefined ? USUAL_HOPS : Number(hops);
@@ -37,7 +37,7 @@ export function outgoingRequest(
     uri: address.uri,
     ...(address.proxy === null ? {} : { proxy: address.proxy }),
     ...identity,
-    // A number that its carrier forwards back to us would go round for ever (RFC 7332 4).
+    // Counted down, or a number that its carrier forwards back to us would go round for ever (RFC 7332 4).
     headers: { ...identity.headers, 'Max-Forwards': String(hops - 1) },
     sdp: trunk ? offerCodecs(sdp, trunk.codecs) : sdp,
     ...(auth ? { auth } : {}),

@@ -75,9 +75,9 @@ export interface ChannelRequest {
 }
 
 export interface ChannelGrant {
-  /** It had room. It is held where everything asked for with it had. */
+  /** There was room. It is held only where everything asked for together had room. */
   granted: boolean;
-  /** After this request, this one included where it is held. */
+  /** Channels in use after this request, this one included where it is held. */
   inUse: number;
   limit: number | null;
 }
@@ -103,7 +103,7 @@ export interface ScreeningNeeds {
   rangeWindows: number[];
 }
 
-/** Whose history is asked for: what it was when this call of his came. */
+/** The caller whose history is asked for, as it was when this call of his came. */
 export interface LookedUpCaller {
   number: string;
   callId: string;
@@ -171,13 +171,16 @@ export interface CallStore {
 export interface GatewayChoice {
   /** In order (priority, weight, health, ramp); empty where all are down or held, or the trunk drains. */
   gateways: CarrierGateway[];
-  /** One is left out because it said that it is full: who finds nobody else there has met a full trunk, not a dead one. */
+  /** A gateway is left out because it said that it is full: where no other is left the trunk is full, not dead. */
   full: boolean;
 }
 
 /** Carriers as the route walk sees them. */
 export interface Carriers {
-  /** @param evenDown where nobody else is left, those too that do not answer OPTIONS; none that asked not to be dialled */
+  /**
+   * @param evenDown whether gateways that do not answer OPTIONS are returned where no other is left; those that asked
+   * by Retry-After not to be dialled never are
+   */
   order(trunkId: string, gateways: readonly CarrierGateway[], evenDown: boolean): GatewayChoice;
   /**
    * Waits for a turn by the trunk's calls-per-second limit, for its queue time and `mostMs` at most; false where there is

@@ -6,7 +6,7 @@ import type { Call } from './call.js';
 import type { CallDeps, PromoCodes } from './deps.js';
 import type { CallSession } from './session.js';
 
-/** Redis answers in about a millisecond; the business is dialled after this, whoever calls. */
+/** Redis answers in about a millisecond. After this the business is dialled, whoever is calling. */
 const TIMEOUT_MS = 400;
 
 /**
@@ -26,8 +26,8 @@ export async function attributeByCode(session: CallSession, code: string, deps: 
 }
 
 /**
- * Whose call it is by the code that its caller gave; null where that is nobody's, or was lent to whoever has it now only
- * when the caller had hung up. Rejects with GW_ERR_REDIS_AWAY.
+ * Whose call it is by the promo code that its caller gave. null where the code is nobody's, or was lent to its present
+ * holder only after the caller had hung up. Rejects with GW_ERR_REDIS_AWAY.
  */
 export async function findByCode(call: Call, code: string, codes: PromoCodes): Promise<AmendmentKind | null> {
   const holder = call.site === null ? null : await codes.find(call.site, code);
