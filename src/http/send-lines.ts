@@ -19,7 +19,7 @@ interface Lines {
 
 /**
  * Sends a long answer as fast as the client reads, with gzip where he asks for it. A broken one ends without its last
- * chunk, which every HTTP client notices. HEAD reads none of it.
+ * chunk, or with a reset, which every HTTP client notices. HEAD reads none of it.
  */
 export async function sendLines(
   res: Response,
@@ -35,8 +35,8 @@ export async function sendLines(
     res.end();
     return;
   }
-  res.setTimeout(STALL_MS, () => res.destroy());
-  const source = Readable.from(lines, { highWaterMark: 1 });
+  res.setTimeout(STALL_MS, () => breakOff(res));
+  const source = Readable.from(orBrokenOff(lines, res), { highWaterMark: 1 });
   try {
     await (zipped ? pipeline(source, createGzip(), res) : pipeline(source, res));
   } catch (thrown) {
@@ -44,5 +44,20 @@ export async function sendLines(
     // The client has gone; nobody is left to be told.
     if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
     logger.warn({ err: error }, 'an export was broken off');
+  }
+}
+
+/** HTTP/1.0, which nginx speaks to us unless told otherwise, has no last chunk: there an end like any other would say that this is all. */
+function breakOff(res: Response): void {
+  if (res.req.httpVersion === '1.0') res.socket?.resetAndDestroy();
+  else res.destroy();
+}
+
+async function* orBrokenOff(lines: AsyncIterable<string>, res: Response): AsyncGenerator<string> {
+  try {
+    yield* lines;
+  } catch (error) {
+    breakOff(res);
+    throw error;
   }
 }
