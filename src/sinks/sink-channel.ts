@@ -58,7 +58,24 @@ export class SinkChannel implements DeliveryChannel {
       .deliver(JSON.parse(body.toString()) as SinkEvent, ask)
       // A fault in a sink of ours: the event waits for the version that is better.
       .catch((thrown: unknown): SinkOutcome => ({ outcome: 'retry', reason: toError(thrown).message }));
-    return attemptOf(outcome, last, performance.now() - startedAt);
+    return this.#attemptOf(outcome, last, performance.now() - startedAt);
+  }
+
+  /** A success with an error inside is no success, so the outcome counts and the status is for the log. */
+  #attemptOf(outcome: SinkOutcome, last: SinkAnswer | null, latencyMs: number): Attempt {
+    const delivered = outcome.outcome === 'delivered';
+    const reason = delivered ? null : outcome.reason;
+    // 410 switches the whole endpoint off; a vendor, who is told of calls only, means one object by it.
+    const status = last === null || (last.status === 410 && this.callsOnly) ? null : last.status;
+    return {
+      delivered,
+      status,
+      error: reason === null ? null : { code: last?.error?.code ?? 'SINK', message: reason },
+      latencyMs,
+      retryAfterMs: outcome.outcome === 'retry' ? (outcome.retryAfterMs ?? null) : null,
+      response: last?.response ?? (delivered ? PASSED_OVER : ''),
+      ...(outcome.outcome === 'dead' ? { dead: outcome.reason } : {}),
+    };
   }
 
   abort(): void {
@@ -105,21 +122,4 @@ function jsonOf(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-/** A success with an error inside is no success, so the outcome counts and the status is for the log. */
-function attemptOf(outcome: SinkOutcome, last: SinkAnswer | null, latencyMs: number): Attempt {
-  const delivered = outcome.outcome === 'delivered';
-  const reason = delivered ? null : outcome.reason;
-  // 410 would switch the whole endpoint off; a vendor means one object by it.
-  const status = last === null || last.status === 410 ? null : last.status;
-  return {
-    delivered,
-    status,
-    error: reason === null ? null : { code: last?.error?.code ?? 'SINK', message: reason },
-    latencyMs,
-    retryAfterMs: outcome.outcome === 'retry' ? (outcome.retryAfterMs ?? null) : null,
-    response: last?.response ?? (delivered ? PASSED_OVER : ''),
-    ...(outcome.outcome === 'dead' ? { dead: outcome.reason } : {}),
-  };
 }

@@ -48,6 +48,7 @@ describe('a template', () => {
     [[401], { delivered: false, status: 401 }],
     [[404], { delivered: false, status: 404 }],
     [[405], { delivered: false, status: 405 }],
+    [[410], { delivered: false, status: 410 }],
     [[429, '', { 'retry-after': '7' }], { delivered: false, retryAfterMs: 7000 }],
     [[503, '', { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' }], { delivered: false, retryAfterMs: 0 }],
     [[500], { delivered: false, retryAfterMs: null }],
@@ -92,6 +93,9 @@ describe('Google Analytics 4', () => {
   it('is not asked again where its interface is not found', async () => {
     const { url } = await vendor(() => [404]);
     expect((await send(url, { ga4 }, [fresh('call.missed')]))[0]?.dead).toMatch(/HTTP 404/);
+    const gone = await vendor(() => [410]);
+    // Its status would switch all of them off.
+    expect(await send(gone.url, { ga4 }, [fresh('call.missed')])).toMatchObject([{ delivered: false, status: null }]);
   });
 
   it('gets no call that it would drop', async () => {
