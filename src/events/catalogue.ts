@@ -282,6 +282,7 @@ const operationalData = {
     /** How many have been given up since the last time this was told. */
     events: z.int().min(1),
     lastEventId: words,
+    /** Of the last one, without what the receiver said: that stands in the log of its deliveries. */
     reason: z.string(),
   }),
   'events.dropped': z.object({

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eventSchema } from '../../src/events/catalogue.js';
 import { eventCursorOf, readLogEntry } from '../../src/redis/delivery-log.js';
 import type { Batch, Delivery, Settlement } from '../../src/webhooks/queue.js';
 import { eventually } from '../support/redis.js';
@@ -74,6 +75,18 @@ describe('the outbox', () => {
     const [[, fields]] = (await raw.xrange(keys.dead('crm'), '-', '+')) as [[string, string[]]];
     expect(fields).toEqual(expect.arrayContaining(['HTTP 500', delivery.body.toString(), delivery.eventId]));
     expect(typeOf(await claimOne())).toBe('call.ringing');
+  });
+
+  it('tells of dead letters without what the receiver said of them', async () => {
+    const { outbox, write, claimOne, kept } = await open();
+    await write(['call.received']);
+    const delivery = await claimOne();
+    await settle(outbox, delivery, { outcome: 'dead', reason: 'HTTP 422: +79160000001: no such phone', verdict: true });
+    expect(await outbox.tellDead('crm')).toBe(1);
+    const told = JSON.parse((await kept()).at(-1)?.body ?? '') as object;
+    expect(eventSchema('webhook.dead_letter').parse(told)).toMatchObject({
+      data: { endpoint: 'crm', events: 1, lastEventId: delivery.eventId, reason: 'HTTP 422' },
+    });
   });
 
   it('tells of events whose text is gone, and goes on', async () => {

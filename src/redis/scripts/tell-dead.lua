@@ -17,6 +17,8 @@ for _, letter in ipairs(untold) do
   if fields.type ~= ARGV[4] then count, last = count + 1, fields end
 end
 if count == 0 then return 0 end
-local data = { endpoint = ARGV[1], events = count, lastEventId = last.id or cjson.null, reason = last.reason or '' }
+-- Behind a colon are the receiver's words, who likes to repeat what he was told of a caller: nothing for other sites' endpoints.
+local kind = string.match(last.reason or '', '^[^:]*')
+local data = { endpoint = ARGV[1], events = count, lastEventId = last.id or cjson.null, reason = kind }
 tell(events, registry, ARGV[2], { id = ARGV[3], type = ARGV[4], timestamp = ARGV[5], endpoints = { unpack(ARGV, 6) } }, data, 'webhook ' .. ARGV[1], clock())
 return count
