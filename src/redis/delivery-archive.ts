@@ -13,6 +13,7 @@ import {
 import type { DisableReason } from '../webhooks/queue.js';
 import type { RedisLink } from './connection.js';
 import { eventCursorOf, readLogEntry } from './delivery-log.js';
+import { RedisEventFeed } from './event-feed.js';
 import { eventAt, millisOf } from './feed-cursor.js';
 import type { Keys } from './keys.js';
 import { FAILING_AFTER, type RedisOutbox } from './outbox.js';
@@ -126,6 +127,12 @@ export class RedisDeliveryArchive implements DeliveryArchive {
       client.xrange(this.keys.events(), start, endBefore(to), 'COUNT', limit),
     );
     return entries.map(readFeed);
+  }
+
+  async keptFrom(from: number): Promise<string | null> {
+    const feed = new RedisEventFeed(this.link, this.keys);
+    const { gap } = await feed.after(feed.cursorAt(from), 1);
+    return gap?.gap === 'gone' ? (gap.to ?? new Date().toISOString()) : null;
   }
 
   async requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number> {

@@ -89,6 +89,8 @@ export interface DeliveryArchive {
   find(endpoint: string, eventId: string): Promise<FoundEvent | null>;
   /** Events after a cursor, or from a time on, in the order of the feed; times in ms since the epoch, `to` exclusive. */
   feed(after: string | number, to: number, limit: number): Promise<FeedEvent[]>;
+  /** ISO 8601; null where all events from this time on (ms since the epoch) are still kept. */
+  keptFrom(from: number): Promise<string | null>;
   /** Queues them once more; how many were not queued already. */
   requeue(endpoint: string, events: readonly FeedEvent[]): Promise<number>;
   /** The same for one event, in the place of its dead letter where it has one. */

@@ -45,6 +45,8 @@ export interface Replayed {
   /** Queued already, or nothing that this endpoint gets. */
   skipped: number;
   next: string | null;
+  /** Where events of the time are no longer kept: those before this one; ISO 8601. */
+  goneBefore: string | null;
 }
 
 interface DeskParts {
@@ -92,7 +94,8 @@ export class WebhookDesk {
     const page = await this.parts.archive.feed(after ?? from, to, MOST_REPLAYED);
     const own = page.filter((event) => this.#mayHave(id, event));
     const next = page.length === MOST_REPLAYED ? (page.at(-1)?.cursor ?? null) : null;
-    return this.#queued(id, await this.parts.archive.requeue(id, own), page.length, next);
+    const replayed = this.#queued(id, await this.parts.archive.requeue(id, own), page.length, next);
+    return { ...replayed, goneBefore: await this.parts.archive.keptFrom(from) };
   }
 
   /** All dead letters that there are when the first piece is asked for; `after` is the `next` of the piece before. */
@@ -121,7 +124,7 @@ export class WebhookDesk {
 
   #queued(id: string, queued: number, seen: number, next: string | null): Replayed {
     if (queued > 0) this.parts.dispatcher.poke([id]);
-    return { queued, skipped: seen - queued, next };
+    return { queued, skipped: seen - queued, next, goneBefore: null };
   }
 
   #knows(id: string): boolean {

@@ -608,14 +608,15 @@ describe('deliveries', () => {
         replayRange: (id, from, to, after) => {
           asked.push([id, new Date(from).toISOString(), new Date(to).toISOString(), after]);
           if (id !== 'crm') return Promise.resolve(null);
-          return Promise.resolve({ queued: 2, skipped: 998, next: after === null ? '7-0' : null });
+          const goneBefore = '2026-11-21T03:00:00.000Z';
+          return Promise.resolve({ queued: 2, skipped: 998, next: after === null ? '7-0' : null, goneBefore });
         },
       },
     });
     const ops = await login('ops');
     const day = { from: '2026-11-21T00:00', to: '2026-11-22T00:00' };
     const posted = await ops.post('/deliveries/range', { endpoint: 'crm', ...day });
-    expect([posted.status, posted.headers.get('location')]).toEqual([303, '/deliveries?queued=4']);
+    expect([posted.status, posted.headers.get('location')]).toEqual([303, '/deliveries?queued=4&gone=1']);
     const [from, to] = ['2026-11-20T21:00:00.000Z', '2026-11-21T21:00:00.000Z'];
     expect(asked).toEqual([
       ['crm', from, to, null],
@@ -624,8 +625,8 @@ describe('deliveries', () => {
     expect((await ops.post('/deliveries/range', { endpoint: 'crm', from: day.to, to: day.from })).status).toBe(400);
     expect((await ops.post('/deliveries/range', { endpoint: 'crm', from: '', to: '' })).status).toBe(400);
     expect((await ops.post('/deliveries/range', { endpoint: 'none', ...day })).status).toBe(404);
-    const page = (await ops.get('/deliveries?queued=4')).html;
-    expect(page).toContain('Queued again: 4');
+    const page = (await ops.get('/deliveries?queued=4&gone=1')).html;
+    expect(page).toContain('Queued again: 4 The oldest events of that time are no longer kept');
     expect(page).toContain('action="/deliveries/range"');
     expect((await (await login('supervisor')).get('/deliveries')).html).not.toContain('/deliveries/range');
   });

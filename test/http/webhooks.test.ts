@@ -80,6 +80,10 @@ async function open(scopes: Scope[] = ['webhooks:read', 'webhooks:write'], other
 
 const deliveriesOf = async (ask: Awaited<ReturnType<typeof open>>['ask'], query = '') =>
   (await ask(`/crm/deliveries${query}`)).body['deliveries'] as Body[];
+/** What a replay in one piece comes to. */
+const queuedAgain = (queued: number, skipped: number, goneBefore: string | null = null) => {
+  return { queued, skipped, next: null, goneBefore };
+};
 const idOf = (received: Received | undefined): string => received?.body.id ?? '';
 
 describe('/v1/webhooks', () => {
@@ -151,11 +155,11 @@ describe('/v1/webhooks', () => {
     await desk.switch('crm', false);
     await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(1));
     const path = `/crm/deliveries/${idOf(first)}/replay`;
-    expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
-    expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 0, skipped: 1, next: null } });
+    expect(await ask(path, {})).toEqual({ status: 202, body: queuedAgain(1, 0) });
+    expect(await ask(path, {})).toEqual({ status: 202, body: queuedAgain(0, 1) });
     const { events } = await new RedisEventFeed(link, keys).after(null, 10);
     const byCursor = `/crm/deliveries/${events[0]?.cursor ?? ''}/replay`;
-    expect(await ask(byCursor, {})).toEqual({ status: 202, body: { queued: 0, skipped: 1, next: null } });
+    expect(await ask(byCursor, {})).toEqual({ status: 202, body: queuedAgain(0, 1) });
     await desk.switch('crm', true);
     const again = (await receiver.wait(2))[1];
     expect(idOf(again)).toBe(idOf(first));
@@ -175,7 +179,7 @@ describe('/v1/webhooks', () => {
     // Until its delivery is written down it is queued already.
     await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(1));
     const replayed = await ask(`/crm/deliveries/${event.id}/replay`, {});
-    expect(replayed).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
+    expect(replayed).toEqual({ status: 202, body: queuedAgain(1, 0) });
     expect((await receiver.wait(2)).map(idOf)).toEqual([event.id, event.id]);
   });
 
@@ -185,7 +189,7 @@ describe('/v1/webhooks', () => {
     const [[cursor]] = (await link.send((client) => client.xrange(keys.events(), '-', '+'))) as [[string, string[]]];
     expect((await ask(`/crm/deliveries/${cursor}/replay`, {})).status).toBe(404);
     const range = { from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
-    expect((await ask('/crm/replay', range)).body).toEqual({ queued: 0, skipped: 1, next: null });
+    expect((await ask('/crm/replay', range)).body).toEqual(queuedAgain(0, 1));
     expect(receiver.received).toEqual([]);
   });
 
@@ -195,9 +199,26 @@ describe('/v1/webhooks', () => {
     const first = (await receiver.wait(5)).map(idOf);
     await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(5));
     const range = { from: new Date(Date.now() - 60_000).toISOString(), to: new Date(Date.now() + 1_000).toISOString() };
-    expect((await ask('/crm/replay', range)).body).toEqual({ queued: 5, skipped: 0, next: null });
+    expect((await ask('/crm/replay', range)).body).toEqual(queuedAgain(5, 0));
     const all = (await receiver.wait(10)).map(idOf);
     expect(all.slice(5).toSorted()).toEqual(first.toSorted());
+  });
+
+  it('says so where the oldest events of a time are no longer kept', async () => {
+    const { receiver, write, ask, cli, raw, keys } = await open();
+    for (let i = 0; i < 2; i += 1) await write();
+    await receiver.wait(2);
+    await eventually(async () => expect(await deliveriesOf(ask)).toHaveLength(2));
+    await raw.xtrim(keys.events(), 'MAXLEN', 1);
+    const [[kept] = ['']] = await raw.xrange(keys.events(), '-', '+');
+    const since = new Date(Number(kept.split('-')[0])).toISOString();
+    const to = '2100-01-01T00:00:00Z';
+    expect((await ask('/crm/replay', { from: '2020-01-01T00:00:00Z', to })).body).toEqual(queuedAgain(1, 0, since));
+    await receiver.wait(3);
+    const { said } = await cli('replay', 'crm', '--from', '2020-01-01T00:00:00Z', '--to', to);
+    expect(said).toBe(`events before ${since} are no longer kept: they are not among them`);
+    const later = new Date(Date.parse(since) + 2).toISOString();
+    expect((await ask('/crm/replay', { from: later, to })).body['goneBefore']).toBeNull();
   });
 
   it('sends what one limit is told of again whatever becomes of the others, and in order', async () => {
@@ -210,7 +231,7 @@ describe('/v1/webhooks', () => {
     const [refused, ...others] = changes.map(([line, number]) => high(line, number).id);
     receiver.behave = ({ body }) => (body.id === refused ? answer(500) : OK);
     const range = { from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
-    expect((await ask('/crm/replay', range)).body).toEqual({ queued: 3, skipped: 0, next: null });
+    expect((await ask('/crm/replay', range)).body).toEqual(queuedAgain(3, 0));
     const again = () => receiver.received.slice(3).map(idOf);
     await eventually(() => expect(again().filter((id) => id !== refused)).toEqual(others));
   });
@@ -240,12 +261,12 @@ describe('/v1/webhooks', () => {
     await raw.del(keys.events(), `${keys.todoPrefix('crm')}${call}`, keys.due('crm'), keys.flight('crm'));
     await raw.del(keys.backlog('crm'), keys.health('crm'), keys.tries('crm'));
     receiver.behave = () => OK;
-    expect((await ask('/crm/replay', { dead: true })).body).toEqual({ queued: 1, skipped: 0, next: null });
+    expect((await ask('/crm/replay', { dead: true })).body).toEqual(queuedAgain(1, 0));
     const again = (await receiver.wait(2))[1];
     expect(idOf(again)).toBe(idOf(first));
     expect(again?.raw).toBe(first?.raw);
     expect((await ask('/crm')).body['deadLetters']).toBe(0);
-    expect((await ask('/crm/replay', { dead: true })).body).toEqual({ queued: 0, skipped: 0, next: null });
+    expect((await ask('/crm/replay', { dead: true })).body).toEqual(queuedAgain(0, 0));
   });
 
   it.each([
@@ -262,7 +283,7 @@ describe('/v1/webhooks', () => {
     await raw.del(lost(keys));
     receiver.behave = () => OK;
     const path = `/old/deliveries/${String(letter?.['eventId'])}/replay`;
-    expect(await ask(path, {})).toEqual({ status: 202, body: { queued: 1, skipped: 0, next: null } });
+    expect(await ask(path, {})).toEqual({ status: 202, body: queuedAgain(1, 0) });
     // The other endpoint may be told of the dead letter meanwhile.
     const ofOld = () => receiver.received.filter(({ path: where }) => where === '/hooks/calls');
     await eventually(() => expect(ofOld()).toHaveLength(2));

@@ -96,6 +96,7 @@ const noWebhooks = new WebhookDesk({
     ofCall: () => Promise.resolve([]),
     find: () => Promise.resolve(null),
     feed: () => Promise.resolve([]),
+    keptFrom: () => Promise.resolve(null),
     repeat: () => Promise.resolve(0),
     requeue: () => Promise.resolve(0),
     revive: () => Promise.resolve({ queued: 0, seen: 0, next: null }),

@@ -121,7 +121,7 @@ async function replay({ gateway, terminal, values, id, event }: Asked): Promise<
   // Half a range beside `--dead` is meant as a bound: all dead letters would go out.
   if (Number(event !== undefined) + Number(dead) + Number(range) !== 1 || (from === undefined) !== (to === undefined))
     throw new UsageError('one of: an event, "--dead", "--from" with "--to"');
-  const sum: Replayed = { queued: 0, skipped: 0, next: null };
+  const sum: Replayed = { queued: 0, skipped: 0, next: null, goneBefore: null };
   do {
     const path = event === undefined ? 'replay' : `deliveries/${encodeURIComponent(event)}/replay`;
     const body = dead ? { dead, after: sum.next } : range ? { from, to, after: sum.next } : {};
@@ -129,8 +129,11 @@ async function replay({ gateway, terminal, values, id, event }: Asked): Promise<
     sum.queued += part.queued;
     sum.skipped += part.skipped;
     sum.next = part.next;
+    sum.goneBefore = part.goneBefore;
     if (sum.next !== null && !values['json']) terminal.err(`${sum.queued} queued so far`);
   } while (sum.next !== null && !terminal.interrupted.aborted);
+  if (sum.goneBefore !== null && !values['json'])
+    terminal.err(`events before ${sum.goneBefore} are no longer kept: they are not among them`);
   terminal.out(values['json'] ? JSON.stringify(sum) : `${sum.queued} queued, ${sum.skipped} passed over`);
   return OK;
 }

@@ -483,6 +483,7 @@ export const en = {
   'deliveries.again': 'Send again',
   'deliveries.queued': 'Queued again: {count}',
   'deliveries.left': 'There is more: choose a shorter time, or ask again.',
+  'deliveries.gone': 'The oldest events of that time are no longer kept: they are not among them.',
   'deliveries.range': 'Send everything of a time again',
   'deliveries.range.hint': 'At the clocks of {zone}; what a receiver gets by its subscription, with the ids it had.',
   'deliveries.since': 'since {time}',

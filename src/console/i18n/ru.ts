@@ -486,6 +486,7 @@ export const ru: Dictionary = {
   'deliveries.again': 'Передать снова',
   'deliveries.queued': 'Снова в очереди: {count}',
   'deliveries.left': 'Это не всё: выберите время короче или повторите.',
+  'deliveries.gone': 'Самые старые события этого времени уже не хранятся: их среди отправленных нет.',
   'deliveries.range': 'Передать снова всё за время',
   'deliveries.range.hint': 'По часам {zone}; то, на что получатель подписан, с прежними id.',
   'deliveries.since': 'с {time}',

@@ -488,6 +488,7 @@ export const uz: Dictionary = {
   'deliveries.again': 'Yana yuborish',
   'deliveries.queued': 'Yana navbatda: {count}',
   'deliveries.left': 'Hammasi emas: qisqaroq vaqtni tanlang yoki qayta so‘rang.',
+  'deliveries.gone': 'Bu vaqtning eng eski hodisalari endi saqlanmaydi: ular yuborilganlar orasida yo‘q.',
   'deliveries.range': 'Bir vaqtdagi hammasini yana yuborish',
   'deliveries.range.hint': '{zone} soati bo‘yicha; qabul qiluvchi obuna bo‘lgan hodisalar, avvalgi id bilan.',
   'deliveries.since': '{time} dan beri',

@@ -27,8 +27,8 @@ export function deliveryRoutes(options: Options): Route[] {
     path,
     needs: 'deliveries:replay',
     handle: async (visit) => {
-      const { queued, next } = await replayAll(replay(visit));
-      visit.go(`/deliveries?queued=${queued}${next === null ? '' : '&left=1'}`);
+      const { queued, next, goneBefore } = await replayAll(replay(visit));
+      visit.go(`/deliveries?queued=${queued}${next === null ? '' : '&left=1'}${goneBefore === null ? '' : '&gone=1'}`);
     },
   });
   return [
@@ -64,13 +64,14 @@ async function replayAll(replay: (after: string | null) => Promise<Replayed | nu
   const until = Date.now() + REPLAYING_MS;
   let queued = 0;
   let next: string | null = null;
+  let goneBefore: string | null = null;
   do {
     const piece: Replayed | null = await withDeadline(replay(next), TIMEOUT_MS, 'a replay');
     if (!piece) throw new GatewayError('GW_ERR_NOT_FOUND', 'there is no such receiver');
     queued += piece.queued;
-    next = piece.next;
+    ({ next, goneBefore } = piece);
   } while (next !== null && Date.now() < until);
-  return { queued, next };
+  return { queued, next, goneBefore };
 }
 
 async function showEndpoints(visit: Visit, { webhooks }: Options): Promise<void> {
@@ -80,6 +81,7 @@ async function showEndpoints(visit: Visit, { webhooks }: Options): Promise<void>
     rows: endpoints.map((endpoint) => endpointRow(visit, endpoint)),
     queued: queued !== undefined && /^\d{1,6}$/.test(queued) ? Number(queued) : null,
     left: visit.query('left') !== undefined,
+    gone: visit.query('gone') !== undefined,
   });
 }
 

@@ -37,6 +37,10 @@ const replayed = z
     queued: count,
     skipped: count.describe('Queued already, or nothing that this webhook gets'),
     next: z.string().nullable().describe('More is left: ask again with this as `after`'),
+    goneBefore: z.iso
+      .datetime()
+      .nullable()
+      .describe('Events of the time before this are no longer kept and are not sent; null where all are'),
   })
   .meta({ id: 'Replayed' });
 
@@ -64,7 +68,7 @@ const example = {
 
 const of = (path: string) => ({ path: `/v1/webhooks/{id}${path}`, parameters: { id: 'As in the configuration' } });
 const accepted = (description: string) => ({
-  202: { description, schema: replayed, example: { queued: 1, skipped: 0, next: null } },
+  202: { description, schema: replayed, example: { queued: 1, skipped: 0, next: null, goneBefore: null } },
 });
 const write = { method: 'post' as const, scope: 'webhooks:write' as const, errors: ['GW_ERR_NOT_FOUND' as const] };
 const read = { method: 'get', scope: 'webhooks:read' } as const;
