@@ -17,6 +17,8 @@ export function cleanHeaderValue(value: string): string {
 
 /** Of a session and its audio; G.711 needs no other. */
 const ATTRIBUTES = /^a=(rtpmap|fmtp|ptime|maxptime|rtcp|sendrecv|sendonly|recvonly|inactive)\b/;
+/** A stream's kind and port. */
+const NOT_AUDIO = /^(?<stream>m=(?!audio )\S+ )\S+/;
 /**
  * A key that FreeSWITCH may have (RFC 4568 9.1), in RTP/SAVP: of the one suite it takes, one and no more (MKI), and without words
  * behind it, by which the sound could be left in the clear all the same.
@@ -26,7 +28,9 @@ const KEY = /^a=crypto:\d{1,9} AES_CM_128_HMAC_SHA1_80 inline:[\w+/]{40}(\|2\^\d
 /**
  * SDP as the other side gets it: audio. FreeSWITCH refuses an offer of RTP/AVP that has `a=crypto` as well, which
  * a plain answer would decline by itself, so keys stay in RTP/SAVP only; ICE, DTLS and what belongs to video only make the message long. No `m=` line
- * goes, since the answer must have as many (RFC 3264 6). A `%` says nothing that media needs.
+ * goes, since the answer must have as many (RFC 3264 6), but streams that are not audio are passed on switched off: of a caller who offers
+ * fax behind his audio FreeSWITCH would hear nothing, and with fax before it, or with text, it takes no call at all (seen). A `%` says
+ * nothing that media needs.
  */
 export function cleanSdp(sdp: string): string {
   const lines = sdp
@@ -43,7 +47,7 @@ export function cleanSdp(sdp: string): string {
     }
     return !line.startsWith('a=') || (audio && ATTRIBUTES.test(line)) || (secured && KEY.test(line));
   });
-  return kept.map((line) => `${line}\r\n`).join('');
+  return kept.map((line) => `${line.replace(NOT_AUDIO, '$<stream>0')}\r\n`).join('');
 }
 
 /**

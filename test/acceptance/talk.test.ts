@@ -31,6 +31,7 @@ const scenes = {
   held: stage.scene(),
   heldByBusiness: stage.scene(),
   otherCodec: stage.scene(),
+  faxToo: stage.scene(),
   refreshed: stage.scene(),
   lateOffer: stage.scene(),
   earlySound: stage.scene(),
@@ -323,6 +324,16 @@ describe.skipIf(!enginesHere())('calls that are answered', () => {
     expect(directions).toEqual([expect.stringMatching(/^(recvonly|inactive)$/), 'sendrecv', 'sendrecv']);
     const tones = [CALLER_HZ, undefined];
     await expectTalk(stage, scene, { endedBy: 'business', seenBy: [heardBack, there], tones });
+  });
+
+  test.concurrent('a caller who offers fax beside his voice is heard, and recorded', async () => {
+    const scene = scenes.faxToo;
+    await scene.business('business-answers');
+    const caller = await scene.caller('caller-hangs-up', { values: { STREAMS: 'm=image 6000 udptl t38' } });
+    expectPlayed(await caller.done);
+    const events = await scene.events();
+    expect(events.at(-1)?.type).toBe('recording.ready');
+    expect(lastCall(events).recording.silentChannels).toEqual([]);
   });
 
   test.concurrent('who would change to codecs that FreeSWITCH has not is refused, and heard as before', async () => {

@@ -15,6 +15,7 @@ const DEFAULTS: ScenarioValues = {
   RING: 200,
   SDP_VERSION: 1,
   STATUS: '486 Busy Here',
+  STREAMS: '',
   TALK: 1500,
   TONE: 'tone.pcma',
   WAIT: 200,

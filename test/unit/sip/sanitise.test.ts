@@ -32,8 +32,18 @@ describe('cleanSdp', () => {
       'm=video 6002 RTP/AVP 96',
       'a=rtpmap:96 H264/90000',
     ];
-    expect(cleanSdp(text(offer))).toBe(text([...AUDIO, 'a=ptime:20', 'm=video 6002 RTP/AVP 96']));
+    expect(cleanSdp(text(offer))).toBe(text([...AUDIO, 'a=ptime:20', 'm=video 0 RTP/AVP 96']));
   });
+
+  it.each(['image 6002 udptl t38', 'text 6002 RTP/AVP 98', 'application 9 UDP/DTLS/SCTP webrtc-datachannel'])(
+    'switches off what is not audio: %s',
+    (stream) => {
+      const off = stream.replace(/\d+/, '0');
+      const [session, audio] = [AUDIO.slice(0, 5), AUDIO.slice(5)];
+      expect(cleanSdp(text([...AUDIO, `m=${stream}`]))).toBe(text([...AUDIO, `m=${off}`]));
+      expect(cleanSdp(text([...session, `m=${stream}`, ...audio]))).toBe(text([...session, `m=${off}`, ...audio]));
+    },
+  );
 });
 
 describe('keys for SRTP', () => {
