@@ -281,6 +281,22 @@ describe('a failing endpoint', () => {
     expect(await claim()).toHaveLength(5);
   });
 
+  it('is reached by gateways with a former configuration where that still works', async () => {
+    const { outbox, write, claim, fail } = await open({ probeFirstMs: 20 });
+    for (const fingerprint of ['former', 'present']) await outbox.reconfigured('crm', fingerprint);
+    for (let i = 0; i < 4; i += 1) await write(['call.received']);
+    for (const delivery of await claim(3)) await fail(delivery);
+    const appetite = { most: 1, mostOfKey: 1, leaseMs: LEASE, fingerprint: 'former' };
+    const batch = await eventually(async () => {
+      const { batches, state } = await outbox.work('crm', [], appetite);
+      expect([batches.length, state]).toEqual([1, 'failing']);
+      return batches[0] as Batch;
+    });
+    const traces = [{ at: Date.now(), status: 200, latencyMs: 3, text: 'ok' }];
+    const ended = [{ batch, settlement: { outcome: 'delivered' } as const, traces }];
+    expect((await outbox.work('crm', ended, appetite)).turned).toBe('recovered');
+  });
+
   it('is not what one indigestible event makes of it', async () => {
     const { write, claimOne, fail, claim } = await open();
     await write(['call.received']);

@@ -113,10 +113,9 @@ end
 -- Whether the endpoint is up only first attempts tell: what is tried again may be what it refuses for ever. A word on the event
 -- alone tells nothing, and leaves the probe to the next.
 local function fail(batch)
-  if superseded then return end
-  local before, telling = failures, not batch.verdict and attemptAt(batch, batch.sent) == '1'
+  local before, telling = failures, not superseded and not batch.verdict and attemptAt(batch, batch.sent) == '1'
   if telling then failures = redis.call('HINCRBY', health, 'failures', 1) end
-  if batch.pause > 0 then
+  if batch.pause > 0 and not superseded then
     failures, quietUntil = math.max(failures, threshold), math.max(quietUntil, now + batch.pause)
     redis.call('HSET', health, 'failures', failures, 'quietUntil', quietUntil)
   end
@@ -245,8 +244,8 @@ local failing = failures >= threshold
 local most = tonumber(ARGV[1])
 local opensAt = failing and math.max(probeAt, quietUntil) or 0
 if disabled or opensAt > now then most = 0
--- A failing endpoint gets one request at a time, and not before its next probe, from who has the configuration that counts.
-elseif failing then most = superseded and 0 or math.min(most, 1) end
+-- A failing endpoint gets one request at a time, and not before its next probe.
+elseif failing then most = math.min(most, 1) end
 
 -- The first events of a key that still have their text: ids of what is queued, fields of the first of them.
 local function headOf(key, room)
@@ -321,7 +320,7 @@ if #taken > 0 then
 end
 
 local next = -1
-if not disabled and not (failing and superseded) then
+if not disabled then
   local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
   if first then next = math.max(0, tonumber(first) - now, opensAt - now) end
   local ends = redis.call('ZRANGE', flight, 0, 0, 'WITHSCORES')[2]
