@@ -27,15 +27,16 @@ const KEY = /^a=crypto:\d{1,9} AES_CM_128_HMAC_SHA1_80 inline:[\w+/]{40}(\|2\^\d
 
 /**
  * SDP as the other side gets it: audio. FreeSWITCH refuses an offer of RTP/AVP that has `a=crypto` as well, which
- * a plain answer would decline by itself, so keys stay in RTP/SAVP only; ICE, DTLS and what belongs to video only make the message long. No `m=` line
- * goes, since the answer must have as many (RFC 3264 6), but streams that are not audio are passed on switched off: of a caller who offers
- * fax behind his audio FreeSWITCH would hear nothing, and with fax before it, or with text, it takes no call at all (seen). A `%` says
- * nothing that media needs.
+ * a plain answer would decline by itself, so keys stay in RTP/SAVP only; ICE, DTLS and what belongs to video only make the
+ * message long. No `m=` line goes, since the answer must have as many (RFC 3264 6), but streams that are not audio are
+ * passed on switched off: of a caller who offers fax behind his audio FreeSWITCH would hear nothing, and with fax before
+ * it, or with text, it takes no call at all (seen). A `%`, or a letter of another alphabet, becomes a dash: without any
+ * name in `o=` FreeSWITCH takes no call either (seen).
  */
 export function cleanSdp(sdp: string): string {
   const lines = sdp
-    .replaceAll('%', '')
-    .replace(/[^\t\r\n\x20-\x7e]/g, '')
+    .replace(/(?![\t\r\n])\p{Cc}/gu, '')
+    .replace(/[%\P{ASCII}]/gu, '-')
     .split(/\r?\n/)
     .filter(Boolean);
   let audio = true;

@@ -35,6 +35,15 @@ describe('cleanSdp', () => {
     expect(cleanSdp(text(offer))).toBe(text([...AUDIO, 'a=ptime:20', 'm=video 0 RTP/AVP 96']));
   });
 
+  it.each([
+    ['o=Олег 1 1 IN IP4 192.0.2.1', 'o=---- 1 1 IN IP4 192.0.2.1'],
+    ['o=% 1 1 IN IP4 192.0.2.1', 'o=- 1 1 IN IP4 192.0.2.1'],
+    ['o=-\0 1 1 IN IP4 192.0.2.1', 'o=- 1 1 IN IP4 192.0.2.1'],
+  ])('leaves a name in its place: %s', (written, origin) => {
+    const withOrigin = (line: string) => text([...AUDIO.slice(0, 1), line, ...AUDIO.slice(2)]);
+    expect(cleanSdp(withOrigin(written))).toBe(withOrigin(origin));
+  });
+
   it.each(['image 6002 udptl t38', 'text 6002 RTP/AVP 98', 'application 9 UDP/DTLS/SCTP webrtc-datachannel'])(
     'switches off what is not audio: %s',
     (stream) => {
