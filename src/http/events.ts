@@ -52,9 +52,9 @@ async function readOrWait(
   waitMs: number,
   res: Response,
 ): Promise<Found> {
-  const release = listeners.enter(res);
   const bell = new Bell();
   const close = (): void => bell.close();
+  const release = listeners.enter(res, close);
   const timer = setTimeout(close, waitMs);
   res.once('close', close);
   const fits = wants(wanted);

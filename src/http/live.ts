@@ -54,14 +54,9 @@ export class LiveFeed {
     return router;
   }
 
-  /** Lets everybody go: their clients come back by themselves, to whoever answers then. */
-  stop(): void {
-    for (const listener of this.#listeners.keys()) listener.end();
-  }
-
   async #listen(res: Response, fits: (event: FeedEvent) => boolean, lastId: string | null): Promise<void> {
-    const release = this.options.listeners.enter(res);
     const listener = new LiveListener(res, fits);
+    const release = this.options.listeners.enter(res, () => listener.end());
     this.#listeners.set(listener, keyOf(res));
     res.once('close', () => {
       release();

@@ -146,7 +146,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   return {
     start: () => listen(server, options),
     stop: () => {
-      live.stop();
+      listeners.stop();
       options.console.stop();
       return close(server, options.stopTimeoutMs ?? 5_000);
     },

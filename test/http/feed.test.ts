@@ -92,6 +92,15 @@ describe('/v1/events', () => {
     expect(await ask(`/events?after=${String(nothing.body['next'])}`)).toMatchObject({ body: { events: [] } });
   });
 
+  it('answers who waits when the gateway stops', async () => {
+    const { ask, raw, http } = await open({ stopTimeoutMs: 20_000 });
+    const { body } = await ask('/events');
+    const waiting = ask(`/events?wait=30&after=${String(body['next'])}`);
+    await until('somebody waits', async () => String(await raw.client('LIST')).includes('cmd=xread'));
+    await http.stop();
+    expect(await waiting).toEqual({ status: 200, body });
+  });
+
   it('waits for what happens, and no longer than asked', async () => {
     const { ask, happen, raw } = await open();
     const { body } = await ask('/events');
