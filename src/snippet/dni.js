@@ -61,7 +61,8 @@
     ['utm_source', 'utm_medium', 'utm_campaign', 'utm_content', 'utm_term', 'gclid', 'yclid'].forEach(function (name) {
       if (query.get(name)) ad[name] = query.get(name).slice(0, 500);
     });
-    var known = recall();
+    // Another script of this page has begun it: it may stand nowhere else.
+    var known = page.calltrackVisit || recall();
     var clicked = Object.keys(ad).length > 0 && JSON.stringify(ad) !== JSON.stringify(known && known.ad);
     // A new ad clicked is a new visit, however soon.
     if (!known || Math.abs(Date.now() - known.at) > IDLE_MS || clicked) {
@@ -74,7 +75,7 @@
         ad: ad,
       };
     }
-    return known;
+    return (page.calltrackVisit = known);
   }
 
   function recall() {
@@ -196,7 +197,7 @@
   function follow() {
     var latest = recall();
     var isOther = latest && latest.at > visit.at && latest.id !== visit.id;
-    if (isOther) visit = latest;
+    if (isOther) visit = page.calltrackVisit = latest;
     remember();
     return isOther;
   }

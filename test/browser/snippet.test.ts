@@ -450,6 +450,19 @@ describe('dni.js in a browser', () => {
     expect(JSON.parse(session)).toMatchObject({ landingPage: `${shop}/?x=1` });
   });
 
+  it('is one visit for all scripts of a page, where storage keeps nothing too', async () => {
+    const { shop, gatewayUrl } = await open();
+    const page = await (await visitor()).newPage();
+    await page.addInitScript(
+      `Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked'); } })`,
+    );
+    await page.goto(shop);
+    await shows(page, 'marked', '111-11-11');
+    await bring(page, { gatewayUrl, key: KEY, number: '+74953333333' });
+    await until('it is swapped', async () => (await page.getAttribute('#other', 'href')) !== 'tel:+74953333333');
+    expect(await page.getAttribute('#other', 'href')).toBe('tel:+74951111111');
+  });
+
   it('looks at its lease when the machine has slept', async () => {
     const { shop, gatewayUrl } = await open();
     const page = await (await visitor()).newPage();
