@@ -136,6 +136,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const app = buildApp(options, listeners, live);
   const server = createServer({ ...LIMITS, connectionsCheckingInterval: 5_000 }, app);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = options.idleMs ?? IDLE_MS;
   server.on('clientError', refuseUnreadable);
@@ -148,7 +153,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     stop: () => {
       listeners.stop();
       options.console.stop();
-      return close(server, options.stopTimeoutMs ?? 5_000);
+      return close(server, sockets, options.stopTimeoutMs ?? 5_000);
     },
   };
 }
@@ -275,9 +280,10 @@ function listen(server: Server, { host, port }: HttpServerOptions): Promise<{ ho
   });
 }
 
-function close(server: Server, timeoutMs: number): Promise<void> {
+function close(server: Server, sockets: ReadonlySet<Socket>, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    // With a reset: over HTTP/1.0 half an answer would be taken for a whole one.
+    const timer = setTimeout(() => sockets.forEach((socket) => socket.resetAndDestroy()), timeoutMs);
     // Called with an error where it was not running: then there is nothing left to do either.
     server.close(() => {
       clearTimeout(timer);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -244,19 +245,23 @@ describe('exports', () => {
     expect(most).toBeLessThan(80 * 1024 * 1024);
   });
 
-  it.each(['1.0', '1.1'])('that break off are not taken for whole, over HTTP/%s neither', async (version) => {
+  it.each([
+    ['1.0', 'break off', () => Promise.reject(new GatewayError('GW_ERR_REDIS_AWAY', 'away'))],
+    ['1.1', 'break off', () => Promise.reject(new GatewayError('GW_ERR_REDIS_AWAY', 'away'))],
+    ['1.0', 'a gateway that stops leaves', () => new Promise<never>(() => undefined)],
+  ])('over HTTP/%s that %s are not taken for whole', async (version, what, goOn) => {
     const pages = [{ cursor: '1-0', type: 'call.received', at: 1, body: '{}' }];
     const events: EventReader = {
       ...httpOptions().events,
       after: (cursor) =>
-        cursor === null
-          ? Promise.resolve({ events: pages, next: '1-0', gap: null, complete: false })
-          : Promise.reject(new GatewayError('GW_ERR_REDIS_AWAY', 'away')),
+        cursor === null ? Promise.resolve({ events: pages, next: '1-0', gap: null, complete: false }) : goOn(),
     };
-    const { port } = await open({ events });
+    const { port, http } = await open({ events, stopTimeoutMs: 50 });
     const socket = connect(port, '127.0.0.1');
     socket.write(`GET /v1/events/export HTTP/${version}\r\nhost: x\r\nauthorization: Bearer key\r\n\r\n`);
+    const stopped = what === 'break off' ? null : once(socket, 'data').then(() => http.stop());
     const whole = text(socket).then((came) => version === '1.0' || came.endsWith(LAST_CHUNK));
+    await stopped;
     expect(await whole.catch((error: unknown) => (error as { code: string }).code !== 'ECONNRESET')).toBe(false);
   });
 
